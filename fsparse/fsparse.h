@@ -1,0 +1,122 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * fsparse: how a disk image is cut.
+ *
+ * An image (regular file or block device) is a sequence of bytes.  fsparse
+ * looks for partitions and, inside them, for ext2/3/4 and NTFS, and says
+ * which bytes belong to which file.  The result is a *hint* for whoever
+ * compares content: the guest may be writing while we read, and its file
+ * system may be torn or hostile.  What is promised in every case:
+ *
+ *  - the regions cover [0, image_size) exactly once, in ascending order;
+ *  - every extent lies inside the image, belongs to exactly one file, and
+ *    was claimed by the first file that named it;
+ *  - the library prints nothing and never writes to the image.
+ *
+ * The file systems are parsed in a process of its own (xl-dedup-parse), so
+ * that a guest that breaks a parser breaks a process without privileges and
+ * not the engine.  If that process fails, what it had delivered so far is
+ * used and the rest of the image is residual.
+ *
+ * Units are bytes unless a name says otherwise.  Functions return 0 or a
+ * negative errno.
+ */
+#ifndef FSPARSE_FSPARSE_H
+#define FSPARSE_FSPARSE_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+/* A contiguous piece of a file.  logical: offset in the file's content;
+ * physical: offset in the image. */
+struct fsparse_extent {
+    uint64_t logical;
+    uint64_t physical;
+    uint64_t length;
+};
+
+struct fsparse_partition {
+    unsigned number;        /* as the table counts (sda1: 1); 0: whole image */
+    uint64_t start;
+    uint64_t length;
+    const char *scheme;     /* "gpt", "dos", or "none" */
+    const char *type;       /* GPT type GUID or "0x83"; "" if none */
+    const char *fstype;     /* libblkid's name: "ext4", "ntfs", "xfs"; "" */
+    const char *label;      /* of the file system; "" if none */
+    const char *note;       /* why it was not (fully) parsed; "" if it was */
+};
+
+enum fsparse_flag {
+    /* The content is stored inside metadata (NTFS resident, ext4 inline):
+     * no extents, the bytes are in inline_data. */
+    FSPARSE_INLINE = 1 << 0,
+    /* NTFS-compressed: the content is the stream's allocated clusters as
+     * they lie on the disk, one after the other; size counts those. */
+    FSPARSE_COMPRESSED = 1 << 1,
+    /* Encrypted by the guest: content is taken as it lies on the disk. */
+    FSPARSE_ENCRYPTED = 1 << 2,
+    /* A part of what the file claimed was out of range or already claimed
+     * and was cut off; those bytes read as zero in the content. */
+    FSPARSE_CUT = 1 << 3,
+};
+
+/*
+ * One stream of data.  Its content is exactly `size` bytes: the extents'
+ * bytes, and zeros wherever no extent lies (holes, unwritten extents, the
+ * part behind NTFS' initialized size).  The image's bytes behind an unwritten
+ * extent or in the slack after the last byte are residual, not file.
+ * Hard links are listed once, under the first name met.
+ */
+struct fsparse_file {
+    unsigned partition;     /* index into the map's partitions */
+    const char *path;       /* absolute inside the file system, raw bytes;
+                               "<inode>" style if it has no name */
+    const char *stream;     /* NTFS stream name in UTF-8; "" if unnamed */
+    uint64_t inode;         /* inode or MFT record number */
+    uint64_t size;
+    unsigned flags;         /* enum fsparse_flag */
+    const struct fsparse_extent *extents;   /* ascending by logical */
+    size_t n_extents;
+    const uint8_t *inline_data;             /* size bytes if FSPARSE_INLINE */
+};
+
+enum fsparse_kind {
+    FSPARSE_FILE,           /* bytes of files[file], from `logical` on */
+    FSPARSE_RESIDUAL,       /* metadata, free space, slack, unknown */
+    FSPARSE_HOLE,           /* a hole of the image file: reads as zeros */
+};
+
+struct fsparse_region {
+    uint64_t offset;
+    uint64_t length;
+    enum fsparse_kind kind;
+    uint32_t file;          /* valid for FSPARSE_FILE */
+    uint64_t logical;       /* valid for FSPARSE_FILE */
+};
+
+struct fsparse_map {
+    uint64_t image_size;
+    const struct fsparse_partition *partitions;
+    size_t n_partitions;
+    const struct fsparse_file *files;
+    size_t n_files;
+    const struct fsparse_region *regions;
+    size_t n_regions;
+    /* What went wrong with the parser, for the log; "" if nothing did. */
+    const char *note;
+};
+
+/*
+ * Parses the image open for reading on fd (its offset is not used), which is
+ * image_size bytes long, in a separate process.  Returns 0 and a map that the
+ * caller frees with fsparse_map_free(); a parser that fails still yields a
+ * map (with a note).  -ENOMEM and the like: no map.
+ *
+ * The parser is PKGLIBEXECDIR/xl-dedup-parse, or what the environment
+ * variable XL_DEDUP_PARSER names (for the tests of an uninstalled build).
+ */
+int fsparse_map_image(int fd, uint64_t image_size, struct fsparse_map **map_r);
+
+void fsparse_map_free(struct fsparse_map *map);
+
+#endif

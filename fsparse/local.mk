@@ -1,0 +1,2 @@
+noinst_LTLIBRARIES += libfsparse.la
+libfsparse_la_SOURCES = %D%/fsparse.h %D%/map.c

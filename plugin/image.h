@@ -1,0 +1,46 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * A disk image that is read: a regular file or a block device.
+ *
+ * A block device is read with O_DIRECT, because blkback bypasses its page
+ * cache: a buffered read could return what an earlier reader had cached.  A
+ * file is read through the page cache, which the loop device shares.
+ * Never writes.  Safe for several threads at once.
+ */
+#ifndef PLUGIN_IMAGE_H
+#define PLUGIN_IMAGE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+struct image {
+    char *path;             /* as given, owned */
+    int fd;                 /* buffered, for the parser and for holes */
+    int direct_fd;          /* O_DIRECT for a block device, else -1 */
+    bool block;
+    uint64_t size;          /* bytes */
+    dev_t dev;              /* st_dev of a file, st_rdev of a device */
+    ino_t ino;              /* 0 for a device */
+    int64_t mtime_ns;       /* 0 for a device */
+};
+
+#define IMAGE_INIT { .fd = -1, .direct_fd = -1 }
+
+/* Opens path read-only.  Logs and returns a negative errno if it is neither a
+ * regular file nor a block device, or cannot be read. */
+int image_open(struct image *img, const char *path);
+void image_release(struct image *img);
+
+/* Reads exactly length bytes at offset (any alignment).  -EIO with a log line
+ * if that is not possible; bytes behind the end of the image are an error. */
+int image_read(const struct image *img, void *buf, size_t length,
+               uint64_t offset);
+
+/* Drops cached pages of [offset, offset + length), so that the next read
+ * returns what lies on the storage.  Only a hint. */
+void image_drop_cache(const struct image *img, uint64_t offset,
+                      uint64_t length);
+
+#endif

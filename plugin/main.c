@@ -1,0 +1,51 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* xl-dedup: finds the command and runs it. */
+#include "config.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "plugin/commands.h"
+
+static const struct command {
+    const char *name;
+    int (*run)(int argc, char **argv);
+    const char *help;
+} commands[] = {
+    { NULL, NULL, NULL },
+};
+
+static void usage(FILE *to)
+{
+    const struct command *c;
+
+    fprintf(to, "Usage: xl-dedup COMMAND [OPTION]...\n\nCommands:\n");
+    for (c = commands; c->name; c++)
+        if (c->help)
+            fprintf(to, "  %-10s %s\n", c->name, c->help);
+    fprintf(to, "\n'xl-dedup COMMAND --help' tells more of a command.\n");
+}
+
+int main(int argc, char **argv)
+{
+    const struct command *c;
+
+    if (argc < 2) {
+        usage(stderr);
+        return XD_EXIT_USAGE;
+    }
+    if (!strcmp(argv[1], "--help") || !strcmp(argv[1], "help")) {
+        usage(stdout);
+        return XD_EXIT_OK;
+    }
+    if (!strcmp(argv[1], "--version")) {
+        printf("xl-dedup %s\n", PACKAGE_VERSION);
+        return XD_EXIT_OK;
+    }
+    for (c = commands; c->name; c++)
+        if (!strcmp(argv[1], c->name))
+            return c->run(argc - 1, argv + 1);
+    fprintf(stderr, "xl-dedup: no command '%s'; see 'xl-dedup --help'\n",
+            argv[1]);
+    return XD_EXIT_USAGE;
+}
