@@ -1,5 +1,6 @@
 sbin_PROGRAMS += xl-dedup
-xl_dedup_SOURCES = %D%/main.c %D%/control.c %D%/control.h
+xl_dedup_SOURCES = %D%/main.c %D%/control.c %D%/control.h \
+	%D%/commands.h %D%/log.c %D%/log.h %D%/image.c %D%/image.h
 xl_dedup_CPPFLAGS = $(AM_CPPFLAGS) $(SODIUM_CFLAGS) $(ZSTD_CFLAGS) \
 	$(JSON_CFLAGS) $(XTL_CFLAGS)
 xl_dedup_LDADD = libfsparse.la $(SODIUM_LIBS) $(ZSTD_LIBS) $(JSON_LIBS) \
