@@ -25,18 +25,16 @@
 
 #include <errno.h>
 #include <pthread.h>
-#include <sched.h>
-#include <signal.h>
 #include <sodium.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "plugin/hashpool.h"
 #include "plugin/log.h"
+#include "plugin/parallel.h"
 
 #define BUFFER_SIZE RAW_OBJECT_MAX
 #define BUFFER_ALIGN 4096u
-#define THREADS_MAX 64u
 #define AHEAD (2u << 20)        /* bytes the kernel may read ahead of us */
 
 struct pool {
@@ -58,8 +56,6 @@ struct segment {
 
 struct worker {
     struct pool *pool;
-    pthread_t thread;
-    bool running;
     uint8_t *window;
     uint64_t window_start, window_end;
     uint8_t *buf;
@@ -374,7 +370,7 @@ static int do_segment(struct worker *w, const struct segment *seg)
     return rc;
 }
 
-static void *work(void *arg)
+static void work(void *arg)
 {
     struct worker *w = arg;
     struct pool *pool = w->pool;
@@ -390,7 +386,6 @@ static void *work(void *arg)
             pool->rc = rc;
         pthread_mutex_unlock(&pool->lock);
     }
-    return NULL;
 }
 
 static int worker_init(struct worker *w, struct pool *pool)
@@ -481,43 +476,10 @@ static int collect_raw(struct manifest *m, const struct worker *w, unsigned n)
     return 0;
 }
 
-static unsigned thread_count(const struct manifest *m, unsigned asked)
-{
-    cpu_set_t cpus;
-    unsigned n = 1;
-
-    if (asked)
-        return asked < THREADS_MAX ? asked : THREADS_MAX;
-    if (!sched_getaffinity(0, sizeof(cpus), &cpus))
-        n = CPU_COUNT(&cpus);
-    if (m->image->block)
-        n *= 2;         /* O_DIRECT: one waits while another one hashes */
-    return n < THREADS_MAX ? n : THREADS_MAX;
-}
-
-/* Runs the calling thread as workers[0] and as many others as the system
- * gives.  Signals stay with the threads the program had before. */
-static void run_workers(struct worker *workers, unsigned n)
-{
-    sigset_t all, before;
-    unsigned i;
-
-    sigfillset(&all);
-    pthread_sigmask(SIG_SETMASK, &all, &before);
-    for (i = 1; i < n; i++)
-        workers[i].running = !pthread_create(&workers[i].thread, NULL, work,
-                                             &workers[i]);
-    pthread_sigmask(SIG_SETMASK, &before, NULL);
-    work(&workers[0]);
-    for (i = 1; i < n; i++)
-        if (workers[i].running)
-            pthread_join(workers[i].thread, NULL);
-}
-
 int hashpool_run(struct manifest *m, const struct manifest_options *opt)
 {
     struct pool pool = { .m = m, .opt = opt };
-    unsigned i, n = thread_count(m, opt->threads);
+    unsigned i, n = parallel_count(opt->threads, m->image->block);
     struct worker *workers;
     int rc;
 
@@ -529,7 +491,7 @@ int hashpool_run(struct manifest *m, const struct manifest_options *opt)
     if (!rc)
         rc = hash_inline_files(&workers[0]);
     if (!rc) {
-        run_workers(workers, n);
+        parallel_run(work, workers, sizeof(*workers), n);
         rc = pool.rc;
     }
     if (!rc)

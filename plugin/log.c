@@ -114,6 +114,8 @@ void log_progress(const char *fmt, ...)
 
     pthread_mutex_lock(&lock);
     xtl = get_logger();
+    if (!next_ms && !tty)
+        next_ms = now + PROGRESS_EVERY * 1000;  /* what is quick is silent */
     if (xtl && XTL_PROGRESS >= least && now >= next_ms) {
         next_ms = now + (tty ? PROGRESS_TTY_MS : PROGRESS_EVERY * 1000);
         va_start(ap, fmt);
