@@ -1,0 +1,205 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-or-later
+#
+# Builds what both emulated hosts boot from, once, into the cache:
+#
+#   dom0.img       root file system of a Debian dom0 (ext4, no partitions)
+#   xen vmlinux initrd     hypervisor and dom0 kernel, unpacked: unpacking
+#                          them under emulation costs seconds at every boot
+#   guest.cpio     busybox, modules and ntfs-3g: the guest's initrd without
+#                  our own programs, which are added when the tests run
+#   guest.img reference.img    two disk images that share most of an OS and
+#                  nothing of their layout
+#   id id.pub      the key that opens root on both hosts
+#
+# Needs root, the packages listed in the file packages beside this script,
+# and apt sources on this machine that know Debian 12.  Does nothing if the
+# cache was made by this same recipe.  About two minutes, 1.5 GB.
+set -euo pipefail
+. "$(dirname "$0")/lib.sh"
+
+need_tools mmdebstrap mke2fs sfdisk cpio xz gcc ssh-keygen
+
+recipe=$(cat "$0" "$bed_src"/dom0/* | sha256sum | cut -d' ' -f1)
+if [ "$(cat "$bed_cache/recipe" 2>/dev/null)" = "$recipe" ]; then
+    exit 0
+fi
+
+note "building the hosts' image in $bed_cache"
+mkdir -p "$bed_cache"
+rm -f "$bed_cache/recipe"
+work=$(mktemp -d "$bed_cache/work.XXXXXX")
+trap 'rm -rf "$work"' EXIT
+root=$work/root
+
+packages=(
+    xen-hypervisor-4.17-amd64 xen-utils-4.17 linux-image-amd64
+    systemd-sysv udev openssh-server openssh-client iproute2 procps
+    e2fsprogs ntfs-3g fdisk lvm2 dmsetup blktrace busybox-static
+    libsodium23 libzstd1 libjson-c5 libblkid1 libext2fs2 libseccomp2 liblmdb0
+)
+excluded=(
+    '/usr/share/doc/*' '/usr/share/man/*' '/usr/share/locale/*'
+    '/lib/modules/*/kernel/sound/*'
+    '/lib/modules/*/kernel/drivers/gpu/*'
+    '/lib/modules/*/kernel/drivers/media/*'
+    '/lib/modules/*/kernel/drivers/infiniband/*'
+    '/lib/modules/*/kernel/drivers/net/wireless/*'
+    '/lib/modules/*/kernel/drivers/net/ethernet/*'
+    '/lib/modules/*/kernel/drivers/scsi/*'
+    '/lib/modules/*/kernel/drivers/iio/*'
+    '/lib/modules/*/kernel/drivers/staging/*'
+)
+
+# The sources of this machine, so that its mirror and proxy are used.
+sources=()
+for file in /etc/apt/sources.list /etc/apt/sources.list.d/*.list \
+        /etc/apt/sources.list.d/*.sources; do
+    [ -s "$file" ] && sources+=("$file")
+done
+printf '%s\n' "${excluded[@]/#/path-exclude=}" >"$work/dpkg.cfg"
+chmod 755 "$work"
+# INITRD=No: Debian's initrd would be thrown away.
+INITRD=No mmdebstrap --quiet --mode=root --variant=minbase \
+    --dpkgopt="$work/dpkg.cfg" --include="$(IFS=,; echo "${packages[*]}")" \
+    bookworm "$root" "${sources[@]}"
+
+# --- hypervisor and kernel ------------------------------------------------
+
+kernel=$(basename "$root"/lib/modules/*)
+gunzip -c "$root"/boot/xen-4.17-amd64.gz >"$work/xen"
+
+# unpack_kernel BZIMAGE: the ELF image inside, found as the boot protocol
+# says (setup_sects at 0x1f1, payload offset and length at 0x248).
+unpack_kernel()
+{
+    local sectors offset length
+
+    sectors=$(od -An -tu1 -j 497 -N 1 "$1")
+    read -r offset length < <(od -An -tu4 -j 584 -N 8 "$1")
+    dd if="$1" bs=64k iflag=skip_bytes,count_bytes,fullblock status=none \
+        skip=$(((sectors + 1) * 512 + offset)) count=$((length - 4)) | xz -dc
+}
+unpack_kernel "$root/boot/vmlinuz-$kernel" >"$work/vmlinux"
+
+# --- initrds ---------------------------------------------------------------
+
+# add_modules DIRECTORY MODULE...: copies the modules and what they need, and
+# writes down the order of loading.
+add_modules()
+{
+    local dir=$1 module path
+
+    shift
+    mkdir -p "$dir/modules"
+    for module; do
+        chroot "$root" modprobe -S "$kernel" --show-depends "$module"
+    done | while read -r verb path _; do
+        [ "$verb" = insmod ] || continue
+        module=${path##*/}
+        [ -e "$dir/modules/$module" ] && continue
+        cp "$root$path" "$dir/modules/$module"
+        echo "$module" >>"$dir/modules/order"
+    done
+}
+
+# start_tree DIRECTORY: busybox and the directories every initrd has.
+start_tree()
+{
+    mkdir -p "$1"/{bin,dev,proc,sys,mnt,tmp,lib64,usr/bin,usr/sbin,sbin}
+    cp "$root/usr/bin/busybox" "$1/bin/"
+    ln -s busybox "$1/bin/sh"
+}
+
+pack_tree()
+{
+    (cd "$1" && find . | cpio --quiet -o -H newc -R 0:0)
+}
+
+start_tree "$work/host-tree"
+add_modules "$work/host-tree" virtio_pci virtio_blk ext4 crc32c_generic
+install -m 755 "$bed_src/dom0/initrd-init" "$work/host-tree/init"
+pack_tree "$work/host-tree" >"$work/initrd"
+
+start_tree "$work/guest-tree"
+add_modules "$work/guest-tree" xen_blkfront ext4 crc32c_generic fuse
+cp "$root/usr/bin/ntfs-3g" "$work/guest-tree/bin/"
+chroot "$root" ldd /usr/bin/ntfs-3g | grep -o '/[^ ]*' |
+    while read -r lib; do
+        mkdir -p "$work/guest-tree${lib%/*}"
+        cp -L "$root$lib" "$work/guest-tree$lib"
+    done
+pack_tree "$work/guest-tree" >"$work/guest.cpio"
+
+# --- guest disks -----------------------------------------------------------
+
+# Both hold the same libraries; the reference lacks something, holds
+# something else instead, and has another layout: no partition table, other
+# block groups, and another order of allocation.
+mkdir -p "$work/os/usr/share" "$work/old/lib" "$work/old/usr/share"
+cp -a "$root/usr/lib/x86_64-linux-gnu" "$work/os/lib64"
+cp -a "$root/usr/lib/python3.11" "$root/usr/share/perl" "$work/os/usr/share/"
+mkdir -p "$work/os/data"
+cp -a "$root/usr/share/zoneinfo" "$work/old/usr/share/"
+cp -a "$work/os/lib64" "$work/old/lib64"
+cp -a "$work/os/usr/share/python3.11" "$work/old/usr/share/"
+find "$work/old/lib64" -name 'lib[a-c]*' -type f -delete
+find "$work/old" -name '*.py' -size +64k -exec sed -i '1i # older' {} +
+
+truncate -s 512M "$work/guest.img"
+printf 'label: gpt\nstart=2048, type=linux\n' |
+    sfdisk -q "$work/guest.img"
+mke2fs -q -t ext4 -b 4096 -d "$work/os" -E offset=1048576,lazy_itable_init=0 \
+    -L guest "$work/guest.img" 500M
+truncate -s 300M "$work/reference.img"
+mke2fs -q -t ext4 -b 4096 -g 16384 -d "$work/old" -L reference "$work/reference.img"
+
+# --- the hosts' own root ---------------------------------------------------
+
+ssh-keygen -q -t ed25519 -N '' -C xl-dedup-bed -f "$work/id"
+mkdir -p "$root/root/.ssh" "$root/bed" "$root/media"
+chmod 700 "$root/root/.ssh"
+install -m 600 "$work/id" "$root/root/.ssh/id_ed25519"
+install -m 600 "$work/id.pub" "$root/root/.ssh/authorized_keys"
+install -m 600 "$bed_src/dom0/ssh_config" "$root/root/.ssh/config"
+cp "$work/vmlinux" "$root/bed/vmlinux"
+install -m 755 "$bed_src/dom0/bed-setup" "$bed_src/dom0/guest" \
+    "$root/usr/bin/"
+install -m 644 "$bed_src/dom0/bed.service" "$root/etc/systemd/system/"
+cat >>"$root/etc/hosts" <<EOF
+192.168.77.1 a
+192.168.77.2 b
+EOF
+cat >>"$root/etc/default/xen" <<'EOF'
+XENCONSOLED_ARGS="--log=guest --timestamp=guest"
+EOF
+echo 'UseDNS no' >"$root/etc/ssh/sshd_config.d/bed.conf"
+passwd -q --root "$root" -d root
+# Root is the only file system, already mounted by our initrd.
+: >"$root/etc/fstab"
+for unit in apt-daily.timer apt-daily-upgrade.timer dpkg-db-backup.timer \
+        e2scrub_all.timer fstrim.timer e2scrub_reap.service \
+        systemd-tmpfiles-clean.timer systemd-pstore.service \
+        systemd-update-utmp.service systemd-update-utmp-runlevel.service \
+        systemd-firstboot.service systemd-timesyncd.service \
+        systemd-networkd.service systemd-rfkill.service \
+        systemd-binfmt.service proc-sys-fs-binfmt_misc.automount \
+        systemd-logind.service systemd-journal-flush.service \
+        getty-static.service xendomains.service lvm2-monitor.service \
+        blk-availability.service systemd-random-seed.service \
+        systemd-hwdb-update.service systemd-udev-settle.service \
+        systemd-machine-id-commit.service systemd-ask-password-wall.path; do
+    ln -sf /dev/null "$root/etc/systemd/system/$unit"
+done
+mkdir -p "$root/etc/systemd/system/multi-user.target.wants"
+ln -sf ../bed.service "$root/etc/systemd/system/multi-user.target.wants/"
+echo xl-dedup-bed >"$root/etc/hostname"
+
+truncate -s 3G "$work/dom0.img"
+mke2fs -q -t ext4 -O ^has_journal -L dom0 -d "$root" "$work/dom0.img"
+
+rm -f "$bed_cache"/*.img
+mv "$work"/{dom0.img,guest.img,reference.img,xen,vmlinux,initrd,guest.cpio} \
+    "$work"/{id,id.pub} "$bed_cache/"
+echo "$recipe" >"$bed_cache/recipe"
+note "image built: $(du -sh "$bed_cache" | cut -f1) in $SECONDS s"
