@@ -15,6 +15,8 @@ static const struct command {
     { "compare", cmd_compare, "how much of an image others already hold" },
     { "scan", cmd_scan, "what an image holds: partitions, files, hashes" },
     { "verify", cmd_verify, "compare two images byte for byte" },
+    { "push", cmd_push, "copy a cold image to another host" },
+    { "receive", cmd_receive, NULL },
     { NULL, NULL, NULL },
 };
 
