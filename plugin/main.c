@@ -17,6 +17,8 @@ static const struct command {
     { "verify", cmd_verify, "compare two images byte for byte" },
     { "push", cmd_push, "copy a cold image to another host" },
     { "receive", cmd_receive, NULL },
+    { "receive-xl", cmd_receive_xl, NULL },
+    { "send-xl", cmd_send_xl, NULL },
     { NULL, NULL, NULL },
 };
 

@@ -409,9 +409,13 @@ static int take_memory_end(struct receiver *r, const struct frame *f)
     struct cursor c = CURSOR_INIT(f->data, f->length);
     uint64_t bytes = cursor_u64(&c);
 
+    int rc;
+
     if (c.bad || !r->events.memory_end)
         return -EPROTO;
-    return r->events.memory_end(r->events.opaque, bytes);
+    rc = r->events.memory_end(r->events.opaque, bytes);
+    /* A guest without disks has nothing else to wait for. */
+    return rc || r->n_disks > 0 ? rc : event(r, r->events.final);
 }
 
 static int place(struct receiver *r, struct target_disk *d)
