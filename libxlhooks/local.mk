@@ -17,3 +17,13 @@ libxlhooks_la_LDFLAGS = $(AM_LDFLAGS) -module -avoid-version -shared \
 	-Wl,--version-script=$(top_srcdir)/libxlhooks/libxlhooks.map
 libxlhooks_la_DEPENDENCIES = $(top_srcdir)/libxlhooks/libxlhooks.map
 EXTRA_DIST += %D%/libxlhooks.map
+
+# The front: our "xl", found before the distribution's.
+sbin_PROGRAMS += xl
+xl_SOURCES = \
+	%D%/front.c \
+	%D%/options.c \
+	%D%/options.h \
+	%D%/rune.c \
+	%D%/rune.h
+xl_CPPFLAGS = $(AM_CPPFLAGS) $(XTL_CFLAGS)
