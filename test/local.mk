@@ -1,1 +1,29 @@
+# Impersonators of libxenlight and xl.  Without -rpath libtool would build no
+# shared object; without -no-install fake-xl would be a shell script.
+check_LTLIBRARIES += libfakexenlight.la
+libfakexenlight_la_SOURCES = %D%/fake-libxl.c
+libfakexenlight_la_CPPFLAGS = $(AM_CPPFLAGS) $(XENLIGHT_CFLAGS) $(XTL_CFLAGS)
+libfakexenlight_la_LDFLAGS = $(AM_LDFLAGS) -rpath /nowhere -avoid-version \
+	-shared
+check_PROGRAMS += test/fake-xl
+test_fake_xl_SOURCES = %D%/fake-xl.c
+test_fake_xl_CPPFLAGS = $(AM_CPPFLAGS) $(XENLIGHT_CFLAGS) $(XTL_CFLAGS)
+test_fake_xl_LDADD = libfakexenlight.la $(XTL_LIBS)
+test_fake_xl_LDFLAGS = $(AM_LDFLAGS) -no-install
+EXTRA_DIST += %D%/fake-helper.py %D%/hooks.sh
 
+hook_tests = \
+	%D%/test-front-arguments.sh \
+	%D%/test-front-chain.sh \
+	%D%/test-front-configure.sh \
+	%D%/test-front-missing.sh \
+	%D%/test-front-pass.sh \
+	%D%/test-hooks-exports.sh \
+	%D%/test-hooks-inherit.sh \
+	%D%/test-hooks-interrupt.sh \
+	%D%/test-hooks-plain.sh \
+	%D%/test-hooks-real-libxl.sh \
+	%D%/test-hooks-receive.sh \
+	%D%/test-hooks-send.sh
+TESTS += $(hook_tests)
+EXTRA_DIST += $(hook_tests)
