@@ -44,13 +44,16 @@ export ASAN_OPTIONS
 unset XL_DEDUP XL_DEDUP_XL XL_DEDUP_HOOKS LD_PRELOAD
 
 # Runs fake-xl's sending side, by the front and through a shell script like
-# Debian's /usr/sbin/xl, with a helper that does the steps given.
+# Debian's /usr/sbin/xl, with a helper that does the steps given.  The script
+# runs $before_xl first.
+before_xl=
 send()
 {
     HELPER_STEPS=$1
     export HELPER_STEPS
     rm -f "$tmp"/*.log
-    printf '#!/bin/sh\nexec "%s" "$@"\n' "$fake_xl" >"$tmp/xl"
+    printf '#!/bin/sh\n%s\nexec "%s" "$@"\n' "$before_xl" "$fake_xl" \
+        >"$tmp/xl"
     chmod +x "$tmp/xl"
     XL_DEDUP_XL=$tmp/xl XL_DEDUP_HOOKS=$hooks XL_DEDUP=$fake_helper \
         timeout 60 "$front" migrate --dedup g1 b >"$tmp/out.log" \

@@ -10,6 +10,17 @@ test_fake_xl_SOURCES = %D%/fake-xl.c
 test_fake_xl_CPPFLAGS = $(AM_CPPFLAGS) $(XENLIGHT_CFLAGS) $(XTL_CFLAGS)
 test_fake_xl_LDADD = libfakexenlight.la $(XTL_LIBS)
 test_fake_xl_LDFLAGS = $(AM_LDFLAGS) -no-install
+
+# The same without one of the functions that the hooks look up.
+check_LTLIBRARIES += libfakeoldxenlight.la
+libfakeoldxenlight_la_SOURCES = %D%/fake-libxl.c
+libfakeoldxenlight_la_CPPFLAGS = $(libfakexenlight_la_CPPFLAGS) -DFAKE_OLD
+libfakeoldxenlight_la_LDFLAGS = $(libfakexenlight_la_LDFLAGS)
+check_PROGRAMS += test/fake-old-xl
+test_fake_old_xl_SOURCES = %D%/fake-xl.c
+test_fake_old_xl_CPPFLAGS = $(test_fake_xl_CPPFLAGS)
+test_fake_old_xl_LDADD = libfakeoldxenlight.la $(XTL_LIBS)
+test_fake_old_xl_LDFLAGS = $(test_fake_xl_LDFLAGS)
 EXTRA_DIST += %D%/fake-helper.py %D%/hooks.sh
 
 hook_tests = \
@@ -21,6 +32,7 @@ hook_tests = \
 	%D%/test-hooks-exports.sh \
 	%D%/test-hooks-inherit.sh \
 	%D%/test-hooks-interrupt.sh \
+	%D%/test-hooks-missing.sh \
 	%D%/test-hooks-plain.sh \
 	%D%/test-hooks-real-libxl.sh \
 	%D%/test-hooks-receive.sh \
