@@ -1,1 +1,9 @@
+check_PROGRAMS += fsparse-dump
+fsparse_dump_SOURCES = %D%/fsparse-dump.c
+fsparse_dump_CPPFLAGS = $(AM_CPPFLAGS) $(SODIUM_CFLAGS)
+fsparse_dump_LDADD = libfsparse.la $(SODIUM_LIBS)
 
+FSPARSE_TESTS = \
+	%D%/test-fsparse-ext.sh
+TESTS += $(FSPARSE_TESTS)
+EXTRA_DIST += %D%/functions.sh $(FSPARSE_TESTS)
