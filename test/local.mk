@@ -4,6 +4,7 @@ fsparse_dump_CPPFLAGS = $(AM_CPPFLAGS) $(SODIUM_CFLAGS)
 fsparse_dump_LDADD = libfsparse.la $(SODIUM_LIBS)
 
 FSPARSE_TESTS = \
-	%D%/test-fsparse-ext.sh
+	%D%/test-fsparse-ext.sh \
+	%D%/test-fsparse-ntfs.sh
 TESTS += $(FSPARSE_TESTS)
 EXTRA_DIST += %D%/functions.sh $(FSPARSE_TESTS)
