@@ -122,25 +122,34 @@ static errcode_t inline_rest(struct ext *x, uint8_t *data, size_t size)
     return err == EXT2_ET_EA_KEY_NOT_FOUND ? 0 : err;
 }
 
+static int is_zero(const uint8_t *data, size_t size)
+{
+    return !size || (!data[0] && !memcmp(data, data + 1, size - 1));
+}
+
+/* An inline file may be longer than what is stored of it: mke2fs -d makes
+ * such ones of files that are but a hole. */
 static void emit_inline(struct ext *x, struct fsparse_file *f)
 {
     const size_t in_inode = sizeof(x->inode->i_block);
-    uint8_t *data;
+    size_t size = f->size < RECORD_INLINE_MAX ? (size_t)f->size :
+                  RECORD_INLINE_MAX;
+    uint8_t *data = calloc(1, size + 1);
 
-    if (f->size > RECORD_INLINE_MAX) {
-        x->unread++;
-        return;
-    }
-    data = calloc(1, f->size + 1);
     if (!data)
         return;
-    memcpy(data, x->inode->i_block, f->size < in_inode ? f->size : in_inode);
-    if (f->size > in_inode &&
-        inline_rest(x, data + in_inode, f->size - in_inode))
+    memcpy(data, x->inode->i_block, size < in_inode ? size : in_inode);
+    if (size > in_inode && inline_rest(x, data + in_inode, size - in_inode))
         x->unread++;
-    f->flags |= FSPARSE_INLINE;
-    f->inline_data = data;
-    emit_file(x->e, f);
+    if (f->size == size) {
+        f->flags |= FSPARSE_INLINE;
+        f->inline_data = data;
+        emit_file(x->e, f);
+    } else if (is_zero(data, size)) {
+        emit_file(x->e, f);
+    } else {
+        x->unread++;
+    }
     free(data);
 }
 

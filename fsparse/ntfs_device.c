@@ -147,7 +147,12 @@ ntfs_volume *ntfs_device_open(struct window *w)
      * few bytes are left to the process' end. */
     vol = ntfs_volume_startup(dev, NTFS_MNT_RDONLY | NTFS_MNT_FORENSIC |
                               NTFS_MNT_IGNORE_HIBERFILE);
-    if (vol)
+    if (vol) {
         NVolSetNoFixupWarn(vol);
+        /* $Volume was not read; without a version of 3 the library opens no
+         * compressed or sparse attribute. */
+        vol->major_ver = 3;
+        vol->minor_ver = 1;
+    }
     return vol;
 }

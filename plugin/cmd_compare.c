@@ -4,8 +4,11 @@
  * references has already.
  *
  * Counted as in table 2 of the paper: content of whole files, wherever a
- * reference has it.  A file of zeros is identical if a reference has one of
- * the same size, as its hash would be; metadata and free space do not count.
+ * reference has it, in bytes that lie on the disk.  Gaps do not count: they
+ * need not be moved, and a guest can make them as large as it likes.  A file
+ * of zeros is identical if a reference has one of the same size, as its hash
+ * would be.  Metadata and free space do not count.
+ *
  * Only the target's manifest is kept; references are looked at one by one.
  */
 #include "config.h"
@@ -28,9 +31,10 @@ static const char help[] =
 "\n"
 "Says how much of the files in the disk image TARGET would not have to be\n"
 "moved to a host that holds the REFERENCE images: files whose content any of\n"
-"these has, under whatever name.  MB are 10^6 bytes; a file's bytes are its\n"
-"size.  Metadata and free space are not counted, and neither are parts of\n"
-"files, which a migration finds as well.\n"
+"these has, under whatever name.  MB are 10^6 bytes, those that files have on\n"
+"the disk: holes in them are not counted, and files that NTFS has compressed\n"
+"are compared and counted as they are stored.  Not counted are metadata, free\n"
+"space, and parts of files, which a migration finds as well.\n"
 "\n"
 "  --json           print one JSON object instead of a table\n"
 "  -j, --threads=N  hash with N threads (one per processor)\n"
@@ -40,6 +44,7 @@ static const char help[] =
 
 struct entry {
     uint64_t size;
+    uint64_t stored;            /* bytes on the disk, inline ones included */
     uint8_t hash[HASH_BYTES];   /* zeros for a file of zeros */
     bool held;
 };
@@ -58,9 +63,17 @@ static int by_content(const void *a, const void *b)
     return memcmp(x->hash, y->hash, HASH_BYTES);
 }
 
-static void set_entry(struct entry *e, const struct object *o)
+static void set_entry(struct entry *e, const struct manifest *m,
+                      const struct object *o)
 {
+    const struct fsparse_extent *x;
+    size_t n;
+
     *e = (struct entry){ .size = o->size };
+    if (m->map->files[o->file].flags & FSPARSE_INLINE)
+        e->stored = o->size;
+    for (x = object_extents(m, o, &n); n; n--, x++)
+        e->stored += x->length;
     if (!o->zero)
         memcpy(e->hash, o->hash, HASH_BYTES);
 }
@@ -78,7 +91,7 @@ static struct entry *list_target(const struct manifest *m, size_t *n_r)
     }
     for (i = 0; i < m->n_files; i++)
         if (m->objects[i].size)
-            set_entry(&list[(*n_r)++], &m->objects[i]);
+            set_entry(&list[(*n_r)++], m, &m->objects[i]);
     qsort(list, *n_r, sizeof(*list), by_content);
     return list;
 }
@@ -90,7 +103,7 @@ static void mark(struct entry *list, size_t n, const struct manifest *m)
     size_t i;
 
     for (i = 0; i < m->n_files; i++) {
-        set_entry(&key, &m->objects[i]);
+        set_entry(&key, m, &m->objects[i]);
         found = bsearch(&key, list, n, sizeof(*list), by_content);
         if (!found || found->held)
             continue;
@@ -147,9 +160,9 @@ static int compare(const struct manifest *target, char **references, int n,
                                .different = unusable_bytes(target) };
     for (i = 0; i < n_list; i++) {
         if (list[i].held)
-            result->identical += list[i].size;
+            result->identical += list[i].stored;
         else
-            result->different += list[i].size;
+            result->different += list[i].stored;
     }
     free(list);
     return rc;

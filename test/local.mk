@@ -1,3 +1,14 @@
+check_PROGRAMS += fsparse-dump
+fsparse_dump_SOURCES = %D%/fsparse-dump.c
+fsparse_dump_CPPFLAGS = $(AM_CPPFLAGS) $(SODIUM_CFLAGS)
+fsparse_dump_LDADD = libfsparse.la $(SODIUM_LIBS)
+
+FSPARSE_TESTS = \
+	%D%/test-fsparse-ext.sh \
+	%D%/test-fsparse-ntfs.sh
+TESTS += $(FSPARSE_TESTS)
+EXTRA_DIST += %D%/functions.sh $(FSPARSE_TESTS)
+
 check_PROGRAMS += test/test-manifest
 test_test_manifest_SOURCES = %D%/test-manifest.c plugin/manifest.c \
 	plugin/hashpool.c plugin/parallel.c plugin/text.c \
