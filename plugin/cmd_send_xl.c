@@ -133,6 +133,11 @@ static int check_disk(const char *vdev, const struct control_msg *msg)
     if (!path || path[0] != '/')
         return refuse(vdev, "it has no path in dom0",
                       "only files and block devices can be moved");
+    if (access(path, R_OK)) {
+        snprintf(cause, sizeof(cause), "%s: %s", path, strerror(errno));
+        return refuse(vdev, cause, "the guest must have been started with "
+                      "another path; name a configuration with -C");
+    }
     return 0;
 }
 
@@ -307,11 +312,9 @@ static int wait_for_xl(struct migration *m)
 
 static void give_up(struct migration *m, int rc)
 {
-    static const char gone[] = "the migration was given up at the source";
-
     if (rc == -ECANCELED)
         log_error("xl ended the migration");
-    wire_send(m->wire, FRAME_FAIL, PROTO_NO_DISK, gone, sizeof(gone) - 1);
+    wire_send(m->wire, FRAME_FAIL, PROTO_NO_DISK, NULL, 0);
     control_send(m->control_fd, "fail", NULL);
 }
 

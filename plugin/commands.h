@@ -15,6 +15,7 @@ enum {
     XD_EXIT_USAGE = 64,         /* EX_USAGE of sysexits.h */
 };
 
+int cmd_allow(int argc, char **argv);
 int cmd_scan(int argc, char **argv);
 int cmd_compare(int argc, char **argv);
 int cmd_verify(int argc, char **argv);

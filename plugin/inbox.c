@@ -208,7 +208,9 @@ int inbox_next(struct inbox *in, struct frame *f)
         if (rc)
             return rc;
         if (f->type == FRAME_FAIL) {
-            log_error("%s: %.*s", in->peer, (int)f->length, (char *)f->data);
+            if (f->length)
+                log_error("%s: %.*s", in->peer, (int)f->length,
+                          (char *)f->data);
             frame_release(f);
             return -ECONNABORTED;
         }

@@ -12,6 +12,7 @@ static const struct command {
     int (*run)(int argc, char **argv);
     const char *help;
 } commands[] = {
+    { "allow", cmd_allow, "let a disk overwrite what is at a path" },
     { "compare", cmd_compare, "how much of an image others already hold" },
     { "scan", cmd_scan, "what an image holds: partitions, files, hashes" },
     { "verify", cmd_verify, "compare two images byte for byte" },

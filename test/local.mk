@@ -57,3 +57,11 @@ hook_tests = \
 	%D%/test-hooks-send.sh
 TESTS += $(hook_tests)
 EXTRA_DIST += $(hook_tests)
+
+helper_tests = \
+	%D%/test-migrate.sh \
+	%D%/test-migrate-refused.sh \
+	%D%/test-push.sh \
+	%D%/test-push-damage.sh
+TESTS += $(helper_tests)
+EXTRA_DIST += $(helper_tests) %D%/migration.sh %D%/fake-xl.py
