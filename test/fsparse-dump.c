@@ -18,6 +18,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "fsparse/fsparse.h"
@@ -228,6 +229,8 @@ int main(int argc, char **argv)
         return 2;
     }
     check(lseek(fd, 0, SEEK_CUR) == 0, "offset untouched", 0);
+    check(waitpid(-1, NULL, WNOHANG) < 0, "no child left", 0);
+    check(dup(fd) == fd + 1, "no descriptor left", 0);
     if (!quiet) {
         print_partitions(m);
         print_files(m, fd);
@@ -236,6 +239,5 @@ int main(int argc, char **argv)
     if (*m->note)
         printf("note %s\n", m->note);
     fsparse_map_free(m);
-    close(fd);
     return broken;
 }
