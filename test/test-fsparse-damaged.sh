@@ -20,7 +20,7 @@ XL_DEDUP_PARSER_SECONDS=20; export XL_DEDUP_PARSER_SECONDS
 check() {
     before=$(b2sum <image)
     fsparse-dump -q image >dump 2>&1 || fail "$1: $(cat dump)"
-    grep -q '^note.*\(signal\|deadline\|invalid\)' dump &&
+    grep -q '^note' dump &&
         fail "$1: $(cat dump)"
     [ "$before" = "$(b2sum <image)" ] || fail "$1: image was written"
 }
