@@ -71,7 +71,7 @@ wraps|file("/x", 9); ext(0, ~0, 9, 1, 40960, ~0); end()|file 0 5 9 8 .* /x$
 outside|file("/x", 9); ext(0, 4000, 9, 0, 2**50, 9); end()|file 0 5 9 8 .* /x$
 descending|file("/x", 9); ext(5, 20480, 4, 0, 40960, 5); end()|5 9 8 .* /x$
 too sparse|file("/x", 2**62) for 1..9; end()|9 files of too many zeros left out
-contested|for (1..9) { file('/x', 9e5); ext(0, 8e4, 9e5) } end()|7 files of too many
+contested|for (1..9) { file('/x', 9e5); ext(0, 8e4, 9e5) } end()|7 files of too
 E2
 
 # Hangs: before and behind the end of the output.
