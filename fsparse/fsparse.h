@@ -43,7 +43,8 @@ struct fsparse_partition {
     const char *type;       /* GPT type GUID or "0x83"; "" if none */
     const char *fstype;     /* libblkid's name: "ext4", "ntfs", "xfs"; "" */
     const char *label;      /* of the file system; "" if none */
-    const char *note;       /* why it was not (fully) parsed; "" if it was */
+    const char *note;       /* why it was not (fully) parsed, or may be stale
+                               ("journal needs recovery"); "" if all is well */
 };
 
 enum fsparse_flag {
@@ -66,6 +67,11 @@ enum fsparse_flag {
  * part behind NTFS' initialized size).  The image's bytes behind an unwritten
  * extent or in the slack after the last byte are residual, not file.
  * Hard links are listed once, under the first name met.
+ *
+ * Zeros are free for the guest and not for us: all files together have at
+ * most as many bytes that no extent covers as the image is long.  A file that
+ * would exceed that (a 16 TiB hole) is not listed, its bytes are residual and
+ * the partition's note says so.
  */
 struct fsparse_file {
     unsigned partition;     /* index into the map's partitions */
@@ -113,7 +119,8 @@ struct fsparse_map {
  * map (with a note).  -ENOMEM and the like: no map.
  *
  * The parser is PKGLIBEXECDIR/xl-dedup-parse, or what the environment
- * variable XL_DEDUP_PARSER names (for the tests of an uninstalled build).
+ * variable XL_DEDUP_PARSER names (for the tests of an uninstalled build).  It
+ * is ended after 300 seconds, or XL_DEDUP_PARSER_SECONDS.
  */
 int fsparse_map_image(int fd, uint64_t image_size, struct fsparse_map **map_r);
 

@@ -86,7 +86,8 @@ first=$(fsparse-dump image | cut -d' ' -f7- | grep -e '^/linked$' \
 expect "$first"
 # Compressed: the clusters that ntfsinfo lists, one after the other.
 ntfsinfo -v -F packed/text image 2>/dev/null |
-    awk '/attribute .DATA/ {d = 1} d && $2 ~ /^0x/ && NF == 3 {print $2, $3}' >runs
+    awk '/attribute .DATA/ {d = 1}
+        d && $2 ~ /^0x/ && NF == 3 {print $2, $3}' >runs
 while read -r lcn length; do
     dd if=image bs=512 skip=$((lcn)) count=$((length)) 2>/dev/null
 done <runs >raw
