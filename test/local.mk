@@ -16,3 +16,8 @@ test_test_manifest_SOURCES = %D%/test-manifest.c plugin/manifest.c \
 test_test_manifest_CPPFLAGS = $(AM_CPPFLAGS) $(SODIUM_CFLAGS) $(XTL_CFLAGS)
 test_test_manifest_LDADD = $(SODIUM_LIBS) $(XTL_LIBS)
 TESTS += test/test-manifest
+
+IMAGE_TESTS = %D%/test-scan.sh %D%/test-compare.sh %D%/test-verify.sh \
+	%D%/test-block-device.sh
+TESTS += $(IMAGE_TESTS)
+EXTRA_DIST += $(IMAGE_TESTS)
