@@ -82,7 +82,10 @@ static void count(const struct manifest *m, struct totals *t)
 
     *t = (struct totals){ .raw_objects = m->n_objects - m->n_files };
     for (i = 0; i < m->n_files; i++) {
-        t->file_bytes += m->objects[i].size;
+        /* Gaps make sizes whatever the guest likes. */
+        if (__builtin_add_overflow(t->file_bytes, m->objects[i].size,
+                                   &t->file_bytes))
+            t->file_bytes = UINT64_MAX;
         for (e = object_extents(m, &m->objects[i], &n); n; n--, e++)
             t->extent_bytes += e->length;
     }
