@@ -133,7 +133,9 @@ static int parse_image(struct build *b, int fd)
     free(s);
     if (rc && rc != -ENOMEM)
         rc = note_failure(b, rc, status);
-    return rc ? rc : intake_finish(b);
+    if (!rc)
+        intake_finish(b);
+    return rc;
 }
 
 static void give_out(struct build *b)
@@ -173,6 +175,8 @@ int fsparse_map_image(int fd, uint64_t image_size, struct fsparse_map **map_r)
     }
     if (!rc)
         rc = cover_image(b, own);
+    if (!rc)
+        rc = intake_note_left_out(b);
     if (own >= 0)
         close(own);
     if (rc) {
