@@ -69,3 +69,8 @@ helper_tests = \
 	%D%/test-push-damage.sh
 TESTS += $(helper_tests)
 EXTRA_DIST += $(helper_tests) %D%/migration.sh %D%/fake-xl.py
+
+IMAGE_TESTS = %D%/test-scan.sh %D%/test-compare.sh %D%/test-verify.sh \
+	%D%/test-block-device.sh
+TESTS += $(IMAGE_TESTS)
+EXTRA_DIST += $(IMAGE_TESTS)
