@@ -321,6 +321,44 @@ static int open_device(struct destination *d, char *why, size_t size)
     return 0;
 }
 
+static int copy_range(int from, int to, off_t start, off_t end)
+{
+    uint8_t buffer[64 << 10];
+    ssize_t n;
+
+    for (; start < end; start += n) {
+        n = (off_t)sizeof(buffer) < end - start ? (ssize_t)sizeof(buffer) :
+            end - start;
+        n = pread(from, buffer, n, start);
+        if (n <= 0)
+            return n ? -errno : -EIO;
+        if (pwrite(to, buffer, n, start) != n)
+            return errno ? -errno : -EIO;
+    }
+    return 0;
+}
+
+/* Begins with the earlier copy: a clone where the file system can share
+ * blocks, a copy of what is not a hole elsewhere. */
+static int begin_with_copy(struct destination *d)
+{
+    int from = open(d->path, O_RDONLY | O_CLOEXEC), rc = 0;
+    off_t data = 0, hole;
+
+    if (from < 0)
+        return -errno;
+    if (ioctl(d->fd, FICLONE, from)) {
+        while (!rc && (data = lseek(from, data, SEEK_DATA)) >= 0) {
+            hole = lseek(from, data, SEEK_HOLE);
+            rc = hole < 0 ? -errno : copy_range(from, d->fd, data, hole);
+            data = hole;
+        }
+    }
+    close(from);
+    d->resumed = !rc;
+    return rc;
+}
+
 static int open_staging(struct destination *d, char *why, size_t size)
 {
     struct stat st;
@@ -338,6 +376,9 @@ static int open_staging(struct destination *d, char *why, size_t size)
         return refuse(-EINVAL, why, size, "%s is not a regular file; remove "
                       "it", d->staging_path);
     d->resumed = st.st_blocks > 0;
+    if (!d->resumed && d->exists && (rc = begin_with_copy(d)))
+        return refuse(rc, why, size, "%s cannot be copied to %s: %s",
+                      d->path, d->staging_path, strerror(-rc));
     if (ftruncate(d->fd, d->size))
         return refuse(-errno, why, size, "%s cannot be made %" PRIu64
                       " bytes long: %s", d->staging_path, d->size,

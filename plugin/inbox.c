@@ -220,6 +220,13 @@ int inbox_next(struct inbox *in, struct frame *f)
     }
 }
 
+int inbox_try(struct inbox *in, struct frame *f)
+{
+    struct pollfd pfd = { .fd = in->event_fd, .events = POLLIN };
+
+    return poll(&pfd, 1, 0) > 0 ? inbox_next(in, f) : -EAGAIN;
+}
+
 int inbox_expect(struct inbox *in, uint16_t type, struct frame *f)
 {
     int rc = inbox_next(in, f);

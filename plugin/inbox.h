@@ -36,6 +36,9 @@ void inbox_watch(struct inbox *in, int fd);
  */
 int inbox_next(struct inbox *in, struct frame *f);
 
+/* inbox_next() that does not wait: -EAGAIN if there is nothing. */
+int inbox_try(struct inbox *in, struct frame *f);
+
 /* inbox_next() for a frame of a certain type: anything else is logged and
  * -EPROTO. */
 int inbox_expect(struct inbox *in, uint16_t type, struct frame *f);

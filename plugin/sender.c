@@ -72,7 +72,6 @@ static void disk_free(struct source_disk *d)
     free(d->order);
     free(d->wanted);
     free(d->sent);
-    free(d->differ);
     free(d->vdev);
     free(d->path);
     free(d->dest);
@@ -214,6 +213,17 @@ static int protocol_error(const struct sender *s, const struct frame *f)
     return -EPROTO;
 }
 
+static int take_accepted(struct source_disk *d, const struct frame *f)
+{
+    const char *base;
+
+    if (!text_valid(f->data, f->length))
+        return -EPROTO;
+    base = text_get(f->data, f->length, "base", 0);
+    d->base = base && !strcmp(base, "1");
+    return 0;
+}
+
 int sender_offer(struct sender *s)
 {
     unsigned i, accepted = 0;
@@ -231,8 +241,10 @@ int sender_offer(struct sender *s)
             break;
         if (f.disk < s->n_disks && f.type == FRAME_PROBE)
             rc = answer_probe(s, &f);
-        else if (f.disk < s->n_disks && f.type == FRAME_DISK_OK)
+        else if (f.disk < s->n_disks && f.type == FRAME_DISK_OK) {
+            rc = take_accepted(s->disks[f.disk], &f);
             accepted++;
+        }
         else
             rc = protocol_error(s, &f);
         frame_release(&f);
@@ -486,9 +498,13 @@ static int serve_wants(struct sender *s, struct source_disk *d)
 static int bulk_disk(struct sender *s, struct source_disk *d)
 {
     uint64_t i, total = 0;
-    int rc;
+    struct pass p = { s->wire, s->inbox, s->pool };
+    int rc = 0;
 
-    rc = scan(d);
+    if (d->base)
+        rc = pass_compare(&p, d);
+    if (!rc)
+        rc = scan(d);
     if (!rc) {
         for (i = 0; i < d->n_order; i++)
             total += mapped_bytes(d, i);
@@ -513,25 +529,36 @@ static int bulk_disk(struct sender *s, struct source_disk *d)
 /* Passes */
 
 static int one_pass(struct sender *s, struct source_disk *d, bool full,
-                    uint64_t *differed_r)
+                    uint64_t *left_r)
 {
     struct pass p = { s->wire, s->inbox, s->pool };
+    int rc = pass_run(&p, d, full, left_r);
 
-    return pass_run(&p, d, full, differed_r);
+    /* Over a base the first pass does the bulk's work. */
+    if (d->base) {
+        d->report.different += d->pass_bytes;
+        d->report.identical -= d->pass_bytes < d->report.identical ?
+            d->pass_bytes : d->report.identical;
+        d->base = !full;
+    } else {
+        d->report.resent += d->pass_bytes;
+    }
+    return rc;
 }
 
 static int live_passes(struct sender *s, struct source_disk *d)
 {
-    uint64_t differed = UINT64_MAX, before;
+    uint64_t sent = UINT64_MAX, before, left;
     unsigned i;
     int rc = 0;
 
-    for (i = 0; i < LIVE_PASSES && differed > FEW_SEGMENTS && !rc; i++) {
-        before = differed;
+    for (i = 0; i < LIVE_PASSES && sent > FEW_SEGMENTS && !rc; i++) {
+        before = sent;
         log_progress("disk %s: check pass %u while the guest runs", d->vdev,
                      i + 1);
-        rc = one_pass(s, d, true, &differed);
-        if (differed >= before)
+        rc = one_pass(s, d, true, &left);
+        sent = d->pass_segments;
+        if (sent >= before)
             break;
     }
     return rc;
@@ -608,22 +635,22 @@ static bool mark_equal(const struct write_mark *a, const struct write_mark *b)
 static int finish_disk(struct sender *s, struct source_disk *d)
 {
     struct write_mark before, after;
-    uint64_t differed = 1;
+    uint64_t left = 1;
     bool full = true;
     unsigned i;
     int rc;
     struct frame f;
 
     rc = drain(d, &before);
-    for (i = 0; i < FINAL_ROUNDS && !rc && (full || differed); i++) {
-        rc = one_pass(s, d, full, &differed);
+    for (i = 0; i < FINAL_ROUNDS && !rc && (full || left); i++) {
+        rc = one_pass(s, d, full, &left);
         if (!rc)
             rc = drain(d, &after);
         /* A write that came late sends us over the whole disk again. */
         full = !rc && !mark_equal(&before, &after);
         before = after;
     }
-    if (!rc && (full || differed)) {
+    if (!rc && (full || left)) {
         log_error("disk %s: still differs after %u checks; is something "
                   "else writing to %s?", d->vdev, FINAL_ROUNDS, d->path);
         rc = -EBUSY;

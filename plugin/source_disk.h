@@ -29,10 +29,11 @@ struct source_disk {
     uint64_t bytes_sent;
 
     /* Passes. */
+    bool base;                      /* the target has something to begin with */
     struct segment_digest *sent;    /* digest last sent, by segment */
     uint64_t n_segments;
-    uint64_t *differ;               /* what the target asked for */
-    uint64_t n_differ;
+    uint64_t pass_segments;         /* sent in this pass */
+    uint64_t pass_bytes;            /* of content, in this pass */
 };
 
 struct pass {
@@ -41,12 +42,17 @@ struct pass {
     struct workers *pool;
 };
 
+/* Tells the target all segments' digests before the manifest, so that it
+ * knows what of its earlier content is right. */
+int pass_compare(const struct pass *p, struct source_disk *d);
+
 /*
- * One pass over a disk.  full: all segments are read; otherwise only the
- * target's answer to what the previous pass sent is collected.  Afterwards
- * d->differ lists what was sent whole; *differed_r: how many.
+ * One pass over a disk.  full: all segments are read, and those that are not
+ * what was last sent are announced; otherwise the target only checks what the
+ * previous pass sent.  What it says differs is sent at once.  *left_r: number
+ * of segments that the target has not verified yet.
  */
 int pass_run(const struct pass *p, struct source_disk *d, bool full,
-             uint64_t *differed_r);
+             uint64_t *left_r);
 
 #endif
