@@ -1,2 +1,29 @@
 noinst_LTLIBRARIES += libfsparse.la
-libfsparse_la_SOURCES = %D%/fsparse.h %D%/map.c
+libfsparse_la_SOURCES = \
+	%D%/fsparse.h \
+	%D%/arena.c %D%/arena.h \
+	%D%/build.h \
+	%D%/cover.c \
+	%D%/intake.c \
+	%D%/map.c \
+	%D%/process.c %D%/process.h \
+	%D%/record.c %D%/record.h
+
+pkglibexec_PROGRAMS += xl-dedup-parse
+xl_dedup_parse_SOURCES = \
+	%D%/fsparse.h \
+	%D%/arena.c %D%/arena.h \
+	%D%/emit.c %D%/emit.h \
+	%D%/ext.c %D%/ext.h \
+	%D%/ext_io.c %D%/ext_io.h \
+	%D%/ext_names.c %D%/ext_names.h \
+	%D%/ntfs.c %D%/ntfs.h %D%/ntfs_lib.h \
+	%D%/ntfs_device.c %D%/ntfs_device.h \
+	%D%/ntfs_names.c %D%/ntfs_names.h \
+	%D%/parse.c \
+	%D%/partition.c %D%/partition.h \
+	%D%/record.h \
+	%D%/window.c %D%/window.h
+xl_dedup_parse_CPPFLAGS = $(AM_CPPFLAGS) $(BLKID_CFLAGS) $(EXT2FS_CFLAGS) \
+	$(NTFS_CFLAGS)
+xl_dedup_parse_LDADD = $(BLKID_LIBS) $(EXT2FS_LIBS) $(NTFS_LIBS)

@@ -1,1 +1,29 @@
+# The module that the front preloads into xl.  Nothing of libxl is linked in:
+# all its functions are looked up at run time (symbols.h).
+pkglib_LTLIBRARIES += libxlhooks.la
+libxlhooks_la_SOURCES = \
+	%D%/disks.c \
+	%D%/hooks.c \
+	%D%/hooks.h \
+	%D%/interrupt.c \
+	%D%/restore.c \
+	%D%/suspend.c \
+	%D%/symbols.h \
+	%D%/watcher.c \
+	plugin/control.c \
+	plugin/control.h
+libxlhooks_la_CPPFLAGS = $(AM_CPPFLAGS) $(XENLIGHT_CFLAGS) $(XTL_CFLAGS)
+libxlhooks_la_LDFLAGS = $(AM_LDFLAGS) -module -avoid-version -shared \
+	-Wl,--version-script=$(top_srcdir)/libxlhooks/libxlhooks.map
+libxlhooks_la_DEPENDENCIES = $(top_srcdir)/libxlhooks/libxlhooks.map
+EXTRA_DIST += %D%/libxlhooks.map
 
+# The front: our "xl", found before the distribution's.
+sbin_PROGRAMS += xl
+xl_SOURCES = \
+	%D%/front.c \
+	%D%/options.c \
+	%D%/options.h \
+	%D%/rune.c \
+	%D%/rune.h
+xl_CPPFLAGS = $(AM_CPPFLAGS) $(XTL_CFLAGS)

@@ -18,5 +18,9 @@ enum {
 int cmd_scan(int argc, char **argv);
 int cmd_compare(int argc, char **argv);
 int cmd_verify(int argc, char **argv);
+int cmd_push(int argc, char **argv);
+int cmd_receive(int argc, char **argv);
+int cmd_receive_xl(int argc, char **argv);
+int cmd_send_xl(int argc, char **argv);
 
 #endif

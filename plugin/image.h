@@ -20,6 +20,7 @@ struct image {
     int fd;                 /* buffered, for the parser and for holes */
     int direct_fd;          /* O_DIRECT for a block device, else -1 */
     bool block;
+    int sector;             /* logical block of a device, in bytes; else 0 */
     uint64_t size;          /* bytes */
     dev_t dev;              /* st_dev of a file, st_rdev of a device */
     ino_t ino;              /* 0 for a device */
@@ -37,6 +38,10 @@ void image_release(struct image *img);
  * if that is not possible; bytes behind the end of the image are an error. */
 int image_read(const struct image *img, void *buf, size_t length,
                uint64_t offset);
+
+/* Lets the kernel read [offset, offset + length) ahead.  Only a hint. */
+void image_will_need(const struct image *img, uint64_t offset,
+                     uint64_t length);
 
 /* Drops cached pages of [offset, offset + length), so that the next read
  * returns what lies on the storage.  Only a hint. */

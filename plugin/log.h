@@ -23,6 +23,9 @@ void log_msg(xentoollog_level level, int errnum, const char *fmt, ...)
 /* A progress line (rewritten in place on a terminal, rare otherwise). */
 void log_progress(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 
+/* Takes the progress line off the terminal; the next one is shown at once. */
+void log_progress_end(void);
+
 #define log_error(...)          log_msg(XTL_ERROR, -1, __VA_ARGS__)
 #define log_errno(rc, ...)      log_msg(XTL_ERROR, -(rc), __VA_ARGS__)
 #define log_warn(...)           log_msg(XTL_WARN, -1, __VA_ARGS__)

@@ -12,6 +12,13 @@ static const struct command {
     int (*run)(int argc, char **argv);
     const char *help;
 } commands[] = {
+    { "compare", cmd_compare, "how much of an image others already hold" },
+    { "scan", cmd_scan, "what an image holds: partitions, files, hashes" },
+    { "verify", cmd_verify, "compare two images byte for byte" },
+    { "push", cmd_push, "copy a cold image to another host" },
+    { "receive", cmd_receive, NULL },
+    { "receive-xl", cmd_receive_xl, NULL },
+    { "send-xl", cmd_send_xl, NULL },
     { NULL, NULL, NULL },
 };
 

@@ -10,7 +10,14 @@
  *  - a raw object is a piece of a residual region: one extent, cut at 1 MiB
  *    boundaries of the image and at runs of zeros, at most 1 MiB long.
  * Extents of all objects together are disjoint; what they do not cover was
- * all zero when it was read.
+ * all zero when it was read (or is residual, with files_only).
+ *
+ * A guest chooses the sizes of its files, so gaps are bounded: a file that is
+ * nothing but gap is a zero object of any size and costs nothing; one whose
+ * gaps exceed GAP_FILE_MAX, or come when the files before it have used up
+ * GAP_TOTAL_MAX, is not hashed as a file (it would take hours).  Neither is
+ * one whose extents contradict its size.  Such an object is `unusable`: it
+ * has no content, and what its extents hold is cut into raw objects.
  *
  * The hashes tell what was read at one moment.  Of a live image, or of one
  * that has changed since, they are a hint like everything else here: whoever
@@ -30,12 +37,17 @@
 #define RAW_OBJECT_MAX (1u << 20)   /* bytes; raw objects end at multiples */
 #define ZERO_GRAIN 4096u            /* bytes; zeros are looked for in these,
                                        aligned to the image */
+#define ZERO_RUN 65536u             /* bytes; so many zeros part raw objects */
+#define GAP_FILE_MAX (UINT64_C(16) << 30)   /* bytes of gaps in a file */
+#define GAP_TOTAL_MAX (UINT64_C(64) << 30)  /* in all files of an image */
 #define OBJECT_RAW UINT32_MAX       /* object.file of a raw object */
 
 struct object {
     uint64_t size;                  /* bytes of content */
     uint32_t file;                  /* index into map->files, or OBJECT_RAW */
-    bool zero;                      /* content is all zero: nothing to move */
+    bool zero;                      /* content is all zero (or empty): nothing
+                                       to move, and hash is not set */
+    bool unusable;                  /* see above; size is 0, zero is set */
     uint8_t hash[HASH_BYTES];
     struct fsparse_extent raw;      /* a raw object's only extent */
 };
@@ -50,7 +62,8 @@ struct manifest {
     size_t n_files;                 /* == map->n_files */
 };
 
-/* The extents of an object, ascending by logical.  Empty for inline files. */
+/* The extents of an object, ascending by logical.  None for inline and for
+ * unusable files. */
 const struct fsparse_extent *object_extents(const struct manifest *m,
                                             const struct object *o,
                                             size_t *n_r);
@@ -61,13 +74,15 @@ typedef void manifest_progress(void *opaque, uint64_t done, uint64_t total);
 
 struct manifest_options {
     bool files_only;                /* leave residual regions out */
-    unsigned threads;               /* hashing; 0: one per core */
+    unsigned threads;               /* hashing; 0: one per core,
+                                       two if read with O_DIRECT */
     manifest_progress *progress;    /* or NULL */
     void *opaque;
 };
 
-/* Reads the whole image (holes excepted) once and builds its manifest.
- * Memory grows with the number of files, not with the size of the image.
+/* Reads the whole image (holes excepted) about once, about in order, and
+ * builds its manifest.  Memory grows with the number of files and of raw
+ * objects; each thread has 2 MiB of buffers.
  * Returns 0 and a manifest for manifest_free(), or a negative errno, logged.
  * A read error in one object is an error of the whole. */
 int manifest_build(const struct image *img,
@@ -79,7 +94,8 @@ void manifest_free(struct manifest *m);
 /*
  * Reads an object's content from its image in order and hands it to sink in
  * pieces of at most 1 MiB (zeros of gaps included).  Stops at the first
- * non-zero return of sink and returns that.
+ * non-zero return of sink and returns that.  Not for zero objects: they may
+ * be of any size, and the caller knows their content.
  */
 typedef int object_sink(void *opaque, const void *data, size_t length,
                         uint64_t logical);
@@ -87,9 +103,17 @@ int object_read(const struct manifest *m, const struct object *o,
                 object_sink *sink, void *opaque);
 
 /* Name for messages and lists: "p1:/usr/bin/env", "p2:/a.txt:stream",
- * "raw:4096+1048576".  Writes at most size bytes with the NUL; not-printable
- * bytes are escaped as \xHH.  Returns buf. */
+ * "raw:4096+1048576".  Writes at most size bytes with the NUL, escaped as
+ * text_escape() does it.  Returns buf. */
 char *object_name(const struct manifest *m, const struct object *o,
                   char *buf, size_t size);
+
+/* Copies text (any bytes) as printable UTF-8 that can be told apart from any
+ * other: backslash, control characters and what is not UTF-8 become \xHH, byte
+ * by byte.  Cuts at whole characters to fit size.  Returns buf. */
+char *text_escape(const char *text, char *buf, size_t size);
+
+/* Whether all of data is zero. */
+bool data_is_zero(const void *data, size_t length);
 
 #endif

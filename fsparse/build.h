@@ -1,0 +1,52 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Build: a map that is being made.  intake fills in partitions, files and
+ * what the files claim; cover decides the claims and lays the regions.
+ */
+#ifndef FSPARSE_BUILD_H
+#define FSPARSE_BUILD_H
+
+#include "fsparse/arena.h"
+#include "fsparse/fsparse.h"
+#include "fsparse/record.h"
+
+struct build {
+    struct fsparse_map map;     /* first: the caller's pointer is this */
+    struct arena arena;         /* every string and all inline content */
+    struct fsparse_partition *partitions;
+    size_t n_partitions, cap_partitions;
+    struct fsparse_file *files; /* n_extents valid, extents set at the end */
+    size_t n_files, cap_files;
+    struct fsparse_extent *extents; /* file after file, in claim order */
+    size_t n_extents, cap_extents;
+    struct fsparse_region *regions;
+    size_t n_regions, cap_regions;
+
+    /* intake's state */
+    uint64_t last_end;          /* logical end of the last file's extents */
+    uint64_t last_mapped;       /* bytes the last file's extents cover */
+    uint64_t zeros;             /* bytes of all files no extent covers */
+    uint64_t received;          /* bytes of payload */
+    uint32_t left_out[RECORD_PARTITIONS_MAX];   /* files, per partition */
+};
+
+/*
+ * Takes one record.  Returns 0, 1 for END, -EBADMSG if it is not what
+ * record.h says (the build stays valid without it), -EFBIG if the whole has
+ * grown too large, or -ENOMEM.
+ */
+int intake_record(struct build *b, uint32_t type, const void *payload,
+                  size_t length);
+
+/* No more records: completes the last file and the notes. */
+int intake_finish(struct build *b);
+
+/* A text for people behind what is in *note_r already. */
+int build_note(struct build *b, const char **note_r, const char *text);
+
+/* Gives each byte to the first file that claimed it, corrects the files'
+ * extents and lays the regions.  fd is only asked for holes (its offset
+ * moves); -1: there are none. */
+int cover_image(struct build *b, int fd);
+
+#endif

@@ -1,0 +1,16 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Ext_io: libext2fs reads a window instead of a file that it opens by name.
+ */
+#ifndef FSPARSE_EXT_IO_H
+#define FSPARSE_EXT_IO_H
+
+#include <ext2fs/ext2fs.h>
+
+#include "fsparse/window.h"
+
+/* Opens the file system in w, read-only and without replaying its journal.
+ * One at a time: libext2fs hands its io_manager nothing but a name. */
+errcode_t ext_io_open(struct window *w, ext2_filsys *fs_r);
+
+#endif

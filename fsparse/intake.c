@@ -1,0 +1,304 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Intake: from the parser's records to partitions, files and extents.
+ *
+ * The parser works for the guest as soon as the guest has broken into it, so
+ * nothing in a record is believed: lengths and counts are bounded, strings
+ * have no NUL, extents are cut to the file's size and to the partition, which
+ * lies inside the image, and ascend by logical offset.  What two files claim
+ * both is cover's business.
+ */
+#include "config.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "fsparse/build.h"
+
+/* Bounded, or the peer picks our allocation. */
+#define RECEIVED_MAX ((uint64_t)2 << 30)
+#define FILES_MAX (UINT32_MAX - 1)      /* regions name files by a u32 */
+#define EXTENTS_MAX (UINT32_MAX - 1)    /* cover sorts them by u32 */
+
+#define PARSER_FLAGS (FSPARSE_INLINE | FSPARSE_COMPRESSED | \
+                      FSPARSE_ENCRYPTED | FSPARSE_CUT)
+
+int build_note(struct build *b, const char **note_r, const char *text)
+{
+    char both[2 * RECORD_STRING_MAX];
+    const char *copy;
+
+    snprintf(both, sizeof(both), "%s%s%s", *note_r, **note_r ? "; " : "",
+             text);
+    copy = arena_copy(&b->arena, both, strlen(both));
+    if (!copy)
+        return -ENOMEM;
+    *note_r = copy;
+    return 0;
+}
+
+static int take_string(struct build *b, struct record_cursor *c, size_t max,
+                       const char **s_r)
+{
+    size_t length;
+    const char *s = record_string(c, max, &length);
+
+    if (c->bad)
+        return -EBADMSG;
+    *s_r = length ? arena_copy(&b->arena, s, length) : "";
+    return *s_r ? 0 : -ENOMEM;
+}
+
+static int take_partition(struct build *b, struct record_cursor *c)
+{
+    struct fsparse_partition p = { .note = "" };
+    int rc;
+
+    p.number = record_u32(c);
+    p.start = record_u64(c);
+    p.length = record_u64(c);
+    rc = take_string(b, c, RECORD_STRING_MAX, &p.scheme);
+    if (!rc)
+        rc = take_string(b, c, RECORD_STRING_MAX, &p.type);
+    if (!rc)
+        rc = take_string(b, c, RECORD_STRING_MAX, &p.fstype);
+    if (!rc)
+        rc = take_string(b, c, RECORD_STRING_MAX, &p.label);
+    if (rc)
+        return rc;
+    if (c->left || b->n_partitions == RECORD_PARTITIONS_MAX ||
+        p.start > b->map.image_size ||
+        p.length > b->map.image_size - p.start)
+        return -EBADMSG;
+    rc = array_grow((void **)&b->partitions, b->n_partitions,
+                    &b->cap_partitions, sizeof(p));
+    if (!rc)
+        b->partitions[b->n_partitions++] = p;
+    return rc;
+}
+
+/*
+ * A sparse file is as cheap for a guest as its content is dear for whoever
+ * hashes it: 16 TiB of zeros in one inode.  All files together may have no
+ * more bytes outside the image than the image has; the files that would
+ * exceed that are left out and what they claimed is residual.
+ */
+static void last_file_done(struct build *b)
+{
+    struct fsparse_file *f;
+    uint64_t gaps;
+
+    if (!b->n_files)
+        return;
+    f = &b->files[b->n_files - 1];
+    gaps = f->flags & FSPARSE_INLINE ? 0 : f->size - b->last_mapped;
+    if (gaps <= b->map.image_size - b->zeros) {
+        b->zeros += gaps;
+    } else {
+        b->left_out[f->partition]++;
+        b->n_extents -= f->n_extents;
+        b->n_files--;
+    }
+    b->last_mapped = 0;
+    b->last_end = 0;
+}
+
+static int take_inline(struct build *b, struct record_cursor *c,
+                       struct fsparse_file *f)
+{
+    const void *data;
+
+    if (!(f->flags & FSPARSE_INLINE))
+        return c->left ? -EBADMSG : 0;
+    if (f->size > RECORD_INLINE_MAX || c->left != f->size)
+        return -EBADMSG;
+    data = record_bytes(c, c->left);
+    f->inline_data = (uint8_t *)arena_copy(&b->arena, data, f->size);
+    return f->inline_data ? 0 : -ENOMEM;
+}
+
+static int take_file(struct build *b, struct record_cursor *c)
+{
+    struct fsparse_file f = { .partition = record_u32(c) };
+    int rc;
+
+    f.flags = record_u32(c);
+    f.inode = record_u64(c);
+    f.size = record_u64(c);
+    rc = take_string(b, c, RECORD_PATH_MAX, &f.path);
+    if (!rc)
+        rc = take_string(b, c, RECORD_STRING_MAX, &f.stream);
+    if (rc)
+        return rc;
+    if (f.partition >= b->n_partitions || f.size > INT64_MAX ||
+        f.flags & ~(unsigned)PARSER_FLAGS || b->n_files >= FILES_MAX ||
+        (f.path[0] != '/' && f.path[0] != '<'))
+        return -EBADMSG;
+    rc = take_inline(b, c, &f);
+    if (rc)
+        return rc;
+    last_file_done(b);
+    rc = array_grow((void **)&b->files, b->n_files, &b->cap_files,
+                    sizeof(f));
+    if (!rc)
+        b->files[b->n_files++] = f;
+    return rc;
+}
+
+/* Removes the first n bytes; n <= length. */
+static void extent_trim(struct fsparse_extent *x, uint64_t n)
+{
+    x->logical += n;
+    x->physical += n;
+    x->length -= n;
+}
+
+/* Cuts x to what the file may have.  Slack behind the end of the file is
+ * normal; whatever else goes is worth a flag. */
+static void extent_cut(const struct build *b, struct fsparse_file *f,
+                       struct fsparse_extent *x)
+{
+    const struct fsparse_partition *p = &b->partitions[f->partition];
+    uint64_t end = p->start + p->length;
+    uint64_t before, skip = 0;
+
+    if (x->logical >= f->size)
+        x->length = 0;
+    else if (x->length > f->size - x->logical)
+        x->length = f->size - x->logical;
+    before = x->length;
+    if (x->logical < b->last_end)
+        skip = b->last_end - x->logical;
+    if (x->physical < p->start && p->start - x->physical > skip)
+        skip = p->start - x->physical;
+    if (skip >= x->length || x->physical + skip >= end ||
+        x->physical + skip < skip) {
+        x->length = 0;
+    } else {
+        extent_trim(x, skip);
+        if (x->length > end - x->physical)
+            x->length = end - x->physical;
+    }
+    if (x->length != before)
+        f->flags |= FSPARSE_CUT;
+}
+
+static int extent_add(struct build *b, struct fsparse_file *f,
+                      const struct fsparse_extent *x)
+{
+    struct fsparse_extent *last;
+    int rc;
+
+    b->last_end = x->logical + x->length;
+    b->last_mapped += x->length;
+    if (f->n_extents) {
+        last = &b->extents[b->n_extents - 1];
+        if (last->logical + last->length == x->logical &&
+            last->physical + last->length == x->physical) {
+            last->length += x->length;
+            return 0;
+        }
+    }
+    if (b->n_extents >= EXTENTS_MAX)
+        return -EFBIG;
+    rc = array_grow((void **)&b->extents, b->n_extents, &b->cap_extents,
+                    sizeof(*x));
+    if (rc)
+        return rc;
+    b->extents[b->n_extents++] = *x;
+    f->n_extents++;
+    return 0;
+}
+
+static int take_extents(struct build *b, struct record_cursor *c)
+{
+    struct fsparse_file *f = b->n_files ? &b->files[b->n_files - 1] : NULL;
+
+    if (!f || f->flags & FSPARSE_INLINE ||
+        c->left % sizeof(struct fsparse_extent) ||
+        c->left / sizeof(struct fsparse_extent) > RECORD_EXTENTS_MAX)
+        return -EBADMSG;
+    while (c->left) {
+        struct fsparse_extent x = { .logical = record_u64(c) };
+        int rc;
+
+        x.physical = record_u64(c);
+        x.length = record_u64(c);
+        extent_cut(b, f, &x);
+        if (!x.length)
+            continue;
+        rc = extent_add(b, f, &x);
+        if (rc)
+            return rc;
+    }
+    return 0;
+}
+
+static int take_flags(struct build *b, struct record_cursor *c)
+{
+    uint32_t flags = record_u32(c);
+
+    /* Only this one can be known late. */
+    if (c->bad || c->left || flags != FSPARSE_CUT || !b->n_files)
+        return -EBADMSG;
+    b->files[b->n_files - 1].flags |= flags;
+    return 0;
+}
+
+static int take_note(struct build *b, struct record_cursor *c)
+{
+    uint32_t partition = record_u32(c);
+    const char *text;
+    int rc;
+
+    rc = take_string(b, c, RECORD_STRING_MAX, &text);
+    if (rc)
+        return rc;
+    if (c->left || partition >= b->n_partitions)
+        return -EBADMSG;
+    return build_note(b, &b->partitions[partition].note, text);
+}
+
+int intake_record(struct build *b, uint32_t type, const void *payload,
+                  size_t length)
+{
+    struct record_cursor c = { .next = payload, .left = length };
+
+    b->received += sizeof(struct record_header) + length;
+    if (b->received > RECEIVED_MAX)
+        return -EFBIG;
+    switch (type) {
+    case RECORD_PARTITION:
+        return take_partition(b, &c);
+    case RECORD_FILE:
+        return take_file(b, &c);
+    case RECORD_EXTENTS:
+        return take_extents(b, &c);
+    case RECORD_FLAGS:
+        return take_flags(b, &c);
+    case RECORD_NOTE:
+        return take_note(b, &c);
+    case RECORD_END:
+        return length ? -EBADMSG : 1;
+    default:
+        return -EBADMSG;
+    }
+}
+
+int intake_finish(struct build *b)
+{
+    char text[80];
+    size_t i;
+
+    last_file_done(b);
+    for (i = 0; i < b->n_partitions; i++) {
+        if (!b->left_out[i])
+            continue;
+        snprintf(text, sizeof(text), "%u sparse files left out",
+                 b->left_out[i]);
+        if (build_note(b, &b->partitions[i].note, text))
+            return -ENOMEM;
+    }
+    return 0;
+}

@@ -1,0 +1,14 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Ntfs: the data streams of an NTFS volume, by libntfs-3g.
+ */
+#ifndef FSPARSE_NTFS_H
+#define FSPARSE_NTFS_H
+
+#include "fsparse/emit.h"
+#include "fsparse/window.h"
+
+/* Emits the streams found; what went wrong becomes a note. */
+void ntfs_parse(struct window *w, struct emit *e, unsigned partition);
+
+#endif

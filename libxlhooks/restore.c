@@ -1,0 +1,61 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * The receiving side: libxl_domain_create_restore(), called when the disks of
+ * the incoming guest are being made.
+ *
+ * libxl looks at the disks' paths early and attaches them only after the end
+ * of the memory stream.  The helper answers "restore" when the paths exist,
+ * and holds back the end of the stream until the disks are final.  So nothing
+ * has to be waited for after the real function: its success implies theirs.
+ *
+ * The helper refuses to write where a domain of this host reads or writes.
+ * Which disks those are is asked before "go", when no domain for the incoming
+ * guest exists; hence all that libxl lists are other domains, dom0 included,
+ * and for a migration to the same host the guest itself under its old number.
+ */
+#include "config.h"
+
+#include <errno.h>
+#include <stdbool.h>
+#include <stdio.h>
+
+#include "libxlhooks/hooks.h"
+#include "plugin/control.h"
+
+static int describe(int control, libxl_ctx *ctx,
+                    const libxl_domain_config *config)
+{
+    int rc;
+
+    rc = disks_send_begin(control, &config->c_info, NULL);
+    if (!rc)
+        rc = disks_send(control, ctx, config, NULL, 0);
+    if (!rc)
+        rc = disks_send_busy(control, ctx);
+    if (!rc)
+        rc = control_send(control, "go", NULL);
+    return rc;
+}
+
+int restore_dedup(int control, libxl_ctx *ctx, libxl_domain_config *config,
+                  uint32_t *domid, int restore_fd, int send_back_fd,
+                  const libxl_domain_restore_params *params,
+                  const libxl_asyncprogress_how *aop_console_how)
+{
+    char result[16];
+    int rc;
+
+    rc = describe(control, ctx, config);
+    if (!rc || rc == -EPIPE)
+        rc = hook_expect(control, "restore");
+    if (rc)
+        return ERROR_FAIL;
+
+    rc = real.libxl_domain_create_restore(ctx, config, domid, restore_fd,
+                                          send_back_fd, params, NULL,
+                                          aop_console_how);
+    snprintf(result, sizeof(result), "%d", rc);
+    /* a helper that has gone by now has nothing left to do */
+    control_send(control, "restored", "rc", result, NULL);
+    return rc;
+}

@@ -1,0 +1,85 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * The sending side: libxl_domain_suspend(), with the disks brought along.
+ *
+ *   describe the guest, "go"       guest runs; any failure leaves it alone
+ *   wait for "suspend"             guest runs, the helper copies its disks;
+ *                                  a signal kills xl, the helper sees end of
+ *                                  file, nothing has happened to the guest
+ *   the real function              guest runs, then is suspended; a signal
+ *                                  ends the attempt (interrupt.c)
+ *   "suspended", wait for "done"   guest is suspended; a signal or a failure
+ *                                  makes xl resume it
+ *   return 0                       xl goes on with its own handshake
+ *
+ * What xl does with the result decides the error codes: after
+ * ERROR_GUEST_TIMEDOUT it takes the guest for running and leaves it alone,
+ * after every other error it resumes it.
+ */
+#include "config.h"
+
+#include <errno.h>
+#include <stdbool.h>
+#include <stdio.h>
+
+#include "libxlhooks/hooks.h"
+#include "plugin/control.h"
+
+static int describe(int control, libxl_ctx *ctx, uint32_t domid)
+{
+    libxl_domain_config config;
+    libxl_device_disk *running = NULL;
+    int num = 0, rc;
+
+    real.libxl_domain_config_init(&config);
+    if (real.libxl_retrieve_domain_configuration(ctx, domid, &config, NULL)) {
+        hook_log("cannot read the configuration of domain %u", domid);
+        rc = -EIO;
+        goto out;
+    }
+    running = real.libxl_device_disk_list(ctx, domid, &num);
+    rc = disks_send_begin(control, &config.c_info, &domid);
+    if (!rc)
+        rc = disks_send(control, ctx, &config, running, num);
+    if (!rc)
+        rc = control_send(control, "go", NULL);
+out:
+    if (running)
+        real.libxl_device_disk_list_free(running, num);
+    real.libxl_domain_config_dispose(&config);
+    return rc;
+}
+
+static void send_result(int control, int result)
+{
+    char rc[16];
+
+    snprintf(rc, sizeof(rc), "%d", result);
+    /* if nobody listens, the wait that follows will tell */
+    control_send(control, "suspended", "rc", rc, NULL);
+}
+
+int suspend_dedup(int control, libxl_ctx *ctx, uint32_t domid, int fd,
+                  int flags)
+{
+    struct watcher *watcher;
+    int rc;
+
+    rc = describe(control, ctx, domid);
+    /* a helper that said "fail" and left makes sending fail, too: -EPIPE is
+     * explained, if at all, by what is still to be received */
+    if (!rc || rc == -EPIPE)
+        rc = hook_expect(control, "suspend");
+    if (rc)
+        return ERROR_GUEST_TIMEDOUT;
+
+    interrupt_begin(control);
+    watcher = watcher_start(control, domid);
+    rc = real.libxl_domain_suspend(ctx, domid, fd, flags, NULL);
+    watcher_stop(watcher);
+    send_result(control, rc);
+    if (!rc && hook_expect(control, "done"))
+        rc = ERROR_FAIL;
+    interrupt_end(!rc);
+    return rc;
+}

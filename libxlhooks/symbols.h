@@ -1,0 +1,44 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Every function of libxenlight and libxentoollog that the hooks call, once.
+ *
+ * Define SYMBOL(name) and include this file; it undefines SYMBOL again.  The
+ * hooks look all of them up at run time and never link against the libraries,
+ * because the preloaded object also passes through processes that have no
+ * libxenlight (the shell that Debian's /usr/sbin/xl is), and an unresolved
+ * symbol would kill such a process if it binds at start.
+ *
+ * None of these names may be one of libxl.h's compatibility macros; hooks.h
+ * makes sure of it.
+ */
+
+/* hooked: what stands behind our own functions of these names */
+SYMBOL(libxl_domain_suspend)
+SYMBOL(libxl_domain_create_restore)
+
+/* describing a domain and its disks */
+SYMBOL(libxl_domain_config_init)
+SYMBOL(libxl_domain_config_dispose)
+SYMBOL(libxl_retrieve_domain_configuration)
+SYMBOL(libxl_device_disk_list)
+SYMBOL(libxl_device_disk_list_free)
+SYMBOL(libxl_disk_format_to_string)
+SYMBOL(libxl_disk_backend_to_string)
+SYMBOL(libxl_domain_qualifier_to_domid)
+
+/* the other domains of this host */
+SYMBOL(libxl_list_domain)
+SYMBOL(libxl_dominfo_list_free)
+SYMBOL(libxl_domid_to_name)
+
+/* watching for the moment of suspension */
+SYMBOL(libxl_ctx_alloc)
+SYMBOL(libxl_ctx_free)
+SYMBOL(libxl_childproc_setmode)
+SYMBOL(libxl_dominfo_init)
+SYMBOL(libxl_dominfo_dispose)
+SYMBOL(libxl_domain_info)
+SYMBOL(xtl_createlogger_stdiostream)
+SYMBOL(xtl_logger_destroy)
+
+#undef SYMBOL

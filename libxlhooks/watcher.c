@@ -1,0 +1,128 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Notices the moment at which the guest has stopped, while xl's own thread is
+ * inside libxl_domain_suspend(): the helper reads the last changed disk
+ * blocks from then on, instead of waiting for the end of the memory stream.
+ *
+ * A hint only.  The message may be missing (short suspension, no context);
+ * that costs time, never correctness.  It is never early: it is sent after
+ * the hypervisor reports the domain shut down for suspension.
+ *
+ * The context is the watcher's own, so that no lock of xl's context is held
+ * or waited for.  It runs no children; its SIGCHLD mode says so, to keep
+ * libxl from touching xl's handler for its sake.  The thread blocks all
+ * signals: xl's handlers and ours run where they always ran.
+ */
+#include "config.h"
+
+#include <pthread.h>
+#include <signal.h>
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "libxlhooks/hooks.h"
+#include "plugin/control.h"
+
+#define POLL_NS 20000000L
+
+struct watcher {
+    int control;
+    uint32_t domid;
+    atomic_bool stop;
+    pthread_t thread;
+    xentoollog_logger *logger;
+    libxl_ctx *ctx;
+};
+
+static const libxl_childproc_hooks no_children = {
+    .chldowner = libxl_sigchld_owner_mainloop,
+};
+
+/* 1 suspended, 0 not yet, -1 there is nothing to be seen any more */
+static int look(const struct watcher *w)
+{
+    libxl_dominfo info;
+    int state;
+
+    real.libxl_dominfo_init(&info);
+    if (real.libxl_domain_info(w->ctx, &info, w->domid))
+        state = -1;
+    else
+        state = info.shutdown &&
+                info.shutdown_reason == LIBXL_SHUTDOWN_REASON_SUSPEND;
+    real.libxl_dominfo_dispose(&info);
+    return state;
+}
+
+static void *watch(void *arg)
+{
+    static const struct timespec interval = { .tv_nsec = POLL_NS };
+    struct watcher *w = arg;
+    int state = 0;
+
+    while (!atomic_load(&w->stop) && !(state = look(w)))
+        nanosleep(&interval, NULL);
+    if (state == 1)
+        control_send(w->control, "stopped", NULL);
+    return NULL;
+}
+
+static void watcher_free(struct watcher *w)
+{
+    if (w->ctx)
+        real.libxl_ctx_free(w->ctx);
+    if (w->logger)
+        real.xtl_logger_destroy(w->logger);
+    free(w);
+}
+
+static int start_thread(struct watcher *w)
+{
+    sigset_t all, old;
+    int r;
+
+    sigfillset(&all);
+    pthread_sigmask(SIG_SETMASK, &all, &old);
+    r = pthread_create(&w->thread, NULL, watch, w);
+    pthread_sigmask(SIG_SETMASK, &old, NULL);
+    return -r;
+}
+
+struct watcher *watcher_start(int control, uint32_t domid)
+{
+    struct watcher *w = calloc(1, sizeof(*w));
+
+    if (!w)
+        return NULL;
+    w->control = control;
+    w->domid = domid;
+    atomic_init(&w->stop, false);
+    w->logger = (xentoollog_logger *)
+        real.xtl_createlogger_stdiostream(stderr, XTL_ERROR, 0);
+    if (!w->logger ||
+        real.libxl_ctx_alloc(&w->ctx, LIBXL_VERSION, 0, w->logger)) {
+        w->ctx = NULL;
+        goto fail;
+    }
+    real.libxl_childproc_setmode(w->ctx, &no_children, NULL);
+    if (start_thread(w))
+        goto fail;
+    return w;
+fail:
+    hook_log("cannot watch domain %u; going on without", domid);
+    watcher_free(w);
+    return NULL;
+}
+
+void watcher_stop(struct watcher *w)
+{
+    if (!w)
+        return;
+    atomic_store(&w->stop, true);
+    pthread_join(w->thread, NULL);
+    watcher_free(w);
+}

@@ -1,0 +1,279 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * xl-dedup push IMAGE [HOST:]PATH, and its other end, xl-dedup receive:
+ * copies a cold image with the engine that also migrates.
+ */
+#include "config.h"
+
+#include <errno.h>
+#include <getopt.h>
+#include <limits.h>
+#include <signal.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "plugin/commands.h"
+#include "plugin/configuration.h"
+#include "plugin/log.h"
+#include "plugin/loopdev.h"
+#include "plugin/peer.h"
+#include "plugin/proto.h"
+#include "plugin/receiver.h"
+#include "plugin/sender.h"
+
+#define DEFAULT_LEVEL 3
+
+struct push_options {
+    const char *image;
+    const char *path;           /* at the target */
+    char *host;                 /* NULL: this one */
+    const char *rsh;
+    int level;
+    bool force;
+};
+
+static const char push_help[] =
+"Usage: xl-dedup push [OPTION]... IMAGE [HOST:]PATH\n"
+"\n"
+"Copies IMAGE, a disk image or block device that nobody writes to, to PATH on\n"
+"HOST, sending only what HOST does not hold in its reference images\n"
+"(xl-dedup.conf there) or in an earlier copy at PATH. xl-dedup must be\n"
+"installed on HOST. The copy is verified before it is put in place.\n"
+"\n"
+"  -e, --rsh=COMMAND   connect with COMMAND instead of ssh; it gets HOST and\n"
+"                      the command to run there as arguments\n"
+"  -l, --level=N       compression, 1 (fast) to 19 (small); default 3\n"
+"  -f, --force         copy although IMAGE is in use here: the result is\n"
+"                      what was read, not necessarily of one moment\n"
+"  -h, --help          this text\n"
+"\n"
+"Exit status: 0 copied and verified, 2 failed, 64 wrong use.\n";
+
+static int usage_error(const char *message)
+{
+    log_error("%s; see 'xl-dedup push --help'", message);
+    return XD_EXIT_USAGE;
+}
+
+static int parse_destination(struct push_options *o, char *argument)
+{
+    char *colon = strchr(argument, ':'), *slash = strchr(argument, '/');
+
+    o->path = argument;
+    if (!colon || (slash && slash < colon))
+        return 0;
+    *colon = '\0';
+    o->host = argument;
+    o->path = colon + 1;
+    return *o->host && *o->path ? 0 : -EINVAL;
+}
+
+/* -1: go on; otherwise an exit status. */
+static int parse(struct push_options *o, int argc, char **argv)
+{
+    static const struct option options[] = {
+        { "rsh", required_argument, NULL, 'e' },
+        { "level", required_argument, NULL, 'l' },
+        { "force", no_argument, NULL, 'f' },
+        { "help", no_argument, NULL, 'h' },
+        { NULL, 0, NULL, 0 },
+    };
+    int c;
+
+    while ((c = getopt_long(argc, argv, "e:l:fh", options, NULL)) != -1)
+        switch (c) {
+        case 'e':
+            o->rsh = optarg;
+            break;
+        case 'l':
+            o->level = atoi(optarg);
+            break;
+        case 'f':
+            o->force = true;
+            break;
+        case 'h':
+            fputs(push_help, stdout);
+            return XD_EXIT_OK;
+        default:
+            return XD_EXIT_USAGE;
+        }
+    if (o->level < 1 || o->level > 19)
+        return usage_error("the level must be 1 to 19");
+    if (argc - optind != 2)
+        return usage_error("an image and a destination are needed");
+    o->image = argv[optind];
+    if (parse_destination(o, argv[optind + 1]))
+        return usage_error("the destination is not [HOST:]PATH");
+    return -1;
+}
+
+/* A running guest's disk changes while it is read. */
+static int check_cold(const struct push_options *o)
+{
+    char device[64];
+    struct stat st;
+
+    if (o->force || stat(o->image, &st) || !S_ISREG(st.st_mode) ||
+        !loopdev_of(&st, device, sizeof(device)))
+        return 0;
+    log_error("%s is in use by %s: a running guest's disk is moved by "
+              "'xl migrate --dedup'; --force copies it all the same",
+              o->image, device);
+    return -EBUSY;
+}
+
+/* What identifies an image that is pushed again: this host and its path. */
+static char *image_identity(const char *path)
+{
+    char machine[64] = "", *result;
+    FILE *f = fopen("/etc/machine-id", "re");
+
+    if (f) {
+        if (!fgets(machine, sizeof(machine), f))
+            machine[0] = '\0';
+        fclose(f);
+    }
+    machine[strcspn(machine, "\n")] = '\0';
+    if (asprintf(&result, "push:%s:%s", machine, path) < 0)
+        return NULL;
+    return result;
+}
+
+static int connect_peer(const struct push_options *o, struct peer *p)
+{
+    static char self[PATH_MAX];
+    /* The shell splits RSH, which may hold options, as rsync's -e does. */
+    const char *const remote[] = {
+        "sh", "-c", "exec $0 \"$1\" xl-dedup receive", o->rsh, o->host, NULL
+    };
+    const char *const local[] = { self, "receive", NULL };
+    ssize_t n;
+
+    if (o->host)
+        return peer_start(p, o->host, remote);
+    n = readlink("/proc/self/exe", self, sizeof(self) - 1);
+    if (n < 0)
+        return -errno;
+    self[n] = '\0';
+    return peer_start(p, "this host", local);
+}
+
+static int send_image(const struct push_options *o, const char *image,
+                      const char *dest, const char *identity, struct wire *w,
+                      struct inbox *in, const struct peer *p)
+{
+    struct sender_options opt = { "push", image, identity, p->host };
+    double start = report_now();
+    struct sender *s;
+    int rc;
+
+    rc = sender_new(&s, &opt, w, in);
+    if (rc)
+        return rc;
+    (void)o;
+    rc = sender_add_disk(s, image, image, dest);
+    if (!rc)
+        rc = sender_offer(s);
+    if (!rc)
+        rc = sender_bulk(s, false);
+    if (!rc)
+        rc = sender_finish(s);
+    if (!rc)
+        rc = wire_send(w, FRAME_BYE, PROTO_NO_DISK, NULL, 0);
+    if (!rc)
+        sender_report(s, report_now() - start, -1);
+    sender_free(s);
+    return rc;
+}
+
+static int push(const struct push_options *o)
+{
+    char *image = realpath(o->image, NULL), *identity = NULL, *dest = NULL;
+    struct peer p = { .pid = -1 };
+    struct inbox *in;
+    struct wire *w = NULL;
+    int rc = image ? 0 : -errno;
+
+    if (rc) {
+        log_errno(rc, "%s", o->image);
+        goto out;
+    }
+    rc = check_cold(o);
+    if (rc)
+        goto out;
+    identity = image_identity(image);
+    /* A path on this host may be relative, as with cp. */
+    if (!o->host && o->path[0] != '/') {
+        char *directory = getcwd(NULL, 0);
+
+        if (directory && asprintf(&dest, "%s/%s", directory, o->path) < 0)
+            dest = NULL;
+        free(directory);
+    } else {
+        dest = strdup(o->path);
+    }
+    rc = identity && dest ? connect_peer(o, &p) : -ENOMEM;
+    if (!rc)
+        rc = wire_new(&w, p.in_fd, p.out_fd, o->level);
+    if (!rc)
+        rc = peer_greet(&p, w);
+    if (!rc)
+        rc = inbox_start(&in, w, p.host, NULL, NULL);
+    if (!rc)
+        rc = send_image(o, image, dest, identity, w, in, &p);
+    if (!rc && peer_wait(&p) != 0)
+        log_warn("%s: the other end did not exit cleanly", p.host);
+out:
+    free(dest);
+    free(identity);
+    free(image);
+    return rc;
+}
+
+int cmd_push(int argc, char **argv)
+{
+    struct push_options o = { .rsh = "ssh", .level = DEFAULT_LEVEL };
+    int status = parse(&o, argc, argv);
+
+    if (status >= 0)
+        return status;
+    signal(SIGPIPE, SIG_IGN);
+    return push(&o) ? XD_EXIT_FAILED : XD_EXIT_OK;
+}
+
+int cmd_receive(int argc, char **argv)
+{
+    struct receiver_events events = { 0 };
+    struct configuration conf;
+    struct receiver *r = NULL;
+    struct inbox *in;
+    struct wire *w = NULL;
+    char garbage[128];
+    int rc;
+
+    (void)argv;
+    if (argc > 1) {
+        log_error("receive takes no arguments; it is run by xl-dedup push");
+        return XD_EXIT_USAGE;
+    }
+    signal(SIGPIPE, SIG_IGN);
+    rc = configuration_load(&conf);
+    if (rc)
+        return XD_EXIT_FAILED;
+    rc = wire_new(&w, STDIN_FILENO, STDOUT_FILENO, DEFAULT_LEVEL);
+    if (!rc)
+        rc = wire_greet(w, garbage, sizeof(garbage));
+    if (!rc)
+        rc = inbox_start(&in, w, "the sending host", NULL, NULL);
+    if (!rc)
+        rc = receiver_new(&r, w, in, &conf, &events);
+    if (!rc)
+        rc = receiver_run(r);
+    receiver_free(r);
+    configuration_release(&conf);
+    return rc ? XD_EXIT_FAILED : XD_EXIT_OK;
+}

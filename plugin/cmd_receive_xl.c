@@ -1,0 +1,293 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * xl-dedup receive-xl: the target's helper of a migration.
+ *
+ * ssh starts it; standard input and output are the wire.  It runs the
+ * distribution's "xl migrate-receive" with libxlhooks preloaded, gives it the
+ * bytes that the other xl sent, and answers its hook over the control channel
+ * (control.h).  It stays between the two until xl has ended, so that a
+ * connection that breaks leaves an xl that can still clean up.
+ */
+#include "config.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "plugin/commands.h"
+#include "plugin/configuration.h"
+#include "plugin/control.h"
+#include "plugin/hold.h"
+#include "plugin/log.h"
+#include "plugin/proto.h"
+#include "plugin/pump.h"
+#include "plugin/receiver.h"
+
+#define DEFAULT_LEVEL 3
+/* xl destroys a half-built domain before it exits. */
+#define XL_EXIT_SECONDS 60
+
+struct migration {
+    struct configuration conf;
+    struct wire *wire;
+    struct inbox *inbox;
+    struct pump *pump;
+    struct receiver *receiver;
+    struct hold hold;
+    struct busy_path *busy;
+    int control_fd;
+    pid_t xl;
+    bool configured;            /* the hook has named all disks */
+    bool restored;              /* libxl has rebuilt the guest */
+};
+
+/* Bytes from the sending xl (receiving thread). */
+static int from_source(void *opaque, const struct frame *f)
+{
+    struct migration *m = opaque;
+
+    if (f->type == FRAME_MEMORY)
+        return hold_memory(&m->hold, f->data, f->length);
+    return hold_pass(&m->hold, f->data, f->length);
+}
+
+/* What the hook says */
+
+static int take_busy(struct migration *m, const struct control_msg *msg)
+{
+    const char *path = control_get(msg, "path");
+    const char *name = control_get(msg, "name");
+    struct busy_path *b;
+
+    if (!path || !*path)
+        return 0;
+    b = calloc(1, sizeof(*b));
+    if (!b)
+        return -ENOMEM;
+    b->next = m->busy;
+    m->busy = b;
+    b->path = strdup(path);
+    if (asprintf(&b->user, "domain %s", name ? name : "?") < 0)
+        b->user = NULL;
+    receiver_set_busy(m->receiver, m->busy);
+    return b->path && b->user ? 0 : -ENOMEM;
+}
+
+static int take_disk(struct migration *m, const struct control_msg *msg)
+{
+    const char *vdev = control_get(msg, "vdev");
+    const char *path = control_get(msg, "path");
+
+    return vdev && path ? receiver_set_path(m->receiver, vdev, path) :
+        -EPROTO;
+}
+
+static int take_restored(struct migration *m, const struct control_msg *msg)
+{
+    const char *rc = control_get(msg, "rc");
+
+    m->restored = true;
+    inbox_watch(m->inbox, -1);
+    if (rc && !strcmp(rc, "0"))
+        return 0;
+    receiver_fail(m->receiver, "xl could not restore the guest; see its "
+                  "messages above");
+    return -ECONNABORTED;
+}
+
+/* One message of the hook. */
+static int listen_hook(void *opaque)
+{
+    struct migration *m = opaque;
+    struct control_msg msg;
+    const char *verb;
+    int rc;
+
+    rc = control_recv(m->control_fd, &msg);
+    if (rc) {
+        receiver_fail(m->receiver, "xl ended before it had restored the "
+                      "guest; see its messages above");
+        return -ECONNABORTED;
+    }
+    verb = control_verb(&msg);
+    if (!strcmp(verb, "begin"))
+        return 0;
+    if (!strcmp(verb, "disk"))
+        return take_disk(m, &msg);
+    if (!strcmp(verb, "busy"))
+        return take_busy(m, &msg);
+    if (!strcmp(verb, "restored"))
+        return take_restored(m, &msg);
+    if (strcmp(verb, "go"))
+        return -EPROTO;
+    m->configured = true;
+    return 0;
+}
+
+/* Events of the receiver */
+
+static int on_configured(void *opaque)
+{
+    struct migration *m = opaque;
+    struct pollfd fds[2] = {
+        { .fd = m->control_fd, .events = POLLIN },
+        { .fd = inbox_fd(m->inbox), .events = POLLIN },
+    };
+    int rc = 0;
+
+    while (!rc && !m->configured) {
+        if (poll(fds, 2, -1) < 0)
+            continue;
+        if (fds[0].revents)
+            rc = listen_hook(m);
+        else if (fds[1].revents)
+            /* The source only waits now: this is its end. */
+            rc = -EPIPE;
+    }
+    return rc;
+}
+
+static int on_restore(void *opaque)
+{
+    struct migration *m = opaque;
+
+    return control_send(m->control_fd, "restore", NULL);
+}
+
+static int on_memory_end(void *opaque, uint64_t bytes)
+{
+    struct migration *m = opaque;
+
+    return bytes == hold_memory_bytes(&m->hold) ? 0 : -EPROTO;
+}
+
+static int on_final(void *opaque)
+{
+    struct migration *m = opaque;
+
+    return hold_release(&m->hold);
+}
+
+/* xl */
+
+static void run_xl(int in_fd, int out_fd, int control_fd, char **arguments)
+{
+    const char *hooks = getenv("XL_DEDUP_HOOKS");
+    const char *xl = getenv("XL_DEDUP_XL");
+    char number[16];
+
+    signal(SIGPIPE, SIG_DFL);
+    if (!hooks)
+        hooks = PKGLIBDIR "/libxlhooks.so";
+    if (!xl)
+        xl = REAL_XL;
+    snprintf(number, sizeof(number), "%d", control_fd);
+    arguments[0] = (char *)"xl";
+    if (access(hooks, R_OK))
+        log_errno(-errno, "%s", hooks);
+    else if (dup2(in_fd, STDIN_FILENO) >= 0 &&
+             dup2(out_fd, STDOUT_FILENO) >= 0 &&
+             !fcntl(control_fd, F_SETFD, 0) &&
+             !setenv("LD_PRELOAD", hooks, 1) &&
+             !setenv(CONTROL_FD_ENV, number, 1)) {
+        execv(xl, arguments);
+        log_errno(-errno, "%s cannot be run", xl);
+    }
+    _exit(127);
+}
+
+/* arguments: of xl, with room for its name in [0]. */
+static int start_xl(struct migration *m, char **arguments, int *out_r)
+{
+    int to[2], from[2], control[2];
+
+    if (pipe2(to, O_CLOEXEC) || pipe2(from, O_CLOEXEC) ||
+        socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, control))
+        return -errno;
+    m->xl = fork();
+    if (m->xl < 0)
+        return -errno;
+    if (m->xl == 0)
+        run_xl(to[0], from[1], control[1], arguments);
+    close(to[0]);
+    close(from[1]);
+    close(control[1]);
+    hold_init(&m->hold, to[1]);
+    m->control_fd = control[0];
+    *out_r = from[0];
+    return 0;
+}
+
+static void wait_xl(struct migration *m)
+{
+    int i;
+
+    for (i = 0; i < XL_EXIT_SECONDS * 10; i++) {
+        if (waitpid(m->xl, NULL, WNOHANG) == m->xl)
+            return;
+        usleep(100000);
+    }
+    log_warn("xl migrate-receive (process %ld) has not ended after %d "
+             "seconds and is left alone", (long)m->xl, XL_EXIT_SECONDS);
+}
+
+static int run(struct migration *m, char **arguments)
+{
+    struct receiver_events events = {
+        .configured = on_configured,
+        .restore = on_restore,
+        .memory_end = on_memory_end,
+        .final = on_final,
+        .watched = listen_hook,
+        .opaque = m,
+    };
+    char garbage[128];
+    int xl_out = -1, rc;
+
+    rc = configuration_load(&m->conf);
+    if (!rc)
+        rc = wire_new(&m->wire, STDIN_FILENO, STDOUT_FILENO, DEFAULT_LEVEL);
+    if (!rc)
+        rc = wire_greet(m->wire, garbage, sizeof(garbage));
+    if (!rc)
+        rc = start_xl(m, arguments, &xl_out);
+    if (rc)
+        return rc;
+    rc = inbox_start(&m->inbox, m->wire, "the sending host", from_source, m);
+    if (!rc)
+        rc = pump_start(&m->pump, xl_out, m->wire, FRAME_XL);
+    if (!rc)
+        rc = receiver_new(&m->receiver, m->wire, m->inbox, &m->conf, &events);
+    if (!rc) {
+        inbox_watch(m->inbox, m->control_fd);
+        rc = receiver_run(m->receiver);
+    }
+    if (rc)
+        control_send(m->control_fd, "fail", NULL);
+    close(m->control_fd);
+    hold_close(&m->hold);
+    wait_xl(m);
+    receiver_free(m->receiver);
+    return rc;
+}
+
+int cmd_receive_xl(int argc, char **argv)
+{
+    struct migration m = { .control_fd = -1 };
+
+    if (argc < 3 || strcmp(argv[1], "--")) {
+        log_error("receive-xl is run by 'xl migrate --dedup' of the other "
+                  "host");
+        return XD_EXIT_USAGE;
+    }
+    signal(SIGPIPE, SIG_IGN);
+    return run(&m, argv + 1) ? XD_EXIT_FAILED : XD_EXIT_OK;
+}

@@ -1,0 +1,396 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * xl-dedup send-xl: the source's helper of a migration.
+ *
+ * xl starts it as its migration transport: standard input and output are the
+ * two ends that xl believes to lead to the other xl.  It runs the command
+ * that leads there (ssh ... xl-dedup receive-xl), carries xl's bytes as
+ * frames among its own, and talks to the hook inside xl over the control
+ * channel (control.h).
+ *
+ * Whatever happens here, the guest must survive it:
+ *  - until "suspend" has been said, a failure (also our death) makes the hook
+ *    tell xl to leave the guest alone;
+ *  - after that, a failure closes xl's pipe or answers "fail", and xl resumes
+ *    the guest.
+ */
+#include "config.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <getopt.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "plugin/commands.h"
+#include "plugin/configuration.h"
+#include "plugin/control.h"
+#include "plugin/handshake.h"
+#include "plugin/log.h"
+#include "plugin/peer.h"
+#include "plugin/proto.h"
+#include "plugin/pump.h"
+#include "plugin/sender.h"
+
+#define DEFAULT_LEVEL 3
+
+struct migration {
+    const char *host;
+    int control_fd;
+    int level;
+    struct configuration conf;
+    struct peer peer;
+    struct wire *wire;
+    struct inbox *inbox;
+    struct pump *pump;
+    struct sender *sender;
+    char uuid[64];
+    char name[256];
+    double start;
+    double stopped;             /* guest seen suspended; 0: not yet */
+    struct handshake handshake; /* receiving thread only */
+};
+
+static int write_xl(const void *data, size_t length)
+{
+    const char *p = data;
+    ssize_t n;
+
+    while (length > 0) {
+        n = write(STDOUT_FILENO, p, length);
+        if (n < 0 && errno == EINTR)
+            continue;
+        if (n < 0)
+            return -errno;
+        p += n;
+        length -= n;
+    }
+    return 0;
+}
+
+/* The guest runs at the other side.  Told before xl hears of it, because xl
+ * ends without waiting for us. */
+static void succeeded(struct migration *m)
+{
+    double now = report_now();
+
+    sender_record_left(m->sender, m->conf.state_dir);
+    sender_report(m->sender, now - m->start, now - m->stopped);
+}
+
+/* Bytes from the receiving xl (receiving thread). */
+static int from_target(void *opaque, const struct frame *f)
+{
+    struct migration *m = opaque;
+    int before = m->handshake.status, rc;
+    size_t n;
+
+    if (f->type != FRAME_XL)
+        return -EPROTO;
+    n = handshake_feed(&m->handshake, f->data, f->length);
+    rc = write_xl(f->data, n);
+    if (before == HANDSHAKE_PENDING && m->handshake.status == 0)
+        succeeded(m);
+    return rc ? rc : write_xl(f->data + n, f->length - n);
+}
+
+/* Disks */
+
+static int refuse(const char *vdev, const char *cause, const char *way_out)
+{
+    log_error("disk %s: %s; %s", vdev, cause, way_out);
+    return -ENOTSUP;
+}
+
+static int check_disk(const char *vdev, const struct control_msg *msg)
+{
+    const char *format = control_get(msg, "format");
+    const char *script = control_get(msg, "script");
+    const char *domid = control_get(msg, "backend_domid");
+    const char *path = control_get(msg, "path");
+    char cause[512];
+
+    if (format && strcmp(format, "raw")) {
+        snprintf(cause, sizeof(cause), "its format is %s, only raw images "
+                 "can be moved", format);
+        return refuse(vdev, cause, "convert it with 'qemu-img convert -O "
+                      "raw', or put it on shared storage");
+    }
+    if (script && *script) {
+        snprintf(cause, sizeof(cause), "it is attached by the block script "
+                 "%s", script);
+        return refuse(vdev, cause, "put such storage on both hosts and "
+                      "migrate without --dedup");
+    }
+    if (domid && strcmp(domid, "0"))
+        return refuse(vdev, "its backend is in another domain",
+                      "only disks served by dom0 can be moved");
+    if (!path || path[0] != '/')
+        return refuse(vdev, "it has no path in dom0",
+                      "only files and block devices can be moved");
+    return 0;
+}
+
+static int take_disk(struct migration *m, const struct control_msg *msg)
+{
+    const char *vdev = control_get(msg, "vdev");
+    const char *path = control_get(msg, "path");
+    const char *cdrom = control_get(msg, "cdrom");
+    int rc;
+
+    if (!vdev)
+        return -EPROTO;
+    if (cdrom && !strcmp(cdrom, "1")) {
+        if (path && *path)
+            log_info("disk %s: the CD-ROM %s is not moved; %s must have it",
+                     vdev, path, m->host);
+        return 0;
+    }
+    rc = check_disk(vdev, msg);
+    return rc ? rc : sender_add_disk(m->sender, vdev, path, NULL);
+}
+
+static int take_begin(struct migration *m, const struct control_msg *msg)
+{
+    struct sender_options opt = { "migrate", m->name, m->uuid, m->host };
+    const char *uuid = control_get(msg, "uuid");
+    const char *name = control_get(msg, "name");
+
+    if (!uuid || m->sender)
+        return -EPROTO;
+    snprintf(m->uuid, sizeof(m->uuid), "%s", uuid);
+    snprintf(m->name, sizeof(m->name), "%s", name ? name : "");
+    return sender_new(&m->sender, &opt, m->wire, m->inbox);
+}
+
+/* Waits until the hook says something, or the target ends the session. */
+static int next_word(struct migration *m, struct control_msg *msg)
+{
+    struct frame f;
+    int rc;
+
+    inbox_watch(m->inbox, m->control_fd);
+    rc = inbox_next(m->inbox, &f);
+    if (!rc) {
+        log_error("%s: sent a frame of type %u that does not belong here",
+                  m->host, f.type);
+        frame_release(&f);
+        return -EPROTO;
+    }
+    return rc == -ECANCELED ? control_recv(m->control_fd, msg) : rc;
+}
+
+static int collect_disks(struct migration *m)
+{
+    struct control_msg msg;
+    const char *verb;
+    int rc;
+
+    for (;;) {
+        rc = next_word(m, &msg);
+        if (rc)
+            return rc;
+        verb = control_verb(&msg);
+        if (!strcmp(verb, "begin"))
+            rc = take_begin(m, &msg);
+        else if (m->sender && !strcmp(verb, "disk"))
+            rc = take_disk(m, &msg);
+        else if (m->sender && !strcmp(verb, "go"))
+            return 0;
+        else
+            rc = -EPROTO;
+        if (rc)
+            return rc;
+    }
+}
+
+/* Course */
+
+static int bulk(struct migration *m)
+{
+    struct frame f;
+    int rc;
+
+    /* From here on the hook only waits: its channel becomes readable when xl
+     * is gone. */
+    rc = sender_offer(m->sender);
+    if (!rc)
+        rc = sender_bulk(m->sender, true);
+    if (!rc)
+        rc = wire_send(m->wire, FRAME_RESTORE, PROTO_NO_DISK, NULL, 0);
+    if (!rc)
+        rc = inbox_expect(m->inbox, FRAME_RESTORING, &f);
+    if (!rc)
+        frame_release(&f);
+    return rc;
+}
+
+static int wait_suspended(struct migration *m)
+{
+    struct control_msg msg;
+    const char *result;
+    int rc;
+
+    do {
+        rc = next_word(m, &msg);
+        if (rc)
+            return rc;
+        if (!strcmp(control_verb(&msg), "stopped"))
+            m->stopped = report_now();
+    } while (strcmp(control_verb(&msg), "suspended"));
+    if (m->stopped <= 0)
+        m->stopped = report_now();
+    result = control_get(&msg, "rc");
+    /* libxl has said why. */
+    return result && !strcmp(result, "0") ? 0 : -ECANCELED;
+}
+
+static int end_memory(struct migration *m)
+{
+    struct buf b = BUF_INIT;
+    uint64_t bytes;
+    int rc;
+
+    rc = pump_switch(m->pump, FRAME_XL, &bytes);
+    buf_put_u64(&b, bytes);
+    if (!rc)
+        rc = wire_send_buf(m->wire, FRAME_MEMORY_END, PROTO_NO_DISK, &b);
+    buf_release(&b);
+    return rc;
+}
+
+static int migrate(struct migration *m)
+{
+    int rc;
+
+    rc = collect_disks(m);
+    /* All that xl wrote before its hook spoke is handshake. */
+    if (!rc)
+        rc = pump_switch(m->pump, FRAME_MEMORY, NULL);
+    if (!rc)
+        rc = bulk(m);
+    if (rc)
+        return rc;
+    rc = control_send(m->control_fd, "suspend", NULL);
+    if (!rc)
+        rc = wait_suspended(m);
+    if (!rc)
+        rc = end_memory(m);
+    if (!rc)
+        rc = sender_finish(m->sender);
+    return rc ? rc : control_send(m->control_fd, "done", NULL);
+}
+
+/* xl's handshake goes on without us; it is over when xl closes its pipe. */
+static int wait_for_xl(struct migration *m)
+{
+    struct frame f;
+    int rc;
+
+    inbox_watch(m->inbox, pump_eof_fd(m->pump));
+    do {
+        rc = inbox_next(m->inbox, &f);
+        if (!rc)
+            frame_release(&f);
+    } while (!rc);
+    if (rc != -ECANCELED)
+        return rc;
+    rc = wire_send(m->wire, FRAME_BYE, PROTO_NO_DISK, NULL, 0);
+    peer_wait(&m->peer);
+    return rc;
+}
+
+static void give_up(struct migration *m, int rc)
+{
+    static const char gone[] = "the migration was given up at the source";
+
+    if (rc == -ECANCELED)
+        log_error("xl ended the migration");
+    wire_send(m->wire, FRAME_FAIL, PROTO_NO_DISK, gone, sizeof(gone) - 1);
+    control_send(m->control_fd, "fail", NULL);
+}
+
+static int run(struct migration *m, const char *const *command)
+{
+    int rc;
+
+    rc = configuration_load(&m->conf);
+    if (!rc)
+        rc = peer_start(&m->peer, m->host, command);
+    if (!rc)
+        rc = wire_new(&m->wire, m->peer.in_fd, m->peer.out_fd, m->level);
+    if (!rc)
+        rc = peer_greet(&m->peer, m->wire);
+    if (!rc)
+        rc = inbox_start(&m->inbox, m->wire, m->host, from_target, m);
+    if (!rc)
+        rc = pump_start(&m->pump, STDIN_FILENO, m->wire, FRAME_XL);
+    if (rc)
+        return rc;
+    rc = migrate(m);
+    if (rc)
+        give_up(m, rc);
+    else
+        rc = wait_for_xl(m);
+    return rc;
+}
+
+static const char help[] =
+"Usage: xl-dedup send-xl --control-fd=N [OPTION]... -- COMMAND...\n"
+"\n"
+"Run by 'xl migrate --dedup' as its transport; not meant to be typed.\n"
+"\n"
+"      --host=NAME the other host, for messages\n"
+"      --level=N   compression, 1 (fast) to 19 (small); default 3\n";
+
+int cmd_send_xl(int argc, char **argv)
+{
+    static const struct option options[] = {
+        { "control-fd", required_argument, NULL, 'c' },
+        { "host", required_argument, NULL, 'H' },
+        { "level", required_argument, NULL, 'l' },
+        { "help", no_argument, NULL, 'h' },
+        { NULL, 0, NULL, 0 },
+    };
+    struct migration m = {
+        .host = "the other host",
+        .control_fd = -1,
+        .level = DEFAULT_LEVEL,
+        .handshake = HANDSHAKE_INIT,
+    };
+    int c;
+
+    while ((c = getopt_long(argc, argv, "+h", options, NULL)) != -1)
+        switch (c) {
+        case 'c':
+            m.control_fd = atoi(optarg);
+            break;
+        case 'H':
+            m.host = optarg;
+            break;
+        case 'l':
+            m.level = atoi(optarg);
+            break;
+        case 'h':
+            fputs(help, stdout);
+            return XD_EXIT_OK;
+        default:
+            return XD_EXIT_USAGE;
+        }
+    if (m.control_fd < 3 || optind >= argc || m.level < 1 ||
+        m.level > 19) {
+        log_error("send-xl is run by 'xl migrate --dedup'");
+        return XD_EXIT_USAGE;
+    }
+    signal(SIGPIPE, SIG_IGN);
+    fcntl(m.control_fd, F_SETFD, FD_CLOEXEC);
+    m.start = report_now();
+    /* Threads may still use what m holds: the process ends with it. */
+    return run(&m, (const char *const *)(argv + optind)) ?
+        XD_EXIT_FAILED : XD_EXIT_OK;
+}

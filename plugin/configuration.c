@@ -1,0 +1,122 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* The configuration file; see configuration.h. */
+#include "config.h"
+
+#include <ctype.h>
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "plugin/configuration.h"
+#include "plugin/log.h"
+
+#define DEFAULT_PATH SYSCONFDIR "/xl-dedup/xl-dedup.conf"
+#define DEFAULT_STATE LOCALSTATEDIR "/lib/xl-dedup"
+
+static char *trim(char *s)
+{
+    char *end;
+
+    while (isspace((unsigned char)*s))
+        s++;
+    end = s + strlen(s);
+    while (end > s && isspace((unsigned char)end[-1]))
+        *--end = '\0';
+    return s;
+}
+
+static int add_reference(struct configuration *c, const char *value)
+{
+    char **list = realloc(c->references,
+                          (c->n_references + 1) * sizeof(*list));
+
+    if (!list)
+        return -ENOMEM;
+    c->references = list;
+    list[c->n_references] = strdup(value);
+    return list[c->n_references++] ? 0 : -ENOMEM;
+}
+
+static int set(struct configuration *c, const char *key, const char *value)
+{
+    if (value[0] != '/')
+        return -EINVAL;
+    if (!strcmp(key, "reference"))
+        return add_reference(c, value);
+    if (strcmp(key, "state"))
+        return -EINVAL;
+    free(c->state_dir);
+    c->state_dir = strdup(value);
+    return c->state_dir ? 0 : -ENOMEM;
+}
+
+static int parse_line(struct configuration *c, char *line)
+{
+    char *key, *equals;
+
+    line[strcspn(line, "#")] = '\0';
+    key = trim(line);
+    if (!*key)
+        return 0;
+    equals = strchr(key, '=');
+    if (!equals)
+        return -EINVAL;
+    *equals = '\0';
+    return set(c, trim(key), trim(equals + 1));
+}
+
+static int parse_file(struct configuration *c, FILE *f, const char *path)
+{
+    char *line = NULL;
+    size_t size = 0;
+    unsigned number = 0;
+    int rc = 0;
+
+    while (!rc && getline(&line, &size, f) >= 0) {
+        number++;
+        rc = parse_line(c, line);
+    }
+    if (rc == -EINVAL)
+        log_error("%s: line %u is neither 'reference = /GLOB' nor "
+                  "'state = /DIRECTORY'", path, number);
+    free(line);
+    return rc;
+}
+
+int configuration_load(struct configuration *c)
+{
+    const char *path = getenv("XL_DEDUP_CONFIG");
+    FILE *f;
+    int rc = 0;
+
+    memset(c, 0, sizeof(*c));
+    if (!path)
+        path = DEFAULT_PATH;
+    f = fopen(path, "re");
+    if (f) {
+        rc = parse_file(c, f, path);
+        fclose(f);
+    } else if (errno != ENOENT) {
+        rc = -errno;
+        log_errno(rc, "%s", path);
+    }
+    if (!rc && !c->state_dir) {
+        c->state_dir = strdup(DEFAULT_STATE);
+        rc = c->state_dir ? 0 : -ENOMEM;
+    }
+    if (rc)
+        configuration_release(c);
+    return rc;
+}
+
+void configuration_release(struct configuration *c)
+{
+    size_t i;
+
+    for (i = 0; i < c->n_references; i++)
+        free(c->references[i]);
+    free(c->references);
+    free(c->state_dir);
+    memset(c, 0, sizeof(*c));
+}

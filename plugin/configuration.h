@@ -1,0 +1,28 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * The configuration file, SYSCONFDIR/xl-dedup/xl-dedup.conf, or the file that
+ * the environment variable XL_DEDUP_CONFIG names.
+ *
+ * Lines "key = value"; '#' begins a comment.  Keys:
+ *   reference   glob of image files or block devices that this host may
+ *               take content from; may be given several times
+ *   state       directory of the records of received disks
+ *               (LOCALSTATEDIR/lib/xl-dedup)
+ * A missing file is an empty one.
+ */
+#ifndef PLUGIN_CONFIGURATION_H
+#define PLUGIN_CONFIGURATION_H
+
+#include <stddef.h>
+
+struct configuration {
+    char **references;
+    size_t n_references;
+    char *state_dir;
+};
+
+/* Logs file and line of what it does not understand and returns -EINVAL. */
+int configuration_load(struct configuration *c);
+void configuration_release(struct configuration *c);
+
+#endif

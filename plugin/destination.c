@@ -1,0 +1,512 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* The place at the target where a disk is to go; see destination.h. */
+#include "config.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <libgen.h>
+#include <linux/falloc.h>
+#include <linux/fs.h>
+#include <sodium.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/file.h>
+#include <sys/ioctl.h>
+#include <sys/stat.h>
+#include <sys/statvfs.h>
+#include <unistd.h>
+
+#include "plugin/destination.h"
+#include "plugin/log.h"
+#include "plugin/loopdev.h"
+#include "plugin/segment.h"
+
+static int refuse(int rc, char *why, size_t size, const char *fmt, ...)
+    __attribute__((format(printf, 4, 5)));
+
+static int refuse(int rc, char *why, size_t size, const char *fmt, ...)
+{
+    va_list ap;
+
+    va_start(ap, fmt);
+    vsnprintf(why, size, fmt, ap);
+    va_end(ap);
+    return rc;
+}
+
+/* Directory of a path, for free(). */
+static char *directory_of(const char *path)
+{
+    char *copy = strdup(path), *result;
+
+    if (!copy)
+        return NULL;
+    result = strdup(dirname(copy));
+    free(copy);
+    return result;
+}
+
+static const char *last_component(const char *path)
+{
+    const char *slash = strrchr(path, '/');
+
+    return slash ? slash + 1 : path;
+}
+
+char *destination_staging_path(const char *path)
+{
+    char *directory = directory_of(path), *result = NULL;
+
+    if (directory && asprintf(&result, "%s/.%s.xl-dedup", directory,
+                              last_component(path)) < 0)
+        result = NULL;
+    free(directory);
+    return result;
+}
+
+static bool same_node(const struct stat *a, const struct stat *b)
+{
+    if (S_ISBLK(a->st_mode) && S_ISBLK(b->st_mode))
+        return a->st_rdev == b->st_rdev;
+    return a->st_dev == b->st_dev && a->st_ino == b->st_ino;
+}
+
+static int check_busy(const struct destination *d, const struct stat *st,
+                      char *why, size_t size)
+{
+    const struct busy_path *b;
+    struct stat other;
+    char device[64];
+
+    for (b = d->busy; b; b = b->next)
+        if (!stat(b->path, &other) && same_node(st, &other))
+            return refuse(-EBUSY, why, size, "%s is in use by %s there; shut "
+                          "that down first", d->path, b->user);
+    if (S_ISREG(st->st_mode) && loopdev_of(st, device, sizeof(device)))
+        return refuse(-EBUSY, why, size, "%s is in use by %s there; detach "
+                      "it first (losetup -d %s)", d->path, device, device);
+    return 0;
+}
+
+/* Free space for what the staging file does not have yet. */
+static int check_space(const struct destination *d, const char *directory,
+                       char *why, size_t size)
+{
+    struct statvfs fs;
+    struct stat st;
+    uint64_t available, have = 0;
+
+    if (statvfs(directory, &fs))
+        return refuse(-errno, why, size, "%s: %s", directory,
+                      strerror(errno));
+    if (!stat(d->staging_path, &st))
+        have = (uint64_t)st.st_blocks * 512;
+    available = (uint64_t)fs.f_bavail * fs.f_frsize + have;
+    if (d->used <= available)
+        return 0;
+    return refuse(-ENOSPC, why, size, "%s needs %" PRIu64 " MB but %s has "
+                  "only %" PRIu64 " MB free; free some space there or move "
+                  "the disk's path", d->path, d->used / 1000000, directory,
+                  available / 1000000);
+}
+
+static int check_known(struct destination *d, const struct image *img,
+                       char *why, size_t size)
+{
+    struct record_key key = { d->uuid, d->vdev, d->path };
+
+    switch (record_check(d->state_dir, &key, img)) {
+    case RECORD_SAME:
+    case RECORD_ALLOWED:
+        d->exists = true;
+        return 0;
+    case RECORD_CHANGED:
+        return refuse(-EEXIST, why, size, "%s was written to since it was "
+                      "known as a copy of this disk; move it away, or run "
+                      "'xl-dedup allow %s' there to have it overwritten",
+                      d->path, d->path);
+    case RECORD_NONE:
+        break;
+    }
+    return refuse(-EEXIST, why, size, "%s exists and is not a known copy of "
+                  "this disk; move it away, or run 'xl-dedup allow %s' there "
+                  "to have it overwritten", d->path, d->path);
+}
+
+static int check_file(struct destination *d, const struct stat *st, char *why,
+                      size_t size)
+{
+    struct image img = IMAGE_INIT;
+    int rc;
+
+    if (d->source_is_block)
+        return refuse(-ENOTBLK, why, size, "%s is a file there and a block "
+                      "device here; both must be of one kind", d->path);
+    /* Nothing can be lost with an empty file. */
+    if (st->st_size == 0)
+        return 0;
+    rc = image_open(&img, d->path);
+    if (rc)
+        return refuse(rc, why, size, "%s cannot be read: %s", d->path,
+                      strerror(-rc));
+    rc = check_known(d, &img, why, size);
+    image_release(&img);
+    return rc;
+}
+
+/* Whether a device reads all zero, so that nothing can be lost with it. */
+static bool reads_zero(const struct image *img)
+{
+    struct segment_digest d[64];
+    uint64_t n = segment_count(img->size), i;
+    struct workers *pool;
+    size_t count, j;
+    bool zero = true;
+
+    if (workers_new(&pool, 0))
+        return false;
+    for (i = 0; i < n && zero; i += count) {
+        count = n - i < 64 ? n - i : 64;
+        memset(d, 0, sizeof(d));
+        zero = !segments_hash(img, pool, i, count, d);
+        for (j = 0; j < count; j++)
+            zero = zero && d[j].zero;
+    }
+    workers_free(pool);
+    return zero;
+}
+
+static int check_device(struct destination *d, char *why, size_t size)
+{
+    struct image img = IMAGE_INIT;
+    int fd, rc;
+
+    d->block = true;
+    /* Exclusive: neither mounted nor part of something else. */
+    fd = open(d->path, O_RDONLY | O_EXCL | O_CLOEXEC);
+    if (fd < 0)
+        return refuse(-errno, why, size, "%s cannot be opened for this disk "
+                      "alone: %s; unmount or detach it there", d->path,
+                      strerror(errno));
+    close(fd);
+    rc = image_open(&img, d->path);
+    if (rc)
+        return refuse(rc, why, size, "%s cannot be read: %s", d->path,
+                      strerror(-rc));
+    if (img.size != d->size) {
+        rc = refuse(-EFBIG, why, size, "%s has %" PRIu64 " bytes there but "
+                    "the disk has %" PRIu64 "; make it the same size",
+                    d->path, img.size, d->size);
+    } else {
+        rc = check_known(d, &img, why, size);
+        if (rc == -EEXIST && reads_zero(&img)) {
+            d->blank = true;
+            rc = 0;
+        }
+    }
+    image_release(&img);
+    return rc;
+}
+
+int destination_check(struct destination *d, char *why, size_t size)
+{
+    char *directory;
+    struct stat st;
+    int rc;
+
+    if (d->path[0] != '/')
+        return refuse(-EINVAL, why, size, "'%s' is not an absolute path",
+                      d->path);
+    directory = directory_of(d->path);
+    d->staging_path = destination_staging_path(d->path);
+    if (!directory || !d->staging_path) {
+        free(directory);
+        return -ENOMEM;
+    }
+    if (stat(d->path, &st)) {
+        if (errno != ENOENT)
+            rc = refuse(-errno, why, size, "%s: %s", d->path,
+                        strerror(errno));
+        else if (d->source_is_block)
+            rc = refuse(-ENOENT, why, size, "%s does not exist there; create "
+                        "it with %" PRIu64 " bytes (for LVM: lvcreate -L "
+                        "%" PRIu64 "b)", d->path, d->size, d->size);
+        else if (access(directory, F_OK))
+            rc = refuse(-ENOENT, why, size, "the directory %s does not exist "
+                        "there; create it", directory);
+        else
+            rc = check_space(d, directory, why, size);
+    } else {
+        rc = check_busy(d, &st, why, size);
+        if (!rc && S_ISBLK(st.st_mode))
+            rc = check_device(d, why, size);
+        else if (!rc && S_ISREG(st.st_mode))
+            rc = check_file(d, &st, why, size);
+        else if (!rc)
+            rc = refuse(-EINVAL, why, size, "%s is neither a file nor a "
+                        "block device there", d->path);
+        if (!rc && !d->block)
+            rc = check_space(d, directory, why, size);
+    }
+    free(directory);
+    return rc;
+}
+
+int destination_probe(const struct destination *d, char **name_r)
+{
+    char *directory, *path = NULL;
+    uint64_t random;
+    struct stat st;
+    int fd, rc = 0;
+
+    *name_r = NULL;
+    if (!stat(d->path, &st) && !S_ISREG(st.st_mode))
+        return 0;
+    randombytes_buf(&random, sizeof(random));
+    directory = directory_of(d->path);
+    if (!directory ||
+        asprintf(name_r, ".xl-dedup-probe-%016" PRIx64, random) < 0 ||
+        asprintf(&path, "%s/%s", directory, *name_r) < 0) {
+        rc = -ENOMEM;
+        goto out;
+    }
+    fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+    if (fd < 0)
+        rc = -errno;
+    else
+        close(fd);
+out:
+    if (rc) {
+        free(*name_r);
+        *name_r = NULL;
+    }
+    free(path);
+    free(directory);
+    return rc;
+}
+
+void destination_unprobe(const struct destination *d, char *name)
+{
+    char *directory, *path;
+
+    if (!name)
+        return;
+    directory = directory_of(d->path);
+    if (directory && asprintf(&path, "%s/%s", directory, name) >= 0) {
+        unlink(path);
+        free(path);
+    }
+    free(directory);
+    free(name);
+}
+
+static int open_device(struct destination *d, char *why, size_t size)
+{
+    struct record_key key = { d->uuid, d->vdev, d->path };
+    int rc;
+
+    d->fd = open(d->path, O_RDWR | O_EXCL | O_CLOEXEC);
+    if (d->fd < 0)
+        return refuse(-errno, why, size, "%s cannot be opened for writing: "
+                      "%s", d->path, strerror(errno));
+    rc = image_open(&d->storage, d->path);
+    if (!rc)
+        rc = record_begin(d->state_dir, &key, &d->storage);
+    if (rc)
+        return refuse(rc, why, size, "%s cannot be prepared: %s", d->path,
+                      strerror(-rc));
+    return 0;
+}
+
+static int open_staging(struct destination *d, char *why, size_t size)
+{
+    struct stat st;
+    int rc;
+
+    d->fd = open(d->staging_path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW,
+                 0600);
+    if (d->fd < 0)
+        return refuse(-errno, why, size, "%s cannot be created: %s",
+                      d->staging_path, strerror(errno));
+    if (flock(d->fd, LOCK_EX | LOCK_NB))
+        return refuse(-EBUSY, why, size, "%s is being written by another "
+                      "migration", d->staging_path);
+    if (fstat(d->fd, &st) || !S_ISREG(st.st_mode))
+        return refuse(-EINVAL, why, size, "%s is not a regular file; remove "
+                      "it", d->staging_path);
+    d->resumed = st.st_blocks > 0;
+    if (ftruncate(d->fd, d->size))
+        return refuse(-errno, why, size, "%s cannot be made %" PRIu64
+                      " bytes long: %s", d->staging_path, d->size,
+                      strerror(errno));
+    rc = image_open(&d->storage, d->staging_path);
+    if (rc)
+        return refuse(rc, why, size, "%s cannot be read: %s",
+                      d->staging_path, strerror(-rc));
+    return 0;
+}
+
+int destination_open(struct destination *d, char *why, size_t size)
+{
+    return d->block ? open_device(d, why, size) : open_staging(d, why, size);
+}
+
+int destination_placeholder(struct destination *d)
+{
+    int fd, rc = 0;
+
+    if (d->block || !access(d->path, F_OK))
+        return 0;
+    fd = open(d->path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+    if (fd < 0) {
+        rc = -errno;
+        log_errno(rc, "%s", d->path);
+        return rc;
+    }
+    close(fd);
+    d->placeholder = true;
+    return 0;
+}
+
+int destination_write(struct destination *d, const void *data, size_t length,
+                      uint64_t offset)
+{
+    const uint8_t *p = data;
+    ssize_t n;
+    int rc;
+
+    while (length > 0) {
+        n = pwrite(d->fd, p, length, offset);
+        if (n < 0 && errno == EINTR)
+            continue;
+        if (n <= 0) {
+            rc = n < 0 ? -errno : -EIO;
+            log_errno(rc, "disk %s: writing %s at %" PRIu64, d->vdev,
+                      d->block ? d->path : d->staging_path, offset);
+            return rc;
+        }
+        p += n;
+        offset += n;
+        length -= n;
+    }
+    return 0;
+}
+
+static int write_zeros(struct destination *d, uint64_t offset,
+                       uint64_t length)
+{
+    static const uint8_t zeros[64 << 10];
+    size_t n;
+    int rc = 0;
+
+    for (; length > 0 && !rc; offset += n, length -= n) {
+        n = length < sizeof(zeros) ? length : sizeof(zeros);
+        rc = destination_write(d, zeros, n, offset);
+    }
+    return rc;
+}
+
+int destination_zero(struct destination *d, uint64_t offset, uint64_t length)
+{
+    int mode = d->block ? FALLOC_FL_ZERO_RANGE : FALLOC_FL_PUNCH_HOLE;
+
+    if (length == 0)
+        return 0;
+    if (!fallocate(d->fd, mode | FALLOC_FL_KEEP_SIZE, offset, length))
+        return 0;
+    /* Not supported here, or not aligned for a device. */
+    return write_zeros(d, offset, length);
+}
+
+int destination_sync(struct destination *d)
+{
+    int rc;
+
+    if (fdatasync(d->fd)) {
+        rc = -errno;
+        log_errno(rc, "disk %s: %s could not be brought to its storage",
+                  d->vdev, d->block ? d->path : d->staging_path);
+        return rc;
+    }
+    image_drop_cache(&d->storage, 0, d->size);
+    return 0;
+}
+
+static int sync_directory(const char *path)
+{
+    char *directory = directory_of(path);
+    int fd, rc = 0;
+
+    if (!directory)
+        return -ENOMEM;
+    fd = open(directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (fd < 0 || fsync(fd))
+        rc = -errno;
+    if (fd >= 0)
+        close(fd);
+    free(directory);
+    return rc;
+}
+
+/* Owner and mode as those of the file that is replaced. */
+static void keep_owner(struct destination *d)
+{
+    struct stat st;
+
+    if (stat(d->path, &st) || st.st_size == 0)
+        return;
+    if (fchown(d->fd, st.st_uid, st.st_gid))
+        log_warn("disk %s: owner of %s is not kept", d->vdev, d->path);
+    if (fchmod(d->fd, st.st_mode & 07777))
+        log_warn("disk %s: mode of %s is not kept", d->vdev, d->path);
+}
+
+static int put_in_place(struct destination *d)
+{
+    int rc = 0;
+
+    keep_owner(d);
+    if (fsync(d->fd) || rename(d->staging_path, d->path))
+        rc = -errno;
+    if (!rc)
+        rc = sync_directory(d->path);
+    if (rc)
+        log_errno(rc, "disk %s: %s cannot be put in place", d->vdev,
+                  d->path);
+    else
+        d->placeholder = false;
+    return rc;
+}
+
+int destination_place(struct destination *d, const uint8_t root[HASH_BYTES])
+{
+    struct record_key key = { d->uuid, d->vdev, d->path };
+    struct image now = IMAGE_INIT;
+    int rc;
+
+    rc = destination_sync(d);
+    if (!rc && !d->block)
+        rc = put_in_place(d);
+    if (rc)
+        return rc;
+    rc = image_open(&now, d->path);
+    /* Without its record the copy is as good; only its return trip is not. */
+    if (!rc)
+        record_write(d->state_dir, &key, "received", &now, root);
+    image_release(&now);
+    return rc;
+}
+
+void destination_release(struct destination *d)
+{
+    if (d->placeholder)
+        unlink(d->path);
+    image_release(&d->storage);
+    if (d->fd >= 0)
+        close(d->fd);
+    free(d->staging_path);
+    *d = (struct destination)DESTINATION_INIT;
+}

@@ -1,0 +1,93 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * The place at the target where a disk is to go: whether it may go there
+ * (design rules 7 and 8), and the writing.
+ *
+ * A regular file is rebuilt in a staging file beside it (".NAME.xl-dedup")
+ * and renamed over it when it is complete, so the path holds the old content
+ * or the new, never a mixture.  What a failed try leaves in the staging file
+ * is used by the next one.  A block device is written in place, after a
+ * record says so: until it is complete it is nobody's good copy.
+ */
+#ifndef PLUGIN_DESTINATION_H
+#define PLUGIN_DESTINATION_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "plugin/image.h"
+#include "plugin/record.h"
+
+/* What a running domain of this host uses. */
+struct busy_path {
+    char *path;
+    char *user;                 /* "domain g1" */
+    struct busy_path *next;
+};
+
+struct destination {
+    /* Set by the caller before destination_check(); borrowed. */
+    const char *path;           /* absolute */
+    const char *uuid;
+    const char *vdev;
+    uint64_t size;              /* of the disk, bytes */
+    uint64_t used;              /* bytes at the source that are not holes */
+    bool source_is_block;
+    const struct busy_path *busy;
+    const char *state_dir;
+
+    /* Set by destination_check(). */
+    bool block;
+    bool exists;                /* a known earlier copy is there */
+    bool blank;                 /* a device that reads all zero */
+    char *staging_path;         /* of a regular file */
+
+    /* Set by destination_open(). */
+    bool resumed;               /* the staging file holds something */
+    int fd;
+    struct image storage;       /* what has been written, for reading back */
+    bool placeholder;           /* an empty file stands at path */
+};
+
+#define DESTINATION_INIT { .fd = -1, .storage = IMAGE_INIT }
+
+/* Whether the disk may go there.  If not, returns a negative errno and why
+ * (size bytes) says the cause and the way out in one line, without the name
+ * of the disk or the host.  Nothing is changed. */
+int destination_check(struct destination *d, char *why, size_t size);
+
+/*
+ * For the test whether both hosts share the storage: creates an empty file of
+ * a random name beside a regular file's path.  *name_r: its last component,
+ * or NULL for a block device; for destination_unprobe(), which removes it.
+ */
+int destination_probe(const struct destination *d, char **name_r);
+void destination_unprobe(const struct destination *d, char *name);
+
+/* Opens for writing, the same kind of answer as destination_check(). */
+int destination_open(struct destination *d, char *why, size_t size);
+
+/* Makes the path exist, as an empty file if need be, for a libxl that looks
+ * for it before the disk is final. */
+int destination_placeholder(struct destination *d);
+
+/* Writing.  Errors are logged; -ENOSPC is passed on. */
+int destination_write(struct destination *d, const void *data, size_t length,
+                      uint64_t offset);
+/* Makes bytes read as zero: a hole in a file, zeros on a device. */
+int destination_zero(struct destination *d, uint64_t offset, uint64_t length);
+/* Brings everything to the storage and forgets cached pages. */
+int destination_sync(struct destination *d);
+
+/* The disk is complete: makes it durable, puts it in place, records it. */
+int destination_place(struct destination *d, const uint8_t root[HASH_BYTES]);
+
+/* Closes.  Unless it was placed, the staging file stays for the next try and
+ * a placeholder is removed. */
+void destination_release(struct destination *d);
+
+/* The staging file of a path, for free(). */
+char *destination_staging_path(const char *path);
+
+#endif

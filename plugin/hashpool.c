@@ -1,0 +1,507 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Hashing of a manifest's objects by several threads.
+ *
+ * A cursor goes over the map's regions in ascending order and hands out
+ * segments: pieces of the image between two multiples of RAW_OBJECT_MAX.  The
+ * thread that has a segment cuts the residual bytes in it into raw objects,
+ * and hashes those files completely whose first region (by place) lies in it.
+ * So the image is read about in order, whatever the order of the files, and
+ * nothing has to be sorted.  Holes and the rest of big files are stepped over
+ * by the cursor in one go.
+ *
+ * A file's bytes are hashed in their order, so one file keeps one thread
+ * busy; its further extents are fetched wherever they lie.
+ *
+ * Each thread owns a window (the segment, read at once if most of it is
+ * wanted: small files and slack would otherwise cost a system call or, with
+ * O_DIRECT, a seek each) and a buffer for everything else.
+ *
+ * struct pool's lock covers its cursor, the progress and rc, and is a leaf
+ * apart from what the progress callback takes.  After the first failure no
+ * segment is handed out any more.
+ */
+#include "config.h"
+
+#include <errno.h>
+#include <pthread.h>
+#include <sodium.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "plugin/hashpool.h"
+#include "plugin/log.h"
+#include "plugin/parallel.h"
+
+#define BUFFER_SIZE RAW_OBJECT_MAX
+#define BUFFER_ALIGN 4096u
+#define AHEAD (2u << 20)        /* bytes the kernel may read ahead of us */
+
+struct pool {
+    struct manifest *m;
+    const struct manifest_options *opt;
+    size_t *first;              /* per file: the first of its regions */
+    pthread_mutex_t lock;
+    size_t next;                /* region of the cursor; n_regions: at end */
+    uint64_t offset;            /* of the cursor, in that region */
+    uint64_t done, total;
+    int rc;
+};
+
+struct segment {
+    size_t region;              /* the one that start lies in */
+    uint64_t start, end;
+    uint64_t ahead;             /* where the next one starts */
+};
+
+struct worker {
+    struct pool *pool;
+    uint8_t *window;
+    uint64_t window_start, window_end;
+    uint8_t *buf;
+    struct object *raw;
+    size_t n_raw, room;
+};
+
+/* A hash in the making.  Leading zeros are counted and fed only when
+ * something else follows, so that files of zeros are not hashed at all. */
+struct stream {
+    crypto_generichash_state state;
+    uint64_t zeros;
+    bool started;
+};
+
+static const uint8_t zero_block[RAW_OBJECT_MAX];
+
+bool data_is_zero(const void *data, size_t length)
+{
+    const uint8_t *p = data;
+
+    if (length <= 16)
+        return !memcmp(p, zero_block, length);
+    return !memcmp(p, zero_block, 16) && !memcmp(p, p + 16, length - 16);
+}
+
+static uint64_t region_end(const struct fsparse_region *r)
+{
+    return r->offset + r->length;
+}
+
+static bool is_raw(const struct pool *pool, const struct fsparse_region *r)
+{
+    return r->kind == FSPARSE_RESIDUAL ||
+           (r->kind == FSPARSE_FILE && pool->m->objects[r->file].unusable);
+}
+
+/* Whether there is something to do for region i at offset. */
+static bool wanted(const struct pool *pool, size_t i, uint64_t offset)
+{
+    const struct fsparse_region *r = &pool->m->map->regions[i];
+
+    if (is_raw(pool, r))
+        return !pool->opt->files_only;
+    return r->kind == FSPARSE_FILE && pool->first[r->file] == i &&
+           r->offset == offset;
+}
+
+/* Moves the cursor to the next place at or behind offset that is wanted. */
+static void cursor_move(struct pool *pool, uint64_t offset)
+{
+    const struct fsparse_map *map = pool->m->map;
+
+    for (; pool->next < map->n_regions; pool->next++) {
+        const struct fsparse_region *r = &map->regions[pool->next];
+
+        if (region_end(r) <= offset)
+            continue;
+        pool->offset = r->offset > offset ? r->offset : offset;
+        if (wanted(pool, pool->next, pool->offset))
+            break;
+    }
+}
+
+static bool take_segment(struct pool *pool, struct segment *seg)
+{
+    const struct fsparse_map *map = pool->m->map;
+    bool taken;
+
+    pthread_mutex_lock(&pool->lock);
+    taken = !pool->rc && pool->next < map->n_regions;
+    if (taken) {
+        seg->region = pool->next;
+        seg->start = pool->offset;
+        seg->end = (seg->start | (RAW_OBJECT_MAX - 1)) + 1;
+        if (seg->end > map->image_size)
+            seg->end = map->image_size;
+        cursor_move(pool, seg->end);
+        seg->ahead = pool->offset;
+    }
+    pthread_mutex_unlock(&pool->lock);
+    return taken;
+}
+
+/* Counts n bytes as read.  Returns what has failed elsewhere. */
+static int account(struct pool *pool, uint64_t n)
+{
+    int rc;
+
+    pthread_mutex_lock(&pool->lock);
+    pool->done += n;
+    rc = pool->rc;
+    if (!rc && pool->opt->progress)
+        pool->opt->progress(pool->opt->opaque, pool->done, pool->total);
+    pthread_mutex_unlock(&pool->lock);
+    return rc;
+}
+
+static void stream_init(struct stream *s)
+{
+    crypto_generichash_init(&s->state, NULL, 0, HASH_BYTES);
+    s->zeros = 0;
+    s->started = false;
+}
+
+static void stream_zeros(struct stream *s, uint64_t n)
+{
+    size_t piece;
+
+    if (!s->started) {
+        s->zeros += n;
+        return;
+    }
+    for (; n; n -= piece) {
+        piece = n < sizeof(zero_block) ? n : sizeof(zero_block);
+        crypto_generichash_update(&s->state, zero_block, piece);
+    }
+}
+
+static void stream_data(struct stream *s, const void *data, size_t n)
+{
+    if (!s->started && data_is_zero(data, n)) {
+        s->zeros += n;
+        return;
+    }
+    if (!s->started) {
+        s->started = true;
+        stream_zeros(s, s->zeros);
+    }
+    crypto_generichash_update(&s->state, data, n);
+}
+
+static void stream_final(struct stream *s, struct object *o)
+{
+    o->zero = !s->started;
+    if (s->started)
+        crypto_generichash_final(&s->state, o->hash, HASH_BYTES);
+}
+
+/* Makes *data_r point to length <= BUFFER_SIZE bytes of the image, valid
+ * until the next call. */
+static int fetch(struct worker *w, uint64_t offset, size_t length,
+                 const uint8_t **data_r)
+{
+    *data_r = w->buf;
+    if (offset >= w->window_start && offset + length <= w->window_end) {
+        *data_r = w->window + (offset - w->window_start);
+        return 0;
+    }
+    return image_read(w->pool->m->image, w->buf, length, offset);
+}
+
+static int hash_extent(struct worker *w, struct stream *s,
+                       const struct fsparse_extent *e)
+{
+    uint64_t pos = e->physical, end = e->physical + e->length;
+    const uint8_t *data;
+    size_t n;
+    int rc;
+
+    for (; pos < end; pos += n) {
+        n = end - pos < BUFFER_SIZE ? end - pos : BUFFER_SIZE;
+        if (end - pos > BUFFER_SIZE)
+            image_will_need(w->pool->m->image, pos + n,
+                            end - pos - n < AHEAD ? end - pos - n : AHEAD);
+        rc = fetch(w, pos, n, &data);
+        if (rc)
+            return rc;
+        stream_data(s, data, n);
+        rc = account(w->pool, n);
+        if (rc)
+            return rc;
+    }
+    return 0;
+}
+
+static int hash_file(struct worker *w, struct object *o)
+{
+    const struct fsparse_file *f = &w->pool->m->map->files[o->file];
+    struct stream s;
+    uint64_t pos = 0;
+    size_t i;
+    int rc;
+
+    stream_init(&s);
+    if (f->flags & FSPARSE_INLINE)
+        stream_data(&s, f->inline_data, f->size);
+    for (i = 0; i < f->n_extents; i++) {
+        stream_zeros(&s, f->extents[i].logical - pos);
+        rc = hash_extent(w, &s, &f->extents[i]);
+        if (rc)
+            return rc;
+        pos = f->extents[i].logical + f->extents[i].length;
+    }
+    if (!(f->flags & FSPARSE_INLINE) && s.started)
+        stream_zeros(&s, f->size - pos);
+    stream_final(&s, o);
+    return 0;
+}
+
+static int add_raw(struct worker *w, const uint8_t *data, uint64_t start,
+                   uint64_t end)
+{
+    struct object *o;
+
+    if (w->n_raw == w->room) {
+        size_t room = w->room ? 2 * w->room : 64;
+
+        o = reallocarray(w->raw, room, sizeof(*o));
+        if (!o) {
+            log_error("no memory for the list of raw objects");
+            return -ENOMEM;
+        }
+        w->raw = o;
+        w->room = room;
+    }
+    o = &w->raw[w->n_raw++];
+    *o = (struct object){ .size = end - start, .file = OBJECT_RAW };
+    o->raw = (struct fsparse_extent){ 0, start, end - start };
+    crypto_generichash(o->hash, HASH_BYTES, data, end - start, NULL, 0);
+    return 0;
+}
+
+/* Cuts [start, end) of one segment at its zeros. */
+static int cut_raw(struct worker *w, uint64_t start, uint64_t end)
+{
+    uint64_t pos, next, from = 0, to = 0;   /* [from, to): not zero so far */
+    const uint8_t *data;
+    int rc;
+
+    rc = fetch(w, start, end - start, &data);
+    for (pos = start; !rc && pos < end; pos = next) {
+        next = (pos | (ZERO_GRAIN - 1)) + 1;
+        if (next > end)
+            next = end;
+        if (data_is_zero(data + (pos - start), next - pos))
+            continue;
+        if (to && pos - to >= ZERO_RUN) {
+            rc = add_raw(w, data + (from - start), from, to);
+            to = 0;
+        }
+        if (!to)
+            from = pos;
+        to = next;
+    }
+    if (!rc && to)
+        rc = add_raw(w, data + (from - start), from, to);
+    return rc ? rc : account(w->pool, end - start);
+}
+
+/* Reads the segment at once if at least a quarter of it is wanted.  Parts of
+ * files that start in it count even if they are not the first.  Aligned, for
+ * O_DIRECT; a segment is, so that does not leave it. */
+static int load_window(struct worker *w, const struct segment *seg)
+{
+    const struct pool *pool = w->pool;
+    const struct fsparse_map *map = pool->m->map;
+    uint64_t start, end, useful = 0, from = 0, to = 0;
+    size_t i;
+
+    w->window_start = w->window_end = 0;
+    for (i = seg->region; i < map->n_regions; i++) {
+        const struct fsparse_region *r = &map->regions[i];
+
+        start = r->offset > seg->start ? r->offset : seg->start;
+        if (start >= seg->end)
+            break;
+        if (!wanted(pool, i, start) &&
+            !(r->kind == FSPARSE_FILE && pool->first[r->file] >= seg->region))
+            continue;
+        end = region_end(r) < seg->end ? region_end(r) : seg->end;
+        if (!useful)
+            from = start;
+        to = end;
+        useful += end - start;
+    }
+    if (useful < (to - from) / 4)
+        return 0;
+    from &= -(uint64_t)BUFFER_ALIGN;
+    to = (to + BUFFER_ALIGN - 1) & -(uint64_t)BUFFER_ALIGN;
+    if (to > map->image_size)
+        to = map->image_size;
+    w->window_start = from;
+    w->window_end = to;
+    return image_read(pool->m->image, w->window, to - from, from);
+}
+
+static int do_segment(struct worker *w, const struct segment *seg)
+{
+    const struct pool *pool = w->pool;
+    const struct fsparse_map *map = pool->m->map;
+    uint64_t start, end;
+    size_t i;
+    int rc;
+
+    image_will_need(pool->m->image, seg->ahead, AHEAD);
+    rc = load_window(w, seg);
+    for (i = seg->region; !rc && i < map->n_regions; i++) {
+        const struct fsparse_region *r = &map->regions[i];
+
+        start = r->offset > seg->start ? r->offset : seg->start;
+        if (start >= seg->end)
+            break;
+        if (!wanted(pool, i, start))
+            continue;
+        end = region_end(r) < seg->end ? region_end(r) : seg->end;
+        if (is_raw(pool, r))
+            rc = cut_raw(w, start, end);
+        else
+            rc = hash_file(w, &pool->m->objects[r->file]);
+    }
+    return rc;
+}
+
+static void work(void *arg)
+{
+    struct worker *w = arg;
+    struct pool *pool = w->pool;
+    struct segment seg;
+    int rc;
+
+    while (take_segment(pool, &seg)) {
+        rc = do_segment(w, &seg);
+        if (!rc)
+            continue;
+        pthread_mutex_lock(&pool->lock);
+        if (!pool->rc)
+            pool->rc = rc;
+        pthread_mutex_unlock(&pool->lock);
+    }
+}
+
+static int worker_init(struct worker *w, struct pool *pool)
+{
+    void *p;
+
+    w->pool = pool;
+    if (posix_memalign(&p, BUFFER_ALIGN, 2 * BUFFER_SIZE)) {
+        log_error("no memory for the buffers of a hashing thread");
+        return -ENOMEM;
+    }
+    w->window = p;
+    w->buf = w->window + BUFFER_SIZE;
+    return 0;
+}
+
+/* Finds every file's first region and counts what is to be read. */
+static int pool_init(struct pool *pool)
+{
+    const struct fsparse_map *map = pool->m->map;
+    size_t i;
+
+    pool->first = reallocarray(NULL, map->n_files + 1, sizeof(*pool->first));
+    if (!pool->first) {
+        log_error("no memory for a list of %zu files", map->n_files);
+        return -ENOMEM;
+    }
+    for (i = 0; i < map->n_files; i++)
+        pool->first[i] = SIZE_MAX;
+    for (i = 0; i < map->n_regions; i++) {
+        const struct fsparse_region *r = &map->regions[i];
+
+        if (is_raw(pool, r) ? !pool->opt->files_only :
+            r->kind == FSPARSE_FILE)
+            pool->total += r->length;
+        if (r->kind == FSPARSE_FILE && pool->first[r->file] == SIZE_MAX)
+            pool->first[r->file] = i;
+    }
+    cursor_move(pool, 0);
+    return 0;
+}
+
+/* Files without extents are nowhere in the regions. */
+static int hash_inline_files(struct worker *w)
+{
+    struct manifest *m = w->pool->m;
+    size_t i;
+    int rc = 0;
+
+    for (i = 0; i < m->n_files && !rc; i++)
+        if (!m->objects[i].zero &&
+            (m->map->files[i].flags & FSPARSE_INLINE))
+            rc = hash_file(w, &m->objects[i]);
+    return rc;
+}
+
+static int by_place(const void *a, const void *b)
+{
+    const struct object *x = a, *y = b;
+
+    return (x->raw.physical > y->raw.physical) -
+           (x->raw.physical < y->raw.physical);
+}
+
+/* Moves the workers' raw objects to the end of the manifest. */
+static int collect_raw(struct manifest *m, const struct worker *w, unsigned n)
+{
+    size_t total = m->n_files;
+    struct object *o;
+    unsigned i;
+
+    for (i = 0; i < n; i++)
+        total += w[i].n_raw;
+    o = reallocarray(m->objects, total + 1, sizeof(*o));
+    if (!o) {
+        log_error("no memory for a list of %zu objects", total);
+        return -ENOMEM;
+    }
+    m->objects = o;
+    o += m->n_files;
+    for (i = 0; i < n; i++) {
+        if (w[i].n_raw)
+            memcpy(o, w[i].raw, w[i].n_raw * sizeof(*o));
+        o += w[i].n_raw;
+    }
+    m->n_objects = total;
+    qsort(m->objects + m->n_files, total - m->n_files, sizeof(*o), by_place);
+    return 0;
+}
+
+int hashpool_run(struct manifest *m, const struct manifest_options *opt)
+{
+    struct pool pool = { .m = m, .opt = opt };
+    unsigned i, n = parallel_count(opt->threads, m->image->block);
+    struct worker *workers;
+    int rc;
+
+    pthread_mutex_init(&pool.lock, NULL);
+    workers = calloc(n, sizeof(*workers));
+    rc = workers ? pool_init(&pool) : -ENOMEM;
+    for (i = 0; i < n && !rc; i++)
+        rc = worker_init(&workers[i], &pool);
+    if (!rc)
+        rc = hash_inline_files(&workers[0]);
+    if (!rc) {
+        parallel_run(work, workers, sizeof(*workers), n);
+        rc = pool.rc;
+    }
+    if (!rc)
+        rc = collect_raw(m, workers, n);
+    for (i = 0; i < n && workers; i++) {
+        free(workers[i].window);
+        free(workers[i].raw);
+    }
+    free(workers);
+    free(pool.first);
+    pthread_mutex_destroy(&pool.lock);
+    return rc;
+}

@@ -1,0 +1,94 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Holds back the end of the memory stream; see hold.h. */
+#include "config.h"
+
+#include <errno.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "plugin/hold.h"
+
+void hold_init(struct hold *h, int fd)
+{
+    memset(h, 0, sizeof(*h));
+    pthread_mutex_init(&h->lock, NULL);
+    h->fd = fd;
+}
+
+static int write_all(int fd, const uint8_t *p, size_t length)
+{
+    ssize_t n;
+
+    while (length > 0) {
+        n = write(fd, p, length);
+        if (n < 0 && errno == EINTR)
+            continue;
+        if (n < 0)
+            return -errno;
+        p += n;
+        length -= n;
+    }
+    return 0;
+}
+
+int hold_pass(struct hold *h, const void *data, size_t length)
+{
+    return write_all(h->fd, data, length);
+}
+
+int hold_memory(struct hold *h, const void *data, size_t length)
+{
+    const uint8_t *p = data;
+    size_t out, from_tail, keep;
+    int rc = 0;
+
+    pthread_mutex_lock(&h->lock);
+    h->memory_bytes += length;
+    if (h->released) {
+        pthread_mutex_unlock(&h->lock);
+        return -EPROTO;
+    }
+    /* How much of tail and data together is no longer among the last. */
+    out = h->length + length > sizeof(h->tail) ?
+        h->length + length - sizeof(h->tail) : 0;
+    from_tail = out < h->length ? out : h->length;
+    rc = write_all(h->fd, h->tail, from_tail);
+    if (!rc)
+        rc = write_all(h->fd, p, out - from_tail);
+    memmove(h->tail, h->tail + from_tail, h->length - from_tail);
+    h->length -= from_tail;
+    keep = length - (out - from_tail);
+    memcpy(h->tail + h->length, p + length - keep, keep);
+    h->length += keep;
+    pthread_mutex_unlock(&h->lock);
+    return rc;
+}
+
+uint64_t hold_memory_bytes(struct hold *h)
+{
+    uint64_t bytes;
+
+    pthread_mutex_lock(&h->lock);
+    bytes = h->memory_bytes;
+    pthread_mutex_unlock(&h->lock);
+    return bytes;
+}
+
+int hold_release(struct hold *h)
+{
+    int rc;
+
+    pthread_mutex_lock(&h->lock);
+    h->released = true;
+    rc = write_all(h->fd, h->tail, h->length);
+    h->length = 0;
+    pthread_mutex_unlock(&h->lock);
+    return rc;
+}
+
+void hold_close(struct hold *h)
+{
+    if (h->fd >= 0)
+        close(h->fd);
+    h->fd = -1;
+}

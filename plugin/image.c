@@ -1,0 +1,224 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Reading disk images; see image.h.
+ *
+ * O_DIRECT wants offset, length and memory aligned to the device's logical
+ * block.  A device is a whole number of those (though not of 4 KiB), so every
+ * range of it can be read by widening the range.  What the caller's buffer is
+ * not aligned for goes through a bounce buffer that each thread keeps.
+ *
+ * What is trusted: nothing but the kernel.  An image that shrinks under us is
+ * an error of the read that meets the end, never a short result.
+ */
+#include "config.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/fs.h>
+#include <pthread.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "plugin/image.h"
+#include "plugin/log.h"
+
+#define BOUNCE_SIZE (1u << 20)
+#define BOUNCE_ALIGN 4096u      /* the largest logical block there is */
+
+static pthread_once_t bounce_once = PTHREAD_ONCE_INIT;
+static pthread_key_t bounce_key;
+static bool bounce_usable;
+
+static void bounce_init(void)
+{
+    bounce_usable = pthread_key_create(&bounce_key, free) == 0;
+}
+
+/* This thread's buffer, or NULL if memory is short. */
+static void *bounce_get(void)
+{
+    void *buf;
+
+    pthread_once(&bounce_once, bounce_init);
+    if (!bounce_usable)
+        return NULL;
+    buf = pthread_getspecific(bounce_key);
+    if (buf)
+        return buf;
+    if (posix_memalign(&buf, BOUNCE_ALIGN, BOUNCE_SIZE))
+        return NULL;
+    if (pthread_setspecific(bounce_key, buf)) {
+        free(buf);
+        return NULL;
+    }
+    return buf;
+}
+
+static int open_device(struct image *img)
+{
+    int sector;
+
+    if (ioctl(img->fd, BLKGETSIZE64, &img->size) ||
+        ioctl(img->fd, BLKSSZGET, &sector))
+        return -errno;
+    if (sector < 512 || sector > (int)BOUNCE_ALIGN ||
+        (sector & (sector - 1)) || img->size % sector)
+        return -ENOTSUP;
+    img->sector = sector;
+    img->direct_fd = open(img->path, O_RDONLY | O_CLOEXEC | O_DIRECT);
+    return img->direct_fd < 0 ? -errno : 0;
+}
+
+/* Opens and examines img->path.  Says nothing. */
+static int open_any(struct image *img)
+{
+    struct stat st;
+
+    /* O_NONBLOCK: a fifo would make us wait for a writer. */
+    img->fd = open(img->path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
+    if (img->fd < 0 || fstat(img->fd, &st))
+        return -errno;
+    if (S_ISBLK(st.st_mode)) {
+        img->block = true;
+        img->dev = st.st_rdev;
+        return open_device(img);
+    }
+    if (!S_ISREG(st.st_mode))
+        return -ENOTBLK;
+    img->dev = st.st_dev;
+    img->ino = st.st_ino;
+    img->size = st.st_size;
+    img->mtime_ns = st.st_mtim.tv_sec * INT64_C(1000000000) +
+                    st.st_mtim.tv_nsec;
+    return 0;
+}
+
+int image_open(struct image *img, const char *path)
+{
+    int rc;
+
+    *img = (struct image)IMAGE_INIT;
+    img->path = strdup(path);
+    rc = img->path ? open_any(img) : -ENOMEM;
+    if (!rc)
+        return 0;
+    if (rc == -ENOTBLK)
+        log_error("%s: neither a regular file nor a block device", path);
+    else if (rc == -ENOTSUP)
+        log_error("%s: a block device of %d-byte sectors and %llu bytes "
+                  "cannot be read", path, img->sector,
+                  (unsigned long long)img->size);
+    else
+        log_errno(rc, "%s: cannot open the image", path);
+    image_release(img);
+    return rc;
+}
+
+void image_release(struct image *img)
+{
+    if (img->fd >= 0)
+        close(img->fd);
+    if (img->direct_fd >= 0)
+        close(img->direct_fd);
+    free(img->path);
+    *img = (struct image)IMAGE_INIT;
+}
+
+static int read_exactly(int fd, void *buf, size_t length, uint64_t offset)
+{
+    char *p = buf;
+    ssize_t n;
+
+    while (length) {
+        n = pread(fd, p, length, offset);
+        if (n < 0 && errno == EINTR)
+            continue;
+        if (n < 0)
+            return -errno;
+        if (n == 0)
+            return -ENODATA;    /* it has shrunk since it was opened */
+        p += n;
+        offset += n;
+        length -= n;
+    }
+    return 0;
+}
+
+/* How much of [offset, offset + length) can be read straight into buf: whole
+ * sectors, provided that the memory is aligned; else 0. */
+static size_t straight_length(const struct image *img, const void *buf,
+                              size_t length, uint64_t offset)
+{
+    if (offset % img->sector || (uintptr_t)buf % img->sector)
+        return 0;
+    return length - length % img->sector;
+}
+
+static int read_direct(const struct image *img, char *buf, size_t length,
+                       uint64_t offset)
+{
+    size_t head, n, wide;
+    char *bounce;
+    int rc = 0;
+
+    while (length && !rc) {
+        n = straight_length(img, buf, length, offset);
+        if (n) {
+            rc = read_exactly(img->direct_fd, buf, n, offset);
+        } else {
+            bounce = bounce_get();
+            if (!bounce)
+                return -ENOMEM;
+            head = offset % img->sector;
+            n = length < BOUNCE_SIZE - head ? length : BOUNCE_SIZE - head;
+            wide = (head + n + img->sector - 1) & -(size_t)img->sector;
+            rc = read_exactly(img->direct_fd, bounce, wide, offset - head);
+            if (!rc)
+                memcpy(buf, bounce + head, n);
+        }
+        buf += n;
+        offset += n;
+        length -= n;
+    }
+    return rc;
+}
+
+int image_read(const struct image *img, void *buf, size_t length,
+               uint64_t offset)
+{
+    int rc;
+
+    if (offset > img->size || length > img->size - offset)
+        rc = -ENODATA;
+    else if (img->block)
+        rc = read_direct(img, buf, length, offset);
+    else
+        rc = read_exactly(img->fd, buf, length, offset);
+    if (!rc)
+        return 0;
+    if (rc == -ENODATA)
+        log_error("%s: the image ends before byte %llu that was to be read; "
+                  "has it been shortened?", img->path,
+                  (unsigned long long)(offset + length));
+    else
+        log_errno(rc, "%s: cannot read %zu bytes at %llu", img->path, length,
+                  (unsigned long long)offset);
+    return rc == -ENOMEM ? rc : -EIO;
+}
+
+void image_will_need(const struct image *img, uint64_t offset,
+                     uint64_t length)
+{
+    /* O_DIRECT would not find what was read ahead. */
+    if (!img->block)
+        posix_fadvise(img->fd, offset, length, POSIX_FADV_WILLNEED);
+}
+
+void image_drop_cache(const struct image *img, uint64_t offset,
+                      uint64_t length)
+{
+    posix_fadvise(img->fd, offset, length, POSIX_FADV_DONTNEED);
+}

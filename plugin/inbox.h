@@ -1,0 +1,46 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * The receiving side of a session: one thread reads frames off the wire.
+ *
+ * Bytes of xl's handshake and of the memory stream go straight to a callback
+ * on that thread, so that a busy engine does not hold them up; all other
+ * frames wait in a queue for the engine.  The queue is bounded: a peer that
+ * sends faster than the engine works is slowed down through the wire.
+ *
+ * While it waits for a frame the engine can watch one more descriptor, the
+ * control channel: what happens to xl must end a session that only waits.
+ */
+#ifndef PLUGIN_INBOX_H
+#define PLUGIN_INBOX_H
+
+#include "plugin/wire.h"
+
+struct inbox;
+
+/* Gets the payload of XL and MEMORY frames.  A non-zero return ends the
+ * session. */
+typedef int inbox_bytes(void *opaque, const struct frame *f);
+
+/* peer: name of the other host, for messages; borrowed. */
+int inbox_start(struct inbox **in_r, struct wire *w, const char *peer,
+                inbox_bytes *bytes, void *opaque);
+
+/* Descriptor to watch in inbox_next(), or -1. */
+void inbox_watch(struct inbox *in, int fd);
+
+/*
+ * Waits for the next frame.  0: f is filled, for frame_release().
+ * -EPIPE: the peer is gone or broke the protocol (logged).
+ * -ECONNABORTED: the peer sent FAIL; its message has been logged.
+ * -ECANCELED: the watched descriptor became readable.
+ */
+int inbox_next(struct inbox *in, struct frame *f);
+
+/* inbox_next() for a frame of a certain type: anything else is logged and
+ * -EPROTO. */
+int inbox_expect(struct inbox *in, uint16_t type, struct frame *f);
+
+/* Readable when inbox_next() would not wait for the peer. */
+int inbox_fd(const struct inbox *in);
+
+#endif

@@ -1,0 +1,167 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Block devices behind an image; see loopdev.h.  Sources: the kernel's
+ * Documentation/ABI/stable/sysfs-block, loop(4). */
+#include "config.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <linux/loop.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/sysmacros.h>
+#include <unistd.h>
+
+#include "plugin/loopdev.h"
+
+static bool backs(const char *device, const struct stat *file)
+{
+    struct loop_info64 info;
+    int fd = open(device, O_RDONLY | O_CLOEXEC);
+    bool found;
+
+    if (fd < 0)
+        return false;
+    found = !ioctl(fd, LOOP_GET_STATUS64, &info) &&
+        info.lo_device == file->st_dev && info.lo_inode == file->st_ino;
+    close(fd);
+    return found;
+}
+
+/* Calls each() for every loop device on the file until it returns true. */
+static bool for_each_loop(const struct stat *file,
+                          bool (*each)(void *opaque, const char *kernel_name),
+                          void *opaque)
+{
+    DIR *dir = opendir("/sys/block");
+    char path[512];
+    struct dirent *e;
+    bool stop = false;
+
+    while (dir && !stop && (e = readdir(dir))) {
+        if (strncmp(e->d_name, "loop", 4))
+            continue;
+        snprintf(path, sizeof(path), "/sys/block/%s/loop", e->d_name);
+        if (access(path, F_OK))
+            continue;
+        snprintf(path, sizeof(path), "/dev/%s", e->d_name);
+        if (backs(path, file))
+            stop = each(opaque, e->d_name);
+    }
+    if (dir)
+        closedir(dir);
+    return stop;
+}
+
+struct name {
+    char *text;
+    size_t size;
+};
+
+static bool take_name(void *opaque, const char *kernel_name)
+{
+    struct name *n = opaque;
+
+    snprintf(n->text, n->size, "/dev/%s", kernel_name);
+    return true;
+}
+
+bool loopdev_of(const struct stat *file, char *name, size_t size)
+{
+    struct name n = { name, size };
+
+    return for_each_loop(file, take_name, &n);
+}
+
+static bool read_file(const char *path, char *text, size_t size)
+{
+    FILE *f = fopen(path, "re");
+    size_t n;
+
+    if (!f)
+        return false;
+    n = fread(text, 1, size - 1, f);
+    fclose(f);
+    while (n > 0 && (text[n - 1] == '\n' || text[n - 1] == ' '))
+        n--;
+    text[n] = '\0';
+    return n > 0;
+}
+
+struct sum {
+    struct device_activity a;
+    unsigned devices;
+};
+
+static void add_activity(struct sum *s, const char *directory)
+{
+    uint64_t reads, writes, sectors;
+    char path[512], text[512];
+
+    snprintf(path, sizeof(path), "%s/inflight", directory);
+    if (!read_file(path, text, sizeof(text)) ||
+        sscanf(text, "%" SCNu64 " %" SCNu64, &reads, &writes) != 2)
+        return;
+    snprintf(path, sizeof(path), "%s/stat", directory);
+    if (!read_file(path, text, sizeof(text)) ||
+        sscanf(text, "%*u %*u %*u %*u %*u %*u %" SCNu64, &sectors) != 1)
+        return;
+    s->a.in_flight += reads + writes;
+    s->a.written += sectors;
+    s->devices++;
+}
+
+static bool add_loop(void *opaque, const char *kernel_name)
+{
+    char directory[300];
+
+    snprintf(directory, sizeof(directory), "/sys/block/%s", kernel_name);
+    add_activity(opaque, directory);
+    return false;
+}
+
+int device_activity(const struct image *img, struct device_activity *a_r)
+{
+    struct sum s = { { 0, 0 }, 0 };
+    char directory[64];
+    struct stat st;
+
+    if (img->block) {
+        snprintf(directory, sizeof(directory), "/sys/dev/block/%u:%u",
+                 major(img->dev), minor(img->dev));
+        add_activity(&s, directory);
+    } else if (!fstat(img->fd, &st)) {
+        for_each_loop(&st, add_loop, &s);
+    }
+    *a_r = s.a;
+    return s.devices ? 0 : -ENODEV;
+}
+
+size_t device_identities(const struct image *img, char **names, size_t max)
+{
+    static const struct {
+        const char *file;
+        const char *prefix;
+    } sources[] = {
+        { "dm/uuid", "dm" },
+        { "wwid", "wwid" },
+        { "device/wwid", "wwid" },
+        { "uuid", "uuid" },
+    };
+    char path[128], text[256];
+    size_t i, n = 0;
+
+    if (!img->block)
+        return 0;
+    for (i = 0; i < sizeof(sources) / sizeof(sources[0]) && n < max; i++) {
+        snprintf(path, sizeof(path), "/sys/dev/block/%u:%u/%s",
+                 major(img->dev), minor(img->dev), sources[i].file);
+        if (read_file(path, text, sizeof(text)) &&
+            asprintf(&names[n], "%s:%s", sources[i].prefix, text) >= 0)
+            n++;
+    }
+    return n;
+}

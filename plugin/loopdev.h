@@ -1,0 +1,34 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Block devices behind an image, through sysfs: which loop device serves a
+ * file, and what a device has in flight.
+ */
+#ifndef PLUGIN_LOOPDEV_H
+#define PLUGIN_LOOPDEV_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/stat.h>
+
+#include "plugin/image.h"
+
+/* Whether a loop device is set up on the regular file; name: "/dev/loop3".
+ * The first one found. */
+bool loopdev_of(const struct stat *file, char *name, size_t size);
+
+struct device_activity {
+    uint64_t in_flight;         /* requests, reads and writes */
+    uint64_t written;           /* 512-byte sectors since boot */
+};
+
+/* Of all devices that serve the image (the device itself, or every loop
+ * device on the file) together.  -ENODEV if there is none. */
+int device_activity(const struct image *img, struct device_activity *a_r);
+
+/* Names of the storage behind a block device that are the same on every host
+ * that shares it: "dm:LVM-...", "wwid:naa.6...".  At most max, for free().
+ * Returns their number. */
+size_t device_identities(const struct image *img, char **names, size_t max);
+
+#endif

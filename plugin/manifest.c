@@ -1,0 +1,243 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Manifests; see manifest.h.  This file gets the map, decides which files can
+ * be hashed as files, and reads objects; hashpool.c reads and hashes.
+ *
+ * Of the map it trusts what fsparse.h promises of regions (fsparse checks
+ * them in this process); sizes and extents are looked at again here, because
+ * the time that hashing takes depends on them.
+ */
+#include "config.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <sodium.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "plugin/hashpool.h"
+#include "plugin/log.h"
+
+#define PIECE (1u << 20)
+
+static const uint8_t zero_piece[PIECE];
+
+/* Whether the extents ascend inside the file's size and inside the image.
+ * *held_r: their bytes together. */
+static bool extents_are_sane(const struct fsparse_map *map,
+                             const struct fsparse_file *f, uint64_t *held_r)
+{
+    const struct fsparse_extent *e = f->extents;
+    uint64_t pos = 0;
+
+    *held_r = 0;
+    for (; e < f->extents + f->n_extents; e++) {
+        if (!e->length || e->logical < pos || e->logical > f->size ||
+            e->length > f->size - e->logical ||
+            e->physical > map->image_size ||
+            e->length > map->image_size - e->physical)
+            return false;
+        pos = e->logical + e->length;
+        *held_r += e->length;
+    }
+    return true;
+}
+
+/* Decides what object o, of file number i, is.  *gaps: bytes of gaps that may
+ * still be hashed. */
+static void prepare_file(const struct fsparse_map *map, size_t i,
+                         struct object *o, uint64_t *gaps)
+{
+    const struct fsparse_file *f = &map->files[i];
+    uint64_t held;
+
+    *o = (struct object){ .size = f->size, .file = i };
+    if (f->flags & FSPARSE_INLINE) {
+        o->zero = !f->size || !f->inline_data;
+        o->unusable = f->n_extents || (f->size && !f->inline_data);
+    } else if (!extents_are_sane(map, f, &held)) {
+        o->unusable = true;
+    } else if (!held) {
+        o->zero = true;
+    } else if (f->size - held > GAP_FILE_MAX || f->size - held > *gaps) {
+        o->unusable = true;
+    } else {
+        *gaps -= f->size - held;
+    }
+    if (o->unusable) {
+        o->size = 0;
+        o->zero = true;
+    }
+}
+
+static int prepare_files(struct manifest *m)
+{
+    uint64_t gaps = GAP_TOTAL_MAX;
+    size_t i, unusable = 0;
+
+    m->n_files = m->map->n_files;
+    if (m->n_files < OBJECT_RAW)
+        m->objects = reallocarray(NULL, m->n_files + 1, sizeof(*m->objects));
+    if (!m->objects) {
+        log_error("%s: no memory for a list of %zu files", m->image->path,
+                  m->n_files);
+        return -ENOMEM;
+    }
+    for (i = 0; i < m->n_files; i++) {
+        prepare_file(m->map, i, &m->objects[i], &gaps);
+        unusable += m->objects[i].unusable;
+    }
+    if (unusable)
+        log_info("%s: %zu files have gaps too large or extents that cannot "
+                 "be: their data goes as unknown blocks", m->image->path,
+                 unusable);
+    m->n_objects = m->n_files;
+    return 0;
+}
+
+int manifest_build(const struct image *img,
+                   const struct manifest_options *opt,
+                   struct manifest **m_r)
+{
+    struct manifest *m;
+    int rc;
+
+    if (sodium_init() < 0) {
+        log_error("libsodium cannot be initialised");
+        return -ENOSYS;
+    }
+    m = calloc(1, sizeof(*m));
+    if (!m)
+        return -ENOMEM;
+    m->image = img;
+    rc = fsparse_map_image(img->fd, img->size, &m->map);
+    if (rc) {
+        log_errno(rc, "%s: cannot examine the image", img->path);
+        goto out;
+    }
+    if (m->map->note && *m->map->note)
+        log_warn("%s: parsing failed (%s): what was not parsed goes as "
+                 "unknown blocks, less is saved", img->path, m->map->note);
+    rc = prepare_files(m);
+    if (!rc)
+        rc = hashpool_run(m, opt);
+out:
+    if (rc)
+        manifest_free(m);
+    else
+        *m_r = m;
+    return rc;
+}
+
+void manifest_free(struct manifest *m)
+{
+    if (!m)
+        return;
+    if (m->map)
+        fsparse_map_free(m->map);
+    free(m->objects);
+    free(m);
+}
+
+const struct fsparse_extent *object_extents(const struct manifest *m,
+                                            const struct object *o,
+                                            size_t *n_r)
+{
+    if (o->file == OBJECT_RAW) {
+        *n_r = 1;
+        return &o->raw;
+    }
+    *n_r = o->unusable ? 0 : m->map->files[o->file].n_extents;
+    return m->map->files[o->file].extents;
+}
+
+/* Hands over [pos, end) of an object: bytes of the image from physical on,
+ * or zeros if buf is NULL. */
+static int read_span(const struct manifest *m, uint8_t *buf, uint64_t pos,
+                     uint64_t end, uint64_t physical, object_sink *sink,
+                     void *opaque)
+{
+    size_t n;
+    int rc = 0;
+
+    for (; pos < end && !rc; pos += n, physical += n) {
+        n = end - pos < PIECE ? end - pos : PIECE;
+        if (buf)
+            rc = image_read(m->image, buf, n, physical);
+        if (!rc)
+            rc = sink(opaque, buf ? buf : zero_piece, n, pos);
+    }
+    return rc;
+}
+
+/* Inline content comes from the map. */
+static int read_inline(const struct fsparse_file *f, object_sink *sink,
+                       void *opaque)
+{
+    uint64_t pos = 0;
+    size_t n;
+    int rc = 0;
+
+    for (; pos < f->size && !rc; pos += n) {
+        n = f->size - pos < PIECE ? f->size - pos : PIECE;
+        rc = sink(opaque, f->inline_data + pos, n, pos);
+    }
+    return rc;
+}
+
+int object_read(const struct manifest *m, const struct object *o,
+                object_sink *sink, void *opaque)
+{
+    const struct fsparse_extent *e;
+    uint64_t pos = 0;
+    uint8_t *buf;
+    size_t n;
+    int rc = 0;
+
+    if (o->unusable)
+        return 0;
+    if (o->file != OBJECT_RAW && m->map->files[o->file].inline_data &&
+        (m->map->files[o->file].flags & FSPARSE_INLINE))
+        return read_inline(&m->map->files[o->file], sink, opaque);
+    buf = aligned_alloc(4096, PIECE);
+    if (!buf) {
+        log_error("no memory to read an object");
+        return -ENOMEM;
+    }
+    e = object_extents(m, o, &n);
+    for (; n && !rc; n--, e++) {
+        rc = read_span(m, NULL, pos, e->logical, 0, sink, opaque);
+        pos = e->logical + e->length;
+        if (!rc)
+            rc = read_span(m, buf, e->logical, pos, e->physical, sink,
+                           opaque);
+    }
+    if (!rc)
+        rc = read_span(m, NULL, pos, o->size, 0, sink, opaque);
+    free(buf);
+    return rc;
+}
+
+char *object_name(const struct manifest *m, const struct object *o,
+                  char *buf, size_t size)
+{
+    const struct fsparse_file *f;
+    size_t used;
+
+    if (o->file == OBJECT_RAW) {
+        snprintf(buf, size, "raw:%" PRIu64 "+%" PRIu64, o->raw.physical,
+                 o->raw.length);
+        return buf;
+    }
+    f = &m->map->files[o->file];
+    snprintf(buf, size, "p%u:", m->map->partitions[f->partition].number);
+    used = strnlen(buf, size);
+    text_escape(f->path, buf + used, size - used);
+    used = strnlen(buf, size);
+    if (*f->stream && used + 1 < size) {
+        buf[used] = ':';
+        text_escape(f->stream, buf + used + 1, size - used - 1);
+    }
+    return buf;
+}

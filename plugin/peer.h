@@ -1,0 +1,33 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * The command that connects to the other host: usually ssh, which runs
+ * xl-dedup there.
+ */
+#ifndef PLUGIN_PEER_H
+#define PLUGIN_PEER_H
+
+#include <sys/types.h>
+
+#include "plugin/wire.h"
+
+struct peer {
+    const char *host;           /* for messages */
+    pid_t pid;
+    int in_fd;                  /* its standard output */
+    int out_fd;                 /* its standard input */
+};
+
+/* Starts argv with pipes as its standard input and output.  Other
+ * descriptors of ours that are not close-on-exec are inherited. */
+int peer_start(struct peer *p, const char *host, const char *const *argv);
+
+/* Exchanges greetings.  Logs what stands in the way: an unreachable host, a
+ * missing xl-dedup, a login shell that prints.  Then the connection is of no
+ * more use. */
+int peer_greet(struct peer *p, struct wire *w);
+
+/* Waits up to a few seconds for the command to end; its wait status, or -1 if
+ * it had to be left alone. */
+int peer_wait(struct peer *p);
+
+#endif

@@ -1,0 +1,59 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Constants of the wire protocol.  docs/protocol.md is the specification;
+ * a change there comes first. */
+#ifndef PLUGIN_PROTO_H
+#define PLUGIN_PROTO_H
+
+#define PROTO_MAGIC "XL-DEDUP"
+#define PROTO_VERSION 1
+#define PROTO_REVISION 0
+#define PROTO_GREETING_BYTES 16
+#define PROTO_HEADER_BYTES 12
+
+#define PROTO_WIRE_MAX (2u << 20)                   /* payload on the wire */
+#define PROTO_RAW_MAX ((1u << 20) + (64u << 10))    /* payload decompressed */
+#define PROTO_WINDOW_LOG_MAX 27
+#define PROTO_NO_DISK 0xffff
+#define PROTO_OPTIONAL 0x8000
+
+#define PROTO_DISKS_MAX 256
+#define PROTO_DISK_BYTES_MAX (UINT64_C(1) << 56)
+#define PROTO_OBJECTS_MAX (UINT64_C(1) << 24)
+#define PROTO_EXTENTS_MAX (UINT64_C(1) << 26)
+#define PROTO_SHORT_DIGEST 16
+#define PROTO_DIGEST 32
+#define PROTO_SEGMENT (1u << 20)                    /* bytes */
+#define PROTO_HOLD_BYTES 4096                       /* tail of the memory */
+
+enum proto_type {
+    FRAME_HELLO = 1,
+    FRAME_FAIL = 2,
+    FRAME_XL = 3,
+    FRAME_MEMORY = 4,
+    FRAME_MEMORY_END = 5,
+    FRAME_DISK = 16,
+    FRAME_DISKS_END = 17,
+    FRAME_PROBE = 18,
+    FRAME_PROBED = 19,
+    FRAME_DISK_OK = 20,
+    FRAME_MANIFEST = 32,
+    FRAME_MANIFEST_END = 33,
+    FRAME_WANT = 34,
+    FRAME_WANT_END = 35,
+    FRAME_DATA = 36,
+    FRAME_DATA_END = 37,
+    FRAME_BULK_DONE = 38,
+    FRAME_SEGMENTS = 48,
+    FRAME_PASS_END = 49,
+    FRAME_DIFFER = 50,
+    FRAME_PASS_DONE = 51,
+    FRAME_SEGMENT = 52,
+    FRAME_PLACE = 64,
+    FRAME_PLACED = 65,
+    FRAME_RESTORE = 66,
+    FRAME_RESTORING = 67,
+    FRAME_BYE = 68,
+    FRAME_ALIVE = 0x8001,
+};
+
+#endif

@@ -1,0 +1,32 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * A thread that carries bytes from a descriptor of xl to the wire: xl's
+ * handshake (XL frames) and the memory stream (MEMORY frames).
+ *
+ * If the wire fails, the descriptor is closed, so that xl sees a broken pipe
+ * as it would with plain ssh.
+ */
+#ifndef PLUGIN_PUMP_H
+#define PLUGIN_PUMP_H
+
+#include <stdint.h>
+
+#include "plugin/wire.h"
+
+struct pump;
+
+/* Takes over fd.  type: of the frames to begin with. */
+int pump_start(struct pump **p_r, int fd, struct wire *w, uint16_t type);
+
+/*
+ * Carries everything that is already in the pipe, then goes on with frames of
+ * another type.  The writer must be known to wait, or the border would fall
+ * anywhere.  *bytes_r (or NULL): bytes carried with the type that ends here.
+ * -EPIPE if the wire has failed.
+ */
+int pump_switch(struct pump *p, uint16_t type, uint64_t *bytes_r);
+
+/* Becomes readable when the descriptor has reached its end. */
+int pump_eof_fd(const struct pump *p);
+
+#endif

@@ -1,0 +1,569 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * The target's engine; see receiver.h.
+ *
+ * One thread takes the frames in their order and hands them to rebuild.c and
+ * check.c.  It alone decides about the course of the session.
+ */
+#include "config.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "plugin/log.h"
+#include "plugin/loopdev.h"
+#include "plugin/receiver.h"
+#include "plugin/target_disk.h"
+
+#define WHY_BYTES 4096
+
+struct known_path {
+    char *vdev;
+    char *path;
+    struct known_path *next;
+};
+
+struct receiver {
+    struct wire *wire;
+    struct inbox *inbox;
+    const struct configuration *conf;
+    struct receiver_events events;
+    struct workers *pool;
+    struct references *references;
+    struct known_path *paths;
+    const struct busy_path *busy;
+    char *uuid;
+    bool push;
+    bool offered;               /* DISKS_END was seen */
+    bool failed;                /* FAIL was sent */
+    struct target_disk **disks;
+    unsigned n_disks;
+    unsigned n_accepted;
+    unsigned n_placed;
+};
+
+int receiver_new(struct receiver **r_r, struct wire *w, struct inbox *in,
+                 const struct configuration *conf,
+                 const struct receiver_events *events)
+{
+    struct receiver *r = calloc(1, sizeof(*r));
+    int rc;
+
+    if (!r)
+        return -ENOMEM;
+    r->wire = w;
+    r->inbox = in;
+    r->conf = conf;
+    r->events = *events;
+    rc = workers_new(&r->pool, 0);
+    if (!rc)
+        rc = references_new(&r->references);
+    if (rc) {
+        receiver_free(r);
+        return rc;
+    }
+    *r_r = r;
+    return 0;
+}
+
+static void disk_free(struct target_disk *d)
+{
+    size_t i;
+
+    destination_unprobe(&d->dest, d->probe);
+    rebuild_release(d);
+    check_release(d);
+    destination_release(&d->dest);
+    pthread_mutex_destroy(&d->lock);
+    for (i = 0; i < d->n_ids; i++)
+        free(d->ids[i]);
+    free(d->ids);
+    free(d->vdev);
+    free(d->path);
+    free(d->base);
+    free(d);
+}
+
+void receiver_free(struct receiver *r)
+{
+    struct known_path *p;
+    unsigned i;
+
+    if (!r)
+        return;
+    /* Before the disks: its threads work on them. */
+    workers_free(r->pool);
+    for (i = 0; i < r->n_disks; i++)
+        disk_free(r->disks[i]);
+    free(r->disks);
+    references_free(r->references);
+    while ((p = r->paths)) {
+        r->paths = p->next;
+        free(p->vdev);
+        free(p->path);
+        free(p);
+    }
+    free(r->uuid);
+    free(r);
+}
+
+int receiver_set_path(struct receiver *r, const char *vdev, const char *path)
+{
+    struct known_path *p = calloc(1, sizeof(*p));
+
+    if (!p)
+        return -ENOMEM;
+    p->vdev = strdup(vdev);
+    p->path = strdup(path);
+    p->next = r->paths;
+    r->paths = p;
+    return p->vdev && p->path ? 0 : -ENOMEM;
+}
+
+void receiver_set_busy(struct receiver *r, const struct busy_path *busy)
+{
+    r->busy = busy;
+}
+
+void receiver_fail(struct receiver *r, const char *fmt, ...)
+{
+    char text[WHY_BYTES];
+    va_list ap;
+
+    if (r->failed)
+        return;
+    r->failed = true;
+    va_start(ap, fmt);
+    vsnprintf(text, sizeof(text), fmt, ap);
+    va_end(ap);
+    /* The source shows it; if it cannot be reached, it goes to our log. */
+    if (wire_send(r->wire, FRAME_FAIL, PROTO_NO_DISK, text, strlen(text)))
+        log_error("%s", text);
+}
+
+/* Offer */
+
+static int take_hello(struct receiver *r, const struct frame *f)
+{
+    struct buf b = BUF_INIT;
+    const char *uuid, *mode;
+    char host[256] = "";
+    int rc;
+
+    if (r->uuid || !text_valid(f->data, f->length))
+        return -EPROTO;
+    uuid = text_get(f->data, f->length, "uuid", 0);
+    mode = text_get(f->data, f->length, "mode", 0);
+    if (!uuid || !mode)
+        return -EPROTO;
+    r->push = !strcmp(mode, "push");
+    r->uuid = strdup(uuid);
+    if (!r->uuid)
+        return -ENOMEM;
+    gethostname(host, sizeof(host) - 1);
+    buf_put_text(&b, "host", host);
+    rc = wire_send_buf(r->wire, FRAME_HELLO, PROTO_NO_DISK, &b);
+    buf_release(&b);
+    return rc;
+}
+
+static int take_ids(struct target_disk *d, const struct frame *f)
+{
+    const char *id;
+
+    d->ids = calloc(16, sizeof(*d->ids));
+    if (!d->ids)
+        return -ENOMEM;
+    while (d->n_ids < 16 &&
+           (id = text_get(f->data, f->length, "id", d->n_ids))) {
+        d->ids[d->n_ids] = strdup(id);
+        if (!d->ids[d->n_ids++])
+            return -ENOMEM;
+    }
+    return 0;
+}
+
+static int describe_disk(struct receiver *r, struct target_disk *d,
+                         const struct frame *f)
+{
+    const char *vdev = text_get(f->data, f->length, "vdev", 0);
+    const char *base = text_get(f->data, f->length, "base", 0);
+    const char *kind = text_get(f->data, f->length, "kind", 0);
+    const char *dest = text_get(f->data, f->length, "dest", 0);
+
+    if (!vdev || !base || !kind || (r->push && !dest) ||
+        text_get_u64(f->data, f->length, "size", &d->size) ||
+        text_get_u64(f->data, f->length, "used", &d->dest.used) ||
+        d->size == 0 || d->size > PROTO_DISK_BYTES_MAX)
+        return -EPROTO;
+    d->vdev = strdup(vdev);
+    d->base = strdup(base);
+    if (r->push)
+        d->path = strdup(dest);
+    if (!d->vdev || !d->base || (r->push && !d->path))
+        return -ENOMEM;
+    d->dest.source_is_block = !strcmp(kind, "block") && !r->push;
+    return take_ids(d, f);
+}
+
+static int take_disk(struct receiver *r, const struct frame *f)
+{
+    struct target_disk *d, **list;
+    int rc;
+
+    if (!r->uuid || r->offered || f->disk != r->n_disks ||
+        r->n_disks >= PROTO_DISKS_MAX || !text_valid(f->data, f->length))
+        return -EPROTO;
+    list = realloc(r->disks, (r->n_disks + 1) * sizeof(*list));
+    d = calloc(1, sizeof(*d));
+    if (list)
+        r->disks = list;
+    if (!list || !d) {
+        free(d);
+        return -ENOMEM;
+    }
+    r->disks[r->n_disks++] = d;
+    pthread_mutex_init(&d->lock, NULL);
+    d->number = f->disk;
+    d->dest = (struct destination)DESTINATION_INIT;
+    d->previous = (struct image)IMAGE_INIT;
+    d->wire = r->wire;
+    d->pool = r->pool;
+    d->references = r->references;
+    rc = describe_disk(r, d, f);
+    return rc ? rc : check_init(d);
+}
+
+static int find_path(struct receiver *r, struct target_disk *d)
+{
+    const struct known_path *p;
+
+    if (r->push)
+        return 0;
+    for (p = r->paths; p; p = p->next)
+        if (!strcmp(p->vdev, d->vdev)) {
+            d->path = strdup(p->path);
+            return d->path ? 0 : -ENOMEM;
+        }
+    receiver_fail(r, "disk %s: the configuration that arrived does not have "
+                  "it; was another one given with -C?", d->vdev);
+    return -ENOENT;
+}
+
+static void fail_shared(struct receiver *r, const struct target_disk *d)
+{
+    receiver_fail(r, "disk %s: %s is the same storage on both hosts; nothing "
+                  "is to be copied: use xl migrate without --dedup", d->vdev,
+                  d->path);
+}
+
+/* Whether a device here is the one that the source reads. */
+static bool same_device(const struct target_disk *d)
+{
+    struct image img = IMAGE_INIT;
+    bool same = false;
+    char *ids[16];
+    size_t n = 0, i, j;
+
+    if (!d->dest.block || d->n_ids == 0 || image_open(&img, d->path))
+        return false;
+    n = device_identities(&img, ids, 16);
+    for (i = 0; i < n; i++) {
+        for (j = 0; j < d->n_ids; j++)
+            same = same || !strcmp(ids[i], d->ids[j]);
+        free(ids[i]);
+    }
+    image_release(&img);
+    return same;
+}
+
+static int accept_disk(struct receiver *r, struct target_disk *d)
+{
+    char why[WHY_BYTES] = "out of memory";
+    int rc;
+
+    rc = destination_open(&d->dest, why, sizeof(why));
+    if (rc) {
+        receiver_fail(r, "disk %s: %s", d->vdev, why);
+        return rc;
+    }
+    if (d->dest.exists && !d->dest.block)
+        rc = image_open(&d->previous, d->path);
+    if (rc)
+        return rc;
+    d->accepted = true;
+    r->n_accepted++;
+    return wire_send(r->wire, FRAME_DISK_OK, d->number, NULL, 0);
+}
+
+static int check_and_accept(struct receiver *r, struct target_disk *d)
+{
+    char why[WHY_BYTES] = "out of memory";
+    int rc = destination_check(&d->dest, why, sizeof(why));
+
+    if (rc) {
+        receiver_fail(r, "disk %s: %s", d->vdev, why);
+        return rc;
+    }
+    return accept_disk(r, d);
+}
+
+/* Shared storage comes first: what else there is to say of it (it exists, it
+ * is in use) only follows from that. */
+static int check_disk(struct receiver *r, struct target_disk *d)
+{
+    int rc;
+
+    rc = find_path(r, d);
+    if (rc)
+        return rc;
+    d->dest.path = d->path;
+    d->dest.uuid = r->uuid;
+    d->dest.vdev = d->vdev;
+    d->dest.size = d->size;
+    d->dest.busy = r->busy;
+    d->dest.state_dir = r->conf->state_dir;
+    if (same_device(d)) {
+        fail_shared(r, d);
+        return -EEXIST;
+    }
+    /* Where no file can be made, the check will find the reason. */
+    if (!destination_probe(&d->dest, &d->probe) && d->probe)
+        return wire_send(r->wire, FRAME_PROBE, d->number, d->probe,
+                         strlen(d->probe));
+    return check_and_accept(r, d);
+}
+
+static int take_probed(struct receiver *r, struct target_disk *d,
+                       const struct frame *f)
+{
+    const char *slash = strrchr(d->path, '/');
+
+    if (!d->probe || f->length != 1)
+        return -EPROTO;
+    destination_unprobe(&d->dest, d->probe);
+    d->probe = NULL;
+    if (f->data[0] && !strcmp(slash ? slash + 1 : d->path, d->base)) {
+        fail_shared(r, d);
+        return -EEXIST;
+    }
+    return check_and_accept(r, d);
+}
+
+static int add_references(struct receiver *r)
+{
+    unsigned i;
+    int rc;
+
+    rc = references_add_globs(r->references, r->conf->references,
+                              r->conf->n_references);
+    for (i = 0; i < r->n_disks && !rc; i++)
+        if (r->disks[i]->dest.exists)
+            rc = references_add(r->references, r->disks[i]->path);
+    references_sort(r->references);
+    return rc;
+}
+
+static int event(struct receiver *r, int (*handler)(void *))
+{
+    return handler ? handler(r->events.opaque) : 0;
+}
+
+static int take_disks_end(struct receiver *r)
+{
+    unsigned i;
+    int rc;
+
+    if (!r->uuid || r->offered)
+        return -EPROTO;
+    r->offered = true;
+    rc = event(r, r->events.configured);
+    for (i = 0; i < r->n_disks && !rc; i++)
+        rc = check_disk(r, r->disks[i]);
+    return rc;
+}
+
+/* Course */
+
+static int take_restore(struct receiver *r)
+{
+    unsigned i;
+    int rc = 0;
+
+    for (i = 0; i < r->n_disks && !rc; i++)
+        rc = r->disks[i]->bulk_done ?
+            destination_placeholder(&r->disks[i]->dest) : -EPROTO;
+    if (!rc)
+        rc = event(r, r->events.restore);
+    return rc ? rc :
+        wire_send(r->wire, FRAME_RESTORING, PROTO_NO_DISK, NULL, 0);
+}
+
+static int take_memory_end(struct receiver *r, const struct frame *f)
+{
+    struct cursor c = CURSOR_INIT(f->data, f->length);
+    uint64_t bytes = cursor_u64(&c);
+
+    int rc;
+
+    if (c.bad || !r->events.memory_end)
+        return -EPROTO;
+    rc = r->events.memory_end(r->events.opaque, bytes);
+    /* A guest without disks has nothing else to wait for. */
+    return rc || r->n_disks > 0 ? rc : event(r, r->events.final);
+}
+
+static int place(struct receiver *r, struct target_disk *d)
+{
+    uint8_t root[HASH_BYTES];
+    int rc;
+
+    if (d->placed || !d->bulk_done || !check_complete(d)) {
+        receiver_fail(r, "disk %s: asked to put it in place before it was "
+                      "verified", d->vdev);
+        return -EPROTO;
+    }
+    segments_root(d->own, d->n_segments, root);
+    rc = destination_place(&d->dest, root);
+    if (rc)
+        return rc;
+    d->placed = true;
+    r->n_placed++;
+    rc = r->n_placed == r->n_disks ? event(r, r->events.final) : 0;
+    return rc ? rc : wire_send(r->wire, FRAME_PLACED, d->number, NULL, 0);
+}
+
+static int take_session_frame(struct receiver *r, const struct frame *f)
+{
+    switch (f->type) {
+    case FRAME_HELLO:
+        return take_hello(r, f);
+    case FRAME_DISKS_END:
+        return take_disks_end(r);
+    case FRAME_RESTORE:
+        return take_restore(r);
+    case FRAME_MEMORY_END:
+        return take_memory_end(r, f);
+    default:
+        return -EPROTO;
+    }
+}
+
+static int take_bulk_frame(struct target_disk *d, const struct frame *f)
+{
+    if (!d->accepted || d->bulk_done)
+        return -EPROTO;
+    switch (f->type) {
+    case FRAME_MANIFEST:
+        return rebuild_manifest(d, f);
+    case FRAME_MANIFEST_END:
+        return rebuild_manifest_end(d, f);
+    case FRAME_DATA:
+        return rebuild_data(d, f);
+    default:
+        return rebuild_data_end(d);
+    }
+}
+
+static int take_check_frame(struct target_disk *d, const struct frame *f)
+{
+    if (!d->bulk_done || d->placed)
+        return -EPROTO;
+    switch (f->type) {
+    case FRAME_SEGMENTS:
+        return check_segments(d, f);
+    case FRAME_SEGMENT:
+        return check_segment(d, f);
+    default:
+        return check_pass_end(d);
+    }
+}
+
+static int take_disk_frame(struct receiver *r, struct target_disk *d,
+                           const struct frame *f)
+{
+    switch (f->type) {
+    case FRAME_PROBED:
+        return take_probed(r, d, f);
+    case FRAME_MANIFEST:
+    case FRAME_MANIFEST_END:
+    case FRAME_DATA:
+    case FRAME_DATA_END:
+        return take_bulk_frame(d, f);
+    case FRAME_SEGMENTS:
+    case FRAME_PASS_END:
+    case FRAME_SEGMENT:
+        return take_check_frame(d, f);
+    case FRAME_PLACE:
+        return place(r, d);
+    default:
+        return -EPROTO;
+    }
+}
+
+static int take_frame(struct receiver *r, const struct frame *f)
+{
+    unsigned accepted = r->n_accepted;
+    int rc;
+
+    if (f->type == FRAME_DISK)
+        rc = take_disk(r, f);
+    else if (f->disk == PROTO_NO_DISK)
+        rc = take_session_frame(r, f);
+    else if (f->disk < r->n_disks)
+        rc = take_disk_frame(r, r->disks[f->disk], f);
+    else
+        rc = -EPROTO;
+    /* The source scans its disks while we scan ours. */
+    if (!rc && accepted < r->n_accepted && r->n_accepted == r->n_disks)
+        rc = add_references(r);
+    return rc;
+}
+
+/* One line for the admin at the source; details are in our own log. */
+static void explain(struct receiver *r, const struct frame *f, int rc)
+{
+    const struct target_disk *d = f->disk < r->n_disks ?
+        r->disks[f->disk] : NULL;
+
+    if (rc == -EPIPE || rc == -ECONNABORTED)
+        return;
+    if (!d)
+        receiver_fail(r, "frame of type %u: %s", f->type, strerror(-rc));
+    else if (rc == -ENOSPC)
+        receiver_fail(r, "disk %s: no space left for %s; free some there and "
+                      "try again, what arrived is kept in %s", d->vdev,
+                      d->path, d->dest.staging_path);
+    else
+        receiver_fail(r, "disk %s: %s cannot be rebuilt (frame of type %u): "
+                      "%s", d->vdev, d->path, f->type, strerror(-rc));
+}
+
+int receiver_run(struct receiver *r)
+{
+    struct frame f;
+    bool bye = false;
+    int rc = 0;
+
+    while (!rc && !bye) {
+        rc = inbox_next(r->inbox, &f);
+        if (rc == -ECANCELED && r->events.watched) {
+            rc = r->events.watched(r->events.opaque);
+            continue;
+        }
+        if (rc)
+            return rc;
+        bye = f.type == FRAME_BYE;
+        if (!bye)
+            rc = take_frame(r, &f);
+        if (rc)
+            explain(r, &f, rc);
+        frame_release(&f);
+    }
+    return rc;
+}

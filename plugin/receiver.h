@@ -1,0 +1,58 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * The target's engine: rebuilds disks from what this host holds and what the
+ * source sends (docs/protocol.md, "Course of a session").
+ *
+ * The source is root's other host, yet nothing it says is used unchecked:
+ * numbers, lengths and offsets are bounded, and a disk is put in place only
+ * when its storage gave the digests of every segment.
+ */
+#ifndef PLUGIN_RECEIVER_H
+#define PLUGIN_RECEIVER_H
+
+#include <stdint.h>
+
+#include "plugin/configuration.h"
+#include "plugin/destination.h"
+#include "plugin/inbox.h"
+#include "plugin/wire.h"
+
+struct receiver;
+
+/* What a migration does at certain points; NULL members are skipped.  A
+ * negative errno ends the session. */
+struct receiver_events {
+    /* Waits for the disks of the received configuration and names them with
+     * receiver_set_path(). */
+    int (*configured)(void *opaque);
+    /* All bulk is here: libxl may begin to restore. */
+    int (*restore)(void *opaque);
+    /* The source has sent all of the memory stream. */
+    int (*memory_end)(void *opaque, uint64_t bytes);
+    /* All disks are final: the tail of the memory may go. */
+    int (*final)(void *opaque);
+    /* The watched descriptor (inbox_watch) became readable. */
+    int (*watched)(void *opaque);
+    void *opaque;
+};
+
+/* Borrows everything. */
+int receiver_new(struct receiver **r_r, struct wire *w, struct inbox *in,
+                 const struct configuration *conf,
+                 const struct receiver_events *events);
+/* Unfinished disks stay in their staging files for the next try. */
+void receiver_free(struct receiver *r);
+
+/* Path of a disk on this host.  A later one for the same vdev wins. */
+int receiver_set_path(struct receiver *r, const char *vdev, const char *path);
+/* Borrowed; what running domains use. */
+void receiver_set_busy(struct receiver *r, const struct busy_path *busy);
+
+/* The whole session, up to BYE.  Failures have been told to the source. */
+int receiver_run(struct receiver *r);
+
+/* Tells the source why the session ends. */
+void receiver_fail(struct receiver *r, const char *fmt, ...)
+    __attribute__((format(printf, 2, 3)));
+
+#endif

@@ -1,0 +1,257 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Records of received and left disks; see record.h. */
+#include "config.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <json-c/json.h>
+#include <sodium.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "plugin/log.h"
+#include "plugin/record.h"
+#include "plugin/segment.h"
+
+#define NAME_BYTES 16
+#define ANY_DISK "any"
+#define ROLE_RECEIVING "receiving"
+
+static int make_directory(const char *path)
+{
+    if (mkdir(path, 0700) && errno != EEXIST)
+        return -errno;
+    return 0;
+}
+
+static void hash_string(crypto_generichash_state *state, const char *s)
+{
+    crypto_generichash_update(state, (const uint8_t *)s, strlen(s) + 1);
+}
+
+/* The record's file: a hash, because paths have slashes and any length. */
+static char *file_name(const char *state_dir, const struct record_key *key)
+{
+    crypto_generichash_state state;
+    uint8_t name[NAME_BYTES];
+    char hex[2 * NAME_BYTES + 1], *path;
+
+    crypto_generichash_init(&state, NULL, 0, NAME_BYTES);
+    hash_string(&state, key->uuid);
+    hash_string(&state, key->vdev);
+    hash_string(&state, key->path);
+    crypto_generichash_final(&state, name, NAME_BYTES);
+    sodium_bin2hex(hex, sizeof(hex), name, sizeof(name));
+    if (asprintf(&path, "%s/records/%s.json", state_dir, hex) < 0)
+        return NULL;
+    return path;
+}
+
+static void add_string(struct json_object *o, const char *key, const char *v)
+{
+    json_object_object_add(o, key, json_object_new_string(v));
+}
+
+static void add_number(struct json_object *o, const char *key, int64_t v)
+{
+    json_object_object_add(o, key, json_object_new_int64(v));
+}
+
+static struct json_object *encode(const struct record_key *key,
+                                  const char *role, const struct image *img,
+                                  const uint8_t *root)
+{
+    struct json_object *o = json_object_new_object();
+    char hex[2 * HASH_BYTES + 1];
+
+    if (!o)
+        return NULL;
+    add_string(o, "uuid", key->uuid);
+    add_string(o, "vdev", key->vdev);
+    add_string(o, "path", key->path);
+    add_string(o, "role", role);
+    add_number(o, "time", time(NULL));
+    add_number(o, "size", img->size);
+    add_number(o, "dev", img->dev);
+    add_number(o, "ino", img->ino);
+    add_number(o, "mtime_ns", img->mtime_ns);
+    if (root) {
+        sodium_bin2hex(hex, sizeof(hex), root, HASH_BYTES);
+        add_string(o, "digest", hex);
+    }
+    return o;
+}
+
+/* Writes text to path so that after a crash there is the old or the new. */
+static int write_atomically(const char *path, const char *text)
+{
+    size_t length = strlen(text);
+    char *temporary;
+    int fd, rc = 0;
+
+    if (asprintf(&temporary, "%s.new", path) < 0)
+        return -ENOMEM;
+    fd = open(temporary, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+    if (fd < 0) {
+        rc = -errno;
+        goto out;
+    }
+    if (write(fd, text, length) != (ssize_t)length)
+        rc = errno ? -errno : -EIO;
+    if (!rc && fsync(fd))
+        rc = -errno;
+    close(fd);
+    if (!rc && rename(temporary, path))
+        rc = -errno;
+    if (rc)
+        unlink(temporary);
+out:
+    free(temporary);
+    return rc;
+}
+
+static int prepare_directories(const char *state_dir)
+{
+    char *records;
+    int rc;
+
+    if (asprintf(&records, "%s/records", state_dir) < 0)
+        return -ENOMEM;
+    rc = make_directory(state_dir);
+    if (!rc)
+        rc = make_directory(records);
+    free(records);
+    return rc;
+}
+
+int record_write(const char *state_dir, const struct record_key *key,
+                 const char *role, const struct image *img,
+                 const uint8_t root[HASH_BYTES])
+{
+    struct json_object *o = encode(key, role, img, root);
+    char *path = file_name(state_dir, key);
+    int rc = -ENOMEM;
+
+    if (o && path) {
+        rc = prepare_directories(state_dir);
+        if (!rc)
+            rc = write_atomically(path, json_object_to_json_string_ext(
+                                            o, JSON_C_TO_STRING_PRETTY));
+    }
+    if (rc)
+        log_errno(rc, "record of disk %s cannot be written below %s; a later "
+                  "migration back will not know this copy", key->vdev,
+                  state_dir);
+    free(path);
+    json_object_put(o);
+    return rc;
+}
+
+int record_allow(const char *state_dir, const char *path,
+                 const struct image *img)
+{
+    struct record_key key = { ANY_DISK, ANY_DISK, path };
+
+    return record_write(state_dir, &key, "allowed", img, NULL);
+}
+
+static int64_t number_of(struct json_object *o, const char *key)
+{
+    struct json_object *v;
+
+    return json_object_object_get_ex(o, key, &v) ?
+        json_object_get_int64(v) : -1;
+}
+
+static bool same_file(struct json_object *o, const struct image *img)
+{
+    return number_of(o, "size") == (int64_t)img->size &&
+        number_of(o, "ino") == (int64_t)img->ino &&
+        number_of(o, "mtime_ns") == img->mtime_ns &&
+        number_of(o, "dev") == (int64_t)img->dev;
+}
+
+static bool same_device(struct json_object *o, const struct image *img)
+{
+    uint64_t n = segment_count(img->size);
+    struct segment_digest *d = calloc(n + 1, sizeof(*d));
+    struct workers *pool = NULL;
+    struct json_object *v;
+    uint8_t root[HASH_BYTES];
+    char hex[2 * HASH_BYTES + 1];
+    bool same = false;
+
+    if (d && number_of(o, "size") == (int64_t)img->size &&
+        json_object_object_get_ex(o, "digest", &v) &&
+        !workers_new(&pool, 0) && !segments_hash(img, pool, 0, n, d)) {
+        segments_root(d, n, root);
+        sodium_bin2hex(hex, sizeof(hex), root, sizeof(root));
+        same = !strcmp(hex, json_object_get_string(v));
+    }
+    workers_free(pool);
+    free(d);
+    return same;
+}
+
+int record_begin(const char *state_dir, const struct record_key *key,
+                 const struct image *img)
+{
+    struct record_key any = { ANY_DISK, ANY_DISK, key->path };
+    char *name;
+    int rc;
+
+    rc = record_write(state_dir, key, ROLE_RECEIVING, img, NULL);
+    if (rc)
+        return rc;
+    name = file_name(state_dir, &any);
+    if (name)
+        unlink(name);
+    free(name);
+    return 0;
+}
+
+static bool is_receiving(struct json_object *o, const struct image *img)
+{
+    struct json_object *role;
+
+    return json_object_object_get_ex(o, "role", &role) &&
+        !strcmp(json_object_get_string(role), ROLE_RECEIVING) &&
+        number_of(o, "size") == (int64_t)img->size;
+}
+
+static bool is_allowed(const char *state_dir, const char *path,
+                       const struct image *img)
+{
+    struct record_key key = { ANY_DISK, ANY_DISK, path };
+    char *name = file_name(state_dir, &key);
+    struct json_object *o = name ? json_object_from_file(name) : NULL;
+    bool allowed = o && (img->block || same_file(o, img));
+
+    json_object_put(o);
+    free(name);
+    return allowed;
+}
+
+enum record_match record_check(const char *state_dir,
+                               const struct record_key *key,
+                               const struct image *img)
+{
+    char *name = file_name(state_dir, key);
+    struct json_object *o = name ? json_object_from_file(name) : NULL;
+    enum record_match match = RECORD_NONE;
+
+    if (o)
+        match = is_receiving(o, img) ||
+            (img->block ? same_device(o, img) : same_file(o, img)) ?
+            RECORD_SAME : RECORD_CHANGED;
+    if (match != RECORD_SAME && is_allowed(state_dir, key->path, img))
+        match = RECORD_ALLOWED;
+    json_object_put(o);
+    free(name);
+    return match;
+}

@@ -1,0 +1,60 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Records of the disks that were received here or left here: the knowledge
+ * that a file or device is an earlier copy of a certain disk, and therefore
+ * may be replaced by a newer one (design rule 7).
+ *
+ * A record names the disk (guest's UUID and vdev), the path, and what the
+ * copy looked like: size, inode and modification time of a file, the digest
+ * of a device.  Whoever wrote to the copy since then made it something else,
+ * and the record no longer speaks for it.
+ *
+ * One JSON file per disk and path in the directory "records" of the state
+ * directory, replaced atomically.
+ */
+#ifndef PLUGIN_RECORD_H
+#define PLUGIN_RECORD_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "plugin/image.h"
+#include "plugin/manifest.h"
+
+struct record_key {
+    const char *uuid;       /* of the guest, or of a pushed image */
+    const char *vdev;
+    const char *path;       /* on this host, absolute */
+};
+
+/* Writes the record of an image as it is now.  role: "received" or "left".
+ * Logs failure. */
+int record_write(const char *state_dir, const struct record_key *key,
+                 const char *role, const struct image *img,
+                 const uint8_t root[HASH_BYTES]);
+
+/* Notes that a device is about to be overwritten by this disk: from now on,
+ * until it is complete, it is nobody's good copy and the next try may go on
+ * with it.  Uses up what record_allow() noted. */
+int record_begin(const char *state_dir, const struct record_key *key,
+                 const struct image *img);
+
+/* Notes that the admin allows the device or file at path to be overwritten,
+ * once, by whatever disk comes first. */
+int record_allow(const char *state_dir, const char *path,
+                 const struct image *img);
+
+enum record_match {
+    RECORD_NONE,            /* no record */
+    RECORD_CHANGED,         /* a record, but the copy was written to since */
+    RECORD_SAME,            /* a known copy, unchanged */
+    RECORD_ALLOWED,         /* the admin said so */
+};
+
+/* Compares img with the record.  A device's digest is computed for it: that
+ * reads the device. */
+enum record_match record_check(const char *state_dir,
+                               const struct record_key *key,
+                               const struct image *img);
+
+#endif

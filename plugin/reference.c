@@ -1,0 +1,183 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* What the target already holds; see reference.h. */
+#include "config.h"
+
+#include <errno.h>
+#include <glob.h>
+#include <stdbool.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "plugin/log.h"
+#include "plugin/proto.h"
+#include "plugin/reference.h"
+
+struct reference {
+    struct image image;
+    struct manifest *manifest;
+};
+
+struct entry {
+    const struct object *object;
+    const struct manifest *manifest;
+};
+
+struct references {
+    struct reference **images;
+    size_t n_images;
+    struct entry *entries;
+    size_t n_entries;
+};
+
+int references_new(struct references **r_r)
+{
+    *r_r = calloc(1, sizeof(**r_r));
+    return *r_r ? 0 : -ENOMEM;
+}
+
+static void reference_free(struct reference *ref)
+{
+    manifest_free(ref->manifest);
+    image_release(&ref->image);
+    free(ref);
+}
+
+void references_free(struct references *r)
+{
+    size_t i;
+
+    if (!r)
+        return;
+    for (i = 0; i < r->n_images; i++)
+        reference_free(r->images[i]);
+    free(r->images);
+    free(r->entries);
+    free(r);
+}
+
+static bool have(const struct references *r, const struct image *img)
+{
+    size_t i;
+
+    for (i = 0; i < r->n_images; i++)
+        if (r->images[i]->image.dev == img->dev &&
+            r->images[i]->image.ino == img->ino &&
+            r->images[i]->image.block == img->block)
+            return true;
+    return false;
+}
+
+static int add_entries(struct references *r, const struct manifest *m)
+{
+    struct entry *entries;
+    size_t i;
+
+    entries = realloc(r->entries, (r->n_entries + m->n_objects + 1) *
+                                  sizeof(*entries));
+    if (!entries)
+        return -ENOMEM;
+    r->entries = entries;
+    for (i = 0; i < m->n_objects; i++)
+        if (!m->objects[i].zero && m->objects[i].size > 0)
+            entries[r->n_entries++] = (struct entry){ &m->objects[i], m };
+    return 0;
+}
+
+static int keep(struct references *r, struct reference *ref)
+{
+    struct reference **images;
+    int rc;
+
+    images = realloc(r->images, (r->n_images + 1) * sizeof(*images));
+    if (!images)
+        return -ENOMEM;
+    r->images = images;
+    rc = add_entries(r, ref->manifest);
+    if (!rc)
+        images[r->n_images++] = ref;
+    return rc;
+}
+
+int references_add(struct references *r, const char *path)
+{
+    struct manifest_options opt = { 0 };
+    struct reference *ref = calloc(1, sizeof(*ref));
+    int rc;
+
+    if (!ref)
+        return -ENOMEM;
+    ref->image = (struct image)IMAGE_INIT;
+    rc = image_open(&ref->image, path);
+    if (!rc && have(r, &ref->image))
+        rc = -EEXIST;
+    if (!rc)
+        rc = manifest_build(&ref->image, &opt, &ref->manifest);
+    if (!rc)
+        rc = keep(r, ref);
+    if (!rc)
+        return 0;
+    reference_free(ref);
+    if (rc != -EEXIST && rc != -ENOMEM)
+        log_warn("reference %s is left out", path);
+    return rc == -ENOMEM ? rc : 0;
+}
+
+int references_add_globs(struct references *r, char *const *globs,
+                         size_t n_globs)
+{
+    glob_t found;
+    size_t i, j;
+    int rc = 0;
+
+    for (i = 0; i < n_globs && !rc; i++) {
+        if (glob(globs[i], GLOB_NOSORT, NULL, &found))
+            continue;
+        for (j = 0; j < found.gl_pathc && !rc; j++)
+            rc = references_add(r, found.gl_pathv[j]);
+        globfree(&found);
+    }
+    return rc;
+}
+
+static int compare_key(const uint8_t *digest, uint64_t size,
+                       const struct object *o)
+{
+    int c = memcmp(digest, o->hash, PROTO_SHORT_DIGEST);
+
+    return c ? c : (size > o->size) - (size < o->size);
+}
+
+static int compare_entries(const void *a, const void *b)
+{
+    const struct entry *x = a, *y = b;
+
+    return compare_key(x->object->hash, x->object->size, y->object);
+}
+
+void references_sort(struct references *r)
+{
+    qsort(r->entries, r->n_entries, sizeof(*r->entries), compare_entries);
+}
+
+const struct object *references_find(const struct references *r,
+                                     const uint8_t *short_digest,
+                                     uint64_t size,
+                                     const struct manifest **m_r)
+{
+    size_t low = 0, high = r->n_entries, middle;
+    int c;
+
+    while (low < high) {
+        middle = low + (high - low) / 2;
+        c = compare_key(short_digest, size, r->entries[middle].object);
+        if (c == 0) {
+            *m_r = r->entries[middle].manifest;
+            return r->entries[middle].object;
+        }
+        if (c < 0)
+            high = middle;
+        else
+            low = middle + 1;
+    }
+    return NULL;
+}

@@ -1,0 +1,35 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * What a migration or push did, in figures that were measured: bytes are
+ * counted at the descriptors of the connection, times are read off the clock.
+ */
+#ifndef PLUGIN_REPORT_H
+#define PLUGIN_REPORT_H
+
+#include <stdint.h>
+
+struct disk_report {
+    const char *name;           /* vdev, or the path of a pushed image */
+    uint64_t identical;         /* bytes found at the receiver */
+    uint64_t different;         /* bytes that had to cross */
+    uint64_t resent;            /* bytes sent again by the check passes */
+    uint64_t wire_out;
+    uint64_t wire_in;
+    double seconds;
+};
+
+struct session_report {
+    uint64_t wire_out;          /* of the whole session, all included */
+    uint64_t wire_in;
+    double seconds;
+    double blackout;            /* guest stood still, seconds; < 0: none */
+};
+
+/* Seconds on the monotonic clock. */
+double report_now(void);
+
+/* A table on stderr: one row a disk, and the total. */
+void report_print(const struct disk_report *disks, unsigned n_disks,
+                  const struct session_report *session);
+
+#endif

@@ -1,0 +1,112 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Digests of an image's segments; see segment.h. */
+#include "config.h"
+
+#include <errno.h>
+#include <sodium.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "plugin/proto.h"
+#include "plugin/segment.h"
+
+struct hashing {
+    const struct image *img;
+    uint64_t first;
+    struct segment_digest *out;
+};
+
+uint64_t segment_count(uint64_t image_size)
+{
+    return (image_size + PROTO_SEGMENT - 1) / PROTO_SEGMENT;
+}
+
+size_t segment_length(uint64_t image_size, uint64_t number)
+{
+    uint64_t left = image_size - number * PROTO_SEGMENT;
+
+    return left < PROTO_SEGMENT ? left : PROTO_SEGMENT;
+}
+
+void segment_digest_of(const void *data, size_t length,
+                       struct segment_digest *d)
+{
+    const uint8_t *p = data;
+
+    d->known = true;
+    d->zero = p[0] == 0 && !memcmp(p, p + 1, length - 1);
+    if (!d->zero)
+        crypto_generichash(d->digest, HASH_BYTES, data, length, NULL, 0);
+}
+
+bool segment_equal(const struct segment_digest *a,
+                   const struct segment_digest *b)
+{
+    return a->zero == b->zero &&
+        (a->zero || !memcmp(a->digest, b->digest, HASH_BYTES));
+}
+
+/* Whether a regular file has no data in [offset, offset + length). */
+static bool is_hole(const struct image *img, uint64_t offset, size_t length)
+{
+    off_t data;
+
+    if (img->block)
+        return false;
+    data = lseek(img->fd, offset, SEEK_DATA);
+    if (data < 0)
+        return errno == ENXIO;
+    return (uint64_t)data >= offset + length;
+}
+
+static int hash_one(void *opaque, uint64_t number)
+{
+    struct hashing *h = opaque;
+    struct segment_digest *d = &h->out[number];
+    uint64_t segment = h->first + number;
+    uint64_t offset = segment * PROTO_SEGMENT;
+    size_t length = segment_length(h->img->size, segment);
+    void *data;
+    int rc;
+
+    if (d->known)
+        return 0;
+    if (is_hole(h->img, offset, length)) {
+        d->known = d->zero = true;
+        return 0;
+    }
+    /* Aligned, so that a device is read without a bounce buffer. */
+    data = aligned_alloc(4096, PROTO_SEGMENT);
+    if (!data)
+        return -ENOMEM;
+    rc = image_read(h->img, data, length, offset);
+    if (!rc)
+        segment_digest_of(data, length, d);
+    free(data);
+    return rc;
+}
+
+int segments_hash(const struct image *img, struct workers *pool,
+                  uint64_t first, size_t count, struct segment_digest *out)
+{
+    struct hashing h = { img, first, out };
+    int rc;
+
+    rc = workers_add(pool, hash_one, &h, 0, count);
+    return rc ? rc : workers_wait(pool);
+}
+
+void segments_root(const struct segment_digest *d, uint64_t count,
+                   uint8_t root[HASH_BYTES])
+{
+    static const uint8_t zero[HASH_BYTES];
+    crypto_generichash_state state;
+    uint64_t i;
+
+    crypto_generichash_init(&state, NULL, 0, HASH_BYTES);
+    for (i = 0; i < count; i++)
+        crypto_generichash_update(&state, d[i].zero ? zero : d[i].digest,
+                                  HASH_BYTES);
+    crypto_generichash_final(&state, root, HASH_BYTES);
+}

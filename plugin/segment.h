@@ -1,0 +1,48 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Digests of an image's 1 MiB segments: the end-to-end check that knows
+ * nothing of files or matching (docs/protocol.md, "Passes").
+ */
+#ifndef PLUGIN_SEGMENT_H
+#define PLUGIN_SEGMENT_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "plugin/image.h"
+#include "plugin/manifest.h"
+#include "plugin/workers.h"
+
+struct segment_digest {
+    bool known;                     /* for the owner's use */
+    bool zero;                      /* all zero; digest is not set */
+    uint8_t digest[HASH_BYTES];
+};
+
+uint64_t segment_count(uint64_t image_size);
+
+/* Length in bytes of a segment: 1 MiB, less for the last one. */
+size_t segment_length(uint64_t image_size, uint64_t number);
+
+/* Of length bytes of content.  Sets known. */
+void segment_digest_of(const void *data, size_t length,
+                       struct segment_digest *d);
+
+bool segment_equal(const struct segment_digest *a,
+                   const struct segment_digest *b);
+
+/*
+ * Reads and hashes count segments from first on, on all threads of the pool,
+ * into out[0 .. count).  Entries whose known is already set are left alone.
+ * Holes of a file are not read.  0 or a negative errno (logged).
+ */
+int segments_hash(const struct image *img, struct workers *pool,
+                  uint64_t first, size_t count, struct segment_digest *out);
+
+/* Digest of all digests, for records: BLAKE2b-256 over each segment's digest
+ * (32 zero bytes for a zero segment). */
+void segments_root(const struct segment_digest *d, uint64_t count,
+                   uint8_t root[HASH_BYTES]);
+
+#endif

@@ -1,0 +1,57 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * The source's engine: brings disks to the state they have here, at a target
+ * on the other side of a wire (docs/protocol.md, "Course of a session").
+ *
+ * The images are only read.  While sender_bulk() runs, somebody may write to
+ * them; sender_finish() must be called when nobody does any more (the guest
+ * is suspended), and makes the target's disks equal to what is read then.
+ *
+ * All functions return 0 or a negative errno; the reason has been logged.
+ */
+#ifndef PLUGIN_SENDER_H
+#define PLUGIN_SENDER_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "plugin/inbox.h"
+#include "plugin/report.h"
+#include "plugin/wire.h"
+
+struct sender;
+
+struct sender_options {
+    const char *mode;           /* "migrate" or "push" */
+    const char *name;           /* of the guest, for messages at the target */
+    const char *uuid;           /* identifies the guest or the image */
+    const char *peer;           /* name of the target, for messages */
+};
+
+/* Borrows everything. */
+int sender_new(struct sender **s_r, const struct sender_options *opt,
+               struct wire *w, struct inbox *in);
+void sender_free(struct sender *s);
+
+/* dest: path at the target, or NULL if the target knows it. */
+int sender_add_disk(struct sender *s, const char *vdev, const char *path,
+                    const char *dest);
+
+/* Introduces itself and offers the disks; returns when the target has
+ * accepted them all. */
+int sender_offer(struct sender *s);
+
+/* Copies all disks.  live: somebody writes meanwhile; check passes follow
+ * until little is left. */
+int sender_bulk(struct sender *s, bool live);
+
+/* Waits for writes in flight, makes the target equal, verified and durable,
+ * and has the disks put in place. */
+int sender_finish(struct sender *s);
+
+/* Notes in the records that this host's copies are now old ones. */
+void sender_record_left(struct sender *s, const char *state_dir);
+
+void sender_report(struct sender *s, double seconds, double blackout);
+
+#endif

@@ -1,0 +1,101 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * A disk of the target while it is being rebuilt: private to receiver.c,
+ * rebuild.c and check.c.
+ */
+#ifndef PLUGIN_TARGET_DISK_H
+#define PLUGIN_TARGET_DISK_H
+
+#include <pthread.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "plugin/destination.h"
+#include "plugin/proto.h"
+#include "plugin/reference.h"
+#include "plugin/segment.h"
+#include "plugin/wire.h"
+#include "plugin/workers.h"
+
+/* An object as the source described it. */
+struct wire_object {
+    uint8_t digest[PROTO_SHORT_DIGEST];
+    uint64_t size;
+    uint32_t first_extent;          /* in the batch's extents */
+    uint32_t n_extents;
+};
+
+/* The objects of one MANIFEST frame.  Does not move while threads use it. */
+struct batch {
+    struct target_disk *disk;
+    uint64_t first;
+    uint32_t count;
+    struct wire_object *objects;
+    struct fsparse_extent *extents;
+};
+
+struct target_disk {
+    uint16_t number;
+    char *vdev;
+    char *path;                     /* here */
+    char *base;                     /* last component at the source */
+    char **ids;                     /* storage behind the source's device */
+    size_t n_ids;
+    char *probe;
+    uint64_t size;
+    struct destination dest;
+    bool accepted;
+    bool placed;
+
+    /* Borrowed from the session. */
+    struct wire *wire;
+    struct workers *pool;
+    struct references *references;
+
+    /* Rebuild. */
+    struct image previous;          /* earlier copy at path, or fd < 0 */
+    struct batch **batches;         /* engine thread only */
+    size_t n_batches;
+    uint64_t n_objects;
+    uint64_t n_extents;
+    bool bulk_done;
+    struct {                        /* where DATA goes on */
+        const struct batch *batch;
+        uint64_t number;
+        uint32_t extent;
+        uint64_t done;              /* bytes of that extent */
+    } position;
+
+    pthread_mutex_t lock;           /* covers what follows */
+    uint64_t pending;               /* jobs, and one for the open manifest */
+    uint64_t *wants;
+    size_t n_wants;
+    int error;
+
+    /* Check (engine thread only). */
+    uint64_t n_segments;
+    struct segment_digest *expected;
+    struct segment_digest *own;
+    uint64_t *recheck;              /* received whole in this pass */
+    uint64_t n_recheck;
+    uint64_t n_differ;              /* named in this pass */
+};
+
+/* rebuild.c: from the manifest to a complete bulk copy.  Each takes a frame
+ * of its kind.  -EPROTO if the source breaks the protocol. */
+int rebuild_manifest(struct target_disk *d, const struct frame *f);
+int rebuild_manifest_end(struct target_disk *d, const struct frame *f);
+int rebuild_data(struct target_disk *d, const struct frame *f);
+int rebuild_data_end(struct target_disk *d);
+void rebuild_release(struct target_disk *d);
+
+/* check.c: the target's part of the passes. */
+int check_init(struct target_disk *d);
+int check_segments(struct target_disk *d, const struct frame *f);
+int check_segment(struct target_disk *d, const struct frame *f);
+int check_pass_end(struct target_disk *d);
+/* Whether storage gave the announced digest of every segment. */
+bool check_complete(const struct target_disk *d);
+void check_release(struct target_disk *d);
+
+#endif

@@ -1,0 +1,304 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Frames over two file descriptors; see wire.h. */
+#include "config.h"
+
+#include <ctype.h>
+#include <errno.h>
+#include <poll.h>
+#include <pthread.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+#include <zstd.h>
+
+#include "plugin/log.h"
+#include "plugin/proto.h"
+#include "plugin/wire.h"
+
+/* Below this the header of a compressed piece costs more than it saves. */
+#define COMPRESS_MIN 48
+
+/* Default window: enough for a base library and its neighbours, and cheap
+ * enough for both sides. */
+#define WINDOW_LOG 24
+
+struct wire {
+    int in_fd;
+    int out_fd;
+    atomic_uint_fast64_t bytes_in;
+    atomic_uint_fast64_t bytes_out;
+    pthread_mutex_t send_lock;      /* covers compressor, out and out_fd */
+    ZSTD_CStream *compressor;
+    struct buf out;
+    ZSTD_DStream *decompressor;     /* receiving thread only */
+    struct buf in;
+};
+
+void frame_release(struct frame *f)
+{
+    free(f->data);
+    memset(f, 0, sizeof(*f));
+}
+
+int wire_new(struct wire **w_r, int in_fd, int out_fd, int level)
+{
+    struct wire *w = calloc(1, sizeof(*w));
+
+    if (!w)
+        return -ENOMEM;
+    w->in_fd = in_fd;
+    w->out_fd = out_fd;
+    pthread_mutex_init(&w->send_lock, NULL);
+    w->compressor = ZSTD_createCStream();
+    w->decompressor = ZSTD_createDStream();
+    if (!w->compressor || !w->decompressor) {
+        wire_free(w);
+        return -ENOMEM;
+    }
+    ZSTD_CCtx_setParameter(w->compressor, ZSTD_c_compressionLevel, level);
+    ZSTD_CCtx_setParameter(w->compressor, ZSTD_c_windowLog, WINDOW_LOG);
+    ZSTD_DCtx_setParameter(w->decompressor, ZSTD_d_windowLogMax,
+                           PROTO_WINDOW_LOG_MAX);
+    *w_r = w;
+    return 0;
+}
+
+void wire_free(struct wire *w)
+{
+    if (!w)
+        return;
+    if (w->in_fd >= 0)
+        close(w->in_fd);
+    if (w->out_fd >= 0 && w->out_fd != w->in_fd)
+        close(w->out_fd);
+    ZSTD_freeCStream(w->compressor);
+    ZSTD_freeDStream(w->decompressor);
+    buf_release(&w->out);
+    buf_release(&w->in);
+    pthread_mutex_destroy(&w->send_lock);
+    free(w);
+}
+
+static int write_all(struct wire *w, const void *data, size_t length)
+{
+    const uint8_t *p = data;
+    ssize_t n;
+
+    while (length > 0) {
+        n = write(w->out_fd, p, length);
+        if (n < 0 && errno == EINTR)
+            continue;
+        if (n < 0)
+            return errno == ECONNRESET ? -EPIPE : -errno;
+        atomic_fetch_add(&w->bytes_out, n);
+        p += n;
+        length -= n;
+    }
+    return 0;
+}
+
+/* Reads length bytes; *got_r tells how many came before an error. */
+static int read_all(struct wire *w, void *data, size_t length, size_t *got_r)
+{
+    uint8_t *p = data;
+    size_t got = 0;
+    ssize_t n;
+    int rc = 0;
+
+    while (got < length) {
+        n = read(w->in_fd, p + got, length - got);
+        if (n < 0 && errno == EINTR)
+            continue;
+        if (n <= 0) {
+            rc = n == 0 || errno == ECONNRESET ? -EPIPE : -errno;
+            break;
+        }
+        atomic_fetch_add(&w->bytes_in, n);
+        got += n;
+    }
+    if (got_r)
+        *got_r = got;
+    return rc;
+}
+
+static void printable(const uint8_t *data, size_t n, char *out, size_t size)
+{
+    size_t i;
+
+    for (i = 0; i < n && i + 1 < size && data[i] != '\n'; i++)
+        out[i] = isprint(data[i]) ? data[i] : '?';
+    out[i] = '\0';
+}
+
+int wire_greet(struct wire *w, char *garbage, size_t size)
+{
+    struct buf b = BUF_INIT;
+    uint8_t peer[PROTO_GREETING_BYTES];
+    struct cursor c = CURSOR_INIT(peer, sizeof(peer));
+    size_t got;
+    int rc;
+
+    garbage[0] = '\0';
+    buf_put(&b, PROTO_MAGIC, 8);
+    buf_put_u16(&b, PROTO_VERSION);
+    buf_put_u16(&b, PROTO_REVISION);
+    buf_put_u32(&b, 0);
+    rc = b.failed ? -ENOMEM : write_all(w, b.data, b.length);
+    buf_release(&b);
+    if (rc && rc != -EPIPE)
+        return rc;
+    /* After a failed write the reason may still be there to be read. */
+    rc = read_all(w, peer, sizeof(peer), &got);
+    if (got == 0)
+        return rc;
+    if (got < 8 || memcmp(cursor_get(&c, 8), PROTO_MAGIC, 8)) {
+        printable(peer, got, garbage, size);
+        return -EPROTO;
+    }
+    if (rc)
+        return rc;
+    return cursor_u16(&c) == PROTO_VERSION ? 0 : -EPROTONOSUPPORT;
+}
+
+/* Appends data to w->out as the next piece of the stream. */
+static int compress(struct wire *w, const void *data, size_t length)
+{
+    ZSTD_inBuffer in = { data, length, 0 };
+    ZSTD_outBuffer out;
+    size_t left, room = ZSTD_compressBound(length) + 1024;
+
+    do {
+        out.dst = buf_reserve(&w->out, room);
+        if (!out.dst)
+            return -ENOMEM;
+        out.size = room;
+        out.pos = 0;
+        left = ZSTD_compressStream2(w->compressor, &out, &in, ZSTD_e_flush);
+        if (ZSTD_isError(left)) {
+            log_error("compression: %s", ZSTD_getErrorName(left));
+            return -EIO;
+        }
+        w->out.length += out.pos;
+    } while (left > 0);
+    return 0;
+}
+
+static void set_le32(uint8_t *p, uint32_t v)
+{
+    p[0] = v;
+    p[1] = v >> 8;
+    p[2] = v >> 16;
+    p[3] = v >> 24;
+}
+
+int wire_send(struct wire *w, uint16_t type, uint16_t disk,
+              const void *data, size_t length)
+{
+    bool packed = length >= COMPRESS_MIN;
+    int rc = 0;
+
+    if (length > PROTO_RAW_MAX)
+        return -EMSGSIZE;
+    pthread_mutex_lock(&w->send_lock);
+    buf_reset(&w->out);
+    buf_put_u16(&w->out, type);
+    buf_put_u16(&w->out, disk);
+    buf_put_u32(&w->out, length);
+    buf_put_u32(&w->out, packed ? length : 0);
+    if (packed)
+        rc = compress(w, data, length);
+    else
+        buf_put(&w->out, data, length);
+    if (!rc && w->out.failed)
+        rc = -ENOMEM;
+    if (!rc) {
+        set_le32(w->out.data + 4, w->out.length - PROTO_HEADER_BYTES);
+        rc = write_all(w, w->out.data, w->out.length);
+    }
+    pthread_mutex_unlock(&w->send_lock);
+    return rc;
+}
+
+int wire_send_buf(struct wire *w, uint16_t type, uint16_t disk,
+                  const struct buf *b)
+{
+    return b->failed ? -ENOMEM : wire_send(w, type, disk, b->data, b->length);
+}
+
+static int decompress(struct wire *w, struct frame *f, size_t packed)
+{
+    ZSTD_inBuffer in = { w->in.data, packed, 0 };
+    ZSTD_outBuffer out = { f->data, f->length, 0 };
+    size_t left, before;
+
+    while (in.pos < in.size) {
+        before = in.pos + out.pos;
+        left = ZSTD_decompressStream(w->decompressor, &out, &in);
+        if (ZSTD_isError(left)) {
+            log_error("peer sent a damaged frame: %s",
+                      ZSTD_getErrorName(left));
+            return -EPROTO;
+        }
+        if (in.pos + out.pos == before)
+            break;
+    }
+    if (in.pos == in.size && out.pos == out.size)
+        return 0;
+    log_error("peer sent a frame that is not as long as announced");
+    return -EPROTO;
+}
+
+static int recv_payload(struct wire *w, struct frame *f, uint32_t on_wire,
+                        uint32_t raw)
+{
+    int rc;
+
+    f->length = raw ? raw : on_wire;
+    f->data = malloc(f->length ? f->length : 1);
+    if (!f->data)
+        return -ENOMEM;
+    if (!raw)
+        return read_all(w, f->data, on_wire, NULL);
+    buf_reset(&w->in);
+    if (!buf_reserve(&w->in, on_wire))
+        return -ENOMEM;
+    rc = read_all(w, w->in.data, on_wire, NULL);
+    return rc ? rc : decompress(w, f, on_wire);
+}
+
+int wire_recv(struct wire *w, struct frame *f)
+{
+    uint8_t header[PROTO_HEADER_BYTES];
+    struct cursor c = CURSOR_INIT(header, sizeof(header));
+    uint32_t on_wire, raw;
+    int rc;
+
+    memset(f, 0, sizeof(*f));
+    rc = read_all(w, header, sizeof(header), NULL);
+    if (rc)
+        return rc;
+    f->type = cursor_u16(&c);
+    f->disk = cursor_u16(&c);
+    on_wire = cursor_u32(&c);
+    raw = cursor_u32(&c);
+    if (on_wire > PROTO_WIRE_MAX || raw > PROTO_RAW_MAX ||
+        (!raw && on_wire > PROTO_RAW_MAX)) {
+        log_error("peer announced a frame of %u bytes, which is too long",
+                  raw ? raw : on_wire);
+        return -EPROTO;
+    }
+    rc = recv_payload(w, f, on_wire, raw);
+    if (rc)
+        frame_release(f);
+    return rc;
+}
+
+uint64_t wire_bytes_out(const struct wire *w)
+{
+    return atomic_load(&w->bytes_out);
+}
+
+uint64_t wire_bytes_in(const struct wire *w)
+{
+    return atomic_load(&w->bytes_in);
+}

@@ -1,0 +1,58 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Frames over two file descriptors (docs/protocol.md, "Frames").
+ *
+ * Sending is safe for any number of threads: a frame goes out whole, and the
+ * order in which payloads entered the compressor is the order on the wire.
+ * Receiving is for one thread.  The peer is not trusted: lengths are bounded
+ * before anything is allocated.
+ *
+ * Bytes are counted at the descriptors, so that the report tells what really
+ * crossed (before ssh adds its own).
+ */
+#ifndef PLUGIN_WIRE_H
+#define PLUGIN_WIRE_H
+
+#include <stdatomic.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "plugin/buf.h"
+
+struct wire;
+
+struct frame {
+    uint16_t type;          /* enum proto_type */
+    uint16_t disk;          /* or PROTO_NO_DISK */
+    uint32_t length;
+    uint8_t *data;          /* owned, for frame_release() */
+};
+
+void frame_release(struct frame *f);
+
+/* Takes over both descriptors (they may be the same).  level: zstd's. */
+int wire_new(struct wire **w_r, int in_fd, int out_fd, int level);
+/* Closes the descriptors.  No other thread may still use w. */
+void wire_free(struct wire *w);
+
+/*
+ * Exchanges greetings.  -EPIPE: the peer is gone without a byte; -EPROTO:
+ * what came is not a greeting, and garbage (size bytes) holds the printable
+ * beginning of it; -EPROTONOSUPPORT: another version.
+ */
+int wire_greet(struct wire *w, char *garbage, size_t size);
+
+/* Sends one frame; blocks.  -EPIPE if the peer is gone. */
+int wire_send(struct wire *w, uint16_t type, uint16_t disk,
+              const void *data, size_t length);
+int wire_send_buf(struct wire *w, uint16_t type, uint16_t disk,
+                  const struct buf *b);
+
+/* Waits for a frame.  -EPIPE at end of file, -EPROTO (logged) if the peer
+ * breaks the protocol. */
+int wire_recv(struct wire *w, struct frame *f);
+
+uint64_t wire_bytes_out(const struct wire *w);
+uint64_t wire_bytes_in(const struct wire *w);
+
+#endif

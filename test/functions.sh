@@ -1,0 +1,43 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+# Sourced by the shell tests:
+#   requires CMD...   skip (77) unless every command is there
+#   skip MSG, fail MSG, pass MSG
+#   tmpdir            creates $tmp and goes there; gone at exit
+#   cleanup_fn CMD    runs CMD at exit, the last added first
+
+set -u
+LC_ALL=C.UTF-8; export LC_ALL
+name=$(basename "$0" .sh)
+cleanups=:
+
+fail() { echo "$name: FAIL: $*" >&2; exit 1; }
+skip() { echo "$name: skipped: $*"; exit 77; }
+pass() { echo "$name: ok: $*"; }
+
+requires() {
+    for c; do
+        command -v "$c" >/dev/null || skip "no $c"
+    done
+}
+
+cleanup_fn() { cleanups="$*; $cleanups"; }
+trap 'eval "$cleanups"' EXIT
+trap 'exit 1' HUP INT TERM
+
+tmpdir() {
+    tmp=$(mktemp -d "${TMPDIR:-/tmp}/xl-dedup-test.XXXXXX") || exit 1
+    cleanup_fn "cd /; rm -rf '$tmp'"
+    cd "$tmp" || exit 1
+}
+
+# seed N: the test's random numbers; SEED of the environment wins.
+seed() {
+    seed=${SEED:-$1}
+    echo "$name: SEED=$seed"
+}
+
+# noise KEY BYTES: reproducible bytes that nothing compresses.
+noise() {
+    openssl enc -aes-128-ctr -nosalt -pass "pass:${seed:-0}/$1" -pbkdf2 \
+        -iter 1 -in /dev/zero 2>/dev/null | head -c "$2"
+}

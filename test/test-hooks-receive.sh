@@ -1,0 +1,55 @@
+#!/bin/sh
+# SPDX-License-Identifier: GPL-2.0-or-later
+# Receiving: every outcome, and what the helper is told of other domains.
+. "${abs_top_srcdir:-..}/test/hooks.sh"
+requires python3 timeout
+
+# end of file comes after the call, though xl lives on: the channel is closed
+FAKE_CHILD='if [ -e "$HELPER_LOG.once" ]; then
+                sleep 1; echo late >>"$HELPER_LOG"
+            fi
+            touch "$HELPER_LOG.once"'
+export FAKE_CHILD
+receive '<go restore <restored <never'
+unset FAKE_CHILD
+[ $status = 0 ] || fail "status $status"
+cat >"$tmp/expected" <<END
+begin|uuid=a0a1a2a3-a4a5-a6a7-a8a9-aaabacadaeaf|name=g1
+disk|vdev=xvda|path=/img/g1 root.img|format=raw|backend=unknown|mode=w|\
+cdrom=0|script=|backend_domid=0
+disk|vdev=xvdb|path=target=iqn:x|format=qcow2|backend=qdisk|mode=r|cdrom=0|\
+script=block-iscsi|backend_domid=3
+disk|vdev=hdc|path=|format=empty|backend=unknown|mode=r|cdrom=1|script=|\
+backend_domid=0
+busy|path=/dev/vg/o|domid=4|name=other
+busy|path=/img/g1 root.img|domid=7|name=
+go
+restored|rc=0
+EOF
+late
+END
+cmp "$tmp/expected" "$HELPER_LOG" || fail "messages differ"
+has libxl 'restore name=g1--incoming fds=0,1'
+
+for steps in '<go fail' '<go close' 'close' '<begin fail close' \
+             '<go suspend'; do
+    receive "$steps"
+    [ $status = 1 ] || fail "$steps: status $status"
+    has err 'fake-xl: restore rc=-3'
+    [ ! -s "$FAKE_LOG" ] || fail "$steps: libxl was called"
+done
+
+# without the list of other domains nothing may be written
+FAKE_NO_DOMAINS=1 receive '<go restore'
+has err 'fake-xl: restore rc=-3'
+has err 'xl-dedup: cannot list the domains of this host'
+has helper EOF
+[ ! -s "$FAKE_LOG" ] || fail "no list: libxl was called"
+
+FAKE_RESTORE_RC=-6 receive '<go restore <restored'
+has helper 'restored|rc=-6'
+has err 'fake-xl: restore rc=-6'
+
+# the helper may leave after "restore"
+receive '<go restore close'
+[ $status = 0 ] || fail "helper left: status $status"

@@ -1,0 +1,69 @@
+#!/bin/sh
+# SPDX-License-Identifier: GPL-2.0-or-later
+# Sending: every outcome of the helper's and libxl's part.
+. "${abs_top_srcdir:-..}/test/hooks.sh"
+requires python3 timeout
+guest='uuid=a0a1a2a3-a4a5-a6a7-a8a9-aaabacadaeaf|name=g1'
+
+# all goes well; the description is complete; "stopped" comes before the end
+export FAKE_SUSPEND_MS=200
+send '<go suspend <suspended done'
+[ $status = 0 ] || fail "status $status"
+cat >"$tmp/expected" <<END
+args send-xl --control-fd=N --host=b -- ssh b xl-dedup receive-xl -- migrate-receive
+begin|$guest|domid=7
+disk|vdev=xvda|path=/img/g1 root.img|format=raw|backend=phy|mode=w|cdrom=0|\
+script=|backend_domid=0
+disk|vdev=xvdb|path=target=iqn:x|format=qcow2|backend=qdisk|mode=r|cdrom=0|\
+script=block-iscsi|backend_domid=3
+disk|vdev=hdc|path=|format=empty|backend=qdisk|mode=r|cdrom=1|script=|\
+backend_domid=0
+go
+stopped
+suspended|rc=0
+END
+cmp "$tmp/expected" "$HELPER_LOG" || fail "messages differ"
+has libxl 'suspend domid=7 flags=2'
+has err 'fake-xl: suspend rc=0'
+lacks libxl resume
+
+# no second context: the hint is missing, the migration is not
+FAKE_CTX_RC=-3 send '<go suspend <suspended done'
+[ $status = 0 ] || fail "without watcher: status $status"
+lacks helper stopped
+has err 'xl-dedup: cannot watch domain 7; going on without'
+unset FAKE_SUSPEND_MS
+
+# failures before suspension leave the guest alone (ERROR_GUEST_TIMEDOUT)
+for steps in '<go fail' '<go' 'close sleep' 'fail sleep' '<go done' \
+             '<begin close sleep'; do
+    send "$steps"
+    [ $status = 1 ] || fail "$steps: status $status"
+    has err 'fake-xl: suspend rc=-8'
+    [ ! -s "$FAKE_LOG" ] || fail "$steps: libxl was called"
+done
+send '<go done'
+has err 'xl-dedup: the helper said "done" instead of "suspend"'
+FAKE_CONFIG_RC=-3 send '<go suspend'
+has err 'fake-xl: suspend rc=-8'
+has helper EOF
+[ ! -s "$FAKE_LOG" ] || fail "no configuration: libxl was called"
+
+# libxl fails: its own code comes back, and the helper learns of it
+FAKE_SUSPEND_RC=-8 send '<go suspend <suspended'
+has helper 'suspended|rc=-8'
+has err 'fake-xl: suspend rc=-8'
+lacks libxl resume
+FAKE_SUSPEND_RC=-3 send '<go suspend <suspended <never'
+has helper 'suspended|rc=-3'
+has helper EOF
+has libxl 'resume domid=7'
+
+# failures after suspension: xl resumes the guest
+for steps in '<go suspend <suspended fail' '<go suspend <suspended' \
+             '<go suspend close' '<go suspend <suspended suspend'; do
+    send "$steps"
+    [ $status = 1 ] || fail "$steps: status $status"
+    has err 'fake-xl: suspend rc=-3'
+    has libxl 'resume domid=7'
+done
