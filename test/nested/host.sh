@@ -94,13 +94,21 @@ launch()
     die "QEMU does not start, see $dir/qemu.log ($try tries)"
 }
 
+# Commands share one connection (connect), whose set-up takes seconds.
 on()
 {
     local name=$1 port
 
     shift
     port=$(cat "$bed_run/$name/port") || die "host $name is not running"
-    ssh "${ssh_options[@]}" -p "$port" root@127.0.0.1 "$@"
+    ssh "${ssh_options[@]}" -o ControlPath="$bed_run/$name/ssh" -p "$port" \
+        root@127.0.0.1 "$@"
+}
+
+# Leaves a connection in the background that ends when the host does.
+connect()
+{
+    on "$1" -o ControlMaster=yes -N -f </dev/null >/dev/null 2>&1
 }
 
 copy()
@@ -116,6 +124,7 @@ is_up()
 {
     pid_of "$1" >/dev/null || die "host $1 ended, see $bed_run/$1/console.log"
     # The daemons are up when the store knows dom0.
+    [ -S "$bed_run/$1/ssh" ] || connect "$1" || return 1
     on "$1" 'xenstore-read /local/domain/0/name >/dev/null 2>&1 && \
         xl info >/dev/null' 2>/dev/null </dev/null
 }
