@@ -24,7 +24,7 @@ set -euo pipefail
 
 ssh_options=(-i "$bed_cache/id" -F /dev/null -o BatchMode=yes
     -o StrictHostKeyChecking=no -o UserKnownHostsFile=/dev/null
-    -o LogLevel=ERROR -o ConnectTimeout=20 -o ServerAliveInterval=20
+    -o KexAlgorithms=curve25519-sha256 -o LogLevel=ERROR -o ConnectTimeout=20 -o ServerAliveInterval=20
     -o ServerAliveCountMax=15)
 
 # The pid of a running host, checked to be ours, or failure.
@@ -72,7 +72,7 @@ launch()
         if (cd "$bed_cache" && TMPDIR=$dir setsid qemu-system-x86_64 \
                 -name "xl-dedup-$name" -nodefaults -display none \
                 -machine q35 -accel tcg,thread=multi \
-                -cpu qemu64,+svm,+npt,+vgif,+svme-addr-chk \
+                -cpu qemu64,+aes,+pclmulqdq,+ssse3,+sse4.1,+sse4.2,+svm,+npt,+vgif,+svme-addr-chk \
                 -smp "${XL_DEDUP_CPUS:-1}" -m "${XL_DEDUP_MEMORY:-2560}" \
                 -kernel xen \
                 -append "dom0_mem=1024M,max:1024M console=com1 loglvl=info guest_loglvl=info" \
@@ -94,13 +94,21 @@ launch()
     die "QEMU does not start, see $dir/qemu.log ($try tries)"
 }
 
+# Commands share one connection (connect), whose set-up takes seconds.
 on()
 {
     local name=$1 port
 
     shift
     port=$(cat "$bed_run/$name/port") || die "host $name is not running"
-    ssh "${ssh_options[@]}" -p "$port" root@127.0.0.1 "$@"
+    ssh "${ssh_options[@]}" -o ControlPath="$bed_run/$name/ssh" -p "$port" \
+        root@127.0.0.1 "$@"
+}
+
+# Leaves a connection in the background that ends when the host does.
+connect()
+{
+    on "$1" -o ControlMaster=yes -N -f </dev/null >/dev/null 2>&1
 }
 
 copy()
@@ -116,8 +124,22 @@ is_up()
 {
     pid_of "$1" >/dev/null || die "host $1 ended, see $bed_run/$1/console.log"
     # The daemons are up when the store knows dom0.
+    [ -S "$bed_run/$1/ssh" ] || connect "$1" || return 1
     on "$1" 'xenstore-read /local/domain/0/name >/dev/null 2>&1 && \
         xl info >/dev/null' 2>/dev/null </dev/null
+}
+
+# Both hosts go by the clock of this machine, or a guest that moves would see
+# a jump.  The time is sent once the connection stands: that takes seconds.
+set_clock()
+{
+    local clock_PID clock
+
+    # shellcheck disable=SC2016
+    coproc clock { on "$1" 'echo; read -r t; date -s "@$t" >/dev/null'; }
+    read -r -u "${clock[0]}"
+    date +%s.%N >&"${clock[1]}"
+    wait "$clock_PID"
 }
 
 start()
@@ -131,8 +153,7 @@ start()
     for name; do
         wait_for "${XL_DEDUP_BOOT:-300}" is_up "$name" ||
             die "host $name does not come up, see $bed_run/$name/console.log"
-        # Both hosts by the same clock, or a guest would see a jump.
-        on "$name" "date -s @$(date +%s.%N) >/dev/null"
+        set_clock "$name"
     done
 }
 

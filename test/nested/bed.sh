@@ -1,0 +1,271 @@
+# shellcheck shell=bash
+# SPDX-License-Identifier: GPL-2.0-or-later
+#
+# What run.sh, demo.sh and the cases do with the two hosts: guests, disks,
+# migrations, questions.  Sourced after lib.sh.
+#
+# Guests and their disks, all under /bed/disks, same path at both hosts:
+#   g0   no disk
+#   g1   xvda: GPT with ext4, holds an OS
+#   g2   xvdb: NTFS, xvdc: no file system, xvdd: ext4 on a logical volume
+
+: "${bed_src:?source lib.sh first}" "${bed_run:?}" "${bed_cache:?}"
+
+# Seconds that one command at a host, and one migration, may take.
+bed_limit=${XL_DEDUP_LIMIT:-120}
+migrate_limit=${XL_DEDUP_MIGRATE_LIMIT:-420}
+
+# on HOST COMMAND: runs a shell command there.
+on()
+{
+    timeout "$bed_limit" "$bed_src/host.sh" ssh "$@" </dev/null
+}
+
+other()
+{
+    case $1 in
+    a) echo b ;;
+    b) echo a ;;
+    esac
+}
+
+# --- before the boot -------------------------------------------------------
+
+# bed_media PRODUCT: makes the hosts' second disk: the product's installed
+# tree, the guests' initrd and the disks that guests get copies of.
+bed_media()
+{
+    local dir=$bed_run/media os=$bed_run/os file
+
+    rm -rf "$dir" "$bed_run/media.img"
+    mkdir -p "$dir/tree" "$os"
+    cp -a "$1/." "$dir/tree/"
+    "$bed_src/guest-initrd.sh" "$dir/initrd"
+    cp --sparse=always "$bed_cache/guest.img" "$bed_cache/reference.img" "$dir/"
+
+    # Some of the OS's files on NTFS: content is found across file systems.
+    truncate -s 96M "$dir/ntfs.img"
+    mkntfs -q -Q -F "$dir/ntfs.img" >/dev/null 2>&1
+    for file in libperl.so.5.36 libdb-5.3.so libgnutls.so.30; do
+        debugfs -R "dump /lib64/$file $os/$file" "$bed_cache/reference.img" \
+            2>/dev/null
+        [ ! -s "$os/$file" ] ||
+            ntfscp -q -f "$dir/ntfs.img" "$os/$file" "$file" >/dev/null
+    done
+    truncate -s 24M "$dir/raw.img" "$dir/lv.img"
+    mke2fs -q -t ext4 -b 4096 "$dir/lv.img"
+    truncate -s 560M "$bed_run/media.img"
+    mke2fs -q -t ext4 -b 4096 -O ^has_journal -d "$dir" "$bed_run/media.img"
+    rm -rf "$dir" "$os"
+}
+
+# --- hosts -----------------------------------------------------------------
+
+# Installs the product and makes what is the same at both hosts.
+prepare_host()
+{
+    on "$1" '
+        set -e
+        cp -a /media/tree/. /
+        mkdir -p /etc/xl-dedup
+        echo "reference = /media/reference.img" >/etc/xl-dedup/xl-dedup.conf
+        truncate -s 40M /bed/lvm
+        lvm_loop=$(losetup -f --show /bed/lvm)
+        vgcreate -q bed "$lvm_loop" >/dev/null
+        lvcreate -q -n lv -L 24M -Wn -Zn bed >/dev/null
+        ldd /usr/local/sbin/xl-dedup /usr/local/libexec/xl-dedup/* |
+            grep "not found" && exit 1
+        exit 0'
+}
+
+# What a failed case may have left behind: guests, and everything on disks.
+clean_host()
+{
+    on "$1" '
+        for id in $(xl list | awk "NR > 1 && \$2 > 0 { print \$2 }"); do
+            xl destroy "$id"
+        done
+        sleep 1
+        umount /bed/disks 2>/dev/null
+        rm -rf /bed/disks /var/lib/xl-dedup
+        mkdir -p /bed/disks
+        [ -e /usr/local/sbin/xl-dedup ] ||
+            mv /usr/local/sbin/xl-dedup.off /usr/local/sbin/xl-dedup' || :
+}
+
+# --- guests ----------------------------------------------------------------
+
+# The host that runs the guest, or failure.
+where_is()
+{
+    local host
+
+    for host in a b; do
+        if on "$host" "xl domid $1" >/dev/null 2>&1; then
+            echo "$host"
+            return 0
+        fi
+    done
+    return 1
+}
+
+# guest_config NAME: the domain configuration, on stdout.
+guest_config()
+{
+    local disks='' words=''
+
+    case $1 in
+    g0) ;;
+    g1)
+        disks='"format=raw,vdev=xvda,access=rw,target=/bed/disks/g1.img"'
+        words=xvda1:ext4
+        ;;
+    g2)
+        disks='"format=raw,vdev=xvdb,access=rw,target=/bed/disks/g2-ntfs.img",
+            "format=raw,vdev=xvdc,access=rw,target=/bed/disks/g2-raw.img",
+            "format=raw,vdev=xvdd,access=rw,target=/dev/bed/lv"'
+        words=xvdb:ntfs,xvdc:raw,xvdd:ext4
+        ;;
+    *) die "no guest is called $1" ;;
+    esac
+    cat <<EOF
+name = "$1"
+type = "pvh"
+memory = 128
+vcpus = 1
+kernel = "/bed/vmlinux"
+ramdisk = "/media/initrd"
+extra = "console=hvc0 quiet disks=$words"
+disk = [ $disks ]
+on_poweroff = "destroy"
+on_crash = "preserve"
+EOF
+}
+
+# start_guest NAME HOST: fresh disks, boots, waits until its program writes.
+start_guest()
+{
+    local name=$1 host=$2
+
+    note "starting guest $name at $host"
+    guest_config "$name" |
+        "$bed_src/host.sh" ssh "$host" "cat >/bed/$name.cfg"
+    case $name in
+    g1) on "$host" 'cp --sparse=always /media/guest.img /bed/disks/g1.img' ;;
+    g2)
+        on "$host" 'cd /bed/disks
+            cp --sparse=always /media/ntfs.img g2-ntfs.img
+            cp --sparse=always /media/raw.img g2-raw.img
+            dd if=/media/lv.img of=/dev/bed/lv bs=1M conv=fsync status=none'
+        ;;
+    esac
+    on "$host" "xl create -q /bed/$name.cfg" ||
+        { echo "xl create $name failed"; return 1; }
+    ask "$name" "$host" reset
+}
+
+# Starts the guest at HOST unless it runs somewhere already.
+want_guest()
+{
+    where_is "$1" >/dev/null || start_guest "$1" "$2"
+}
+
+# ask NAME HOST COMMAND: the guest's reply on stdout.
+ask()
+{
+    on "$2" "guest ask $1 100 $3"
+}
+
+# field N TEXT: the Nth word.
+field()
+{
+    local words
+
+    read -ra words <<<"$2"
+    echo "${words[$1 - 1]}"
+}
+
+# Where a case keeps its files, and what xl said last.
+case_dir=${case_dir:-$bed_run} log=${log:-$bed_run/migrate.log}
+
+# migrate NAME FROM TO XL-ARGUMENTS...: runs xl migrate at FROM; all that it
+# says goes to $log.  Returns its exit status.
+migrate()
+{
+    local name=$1 from=$2 to=$3 rc=0 began=$SECONDS
+
+    shift 3
+    note "xl migrate $* $name $to, at $from"
+    bed_limit=$((migrate_limit + 20)) on "$from" \
+        "timeout $migrate_limit xl migrate $* $name $to 2>&1" >"$log" || rc=$?
+    note "exit status $rc after $((SECONDS - began)) s"
+    return "$rc"
+}
+
+# Guest's halt: unmounts, powers off; waits until the domain is gone.
+halt_guest()
+{
+    ask "$1" "$2" halt >/dev/null
+    on "$2" "guest gone $1 60"
+}
+
+# Makes a guest go away however.
+drop_guest()
+{
+    local host
+
+    for host in a b; do
+        on "$host" "xl destroy $1 2>/dev/null; guest gone $1 20" || :
+    done
+}
+
+# --- assertions: "assert TEXT COMMAND..." ----------------------------------
+
+# shellcheck disable=SC2034  # is the exit status of a case
+case_failed=0
+
+assert()
+{
+    local what=$1 began=$SECONDS
+
+    shift
+    if "$@" >"$case_dir/assert.out" 2>&1; then
+        echo "  ok      $what ($((SECONDS - began)) s)"
+    else
+        echo "  not ok  $what ($((SECONDS - began)) s)"
+        sed 's/^/          /' "$case_dir/assert.out" | tail -15
+        # shellcheck disable=SC2034
+        case_failed=1
+    fi
+}
+
+# A guest that runs at HOST, has all its data, and counted on from COUNT.
+guest_is_sound()
+{
+    local name=$1 host=$2 before=$3 reply count
+
+    reply=$(ask "$name" "$host" count) || return 1
+    echo "$reply"
+    count=$(field 2 "$reply")
+    [ "$count" -gt "$before" ] ||
+        { echo "count $count after $before"; return 1; }
+    reply=$(ask "$name" "$host" check) || return 1
+    echo "$reply"
+    [[ $reply == "CHECK OK "* ]]
+}
+
+no_domain()
+{
+    # Neither the guest nor a remainder of it (name--incoming and the like).
+    ! on "$1" 'xl list' | grep "^$2"
+}
+
+says()
+{
+    grep -Eq -- "$1" "$log" || { cat "$log"; return 1; }
+}
+
+fails()
+{
+    ! "$@"
+}
