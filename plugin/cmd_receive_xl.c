@@ -31,7 +31,6 @@
 #include "plugin/pump.h"
 #include "plugin/receiver.h"
 
-#define DEFAULT_LEVEL 3
 /* xl destroys a half-built domain before it exits. */
 #define XL_EXIT_SECONDS 60
 
@@ -249,19 +248,22 @@ static int run(struct migration *m, char **arguments)
         .watched = listen_hook,
         .opaque = m,
     };
+    struct wire_options options = { 0 };
     char garbage[128];
     int xl_out = -1, rc;
 
     rc = configuration_load(&m->conf);
     if (!rc)
-        rc = wire_new(&m->wire, STDIN_FILENO, STDOUT_FILENO, DEFAULT_LEVEL);
+        rc = wire_new(&m->wire, STDIN_FILENO, STDOUT_FILENO, &options);
     if (!rc)
         rc = wire_greet(m->wire, garbage, sizeof(garbage));
     if (!rc)
         rc = start_xl(m, arguments, &xl_out);
     if (rc)
         return rc;
-    rc = inbox_start(&m->inbox, m->wire, "the sending host", from_source, m);
+    rc = wire_keep_alive(m->wire);
+    if (!rc)
+        rc = inbox_start(&m->inbox, m->wire, "the sending host", from_source, m);
     if (!rc)
         rc = pump_start(&m->pump, xl_out, m->wire, FRAME_XL);
     if (!rc)

@@ -36,13 +36,12 @@
 #include "plugin/proto.h"
 #include "plugin/pump.h"
 #include "plugin/sender.h"
-
-#define DEFAULT_LEVEL 3
+#include "plugin/wire_options.h"
 
 struct migration {
     const char *host;
     int control_fd;
-    int level;
+    struct wire_options options;
     struct configuration conf;
     struct peer peer;
     struct wire *wire;
@@ -326,9 +325,11 @@ static int run(struct migration *m, const char *const *command)
     if (!rc)
         rc = peer_start(&m->peer, m->host, command);
     if (!rc)
-        rc = wire_new(&m->wire, m->peer.in_fd, m->peer.out_fd, m->level);
+        rc = wire_new(&m->wire, m->peer.in_fd, m->peer.out_fd, &m->options);
     if (!rc)
         rc = peer_greet(&m->peer, m->wire);
+    if (!rc)
+        rc = wire_keep_alive(m->wire);
     if (!rc)
         rc = inbox_start(&m->inbox, m->wire, m->host, from_target, m);
     if (!rc)
@@ -349,21 +350,20 @@ static const char help[] =
 "Run by 'xl migrate --dedup' as its transport; not meant to be typed.\n"
 "\n"
 "      --host=NAME the other host, for messages\n"
-"      --level=N   compression, 1 (fast) to 19 (small); default 3\n";
+WIRE_OPTIONS_HELP;
 
 int cmd_send_xl(int argc, char **argv)
 {
     static const struct option options[] = {
         { "control-fd", required_argument, NULL, 'c' },
         { "host", required_argument, NULL, 'H' },
-        { "level", required_argument, NULL, 'l' },
+        WIRE_OPTIONS_TABLE,
         { "help", no_argument, NULL, 'h' },
         { NULL, 0, NULL, 0 },
     };
     struct migration m = {
         .host = "the other host",
         .control_fd = -1,
-        .level = DEFAULT_LEVEL,
         .handshake = HANDSHAKE_INIT,
     };
     int c;
@@ -376,17 +376,14 @@ int cmd_send_xl(int argc, char **argv)
         case 'H':
             m.host = optarg;
             break;
-        case 'l':
-            m.level = atoi(optarg);
-            break;
         case 'h':
             fputs(help, stdout);
             return XD_EXIT_OK;
         default:
-            return XD_EXIT_USAGE;
+            if (wire_options_take(&m.options, c, optarg))
+                return XD_EXIT_USAGE;
         }
-    if (m.control_fd < 3 || optind >= argc || m.level < 1 ||
-        m.level > 19) {
+    if (m.control_fd < 3 || optind >= argc) {
         log_error("send-xl is run by 'xl migrate --dedup'");
         return XD_EXIT_USAGE;
     }

@@ -188,6 +188,10 @@ static int dequeue(struct inbox *in, struct frame *f)
         signal_event(in);
         if (rc == -EPIPE)
             log_error("%s: the connection was closed", in->peer);
+        else if (rc == -ETIMEDOUT)
+            log_error("%s: nothing came for %u seconds, the line is taken for "
+                      "dead; --timeout sets another limit", in->peer,
+                      wire_timeout(in->wire));
         else if (rc != -EPROTO)
             log_errno(rc, "%s: the connection failed", in->peer);
         return -EPIPE;

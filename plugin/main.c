@@ -38,6 +38,9 @@ int main(int argc, char **argv)
 {
     const struct command *c;
 
+    /* Several processes of two hosts share the admin's terminal: a line must
+     * not come in pieces. */
+    setvbuf(stderr, NULL, _IOLBF, 4096);
     if (argc < 2) {
         usage(stderr);
         return XD_EXIT_USAGE;

@@ -152,6 +152,7 @@ static int take_hello(struct receiver *r, const struct frame *f)
 {
     struct buf b = BUF_INIT;
     const char *uuid, *mode;
+    uint64_t timeout;
     char host[256] = "";
     int rc;
 
@@ -165,6 +166,9 @@ static int take_hello(struct receiver *r, const struct frame *f)
     r->uuid = strdup(uuid);
     if (!r->uuid)
         return -ENOMEM;
+    if (!text_get_u64(f->data, f->length, "timeout", &timeout) &&
+        timeout >= WIRE_TIMEOUT_MIN && timeout <= 86400)
+        wire_set_timeout(r->wire, timeout);
     gethostname(host, sizeof(host) - 1);
     buf_put_text(&b, "host", host);
     rc = wire_send_buf(r->wire, FRAME_HELLO, PROTO_NO_DISK, &b);

@@ -196,6 +196,7 @@ static int say_hello(struct sender *s)
     buf_put_text(&b, "mode", s->opt.mode);
     buf_put_text(&b, "name", s->opt.name);
     buf_put_text(&b, "uuid", s->opt.uuid);
+    buf_put_text_u64(&b, "timeout", wire_timeout(s->wire));
     rc = wire_send_buf(s->wire, FRAME_HELLO, PROTO_NO_DISK, &b);
     buf_release(&b);
     if (rc)
