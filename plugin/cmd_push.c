@@ -175,7 +175,9 @@ static int send_image(const char *image, const char *dest,
     if (!rc)
         rc = sender_bulk(s, false);
     if (!rc)
-        rc = sender_finish(s);
+        rc = sender_settle(s);
+    if (!rc)
+        rc = sender_place(s);
     if (!rc)
         rc = wire_send(w, FRAME_BYE, PROTO_NO_DISK, NULL, 0);
     if (!rc)

@@ -94,7 +94,7 @@ static int take_restored(struct migration *m, const struct control_msg *msg)
     const char *rc = control_get(msg, "rc");
 
     m->restored = true;
-    inbox_watch(m->inbox, -1);
+    inbox_watch(m->inbox, -1, 0);
     if (rc && !strcmp(rc, "0"))
         return 0;
     receiver_fail(m->receiver, "xl could not restore the guest; see its "
@@ -269,7 +269,7 @@ static int run(struct migration *m, char **arguments)
     if (!rc)
         rc = receiver_new(&m->receiver, m->wire, m->inbox, &m->conf, &events);
     if (!rc) {
-        inbox_watch(m->inbox, m->control_fd);
+        inbox_watch(m->inbox, m->control_fd, POLLIN);
         rc = receiver_run(m->receiver);
     }
     if (rc)

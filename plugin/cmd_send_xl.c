@@ -52,6 +52,7 @@ struct migration {
     char name[256];
     double start;
     double stopped;             /* guest seen suspended; 0: not yet */
+    bool settled;               /* the target's disks are equal since then */
     struct handshake handshake; /* receiving thread only */
 };
 
@@ -178,7 +179,7 @@ static int next_word(struct migration *m, struct control_msg *msg)
     struct frame f;
     int rc;
 
-    inbox_watch(m->inbox, m->control_fd);
+    inbox_watch(m->inbox, m->control_fd, POLLIN);
     rc = inbox_next(m->inbox, &f);
     if (!rc) {
         log_error("%s: sent a frame of type %u that does not belong here",
@@ -215,13 +216,18 @@ static int collect_disks(struct migration *m)
 
 /* Course */
 
+/* The hook may speak later, but if it goes, so does the migration. */
+static void watch_for_end(struct migration *m)
+{
+    inbox_watch(m->inbox, m->control_fd, POLLRDHUP);
+}
+
 static int bulk(struct migration *m)
 {
     struct frame f;
     int rc;
 
-    /* From here on the hook only waits: its channel becomes readable when xl
-     * is gone. */
+    watch_for_end(m);
     rc = sender_offer(m->sender);
     if (!rc)
         rc = sender_bulk(m->sender, true);
@@ -234,19 +240,31 @@ static int bulk(struct migration *m)
     return rc;
 }
 
+/* While xl copies the memory.  Once the guest is seen suspended the disks can
+ * be settled beside the end of its memory. */
 static int wait_suspended(struct migration *m)
 {
     struct control_msg msg;
     const char *result;
     int rc;
 
-    do {
+    for (;;) {
         rc = next_word(m, &msg);
         if (rc)
             return rc;
-        if (!strcmp(control_verb(&msg), "stopped"))
-            m->stopped = report_now();
-    } while (strcmp(control_verb(&msg), "suspended"));
+        if (!strcmp(control_verb(&msg), "suspended"))
+            break;
+        if (strcmp(control_verb(&msg), "stopped") || m->stopped > 0)
+            return -EPROTO;
+        m->stopped = report_now();
+        if (sender_sees_writes(m->sender)) {
+            watch_for_end(m);
+            rc = sender_settle(m->sender);
+            if (rc)
+                return rc;
+            m->settled = true;
+        }
+    }
     if (m->stopped <= 0)
         m->stopped = report_now();
     result = control_get(&msg, "rc");
@@ -285,8 +303,11 @@ static int migrate(struct migration *m)
         rc = wait_suspended(m);
     if (!rc)
         rc = end_memory(m);
+    watch_for_end(m);
+    if (!rc && !m->settled)
+        rc = sender_settle(m->sender);
     if (!rc)
-        rc = sender_finish(m->sender);
+        rc = sender_place(m->sender);
     return rc ? rc : control_send(m->control_fd, "done", NULL);
 }
 
@@ -296,7 +317,7 @@ static int wait_for_xl(struct migration *m)
     struct frame f;
     int rc;
 
-    inbox_watch(m->inbox, pump_eof_fd(m->pump));
+    inbox_watch(m->inbox, pump_eof_fd(m->pump), POLLIN);
     do {
         rc = inbox_next(m->inbox, &f);
         if (!rc)

@@ -28,7 +28,8 @@ struct inbox {
     inbox_bytes *bytes;
     void *opaque;
     int event_fd;           /* counts queued entries, one more at the end */
-    int watch_fd;           /* engine thread only */
+    int watch_fd;           /* engine thread only, as the next */
+    short watch_events;
     pthread_mutex_t lock;   /* covers what follows */
     pthread_cond_t room;
     struct entry *head;
@@ -131,9 +132,10 @@ int inbox_start(struct inbox **in_r, struct wire *w, const char *peer,
     return 0;
 }
 
-void inbox_watch(struct inbox *in, int fd)
+void inbox_watch(struct inbox *in, int fd, short events)
 {
     in->watch_fd = fd;
+    in->watch_events = events;
 }
 
 int inbox_fd(const struct inbox *in)
@@ -146,7 +148,7 @@ static int wait_event(struct inbox *in)
 {
     struct pollfd fds[2] = {
         { .fd = in->event_fd, .events = POLLIN },
-        { .fd = in->watch_fd, .events = POLLIN },
+        { .fd = in->watch_fd, .events = in->watch_events },
     };
     uint64_t count;
 

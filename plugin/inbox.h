@@ -13,6 +13,8 @@
 #ifndef PLUGIN_INBOX_H
 #define PLUGIN_INBOX_H
 
+#include <poll.h>
+
 #include "plugin/wire.h"
 
 struct inbox;
@@ -25,14 +27,15 @@ typedef int inbox_bytes(void *opaque, const struct frame *f);
 int inbox_start(struct inbox **in_r, struct wire *w, const char *peer,
                 inbox_bytes *bytes, void *opaque);
 
-/* Descriptor to watch in inbox_next(), or -1. */
-void inbox_watch(struct inbox *in, int fd);
+/* Descriptor to watch in inbox_next(), or -1, and for what: POLLIN, or
+ * POLLRDHUP for its end only. */
+void inbox_watch(struct inbox *in, int fd, short events);
 
 /*
  * Waits for the next frame.  0: f is filled, for frame_release().
  * -EPIPE: the peer is gone or broke the protocol (logged).
  * -ECONNABORTED: the peer sent FAIL; its message has been logged.
- * -ECANCELED: the watched descriptor became readable.
+ * -ECANCELED: what is watched for has happened.
  */
 int inbox_next(struct inbox *in, struct frame *f);
 

@@ -597,13 +597,6 @@ int sender_bulk(struct sender *s, bool live)
     return rc;
 }
 
-/* What tells that an image was written to: sectors through its device, and
- * the time of a file's last modification. */
-struct write_mark {
-    uint64_t written;
-    struct timespec mtime;
-};
-
 /* Waits until the backend has nothing in flight, then takes the mark. */
 static int drain(const struct source_disk *d, struct write_mark *mark)
 {
@@ -633,29 +626,56 @@ static bool mark_equal(const struct write_mark *a, const struct write_mark *b)
         a->mtime.tv_nsec == b->mtime.tv_nsec;
 }
 
-static int finish_disk(struct sender *s, struct source_disk *d)
+static int settle_disk(struct sender *s, struct source_disk *d)
 {
-    struct write_mark before, after;
+    struct write_mark before;
     uint64_t left = 1;
     bool full = true;
     unsigned i;
     int rc;
-    struct frame f;
 
     rc = drain(d, &before);
     for (i = 0; i < FINAL_ROUNDS && !rc && (full || left); i++) {
         rc = one_pass(s, d, full, &left);
         if (!rc)
-            rc = drain(d, &after);
+            rc = drain(d, &d->settled);
         /* A write that came late sends us over the whole disk again. */
-        full = !rc && !mark_equal(&before, &after);
-        before = after;
+        full = !rc && !mark_equal(&before, &d->settled);
+        before = d->settled;
     }
     if (!rc && (full || left)) {
         log_error("disk %s: still differs after %u checks; is something "
                   "else writing to %s?", d->vdev, FINAL_ROUNDS, d->path);
         rc = -EBUSY;
     }
+    return rc;
+}
+
+int sender_settle(struct sender *s)
+{
+    return each_disk(s, settle_disk);
+}
+
+bool sender_sees_writes(const struct sender *s)
+{
+    struct device_activity a;
+    unsigned i;
+
+    for (i = 0; i < s->n_disks; i++)
+        if (device_activity(&s->disks[i]->image, &a))
+            return false;
+    return true;
+}
+
+static int place_disk(struct sender *s, struct source_disk *d)
+{
+    struct write_mark now;
+    struct frame f;
+    int rc;
+
+    rc = drain(d, &now);
+    if (!rc && !mark_equal(&now, &d->settled))
+        rc = settle_disk(s, d);
     if (!rc)
         rc = wire_send(s->wire, FRAME_PLACE, d->number, NULL, 0);
     if (!rc)
@@ -665,9 +685,9 @@ static int finish_disk(struct sender *s, struct source_disk *d)
     return rc;
 }
 
-int sender_finish(struct sender *s)
+int sender_place(struct sender *s)
 {
-    return each_disk(s, finish_disk);
+    return each_disk(s, place_disk);
 }
 
 void sender_record_left(struct sender *s, const char *state_dir)

@@ -4,6 +4,8 @@
 #ifndef PLUGIN_SOURCE_DISK_H
 #define PLUGIN_SOURCE_DISK_H
 
+#include <time.h>
+
 #include "plugin/image.h"
 #include "plugin/inbox.h"
 #include "plugin/manifest.h"
@@ -11,6 +13,13 @@
 #include "plugin/segment.h"
 #include "plugin/wire.h"
 #include "plugin/workers.h"
+
+/* What tells that an image was written to: sectors through its device, and
+ * the time of a file's last modification. */
+struct write_mark {
+    uint64_t written;
+    struct timespec mtime;
+};
 
 struct source_disk {
     uint16_t number;
@@ -34,6 +43,7 @@ struct source_disk {
     uint64_t n_segments;
     uint64_t pass_segments;         /* sent in this pass */
     uint64_t pass_bytes;            /* of content, in this pass */
+    struct write_mark settled;      /* when the target was equal */
 };
 
 struct pass {
