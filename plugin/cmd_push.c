@@ -221,8 +221,10 @@ static int push(const struct push_options *o)
         rc = wire_keep_alive(w);
     if (!rc)
         rc = inbox_start(&in, w, p.host, NULL, NULL);
-    if (!rc)
+    if (!rc) {
         rc = send_image(image, dest, identity, w, in, &p);
+        inbox_explain(in, rc);
+    }
     if (!rc && peer_wait(&p) != 0)
         log_warn("%s: the other end did not exit cleanly", p.host);
 out:

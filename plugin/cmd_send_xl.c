@@ -52,6 +52,7 @@ struct migration {
     char name[256];
     double start;
     double stopped;             /* guest seen suspended; 0: not yet */
+    bool accepted;              /* the target takes all disks */
     bool settled;               /* the target's disks are equal since then */
     struct handshake handshake; /* receiving thread only */
 };
@@ -187,7 +188,10 @@ static int next_word(struct migration *m, struct control_msg *msg)
         frame_release(&f);
         return -EPROTO;
     }
-    return rc == -ECANCELED ? control_recv(m->control_fd, msg) : rc;
+    if (rc != -ECANCELED)
+        return rc;
+    rc = control_recv(m->control_fd, msg);
+    return rc == -EPIPE ? -ECANCELED : rc;
 }
 
 static int collect_disks(struct migration *m)
@@ -229,6 +233,7 @@ static int bulk(struct migration *m)
 
     watch_for_end(m);
     rc = sender_offer(m->sender);
+    m->accepted = !rc;
     if (!rc)
         rc = sender_bulk(m->sender, true);
     if (!rc)
@@ -334,8 +339,12 @@ static void give_up(struct migration *m, int rc)
 {
     if (rc == -ECANCELED)
         log_error("xl ended the migration");
+    inbox_explain(m->inbox, rc);
     wire_send(m->wire, FRAME_FAIL, PROTO_NO_DISK, NULL, 0);
     control_send(m->control_fd, "fail", NULL);
+    if (m->accepted)
+        log_info("what has arrived at %s is kept there for the next try",
+                 m->host);
 }
 
 static int run(struct migration *m, const char *const *command)

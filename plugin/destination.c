@@ -361,6 +361,7 @@ static int begin_with_copy(struct destination *d)
 
 static int open_staging(struct destination *d, char *why, size_t size)
 {
+    struct record_key key = { d->uuid, d->vdev, d->staging_path };
     struct stat st;
     int rc;
 
@@ -387,6 +388,8 @@ static int open_staging(struct destination *d, char *why, size_t size)
     if (rc)
         return refuse(rc, why, size, "%s cannot be read: %s",
                       d->staging_path, strerror(-rc));
+    /* So that 'xl-dedup status' finds what a failed try leaves. */
+    record_write(d->state_dir, &key, RECORD_UNFINISHED, &d->storage, NULL);
     return 0;
 }
 
@@ -525,6 +528,7 @@ static int put_in_place(struct destination *d)
 int destination_place(struct destination *d, const uint8_t root[HASH_BYTES])
 {
     struct record_key key = { d->uuid, d->vdev, d->path };
+    struct record_key unfinished = { d->uuid, d->vdev, d->staging_path };
     struct image now = IMAGE_INIT;
     int rc;
 
@@ -533,10 +537,11 @@ int destination_place(struct destination *d, const uint8_t root[HASH_BYTES])
         rc = put_in_place(d);
     if (rc)
         return rc;
+    record_remove(d->state_dir, &unfinished);
     rc = image_open(&now, d->path);
     /* Without its record the copy is as good; only its return trip is not. */
     if (!rc)
-        record_write(d->state_dir, &key, "received", &now, root);
+        record_write(d->state_dir, &key, RECORD_RECEIVED, &now, root);
     image_release(&now);
     return rc;
 }

@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <poll.h>
 #include <pthread.h>
+#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/eventfd.h>
@@ -30,6 +31,7 @@ struct inbox {
     int event_fd;           /* counts queued entries, one more at the end */
     int watch_fd;           /* engine thread only, as the next */
     short watch_events;
+    bool explained;
     pthread_mutex_t lock;   /* covers what follows */
     pthread_cond_t room;
     struct entry *head;
@@ -169,6 +171,21 @@ static int wait_event(struct inbox *in)
     return 0;
 }
 
+static void say_why(struct inbox *in, int rc)
+{
+    if (in->explained)
+        return;
+    in->explained = true;
+    if (rc == -EPIPE)
+        log_error("%s: the connection was closed", in->peer);
+    else if (rc == -ETIMEDOUT)
+        log_error("%s: the line was silent for %u seconds and is taken for "
+                  "dead; --timeout sets another limit", in->peer,
+                  wire_timeout(in->wire));
+    else if (rc != -EPROTO)
+        log_errno(rc, "%s: the connection failed", in->peer);
+}
+
 static int dequeue(struct inbox *in, struct frame *f)
 {
     struct entry *e;
@@ -188,14 +205,7 @@ static int dequeue(struct inbox *in, struct frame *f)
     if (!e) {
         /* Whoever asks once more gets the same answer. */
         signal_event(in);
-        if (rc == -EPIPE)
-            log_error("%s: the connection was closed", in->peer);
-        else if (rc == -ETIMEDOUT)
-            log_error("%s: nothing came for %u seconds, the line is taken for "
-                      "dead; --timeout sets another limit", in->peer,
-                      wire_timeout(in->wire));
-        else if (rc != -EPROTO)
-            log_errno(rc, "%s: the connection failed", in->peer);
+        say_why(in, rc);
         return -EPIPE;
     }
     *f = e->frame;
@@ -214,6 +224,7 @@ int inbox_next(struct inbox *in, struct frame *f)
         if (rc)
             return rc;
         if (f->type == FRAME_FAIL) {
+            in->explained = true;
             if (f->length)
                 log_error("%s: %.*s", in->peer, (int)f->length,
                           (char *)f->data);
@@ -224,6 +235,19 @@ int inbox_next(struct inbox *in, struct frame *f)
             return 0;
         frame_release(f);
     }
+}
+
+void inbox_explain(struct inbox *in, int rc)
+{
+    struct frame f;
+
+    if (rc == -ETIMEDOUT)
+        say_why(in, rc);
+    if (rc != -EPIPE || in->explained)
+        return;
+    in->watch_fd = -1;
+    while (!inbox_next(in, &f))
+        frame_release(&f);
 }
 
 int inbox_try(struct inbox *in, struct frame *f)

@@ -46,6 +46,10 @@ int inbox_try(struct inbox *in, struct frame *f);
  * -EPROTO. */
 int inbox_expect(struct inbox *in, uint16_t type, struct frame *f);
 
+/* After wire_send() failed with rc: logs why the session ends, which may be
+ * waiting among what the peer sent before it left.  Nothing is said twice. */
+void inbox_explain(struct inbox *in, int rc);
+
 /* Readable when inbox_next() would not wait for the peer. */
 int inbox_fd(const struct inbox *in);
 

@@ -13,8 +13,10 @@ static const struct command {
     const char *help;
 } commands[] = {
     { "allow", cmd_allow, "let a disk overwrite what is at a path" },
+    { "clean", cmd_clean, "remove what failed tries left on this host" },
     { "compare", cmd_compare, "how much of an image others already hold" },
     { "scan", cmd_scan, "what an image holds: partitions, files, hashes" },
+    { "status", cmd_status, "what this host keeps of migrations" },
     { "verify", cmd_verify, "compare two images byte for byte" },
     { "push", cmd_push, "copy a cold image to another host" },
     { "receive", cmd_receive, NULL },

@@ -704,7 +704,7 @@ void sender_record_left(struct sender *s, const char *state_dir)
         if (!d->sent || image_open(&now, d->path))
             continue;
         segments_root(d->sent, d->n_segments, root);
-        record_write(state_dir, &key, "left", &now, root);
+        record_write(state_dir, &key, RECORD_LEFT, &now, root);
         image_release(&now);
     }
 }

@@ -17,18 +17,40 @@ mke2fs -q -t ext4 -d tree a/disk.img 40M 2>/dev/null
 cat >bin/cut-ssh <<END
 #!/bin/sh
 shift
+XL_DEDUP_CONFIG=$tmp/b.conf
+export XL_DEDUP_CONFIG
 dd bs=65536 count=140 status=none | "\$@"
 END
 chmod +x bin/cut-ssh
 xl-dedup push -e "$tmp/bin/cut-ssh" a/disk.img "hostb:$tmp/b/disk.img" \
     2>err && fail "a cut connection went unnoticed"
+grep -q 'hostb: the connection was closed' err || fail "no reason: $(cat err)"
 [ -e b/disk.img ] && fail "an unfinished copy was put in place"
 [ -e b/.disk.img.xl-dedup ] || fail "nothing was kept"
+kept=$(du -k b/.disk.img.xl-dedup | cut -f1)
+XL_DEDUP_CONFIG=$tmp/b.conf xl-dedup status >status
+grep -q "^unfinished.*/b/.disk.img.xl-dedup$" status || fail "$(cat status)"
+XL_DEDUP_CONFIG=$tmp/b.conf xl-dedup clean | grep . && fail "it is not old"
 xl-dedup push a/disk.img "hostb:$tmp/b/disk.img" 2>err || fail "second try"
+XL_DEDUP_CONFIG=$tmp/b.conf xl-dedup status >status
+grep -q "^unfinished" status && fail "finished: $(cat status)"
+grep -q "^received.*/b/disk.img$" status || fail "$(cat status)"
 cmp a/disk.img b/disk.img || fail "second try differs"
 sent=$(awk '$1 == "total" { print int($5 * 1000) }' err)
-echo "second try: $sent kB"
-[ "$sent" -lt 8200 ] || fail "second try sent $sent kB again"
+all=$(du -k a/disk.img | cut -f1)
+echo "of $all KiB $kept were kept, the second try sent $sent kB"
+[ "$kept" -gt 4000 ] || fail "only $kept KiB were kept"
+# at most five hundredths of what had arrived
+[ "$sent" -lt $(((all - kept + kept / 20) * 1024 / 1000)) ] ||
+    fail "too much was sent again"
+
+# Another broken try, and its remains are thrown away.
+noise news 12000000 >a/news.img
+xl-dedup push -e "$tmp/bin/cut-ssh" a/news.img "hostb:$tmp/b/news.img" 2>err
+XL_DEDUP_CONFIG=$tmp/b.conf xl-dedup clean --all |
+    grep -q '^removed .*/b/.news.img.xl-dedup' || fail "clean removed nothing"
+[ -e b/.news.img.xl-dedup ] && fail "clean left it"
+[ -e b/disk.img ] || fail "clean removed a finished copy"
 
 # References whose content is not what their scan said.
 noise junk 40000000 >b/reference-junk.img
