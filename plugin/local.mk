@@ -13,7 +13,7 @@ xl_dedup_SOURCES = %D%/main.c %D%/control.c %D%/control.h \
 	%D%/loopdev.c %D%/loopdev.h %D%/destination.c %D%/destination.h \
 	%D%/reference.c %D%/reference.h %D%/report.c %D%/report.h \
 	%D%/peer.c %D%/peer.h %D%/sender.c %D%/sender.h \
-	%D%/source_disk.h %D%/passes.c %D%/receiver.c %D%/receiver.h \
+	%D%/source_disk.h %D%/bulk.c %D%/passes.c %D%/receiver.c %D%/receiver.h \
 	%D%/target_disk.h %D%/rebuild.c %D%/check.c \
 	%D%/handshake.c %D%/handshake.h %D%/hold.c %D%/hold.h \
 	%D%/cmd_send_xl.c %D%/cmd_receive_xl.c

@@ -58,9 +58,9 @@ static void put_batch(struct buf *b, struct source_disk *d,
     }
 }
 
-static int answer_waiting(const struct pass *p, struct source_disk *d);
+static int answer_waiting(const struct link *l, struct source_disk *d);
 
-static int send_digests(const struct pass *p, struct source_disk *d)
+static int send_digests(const struct link *l, struct source_disk *d)
 {
     struct segment_digest now[BATCH];
     struct buf b = BUF_INIT;
@@ -71,15 +71,15 @@ static int send_digests(const struct pass *p, struct source_disk *d)
     for (first = 0; first < d->n_segments && !rc; first += count) {
         count = d->n_segments - first < BATCH ? d->n_segments - first : BATCH;
         memset(now, 0, sizeof(now));
-        rc = segments_hash(&d->image, p->pool, first, count, now);
+        rc = segments_hash(&d->image, l->pool, first, count, now);
         if (rc)
             break;
         buf_reset(&b);
         put_batch(&b, d, now, first, count);
         if (b.failed || b.length)
-            rc = wire_send_buf(p->wire, FRAME_SEGMENTS, d->number, &b);
+            rc = wire_send_buf(l->wire, FRAME_SEGMENTS, d->number, &b);
         if (!rc)
-            rc = answer_waiting(p, d);
+            rc = answer_waiting(l, d);
     }
     buf_release(&b);
     return rc;
@@ -121,7 +121,7 @@ static void put_head(struct buf *b, uint64_t number,
     buf_put(b, digest->zero ? zero : digest->digest, HASH_BYTES);
 }
 
-static int send_segment(const struct pass *p, struct source_disk *d,
+static int send_segment(const struct link *l, struct source_disk *d,
                         uint64_t number)
 {
     struct segment_digest digest;
@@ -135,7 +135,7 @@ static int send_segment(const struct pass *p, struct source_disk *d,
     put_head(&b, number, &digest);
     if (!digest.zero)
         buf_put(&b, data, length);
-    rc = wire_send_buf(p->wire, FRAME_SEGMENT, d->number, &b);
+    rc = wire_send_buf(l->wire, FRAME_SEGMENT, d->number, &b);
     d->sent[number] = digest;
     d->pass_segments++;
     d->pass_bytes += length;
@@ -195,7 +195,7 @@ static uint64_t put_records(struct buf *b, const struct block_list *list,
     return bytes;
 }
 
-static int send_patch(const struct pass *p, struct source_disk *d,
+static int send_patch(const struct link *l, struct source_disk *d,
                       struct cursor *c)
 {
     uint64_t number = cursor_u64(c);
@@ -220,7 +220,7 @@ static int send_patch(const struct pass *p, struct source_disk *d,
         put_head(&b, number, &digest);
         d->pass_bytes += put_records(&b, &list, data, length);
         d->pass_segments++;
-        rc = wire_send_buf(p->wire, FRAME_PATCH, d->number, &b);
+        rc = wire_send_buf(l->wire, FRAME_PATCH, d->number, &b);
         d->sent[number] = digest;
     }
     buf_release(&b);
@@ -229,7 +229,7 @@ static int send_patch(const struct pass *p, struct source_disk *d,
 }
 
 /* Takes a frame of the target's.  1: the pass is done. */
-static int take_answer(const struct pass *p, struct source_disk *d,
+static int take_answer(const struct link *l, struct source_disk *d,
                        const struct frame *f, uint64_t *left)
 {
     struct cursor c = CURSOR_INIT(f->data, f->length);
@@ -241,9 +241,9 @@ static int take_answer(const struct pass *p, struct source_disk *d,
     switch (f->type) {
     case FRAME_DIFFER:
         number = cursor_u64(&c);
-        return c.bad ? -EPROTO : send_segment(p, d, number);
+        return c.bad ? -EPROTO : send_segment(l, d, number);
     case FRAME_BLOCKS:
-        return send_patch(p, d, &c);
+        return send_patch(l, d, &c);
     case FRAME_PASS_DONE:
         *left = cursor_u64(&c);
         return c.bad || !left ? -EPROTO : 1;
@@ -261,17 +261,17 @@ static void explain(const struct source_disk *d, int rc)
 
 /* Answers what is there while digests still go out, so that neither side's
  * queue fills while the other waits. */
-static int answer_waiting(const struct pass *p, struct source_disk *d)
+static int answer_waiting(const struct link *l, struct source_disk *d)
 {
     struct frame f;
     uint64_t left;
     int rc;
 
     for (;;) {
-        rc = inbox_try(p->inbox, &f);
+        rc = inbox_try(l->inbox, &f);
         if (rc)
             return rc == -EAGAIN ? 0 : rc;
-        rc = take_answer(p, d, &f, &left);
+        rc = take_answer(l, d, &f, &left);
         frame_release(&f);
         if (rc) {
             rc = rc == 1 ? -EPROTO : rc;
@@ -290,17 +290,17 @@ static int prepare(struct source_disk *d)
     return d->sent ? 0 : -ENOMEM;
 }
 
-int pass_compare(const struct pass *p, struct source_disk *d)
+int pass_compare(const struct link *l, struct source_disk *d)
 {
     int rc = prepare(d);
 
     if (!rc)
-        rc = send_digests(p, d);
+        rc = send_digests(l, d);
     return rc ? rc :
-        wire_send(p->wire, FRAME_COMPARED, d->number, NULL, 0);
+        wire_send(l->wire, FRAME_COMPARED, d->number, NULL, 0);
 }
 
-int pass_run(const struct pass *p, struct source_disk *d, bool full,
+int pass_run(const struct link *l, struct source_disk *d, bool full,
              uint64_t *left_r)
 {
     struct frame f;
@@ -308,14 +308,14 @@ int pass_run(const struct pass *p, struct source_disk *d, bool full,
 
     d->pass_segments = d->pass_bytes = 0;
     if (!rc && full)
-        rc = send_digests(p, d);
+        rc = send_digests(l, d);
     if (!rc)
-        rc = wire_send(p->wire, FRAME_PASS_END, d->number, NULL, 0);
+        rc = wire_send(l->wire, FRAME_PASS_END, d->number, NULL, 0);
     while (!rc) {
-        rc = inbox_next(p->inbox, &f);
+        rc = inbox_next(l->inbox, &f);
         if (rc)
             return rc;
-        rc = take_answer(p, d, &f, left_r);
+        rc = take_answer(l, d, &f, left_r);
         frame_release(&f);
         explain(d, rc);
     }

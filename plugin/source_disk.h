@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* A disk of the source while it is being sent: private to sender.c and
- * passes.c. */
+/* A disk of the source while it is being sent: private to sender.c, bulk.c
+ * and passes.c. */
 #ifndef PLUGIN_SOURCE_DISK_H
 #define PLUGIN_SOURCE_DISK_H
 
@@ -36,6 +36,7 @@ struct source_disk {
     uint8_t *wanted;                /* by number: how often */
     uint64_t bytes_wanted;
     uint64_t bytes_sent;
+    double bulk_start;
 
     /* Passes. */
     bool base;                      /* the target has something to begin with */
@@ -46,15 +47,20 @@ struct source_disk {
     struct write_mark settled;      /* when the target was equal */
 };
 
-struct pass {
+/* What the parts of the source's engine share. */
+struct link {
     struct wire *wire;
     struct inbox *inbox;
     struct workers *pool;
+    const char *peer;               /* name of the target */
 };
+
+/* The bulk copy of a disk (bulk.c). */
+int bulk_run(const struct link *l, struct source_disk *d);
 
 /* Tells the target all segments' digests before the manifest, so that it
  * knows what of its earlier content is right. */
-int pass_compare(const struct pass *p, struct source_disk *d);
+int pass_compare(const struct link *l, struct source_disk *d);
 
 /*
  * One pass over a disk.  full: all segments are read, and those that are not
@@ -62,7 +68,7 @@ int pass_compare(const struct pass *p, struct source_disk *d);
  * previous pass sent.  What it says differs is sent at once.  *left_r: number
  * of segments that the target has not verified yet.
  */
-int pass_run(const struct pass *p, struct source_disk *d, bool full,
+int pass_run(const struct link *l, struct source_disk *d, bool full,
              uint64_t *left_r);
 
 #endif
