@@ -35,28 +35,19 @@ other()
 # tree, the guests' initrd and the disks that guests get copies of.
 bed_media()
 {
-    local dir=$bed_run/media os=$bed_run/os file
+    local dir=$bed_run/media
 
     rm -rf "$dir" "$bed_run/media.img"
-    mkdir -p "$dir/tree" "$os"
+    mkdir -p "$dir/tree"
     cp -a "$1/." "$dir/tree/"
     "$bed_src/guest-initrd.sh" "$dir/initrd"
-    cp --sparse=always "$bed_cache/guest.img" "$bed_cache/reference.img" "$dir/"
+    cp --sparse=always "$bed_cache"/{guest,reference,ntfs}.img "$dir/"
 
-    # Some of the OS's files on NTFS: content is found across file systems.
-    truncate -s 96M "$dir/ntfs.img"
-    mkntfs -q -Q -F "$dir/ntfs.img" >/dev/null 2>&1
-    for file in libperl.so.5.36 libdb-5.3.so libgnutls.so.30; do
-        debugfs -R "dump /lib64/$file $os/$file" "$bed_cache/reference.img" \
-            2>/dev/null
-        [ ! -s "$os/$file" ] ||
-            ntfscp -q -f "$dir/ntfs.img" "$os/$file" "$file" >/dev/null
-    done
     truncate -s 24M "$dir/raw.img" "$dir/lv.img"
     mke2fs -q -t ext4 -b 4096 "$dir/lv.img"
     truncate -s 560M "$bed_run/media.img"
     mke2fs -q -t ext4 -b 4096 -O ^has_journal -d "$dir" "$bed_run/media.img"
-    rm -rf "$dir" "$os"
+    rm -rf "$dir"
 }
 
 # --- hosts -----------------------------------------------------------------
@@ -72,7 +63,8 @@ prepare_host()
         truncate -s 40M /bed/lvm
         lvm_loop=$(losetup -f --show /bed/lvm)
         vgcreate -q bed "$lvm_loop" >/dev/null
-        lvcreate -q -n lv -L 24M -Wn -Zn bed >/dev/null
+        lvcreate -q -n lv -L 24M -Wn -Zn bed >/dev/null 2>&1
+        vgmknodes 2>/dev/null   # what udev would do
         ldd /usr/local/sbin/xl-dedup /usr/local/libexec/xl-dedup/* |
             grep "not found" && exit 1
         exit 0'

@@ -45,7 +45,7 @@ enum {
     REPLACE = 24,               /* bursts between two replaced files */
     MAX_TARGETS = 4,
     TICK_MS = 20,
-    PAUSE_MS = 50,
+    PAUSE_MS = 200,             /* one emulated CPU serves dom0, too */
 };
 
 struct target {

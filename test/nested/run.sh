@@ -24,10 +24,15 @@ default_cases=(stock ext4 paused noplugin nospace exists disks)
 cases=("${@:-}")
 [ $# -gt 0 ] || cases=("${default_cases[@]}")
 
-need_tools qemu-system-x86_64 mmdebstrap mke2fs mkntfs ntfscp debugfs cpio gcc
+need_tools qemu-system-x86_64 mmdebstrap mke2fs mkntfs cpio gcc
 for name in "${cases[@]}"; do
     [ -e "$bed_src/case-$name.sh" ] || die "there is no case $name"
 done
+
+mkdir -p "$bed_run"
+# What stays in the background after us must not hold the lock, hence 9>&-.
+exec 9>"$bed_run/lock"
+flock -n 9 || die "another run uses $bed_run"
 
 logs=$bed_run/logs
 rm -rf "$logs"
@@ -68,7 +73,7 @@ boot()
     bed_media "$XL_DEDUP_TREE"
     trap finish EXIT
     note "booting both hosts"
-    "$bed_src/host.sh" start a b
+    "$bed_src/host.sh" start a b 9>&-
     for host in a b; do
         prepare_host "$host"
     done
