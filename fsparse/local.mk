@@ -7,6 +7,7 @@ libfsparse_la_SOURCES = \
 	%D%/intake.c \
 	%D%/map.c \
 	%D%/process.c %D%/process.h \
+	%D%/reader.c %D%/reader.h \
 	%D%/record.c %D%/record.h
 
 pkglibexec_PROGRAMS += xl-dedup-parse
