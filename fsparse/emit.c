@@ -163,6 +163,14 @@ void emit_cut(struct emit *e)
     end(e);
 }
 
+void emit_parsed(struct emit *e, unsigned partition)
+{
+    flush_extents(e);
+    begin(e, RECORD_PARSED);
+    put_u32(e, partition);
+    end(e);
+}
+
 void emit_note(struct emit *e, unsigned partition, const char *text)
 {
     flush_extents(e);

@@ -30,6 +30,9 @@ void emit_extent(struct emit *e, const struct window *w, uint64_t logical,
 /* The last file's content could not be found completely. */
 void emit_cut(struct emit *e);
 
+/* The partition's file system could be opened. */
+void emit_parsed(struct emit *e, unsigned partition);
+
 void emit_note(struct emit *e, unsigned partition, const char *text);
 
 /* The end of the stream; writes what is buffered and frees e. */

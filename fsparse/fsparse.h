@@ -24,6 +24,7 @@
 #ifndef FSPARSE_FSPARSE_H
 #define FSPARSE_FSPARSE_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -45,6 +46,7 @@ struct fsparse_partition {
     const char *label;      /* of the file system; "" if none */
     const char *note;       /* why it was not (fully) parsed, or may be stale
                                ("journal needs recovery"); "" if all is well */
+    bool parsed;            /* it has a file system that could be opened */
 };
 
 enum fsparse_flag {

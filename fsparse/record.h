@@ -13,6 +13,7 @@
  *   EXTENTS    {u64 logical, u64 physical, u64 length}..., of the last file
  *   FLAGS      u32 flags that are added to the last file's
  *   NOTE       u32 partition, text
+ *   PARSED     u32 partition, whose file system could be opened
  *   END        nothing; without it the result is incomplete
  *
  * The reader believes none of it: lengths first, then every value.
@@ -34,6 +35,7 @@ enum record_type {
     RECORD_FLAGS,
     RECORD_NOTE,
     RECORD_END,
+    RECORD_PARSED,
 };
 
 struct record_header {

@@ -40,7 +40,8 @@ static const char help[] =
 "  -j, --threads=N  hash with N threads (one per processor)\n"
 "  -h, --help       show this help\n"
 "\n"
-"Exit status: 0 done, 2 failed, 64 wrong usage.\n";
+"Exit status: 0 done, 2 failed (also: one of the images has no file system\n"
+"that can be parsed), 64 wrong usage.\n";
 
 struct entry {
     uint64_t size;
@@ -114,6 +115,36 @@ static void mark(struct entry *list, size_t n, const struct manifest *m)
     }
 }
 
+/* Whether a file system could be read at all.  Without one the result would
+ * be about nothing, and look as if there were nothing to save. */
+static bool was_parsed(const struct manifest *m)
+{
+    const struct fsparse_map *map = m->map;
+    bool parsed = false;
+    size_t i;
+
+    for (i = 0; i < map->n_partitions; i++)
+        parsed |= map->partitions[i].parsed;
+    if (parsed && (m->n_files || !*map->note))
+        return true;
+    log_error("%s: no file system in it could be parsed", m->image->path);
+    return false;
+}
+
+static int open_manifest(struct image *img, const char *path,
+                         const struct cmd_options *opt, struct manifest **m_r)
+{
+    int rc = cmd_manifest(img, path, true, opt, m_r);
+
+    if (rc)
+        return rc;
+    if (was_parsed(*m_r))
+        return 0;
+    manifest_free(*m_r);
+    image_release(img);
+    return -EINVAL;
+}
+
 static int mark_reference(struct entry *list, size_t n, const char *path,
                           const struct cmd_options *opt)
 {
@@ -121,7 +152,7 @@ static int mark_reference(struct entry *list, size_t n, const char *path,
     struct manifest *m;
     int rc;
 
-    rc = cmd_manifest(&img, path, true, opt, &m);
+    rc = open_manifest(&img, path, opt, &m);
     if (rc)
         return rc;
     mark(list, n, m);
@@ -245,7 +276,7 @@ int cmd_compare(int argc, char **argv)
         return status;
     argv += optind;
     n = argc - optind;
-    if (cmd_manifest(&img, argv[0], true, &opt, &m))
+    if (open_manifest(&img, argv[0], &opt, &m))
         return XD_EXIT_FAILED;
     rc = compare(m, argv + 1, n - 1, &opt, &result);
     if (!rc)
