@@ -180,6 +180,21 @@ void emit_note(struct emit *e, unsigned partition, const char *text)
     end(e);
 }
 
+void emit_plain(struct emit *e, uint32_t number, uint64_t size)
+{
+    begin(e, RECORD_PLAIN);
+    put_u32(e, number);
+    put_u64(e, size);
+    end(e);
+}
+
+void emit_data(struct emit *e, const void *data, size_t length)
+{
+    begin(e, RECORD_DATA);
+    put(e, data, length);
+    end(e);
+}
+
 void emit_end(struct emit *e)
 {
     flush_extents(e);

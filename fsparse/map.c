@@ -45,7 +45,7 @@ static int parse_image(struct build *b, int fd)
 
     if (!r)
         return -ENOMEM;
-    rc = reader_start(r, fd);
+    rc = reader_start(r, fd, -1);
     if (!rc)
         rc = take_records(b, r);
     status = reader_free(r);

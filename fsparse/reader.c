@@ -30,9 +30,9 @@ struct reader *reader_new(void)
     return r;
 }
 
-int reader_start(struct reader *r, int image_fd)
+int reader_start(struct reader *r, int image_fd, int request_fd)
 {
-    return process_start(&r->process, image_fd);
+    return process_start(&r->process, image_fd, request_fd);
 }
 
 /* Makes `need` bytes available at buf + start.  -ENODATA: the end came

@@ -14,8 +14,8 @@ struct reader;
 /* NULL: no memory. */
 struct reader *reader_new(void);
 
-/* Starts a parser on the image. */
-int reader_start(struct reader *r, int image_fd);
+/* Starts a parser on the image; see process_start(). */
+int reader_start(struct reader *r, int image_fd, int request_fd);
 
 /* Waits for one record and checks its frame; the payload is valid until the
  * next call.  -ENODATA: the parser has ended, -EBADMSG: not a record,

@@ -9,7 +9,8 @@ FSPARSE_TESTS = \
 	%D%/test-fsparse-ext.sh \
 	%D%/test-fsparse-hostile.sh \
 	%D%/test-fsparse-ntfs.sh \
-	%D%/test-fsparse-partitions.sh
+	%D%/test-fsparse-partitions.sh \
+	%D%/test-fsparse-plain.sh
 TESTS += $(FSPARSE_TESTS)
 EXTRA_DIST += %D%/functions.sh $(FSPARSE_TESTS)
 
