@@ -3,23 +3,15 @@
 # Plain content of NTFS-compressed files: what was written through ntfs-3g is
 # what comes back, and a parser that lies or dies costs no more than the rest.
 . "${abs_top_srcdir:-..}/test/functions.sh"
-requires mkntfs b2sum openssl truncate perl ntfs-3g fusermount setfattr
-[ "$(id -u)" = 0 ] && [ -w /dev/fuse ] || skip "not root, or no /dev/fuse"
+. "${abs_top_srcdir:-..}/test/ntfs.sh"
+requires mkntfs b2sum openssl truncate perl
 tmpdir
 seed 7
 
 truncate -s 64M image
 mkntfs -F -Q -q -c 1024 image >log 2>&1 || fail "$(cat log)"
-mkdir m
-ntfs-3g -o no_detach,compression,streams_interface=windows image m \
-    >log 2>&1 & mount=$!
-cleanup_fn "fusermount -qu '$tmp/m'"
-i=0; until grep -q " $tmp/m " /proc/mounts; do
-    i=$((i + 1)); [ $i -lt 50 ] || skip "no FUSE mount"
-    sleep 0.1
-done
-mkdir m/packed
-setfattr -n system.ntfs_attrib_be -v 0x00000810 m/packed
+mount_ntfs image
+pack m/packed
 text() { yes "$seed $1" | head -c "$2"; }
 noise plain 50000 >m/plain
 text short 900 >m/packed/1short
@@ -35,7 +27,7 @@ echo "plain 500000 $(b2sum -l 256 <$f | cut -d' ' -f1) /$f") >want
 # More gap than could be believed.
 truncate -s 3000000 m/packed/7sparse; text h 9 >>m/packed/7sparse
 noise last 50000 >m/last
-fusermount -u m; wait "$mount"
+umount_ntfs
 
 sort want >want.s
 fsparse-dump -p image >dump || fail "$(cat dump)"
