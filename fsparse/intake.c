@@ -267,6 +267,16 @@ static int take_note(struct build *b, struct record_cursor *c)
     return build_note(b, &b->partitions[partition].note, text);
 }
 
+static int take_parsed(struct build *b, struct record_cursor *c)
+{
+    uint32_t partition = record_u32(c);
+
+    if (c->bad || c->left || partition >= b->n_partitions)
+        return -EBADMSG;
+    b->partitions[partition].parsed = true;
+    return 0;
+}
+
 int intake_record(struct build *b, uint32_t type, const void *payload,
                   size_t length)
 {
@@ -286,6 +296,8 @@ int intake_record(struct build *b, uint32_t type, const void *payload,
         return take_flags(b, &c);
     case RECORD_NOTE:
         return take_note(b, &c);
+    case RECORD_PARSED:
+        return take_parsed(b, &c);
     case RECORD_END:
         return length ? -EBADMSG : 1;
     default:

@@ -3,6 +3,7 @@ xl_dedup_SOURCES = %D%/main.c %D%/control.c %D%/control.h \
 	%D%/commands.h %D%/log.c %D%/log.h %D%/image.c %D%/image.h \
 	%D%/manifest.c %D%/manifest.h %D%/hashpool.c %D%/hashpool.h \
 	%D%/text.c %D%/parallel.c %D%/parallel.h \
+	%D%/plain.c %D%/plain.h \
 	%D%/cmd_util.c %D%/cmd_util.h %D%/cmd_scan.c %D%/cmd_compare.c \
 	%D%/cmd_verify.c %D%/cmd_push.c %D%/cmd_allow.c %D%/cmd_status.c \
 	%D%/proto.h %D%/buf.c %D%/buf.h %D%/wire.c %D%/wire.h \

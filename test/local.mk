@@ -9,9 +9,10 @@ FSPARSE_TESTS = \
 	%D%/test-fsparse-ext.sh \
 	%D%/test-fsparse-hostile.sh \
 	%D%/test-fsparse-ntfs.sh \
-	%D%/test-fsparse-partitions.sh
+	%D%/test-fsparse-partitions.sh \
+	%D%/test-fsparse-plain.sh
 TESTS += $(FSPARSE_TESTS)
-EXTRA_DIST += %D%/functions.sh $(FSPARSE_TESTS)
+EXTRA_DIST += %D%/functions.sh %D%/ntfs.sh $(FSPARSE_TESTS)
 
 check_PROGRAMS += test/test-manifest
 test_test_manifest_SOURCES = %D%/test-manifest.c plugin/manifest.c \
@@ -70,7 +71,8 @@ helper_tests = \
 TESTS += $(helper_tests)
 EXTRA_DIST += $(helper_tests) %D%/migration.sh %D%/fake-xl.py
 
-IMAGE_TESTS = %D%/test-scan.sh %D%/test-compare.sh %D%/test-verify.sh \
+IMAGE_TESTS = %D%/test-scan.sh %D%/test-compare.sh \
+	%D%/test-compare-packed.sh %D%/test-verify.sh \
 	%D%/test-block-device.sh
 TESTS += $(IMAGE_TESTS)
 EXTRA_DIST += $(IMAGE_TESTS)

@@ -62,3 +62,19 @@ xl-dedup compare target 2>err; [ $? = 64 ] || fail "no reference: not 64"
 xl-dedup compare target nowhere >out 2>err; [ $? = 2 ] || fail "not 2"
 [ ! -s out ] || fail "a result in spite of the error"
 pass "table and errors"
+
+# An image without a file system that can be parsed, on either side, and a
+# parser that does not start; but a file system without files is one.
+noise raw 100000 >raw
+for pair in "target raw" "raw target" "target ref1 raw"; do
+    # shellcheck disable=SC2086
+    xl-dedup compare $pair >out 2>err; [ $? = 2 ] || fail "$pair: not 2"
+    grep -q 'raw: no file system in it could be parsed' err ||
+        fail "$pair: $(cat err)"
+    [ ! -s out ] || fail "$pair: a result in spite of the error"
+done
+XL_DEDUP_PARSER=/nonexistent xl-dedup compare target ref1 >out 2>err
+[ $? = 2 ] || fail "no parser: not 2"
+truncate -s 5M bare; mke2fs -q -F -t ext4 bare
+check "0 0 0" bare target
+pass "images without file systems"

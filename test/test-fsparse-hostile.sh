@@ -54,6 +54,8 @@ NUL in path|file("/a\0b", 1)|
 path too long|file("/" . "a" x 5000, 1)|
 relative path|file("../x", 1)|
 unknown flag|file("/x", 1, 64)|
+parsed nowhere|rec(7, pack("L", 1))|
+parsed too long|rec(7, pack("LL", 0, 0))|
 no such partition|file("/x", 1, 0, "", 7)|
 huge size|file("/x", 2**63)|
 inline too short|file("/x", 10, 1, "123")|
