@@ -52,13 +52,15 @@ bool check_complete(const struct target_disk *d)
 
 /* Naming segments that differ */
 
-static int name_whole(struct target_disk *d, uint64_t number)
+/* By its number alone: DIFFER asks for all of it, BLOCKS says that it is zero
+ * here. */
+static int name_number(struct target_disk *d, uint16_t type, uint64_t number)
 {
     struct buf b = BUF_INIT;
     int rc;
 
     buf_put_u64(&b, number);
-    rc = wire_send_buf(d->wire, FRAME_DIFFER, d->number, &b);
+    rc = wire_send_buf(d->wire, type, d->number, &b);
     buf_release(&b);
     return rc;
 }
@@ -92,26 +94,14 @@ out:
     return rc;
 }
 
-/* A segment of zeros has no blocks worth a list. */
-static int name_zero(struct target_disk *d, uint64_t number)
-{
-    struct buf b = BUF_INIT;
-    int rc;
-
-    buf_put_u64(&b, number);
-    rc = wire_send_buf(d->wire, FRAME_BLOCKS, d->number, &b);
-    buf_release(&b);
-    return rc;
-}
-
 static int name(struct target_disk *d, uint64_t number)
 {
     uint8_t *flags = &d->flags[number];
 
     *flags |= SEGMENT_NAMED;
     if (*flags & SEGMENT_PATCHED)
-        return name_whole(d, number);
-    return d->own[number].zero ? name_zero(d, number) :
+        return name_number(d, FRAME_DIFFER, number);
+    return d->own[number].zero ? name_number(d, FRAME_BLOCKS, number) :
         name_blocks(d, number);
 }
 

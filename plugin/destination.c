@@ -522,6 +522,7 @@ static int put_in_place(struct destination *d)
                   d->path);
     else
         d->placeholder = false;
+    d->placed = !rc;
     return rc;
 }
 
@@ -546,8 +547,22 @@ int destination_place(struct destination *d, const uint8_t root[HASH_BYTES])
     return rc;
 }
 
+/* A staging file that holds nothing is of no use to the next try. */
+static void remove_empty(const struct destination *d)
+{
+    struct record_key unfinished = { d->uuid, d->vdev, d->staging_path };
+    struct stat st;
+
+    if (d->block || d->fd < 0 || d->placed || fstat(d->fd, &st) ||
+        st.st_blocks > 0)
+        return;
+    unlink(d->staging_path);
+    record_remove(d->state_dir, &unfinished);
+}
+
 void destination_release(struct destination *d)
 {
+    remove_empty(d);
     if (d->placeholder)
         unlink(d->path);
     image_release(&d->storage);

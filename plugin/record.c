@@ -15,6 +15,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "plugin/fdio.h"
 #include "plugin/log.h"
 #include "plugin/record.h"
 #include "plugin/segment.h"
@@ -90,7 +91,6 @@ static struct json_object *encode(const struct record_key *key,
 /* Writes text to path so that after a crash there is the old or the new. */
 static int write_atomically(const char *path, const char *text)
 {
-    size_t length = strlen(text);
     char *temporary;
     int fd, rc = 0;
 
@@ -101,8 +101,7 @@ static int write_atomically(const char *path, const char *text)
         rc = -errno;
         goto out;
     }
-    if (write(fd, text, length) != (ssize_t)length)
-        rc = errno ? -errno : -EIO;
+    rc = fd_write_all(fd, text, strlen(text));
     if (!rc && fsync(fd))
         rc = -errno;
     close(fd);
