@@ -86,10 +86,14 @@ libplugintest_la_SOURCES = %D%/loop.h %D%/unit.h plugin/buf.c \
 libplugintest_la_CPPFLAGS = $(xl_dedup_CPPFLAGS)
 UNIT_LDADD = libplugintest.la $(SODIUM_LIBS) $(ZSTD_LIBS) $(JSON_LIBS) \
 	$(XTL_LIBS)
-UNIT_TESTS = test/test-control test/test-handshake test/test-hold \
-	test/test-reference test/test-segment test/test-workers
+UNIT_TESTS = test/test-buf test/test-control test/test-handshake \
+	test/test-hold test/test-reference test/test-segment \
+	test/test-workers
 check_PROGRAMS += $(UNIT_TESTS)
 TESTS += $(UNIT_TESTS)
+test_test_buf_SOURCES = %D%/test-buf.c
+test_test_buf_CPPFLAGS = $(xl_dedup_CPPFLAGS)
+test_test_buf_LDADD = $(UNIT_LDADD)
 test_test_control_SOURCES = %D%/test-control.c
 test_test_control_CPPFLAGS = $(xl_dedup_CPPFLAGS)
 test_test_control_LDADD = $(UNIT_LDADD)
