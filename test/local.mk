@@ -87,7 +87,7 @@ libplugintest_la_CPPFLAGS = $(xl_dedup_CPPFLAGS)
 UNIT_LDADD = libplugintest.la $(SODIUM_LIBS) $(ZSTD_LIBS) $(JSON_LIBS) \
 	$(XTL_LIBS)
 UNIT_TESTS = test/test-buf test/test-control test/test-handshake \
-	test/test-hold test/test-reference test/test-segment \
+	test/test-hold test/test-reference test/test-segment test/test-wire \
 	test/test-workers
 check_PROGRAMS += $(UNIT_TESTS)
 TESTS += $(UNIT_TESTS)
@@ -109,6 +109,9 @@ test_test_reference_LDADD = $(UNIT_LDADD)
 test_test_segment_SOURCES = %D%/test-segment.c
 test_test_segment_CPPFLAGS = $(xl_dedup_CPPFLAGS)
 test_test_segment_LDADD = $(UNIT_LDADD)
+test_test_wire_SOURCES = %D%/test-wire.c
+test_test_wire_CPPFLAGS = $(xl_dedup_CPPFLAGS)
+test_test_wire_LDADD = $(UNIT_LDADD)
 test_test_workers_SOURCES = %D%/test-workers.c
 test_test_workers_CPPFLAGS = $(xl_dedup_CPPFLAGS)
 test_test_workers_LDADD = $(UNIT_LDADD)
