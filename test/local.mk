@@ -87,8 +87,8 @@ libplugintest_la_CPPFLAGS = $(xl_dedup_CPPFLAGS)
 UNIT_LDADD = libplugintest.la $(SODIUM_LIBS) $(ZSTD_LIBS) $(JSON_LIBS) \
 	$(XTL_LIBS)
 UNIT_TESTS = test/test-buf test/test-control test/test-handshake \
-	test/test-hold test/test-reference test/test-segment test/test-wire \
-	test/test-workers
+	test/test-hold test/test-record test/test-reference test/test-segment \
+	test/test-wire test/test-workers
 check_PROGRAMS += $(UNIT_TESTS)
 TESTS += $(UNIT_TESTS)
 test_test_buf_SOURCES = %D%/test-buf.c
@@ -103,6 +103,9 @@ test_test_handshake_LDADD = $(UNIT_LDADD)
 test_test_hold_SOURCES = %D%/test-hold.c
 test_test_hold_CPPFLAGS = $(xl_dedup_CPPFLAGS)
 test_test_hold_LDADD = $(UNIT_LDADD)
+test_test_record_SOURCES = %D%/test-record.c
+test_test_record_CPPFLAGS = $(xl_dedup_CPPFLAGS)
+test_test_record_LDADD = $(UNIT_LDADD)
 test_test_reference_SOURCES = %D%/test-reference.c
 test_test_reference_CPPFLAGS = $(xl_dedup_CPPFLAGS)
 test_test_reference_LDADD = $(UNIT_LDADD)
