@@ -220,6 +220,9 @@ int destination_check(struct destination *d, char *why, size_t size)
     if (d->path[0] != '/')
         return refuse(-EINVAL, why, size, "'%s' is not an absolute path",
                       d->path);
+    if (!*last_component(d->path))
+        return refuse(-EINVAL, why, size, "'%s' is not the name of a file",
+                      d->path);
     directory = directory_of(d->path);
     d->staging_path = destination_staging_path(d->path);
     if (!directory || !d->staging_path) {

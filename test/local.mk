@@ -86,9 +86,10 @@ libplugintest_la_SOURCES = %D%/loop.h %D%/unit.h plugin/buf.c \
 libplugintest_la_CPPFLAGS = $(xl_dedup_CPPFLAGS)
 UNIT_LDADD = libplugintest.la $(SODIUM_LIBS) $(ZSTD_LIBS) $(JSON_LIBS) \
 	$(XTL_LIBS)
-UNIT_TESTS = test/test-buf test/test-control test/test-handshake \
-	test/test-hold test/test-record test/test-reference test/test-segment \
-	test/test-wire test/test-workers
+UNIT_TESTS = test/test-buf test/test-control test/test-destination \
+	test/test-handshake test/test-hold test/test-record \
+	test/test-reference test/test-segment test/test-wire \
+	test/test-workers
 check_PROGRAMS += $(UNIT_TESTS)
 TESTS += $(UNIT_TESTS)
 test_test_buf_SOURCES = %D%/test-buf.c
@@ -97,6 +98,9 @@ test_test_buf_LDADD = $(UNIT_LDADD)
 test_test_control_SOURCES = %D%/test-control.c
 test_test_control_CPPFLAGS = $(xl_dedup_CPPFLAGS)
 test_test_control_LDADD = $(UNIT_LDADD)
+test_test_destination_SOURCES = %D%/test-destination.c
+test_test_destination_CPPFLAGS = $(xl_dedup_CPPFLAGS)
+test_test_destination_LDADD = $(UNIT_LDADD)
 test_test_handshake_SOURCES = %D%/test-handshake.c
 test_test_handshake_CPPFLAGS = $(xl_dedup_CPPFLAGS)
 test_test_handshake_LDADD = $(UNIT_LDADD)
