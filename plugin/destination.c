@@ -220,6 +220,9 @@ int destination_check(struct destination *d, char *why, size_t size)
     if (d->path[0] != '/')
         return refuse(-EINVAL, why, size, "'%s' is not an absolute path",
                       d->path);
+    if (!*last_component(d->path))
+        return refuse(-EINVAL, why, size, "'%s' is not the name of a file",
+                      d->path);
     directory = directory_of(d->path);
     d->staging_path = destination_staging_path(d->path);
     if (!directory || !d->staging_path) {
@@ -553,8 +556,9 @@ static void remove_empty(const struct destination *d)
     struct record_key unfinished = { d->uuid, d->vdev, d->staging_path };
     struct stat st;
 
-    if (d->block || d->fd < 0 || d->placed || fstat(d->fd, &st) ||
-        st.st_blocks > 0)
+    /* Without storage it was not ours to begin with: somebody has its lock. */
+    if (d->block || d->storage.fd < 0 || d->placed ||
+        fstat(d->fd, &st) || st.st_blocks > 0)
         return;
     unlink(d->staging_path);
     record_remove(d->state_dir, &unfinished);
