@@ -19,13 +19,15 @@ int check_init(struct target_disk *d)
     d->n_segments = segment_count(d->size);
     d->expected = calloc(d->n_segments + 1, sizeof(*d->expected));
     d->own = calloc(d->n_segments + 1, sizeof(*d->own));
-    return d->expected && d->own ? 0 : -ENOMEM;
+    d->unread = calloc(d->n_segments + 1, sizeof(*d->unread));
+    return d->expected && d->own && d->unread ? 0 : -ENOMEM;
 }
 
 void check_release(struct target_disk *d)
 {
     free(d->expected);
     free(d->own);
+    free(d->unread);
     free(d->recheck);
 }
 
@@ -58,16 +60,25 @@ static int compare_run(struct target_disk *d, uint64_t first, uint32_t count)
     uint32_t i;
     int rc;
 
-    rc = segments_hash(&d->dest.storage, d->pool, first, count,
-                       d->own + first);
-    if (rc)
-        return rc;
-    differ = malloc((count + 1) * sizeof(*differ));
+    differ = malloc(((size_t)count + 1) * sizeof(*differ));
     if (!differ)
         return -ENOMEM;
+    /* What was written since the last pass waits for its end: until it is
+     * synced, a reading says nothing of the storage. */
     for (i = 0; i < count; i++)
-        if (!segment_equal(&d->own[first + i], &d->expected[first + i]))
+        d->own[first + i].known |= d->unread[first + i];
+    rc = segments_hash(&d->dest.storage, d->pool, first, count,
+                       d->own + first);
+    for (i = 0; i < count; i++)
+        if (d->unread[first + i])
+            d->own[first + i].known = false;
+        else if (!rc && !segment_equal(&d->own[first + i],
+                                       &d->expected[first + i]))
             differ[n++] = first + i;
+    if (rc) {
+        free(differ);
+        return rc;
+    }
     rc = send_differ(d, differ, n);
     free(differ);
     return rc;
@@ -116,17 +127,19 @@ int check_segment(struct target_disk *d, const struct frame *f)
     struct segment_digest *e;
     size_t length, got = cursor_left(&c);
 
-    if (c.bad || number >= d->n_segments ||
-        d->n_recheck >= d->n_segments)
+    if (c.bad || number >= d->n_segments)
         return -EPROTO;
     length = segment_length(d->size, number);
     if (got != 0 && got != length)
         return -EPROTO;
-    list = realloc(d->recheck, (d->n_recheck + 1) * sizeof(*list));
-    if (!list)
-        return -ENOMEM;
-    d->recheck = list;
-    list[d->n_recheck++] = number;
+    if (!d->unread[number]) {
+        list = realloc(d->recheck, (d->n_recheck + 1) * sizeof(*list));
+        if (!list)
+            return -ENOMEM;
+        d->recheck = list;
+        list[d->n_recheck++] = number;
+        d->unread[number] = true;
+    }
     d->own[number].known = false;
     e = &d->expected[number];
     e->known = true;
@@ -147,6 +160,7 @@ int check_pass_end(struct target_disk *d)
         rc = destination_sync(&d->dest);
     for (i = 0; i < d->n_recheck && !rc; i++) {
         number = d->recheck[i];
+        d->unread[number] = false;
         rc = compare_run(d, number, 1);
     }
     d->n_recheck = 0;

@@ -76,7 +76,8 @@ struct target_disk {
     uint64_t n_segments;
     struct segment_digest *expected;
     struct segment_digest *own;
-    uint64_t *recheck;              /* received whole in this pass */
+    uint64_t *recheck;              /* received whole since the last pass */
+    bool *unread;                   /* by segment: is in that list */
     uint64_t n_recheck;
     uint64_t n_differ;              /* named in this pass */
 };
