@@ -81,12 +81,19 @@ static void *receive(void *opaque)
 {
     struct inbox *in = opaque;
     struct frame f = { 0 };
+    uint16_t type;
     int rc;
 
     do {
         rc = wire_recv(in->wire, &f);
-        if (!rc)
+        type = f.type;
+        if (!rc) {
             rc = deliver(in, &f);
+            /* Everything else that is wrong has been logged. */
+            if (rc == -EPROTO)
+                log_error("%s: sent a frame of type %u that does not belong "
+                          "here", in->peer, type);
+        }
     } while (!rc);
     frame_release(&f);
     pthread_mutex_lock(&in->lock);

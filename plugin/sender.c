@@ -437,7 +437,7 @@ static int send_wanted(struct sender *s, struct source_disk *d,
     struct buf b = BUF_INIT;
     uint32_t count = cursor_u32(&c), i;
     uint64_t number = 0;
-    int rc = c.bad || count > cursor_left(&c) ? -EPROTO : 0;
+    int rc = c.bad || count > cursor_left(&c) ? protocol_error(s, f) : 0;
 
     for (i = 0; i < count && !rc; i++) {
         number += cursor_zigzag(&c);
