@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <poll.h>
 #include <pthread.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/eventfd.h>
@@ -12,6 +13,7 @@
 
 #include "plugin/inbox.h"
 #include "plugin/log.h"
+#include "plugin/manifest.h"
 #include "plugin/proto.h"
 
 /* Payload bytes waiting before the wire is left alone for a while. */
@@ -204,6 +206,15 @@ static int dequeue(struct inbox *in, struct frame *f)
     return 0;
 }
 
+/* The peer's words, on one line and without what a terminal would obey. */
+static void log_message(const struct inbox *in, const struct frame *f)
+{
+    char text[4096], shown[4096];
+
+    snprintf(text, sizeof(text), "%.*s", (int)f->length, (char *)f->data);
+    log_error("%s: %s", in->peer, text_escape(text, shown, sizeof(shown)));
+}
+
 int inbox_next(struct inbox *in, struct frame *f)
 {
     int rc;
@@ -216,8 +227,7 @@ int inbox_next(struct inbox *in, struct frame *f)
             return rc;
         if (f->type == FRAME_FAIL) {
             if (f->length)
-                log_error("%s: %.*s", in->peer, (int)f->length,
-                          (char *)f->data);
+                log_message(in, f);
             frame_release(f);
             return -ECONNABORTED;
         }
