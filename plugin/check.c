@@ -123,6 +123,25 @@ static int compare_run(struct target_disk *d, uint64_t first, uint64_t count)
     return rc;
 }
 
+/* As compare_run(), but what was written since the last pass waits for the end
+ * of this one: until it is synced, a reading says nothing of the storage. */
+static int compare_synced(struct target_disk *d, uint64_t first,
+                          uint64_t count)
+{
+    uint64_t i, end, stop = first + count;
+    int rc = 0;
+
+    for (i = first; i < stop && !rc; i = end) {
+        for (end = i; end < stop && !(d->flags[end] & SEGMENT_WRITTEN); end++)
+            ;
+        if (end > i)
+            rc = compare_run(d, i, end - i);
+        else
+            end++;
+    }
+    return rc;
+}
+
 /* Frames */
 
 static int take_run(struct target_disk *d, struct cursor *c)
@@ -147,7 +166,7 @@ static int take_run(struct target_disk *d, struct cursor *c)
             return -EPROTO;
         memcpy(e->digest, digest, HASH_BYTES);
     }
-    return compare_run(d, first, count);
+    return compare_synced(d, first, count);
 }
 
 int check_segments(struct target_disk *d, const struct frame *f)
@@ -176,6 +195,7 @@ static int begin_write(struct target_disk *d, struct cursor *c, bool zero,
     memcpy(e->digest, digest, HASH_BYTES);
     d->own[number].known = false;
     d->flags[number] &= ~SEGMENT_NAMED;
+    d->flags[number] |= SEGMENT_WRITTEN;
     d->unsynced = true;
     *number_r = number;
     return 0;
@@ -244,6 +264,8 @@ int check_pass_end(struct target_disk *d)
     if (d->unsynced)
         rc = destination_sync(&d->dest);
     d->unsynced = false;
+    for (i = 0; i < d->n_segments; i++)
+        d->flags[i] &= ~SEGMENT_WRITTEN;
     for (i = 0; i < d->n_segments && !rc; i = end) {
         for (end = i; end < d->n_segments && d->expected[end].known &&
              !verified(d, end); end++)

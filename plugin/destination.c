@@ -266,6 +266,9 @@ int destination_probe(const struct destination *d, char **name_r)
     int fd, rc = 0;
 
     *name_r = NULL;
+    /* destination_check() refuses these: nothing is to be made for them. */
+    if (d->path[0] != '/' || !*last_component(d->path))
+        return 0;
     if (!stat(d->path, &st) && !S_ISREG(st.st_mode))
         return 0;
     randombytes_buf(&random, sizeof(random));

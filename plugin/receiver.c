@@ -366,10 +366,12 @@ static int check_disk(struct receiver *r, struct target_disk *d)
 static int take_probed(struct receiver *r, struct target_disk *d,
                        const struct frame *f)
 {
-    const char *slash = strrchr(d->path, '/');
+    const char *slash;
 
+    /* Before the probe a disk of a migration has no path. */
     if (!d->probe || f->length != 1)
         return -EPROTO;
+    slash = strrchr(d->path, '/');
     destination_unprobe(&d->dest, d->probe);
     d->probe = NULL;
     if (f->data[0] && !strcmp(slash ? slash + 1 : d->path, d->base)) {
@@ -417,7 +419,7 @@ static int take_disks_end(struct receiver *r)
 static int take_restore(struct receiver *r)
 {
     unsigned i;
-    int rc = 0;
+    int rc = r->offered ? 0 : -EPROTO;
 
     for (i = 0; i < r->n_disks && !rc; i++)
         rc = r->disks[i]->bulk_done ?
@@ -432,10 +434,9 @@ static int take_memory_end(struct receiver *r, const struct frame *f)
 {
     struct cursor c = CURSOR_INIT(f->data, f->length);
     uint64_t bytes = cursor_u64(&c);
-
     int rc;
 
-    if (c.bad || !r->events.memory_end)
+    if (c.bad || !r->offered || !r->events.memory_end)
         return -EPROTO;
     rc = r->events.memory_end(r->events.opaque, bytes);
     /* A guest without disks has nothing else to wait for. */
@@ -555,7 +556,7 @@ static void explain(struct receiver *r, const struct frame *f, int rc)
 
     if (rc == -EPIPE || rc == -ECONNABORTED)
         return;
-    if (!d)
+    if (!d || !d->path)
         receiver_fail(r, "frame of type %u: %s", f->type, strerror(-rc));
     else if (rc == -ENOSPC)
         receiver_fail(r, "disk %s: no space left for %s; free some there and "

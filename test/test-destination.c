@@ -328,6 +328,13 @@ static void probes(void)
     assert(destination_probe(&d, &name) == -ENOENT && !name);
     d.path = "/dev/null";
     assert(!destination_probe(&d, &name) && !name);
+    /* where the path itself will be refused, nothing is made either */
+    d.path = "relative";
+    assert(!destination_probe(&d, &name) && !name);
+    d.path = "/tmp/";
+    assert(!destination_probe(&d, &name) && !name);
+    d.path = "";
+    assert(!destination_probe(&d, &name) && !name);
 }
 
 static void device_is_written_in_place(struct destination *d)

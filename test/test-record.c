@@ -111,6 +111,8 @@ static void known_copy(void)
 static void changed_copy(void)
 {
     char *other = path_in(directory, "other");
+    struct timespec times[2];
+    struct stat st;
 
     write_file(path, "content", 7);
     write_record("received");
@@ -123,6 +125,10 @@ static void changed_copy(void)
     write_record("received");
     /* another file under the same name, as alike as it can be */
     write_file(other, "CONTENT2", 8);
+    assert(!stat(path, &st));
+    times[0] = st.st_atim;
+    times[1] = st.st_mtim;
+    assert(!utimensat(AT_FDCWD, other, times, 0));
     assert(!rename(other, path));
     assert(check() == RECORD_CHANGED);
     forget();

@@ -4,6 +4,7 @@
 #include "config.h"
 
 #include <pthread.h>
+#include <sched.h>
 #include <stdatomic.h>
 
 #include "test/unit.h"
@@ -94,6 +95,34 @@ static void at_the_same_time(void)
     pthread_barrier_destroy(&barrier);
 }
 
+/* Yields for a while, then says so. */
+static int take_time(void *opaque, uint64_t number)
+{
+    unsigned i;
+
+    (void)number;
+    for (i = 0; i < 200; i++)
+        sched_yield();
+    atomic_fetch_add((atomic_uint *)opaque, 1);
+    return 0;
+}
+
+static void waits_for_what_runs(void)
+{
+    struct workers *w;
+    atomic_uint done;
+    unsigned i;
+
+    atomic_init(&done, 0);
+    assert(!workers_new(&w, 3));
+    for (i = 1; i <= 200; i++) {
+        assert(!workers_add(w, take_time, &done, 0, 2));
+        assert(!workers_wait(w));
+        assert(atomic_load(&done) == 2 * i);
+    }
+    workers_free(w);
+}
+
 struct chain {
     struct workers *w;
     atomic_uint depth;
@@ -125,6 +154,7 @@ int main(void)
     RUN(each_once);
     RUN(first_error);
     RUN(at_the_same_time);
+    RUN(waits_for_what_runs);
     RUN(jobs_of_jobs);
     return 0;
 }
