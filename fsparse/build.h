@@ -38,11 +38,19 @@ struct build {
 int intake_record(struct build *b, uint32_t type, const void *payload,
                   size_t length);
 
-/* No more records: completes the last file and the notes. */
-int intake_finish(struct build *b);
+/* No more records: completes the last file. */
+void intake_finish(struct build *b);
+
+/* Says in the partitions' notes which files were left out. */
+int intake_note_left_out(struct build *b);
 
 /* A text for people behind what is in *note_r already. */
 int build_note(struct build *b, const char **note_r, const char *text);
+
+/* Takes zeros that f's content has outside the image from what all files may
+ * have of them.  False, and counted: too many, f is to be left out. */
+bool build_spend_zeros(struct build *b, const struct fsparse_file *f,
+                       uint64_t zeros);
 
 /* Gives each byte to the first file that claimed it, corrects the files'
  * extents and lays the regions.  fd is only asked for holes (its offset

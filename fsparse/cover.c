@@ -34,6 +34,14 @@ struct sweep {
     uint64_t claimed, awarded;  /* bytes */
 };
 
+/* The FILE regions by file and logical offset. */
+struct sorted {
+    uint32_t *order;
+    size_t n, next;
+};
+
+#define GONE UINT32_MAX         /* a file that is left out */
+
 static int lay(struct build *b, const struct fsparse_region *r)
 {
     struct fsparse_region *last;
@@ -232,61 +240,113 @@ static int by_content(const void *a, const void *b, void *opaque)
     return ra->logical < rb->logical ? -1 : ra->logical > rb->logical;
 }
 
-/* Moves the files' extents, whose n new ones follow each other in `fresh`,
- * from what they claimed to what they got. */
-static void extents_replace(struct build *b, struct fsparse_extent *fresh,
-                            const uint32_t *order, size_t n)
+/* What the file f got instead of its claims; returns the bytes it lost. */
+static uint64_t extents_of(const struct build *b,
+                           const struct fsparse_extent *claims, size_t f,
+                           struct sorted *s, struct fsparse_extent *fresh,
+                           size_t *n_r)
 {
-    const struct fsparse_extent *old = b->extents;
-    size_t i = 0, f, k;
+    uint64_t lost = 0;
+    size_t k, n = 0;
 
-    for (f = 0; f < b->n_files; f++) {
-        uint64_t claimed = 0, got = 0;
-        size_t first = i;
+    for (k = 0; k < b->files[f].n_extents; k++)
+        lost += claims[k].length;
+    for (; s->next < s->n; s->next++, n++) {
+        const struct fsparse_region *r = &b->regions[s->order[s->next]];
 
-        for (k = 0; k < b->files[f].n_extents; k++)
-            claimed += old[k].length;
-        old += b->files[f].n_extents;
-        for (; i < n && b->regions[order[i]].file == f; i++) {
-            const struct fsparse_region *r = &b->regions[order[i]];
-
-            fresh[i].logical = r->logical;
-            fresh[i].physical = r->offset;
-            fresh[i].length = r->length;
-            got += r->length;
-        }
-        b->files[f].n_extents = i - first;
-        if (got != claimed)
-            b->files[f].flags |= FSPARSE_CUT;
+        if (r->file != f)
+            break;
+        fresh[n].logical = r->logical;
+        fresh[n].physical = r->offset;
+        fresh[n].length = r->length;
+        lost -= r->length;
     }
-    free(b->extents);
-    b->extents = fresh;
-    b->n_extents = b->cap_extents = n;
+    *n_r = n;
+    return lost;
 }
 
-static int extents_from_regions(struct build *b)
+/* Moves the files from what they claimed to what they got.  The files that
+ * thereby have too many zeros leave; remap gets the others' new indices. */
+static void files_correct(struct build *b, struct sorted *s,
+                          struct fsparse_extent *fresh, uint32_t *remap)
 {
-    struct fsparse_extent *fresh;
-    uint32_t *order;
-    size_t i, n = 0;
+    const struct fsparse_extent *claims = b->extents;
+    size_t f, kept = 0, out = 0, n;
+
+    for (f = 0; f < b->n_files; f++) {
+        struct fsparse_file *file = &b->files[f];
+        uint64_t lost = extents_of(b, claims, f, s, fresh + out, &n);
+
+        claims += file->n_extents;
+        file->n_extents = n;
+        if (lost)
+            file->flags |= FSPARSE_CUT;
+        remap[f] = GONE;
+        if (lost && !build_spend_zeros(b, file, lost))
+            continue;
+        remap[f] = (uint32_t)kept;
+        b->files[kept++] = *file;
+        out += n;
+    }
+    b->n_files = kept;
+    free(b->extents);
+    b->extents = fresh;
+    b->n_extents = out;
+}
+
+static int regions_correct(struct build *b, const uint32_t *remap)
+{
+    size_t i, n = b->n_regions;
+
+    b->n_regions = 0;
+    for (i = 0; i < n; i++) {
+        struct fsparse_region r = b->regions[i];
+        int rc;
+
+        if (r.kind == FSPARSE_FILE) {
+            r.file = remap[r.file];
+            if (r.file == GONE) {
+                r.kind = FSPARSE_RESIDUAL;
+                r.file = 0;
+                r.logical = 0;
+            }
+        }
+        rc = lay(b, &r);        /* in place: never more than there were */
+        if (rc)
+            return rc;
+    }
+    return 0;
+}
+
+static int settle(struct build *b)
+{
+    struct sorted s = { .n = 0 };
+    struct fsparse_extent *fresh = NULL;
+    uint32_t *remap = NULL;
+    int rc = -ENOMEM;
+    size_t i;
 
     if (b->n_regions > UINT32_MAX)
         return -EFBIG;
-    order = calloc(b->n_regions, sizeof(*order));
-    if (!order)
-        return -ENOMEM;
+    s.order = calloc(b->n_regions, sizeof(*s.order));
+    if (!s.order)
+        goto out;
     for (i = 0; i < b->n_regions; i++)
         if (b->regions[i].kind == FSPARSE_FILE)
-            order[n++] = (uint32_t)i;
-    qsort_r(order, n, sizeof(*order), by_content, b->regions);
-    fresh = calloc(n, sizeof(*fresh));
-    if (!fresh) {
-        free(order);
-        return -ENOMEM;
-    }
-    extents_replace(b, fresh, order, n);
-    free(order);
-    return 0;
+            s.order[s.n++] = (uint32_t)i;
+    qsort_r(s.order, s.n, sizeof(*s.order), by_content, b->regions);
+    fresh = calloc(s.n, sizeof(*fresh));
+    remap = calloc(b->n_files, sizeof(*remap));
+    if (!fresh || !remap)
+        goto out;
+    files_correct(b, &s, fresh, remap);
+    fresh = NULL;
+    rc = regions_correct(b, remap);
+out:
+    free(remap);
+    free(fresh);
+    free(s.order);
+    return rc;
 }
 
 static void sweep_prepare(struct sweep *s)
@@ -324,7 +384,7 @@ int cover_image(struct build *b, int fd)
     sweep_prepare(&s);
     rc = sweep_claims(&s);
     if (!rc && s.awarded != s.claimed)
-        rc = extents_from_regions(b);
+        rc = settle(b);
 out:
     free(s.heap);
     free(s.owner);

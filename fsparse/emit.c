@@ -163,12 +163,35 @@ void emit_cut(struct emit *e)
     end(e);
 }
 
+void emit_parsed(struct emit *e, unsigned partition)
+{
+    flush_extents(e);
+    begin(e, RECORD_PARSED);
+    put_u32(e, partition);
+    end(e);
+}
+
 void emit_note(struct emit *e, unsigned partition, const char *text)
 {
     flush_extents(e);
     begin(e, RECORD_NOTE);
     put_u32(e, partition);
     put_string(e, text, RECORD_STRING_MAX);
+    end(e);
+}
+
+void emit_plain(struct emit *e, uint32_t number, uint64_t size)
+{
+    begin(e, RECORD_PLAIN);
+    put_u32(e, number);
+    put_u64(e, size);
+    end(e);
+}
+
+void emit_data(struct emit *e, const void *data, size_t length)
+{
+    begin(e, RECORD_DATA);
+    put(e, data, length);
     end(e);
 }
 

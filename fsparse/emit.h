@@ -30,7 +30,15 @@ void emit_extent(struct emit *e, const struct window *w, uint64_t logical,
 /* The last file's content could not be found completely. */
 void emit_cut(struct emit *e);
 
+/* The partition's file system could be opened. */
+void emit_parsed(struct emit *e, unsigned partition);
+
 void emit_note(struct emit *e, unsigned partition, const char *text);
+
+/* Plain content: the stream with this number of the request will have size
+ * bytes.  emit_data() adds some; length <= RECORD_MAX. */
+void emit_plain(struct emit *e, uint32_t number, uint64_t size);
+void emit_data(struct emit *e, const void *data, size_t length);
 
 /* The end of the stream; writes what is buffered and frees e. */
 void emit_end(struct emit *e);

@@ -289,6 +289,7 @@ void ext_parse(struct window *w, struct emit *e, unsigned partition)
         emit_note(e, partition, open_error(err));
         return;
     }
+    emit_parsed(e, partition);
     parse_files(&x);
     ext2fs_free(x.fs);
 }

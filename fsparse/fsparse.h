@@ -24,6 +24,7 @@
 #ifndef FSPARSE_FSPARSE_H
 #define FSPARSE_FSPARSE_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -43,7 +44,9 @@ struct fsparse_partition {
     const char *type;       /* GPT type GUID or "0x83"; "" if none */
     const char *fstype;     /* libblkid's name: "ext4", "ntfs", "xfs"; "" */
     const char *label;      /* of the file system; "" if none */
-    const char *note;       /* why it was not (fully) parsed; "" if it was */
+    const char *note;       /* why it was not (fully) parsed, or may be stale
+                               ("journal needs recovery"); "" if all is well */
+    bool parsed;            /* it has a file system that could be opened */
 };
 
 enum fsparse_flag {
@@ -66,6 +69,11 @@ enum fsparse_flag {
  * part behind NTFS' initialized size).  The image's bytes behind an unwritten
  * extent or in the slack after the last byte are residual, not file.
  * Hard links are listed once, under the first name met.
+ *
+ * Zeros are free for the guest and not for us: all files together have at
+ * most as many bytes that no extent covers as the image is long.  A file that
+ * would exceed that (a 16 TiB hole) is not listed, its bytes are residual and
+ * the partition's note says so.
  */
 struct fsparse_file {
     unsigned partition;     /* index into the map's partitions */
@@ -113,10 +121,45 @@ struct fsparse_map {
  * map (with a note).  -ENOMEM and the like: no map.
  *
  * The parser is PKGLIBEXECDIR/xl-dedup-parse, or what the environment
- * variable XL_DEDUP_PARSER names (for the tests of an uninstalled build).
+ * variable XL_DEDUP_PARSER names (for the tests of an uninstalled build).  It
+ * is ended after 300 seconds, or XL_DEDUP_PARSER_SECONDS.
  */
 int fsparse_map_image(int fd, uint64_t image_size, struct fsparse_map **map_r);
 
 void fsparse_map_free(struct fsparse_map *map);
+
+/*
+ * Who takes plain content.  begin() announces a stream and its size, data()
+ * brings its bytes in order, end() is called when all `size` of them were
+ * there.  A stream without an end() could not be read: what came of it is to
+ * be forgotten.  Each returns 0 or a negative errno, which stops everything.
+ */
+struct fsparse_plain_sink {
+    int (*begin)(void *opaque, uint32_t file, uint64_t size);
+    int (*data)(void *opaque, const void *data, size_t length);
+    int (*end)(void *opaque);
+};
+
+/* A unit of 16 clusters lies in one of them at best: the size of plain
+ * content is at most that of what lies on the disk, times this. */
+#define FSPARSE_PLAIN_MOST 16u
+
+#define FSPARSE_NOTE_BYTES 120
+
+/*
+ * Decompresses, in a separate process as above, what FSPARSE_COMPRESSED files
+ * hold for the guest.  files: n_files indices into map->files, ascending; map
+ * is of the image on fd.  Others than compressed ones are passed over, and so
+ * are those with a FSPARSE_CUT, and those whose gaps make them larger than
+ * FSPARSE_PLAIN_MOST allows.
+ *
+ * Returns 0, also if the parser fails: then note says how, and the streams
+ * that have come to their end are good.  Else a negative errno: the sink's,
+ * or -ENOMEM and the like.
+ */
+int fsparse_read_plain(int fd, const struct fsparse_map *map,
+                       const uint32_t *files, size_t n_files,
+                       const struct fsparse_plain_sink *sink, void *opaque,
+                       char note[FSPARSE_NOTE_BYTES]);
 
 #endif

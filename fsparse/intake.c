@@ -84,19 +84,26 @@ static int take_partition(struct build *b, struct record_cursor *c)
  * more bytes outside the image than the image has; the files that would
  * exceed that are left out and what they claimed is residual.
  */
+bool build_spend_zeros(struct build *b, const struct fsparse_file *f,
+                       uint64_t zeros)
+{
+    if (zeros > b->map.image_size - b->zeros) {
+        b->left_out[f->partition]++;
+        return false;
+    }
+    b->zeros += zeros;
+    return true;
+}
+
 static void last_file_done(struct build *b)
 {
     struct fsparse_file *f;
-    uint64_t gaps;
 
     if (!b->n_files)
         return;
     f = &b->files[b->n_files - 1];
-    gaps = f->flags & FSPARSE_INLINE ? 0 : f->size - b->last_mapped;
-    if (gaps <= b->map.image_size - b->zeros) {
-        b->zeros += gaps;
-    } else {
-        b->left_out[f->partition]++;
+    if (!(f->flags & FSPARSE_INLINE) &&
+        !build_spend_zeros(b, f, f->size - b->last_mapped)) {
         b->n_extents -= f->n_extents;
         b->n_files--;
     }
@@ -260,6 +267,16 @@ static int take_note(struct build *b, struct record_cursor *c)
     return build_note(b, &b->partitions[partition].note, text);
 }
 
+static int take_parsed(struct build *b, struct record_cursor *c)
+{
+    uint32_t partition = record_u32(c);
+
+    if (c->bad || c->left || partition >= b->n_partitions)
+        return -EBADMSG;
+    b->partitions[partition].parsed = true;
+    return 0;
+}
+
 int intake_record(struct build *b, uint32_t type, const void *payload,
                   size_t length)
 {
@@ -279,6 +296,8 @@ int intake_record(struct build *b, uint32_t type, const void *payload,
         return take_flags(b, &c);
     case RECORD_NOTE:
         return take_note(b, &c);
+    case RECORD_PARSED:
+        return take_parsed(b, &c);
     case RECORD_END:
         return length ? -EBADMSG : 1;
     default:
@@ -286,16 +305,20 @@ int intake_record(struct build *b, uint32_t type, const void *payload,
     }
 }
 
-int intake_finish(struct build *b)
+void intake_finish(struct build *b)
+{
+    last_file_done(b);
+}
+
+int intake_note_left_out(struct build *b)
 {
     char text[80];
     size_t i;
 
-    last_file_done(b);
     for (i = 0; i < b->n_partitions; i++) {
         if (!b->left_out[i])
             continue;
-        snprintf(text, sizeof(text), "%u sparse files left out",
+        snprintf(text, sizeof(text), "%u files of too many zeros left out",
                  b->left_out[i]);
         if (build_note(b, &b->partitions[i].note, text))
             return -ENOMEM;

@@ -6,7 +6,9 @@ libfsparse_la_SOURCES = \
 	%D%/cover.c \
 	%D%/intake.c \
 	%D%/map.c \
+	%D%/plain.c \
 	%D%/process.c %D%/process.h \
+	%D%/reader.c %D%/reader.h \
 	%D%/record.c %D%/record.h
 
 pkglibexec_PROGRAMS += xl-dedup-parse
@@ -20,9 +22,11 @@ xl_dedup_parse_SOURCES = \
 	%D%/ntfs.c %D%/ntfs.h %D%/ntfs_lib.h \
 	%D%/ntfs_device.c %D%/ntfs_device.h \
 	%D%/ntfs_names.c %D%/ntfs_names.h \
+	%D%/ntfs_plain.c %D%/ntfs_plain.h \
 	%D%/parse.c \
+	%D%/parse_plain.c %D%/parse_plain.h \
 	%D%/partition.c %D%/partition.h \
-	%D%/record.h \
+	%D%/record.c %D%/record.h \
 	%D%/window.c %D%/window.h
 xl_dedup_parse_CPPFLAGS = $(AM_CPPFLAGS) $(BLKID_CFLAGS) $(EXT2FS_CFLAGS) \
 	$(NTFS_CFLAGS)

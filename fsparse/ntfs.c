@@ -280,6 +280,7 @@ void ntfs_parse(struct window *w, struct emit *e, unsigned partition)
     n->partition = partition;
     n->vol = ntfs_device_open(w);
     if (n->vol) {
+        emit_parsed(e, partition);
         parse_volume(n);
         ntfs_umount(n->vol, TRUE);
     } else {

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * xl-dedup-parse: tells which bytes of an image belong to which file.
+ * xl-dedup-parse: tells which bytes of an image belong to which file, or,
+ * asked for it, what compressed files hold.
  *
  * Started by the library (process.c) with the image on fd 3 and a pipe as
  * stdout; speaks record.h.  It never writes to the image, opens no file by
@@ -28,6 +29,7 @@
 #include "fsparse/emit.h"
 #include "fsparse/ext.h"
 #include "fsparse/ntfs.h"
+#include "fsparse/parse_plain.h"
 #include "fsparse/partition.h"
 
 #define IMAGE_FD 3
@@ -110,16 +112,34 @@ static void parse_partition(struct emit *e, const struct partition *p,
         emit_note(e, index, "parts could not be read");
 }
 
-int main(int argc, char **argv)
+static int parse_image(struct emit *e, uint64_t length)
 {
     struct partition *list;
-    struct emit *e;
-    uint64_t length;
     size_t i, n;
     int rc;
 
-    (void)argv;
-    rc = argc == 1 ? image_length(&length) : -EINVAL;
+    rc = partition_list(IMAGE_FD, length, &list, &n);
+    if (rc)
+        return rc;
+    for (i = 0; i < n; i++)
+        announce(e, &list[i]);
+    for (i = 0; i < n; i++)
+        parse_partition(e, &list[i], (unsigned)i);
+    free(list);
+    return 0;
+}
+
+int main(int argc, char **argv)
+{
+    bool plain = argc == 2 && strcmp(argv[1], "plain") == 0;
+    struct record_cursor request;
+    struct emit *e;
+    uint64_t length;
+    int rc;
+
+    rc = plain || argc == 1 ? image_length(&length) : -EINVAL;
+    if (!rc && plain)
+        rc = plain_request(STDIN_FILENO, &request);
     if (rc) {
         fprintf(stderr, "xl-dedup-parse: no image on fd 3 (%s);"
                 " this is started by xl-dedup\n", strerror(-rc));
@@ -129,14 +149,10 @@ int main(int argc, char **argv)
     if (!e)
         return 1;
     lock_down();
-    rc = partition_list(IMAGE_FD, length, &list, &n);
-    if (rc)
+    if (plain)
+        plain_answer(&request, IMAGE_FD, e);
+    else if (parse_image(e, length))
         return 1;
-    for (i = 0; i < n; i++)
-        announce(e, &list[i]);
-    for (i = 0; i < n; i++)
-        parse_partition(e, &list[i], (unsigned)i);
     emit_end(e);
-    free(list);
     return 0;
 }

@@ -58,14 +58,17 @@ static int out_of_the_way(int *fd)
     return 0;
 }
 
-static int redirect(posix_spawn_file_actions_t *fa, int image_fd, int out)
+static int redirect(posix_spawn_file_actions_t *fa, int image_fd,
+                    int request_fd, int out)
 {
     int rc;
 
     rc = posix_spawn_file_actions_adddup2(fa, image_fd, IMAGE_FD);
     if (!rc)
         rc = posix_spawn_file_actions_adddup2(fa, out, STDOUT_FILENO);
-    if (!rc)
+    if (!rc && request_fd >= 0)
+        rc = posix_spawn_file_actions_adddup2(fa, request_fd, STDIN_FILENO);
+    else if (!rc)
         rc = posix_spawn_file_actions_addopen(fa, STDIN_FILENO, "/dev/null",
                                               O_RDONLY, 0);
     if (!rc)
@@ -92,13 +95,14 @@ static int plain_signals(posix_spawnattr_t *attr)
     return -rc;
 }
 
-static int spawn(struct process *p, int image_fd, int out)
+static int spawn(struct process *p, int image_fd, int request_fd, int out)
 {
     /* An own environment: nothing of the caller's (LD_PRELOAD, locale,
      * libblkid's debugging) reaches the parser. */
     static char *const env[] = { NULL };
     const char *path = secure_getenv("XL_DEDUP_PARSER");
-    char *const argv[] = { (char *)"xl-dedup-parse", NULL };
+    char *const argv[] = { (char *)"xl-dedup-parse",
+                           request_fd >= 0 ? (char *)"plain" : NULL, NULL };
     posix_spawn_file_actions_t fa;
     posix_spawnattr_t attr;
     int rc;
@@ -109,7 +113,7 @@ static int spawn(struct process *p, int image_fd, int out)
         posix_spawn_file_actions_destroy(&fa);
         return -ENOMEM;
     }
-    rc = redirect(&fa, image_fd, out);
+    rc = redirect(&fa, image_fd, request_fd, out);
     if (!rc)
         rc = plain_signals(&attr);
     if (!rc)
@@ -122,31 +126,36 @@ static int spawn(struct process *p, int image_fd, int out)
     return rc;
 }
 
-int process_start(struct process *p, int image_fd)
+int process_start(struct process *p, int image_fd, int request_fd)
 {
-    int ends[2];
+    int ends[2] = { -1, -1 };
+    int request = -1;
     int image = fcntl(image_fd, F_DUPFD_CLOEXEC, IMAGE_FD + 1);
     int rc;
 
     if (image < 0)
         return -errno;
-    if (pipe2(ends, O_CLOEXEC)) {
+    if (request_fd >= 0)
+        request = fcntl(request_fd, F_DUPFD_CLOEXEC, IMAGE_FD + 1);
+    if ((request_fd >= 0 && request < 0) || pipe2(ends, O_CLOEXEC)) {
         rc = -errno;
-        close(image);
-        return rc;
+        goto out;
     }
     rc = out_of_the_way(&ends[1]);
     if (!rc)
-        rc = spawn(p, image, ends[1]);
+        rc = spawn(p, image, request, ends[1]);
     close(ends[1]);
-    close(image);
     if (rc) {
         close(ends[0]);
-        return rc;
+        goto out;
     }
     p->fd = ends[0];
     p->deadline = deadline_ms();
-    return 0;
+out:
+    if (request >= 0)
+        close(request);
+    close(image);
+    return rc;
 }
 
 ssize_t process_read(struct process *p, void *buf, size_t size)

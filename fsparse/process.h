@@ -2,9 +2,10 @@
 /*
  * Process: the parser as a child, seen from the library.
  *
- * The child has the image read-only as fd 3, the pipe as stdout, /dev/null as
- * stdin and stderr, default signals and no other descriptor.  It may crash,
- * hang or lie; process_stop() ends it in every case and leaves no zombie.
+ * The child has the image read-only as fd 3, the pipe as stdout, the request
+ * (or /dev/null) as stdin, /dev/null as stderr, default signals and no other
+ * descriptor.  It may crash, hang or lie; process_stop() ends it in every case
+ * and leaves no zombie.
  */
 #ifndef FSPARSE_PROCESS_H
 #define FSPARSE_PROCESS_H
@@ -21,7 +22,9 @@ struct process {
 
 #define PROCESS_INIT { .pid = -1, .fd = -1 }
 
-int process_start(struct process *p, int image_fd);
+/* request_fd: a file with a request of record.h, or -1 for a map.  It is a
+ * file and not a pipe so that a child that does not read it stops nobody. */
+int process_start(struct process *p, int image_fd, int request_fd);
 
 /* Reads at most size bytes: how many, 0 at the end, -ETIME behind the
  * deadline, or another negative errno. */

@@ -13,7 +13,22 @@
  *   EXTENTS    {u64 logical, u64 physical, u64 length}..., of the last file
  *   FLAGS      u32 flags that are added to the last file's
  *   NOTE       u32 partition, text
+ *   PARSED     u32 partition, whose file system could be opened
  *   END        nothing; without it the result is incomplete
+ *
+ * Asked for plain content, the parser is started with the argument "plain"
+ * and a file of RECORD_WANT_MAGIC and then wants on stdin:
+ *
+ *   u32 number, ascending; u64 start, u64 length of the partition;
+ *   u64 inode, u64 most, stream
+ *
+ * It answers with RECORD_MAGIC and for each of them that it can read
+ *
+ *   PLAIN      u32 number, u64 size, which is no more than `most`
+ *   DATA       the content, in its order and in pieces of any length; that of
+ *              one that turns out not to be readable ends before its size
+ *
+ * and with END.
  *
  * The reader believes none of it: lengths first, then every value.
  */
@@ -25,7 +40,8 @@
 #include <stdint.h>
 
 #define RECORD_MAGIC "xdfsp\0\0\1"
-#define RECORD_MAGIC_BYTES 8
+#define RECORD_WANT_MAGIC "xdfsw\0\0\1"
+#define RECORD_MAGIC_BYTES 8            /* of both */
 
 enum record_type {
     RECORD_PARTITION = 1,
@@ -34,6 +50,9 @@ enum record_type {
     RECORD_FLAGS,
     RECORD_NOTE,
     RECORD_END,
+    RECORD_PARSED,
+    RECORD_PLAIN,
+    RECORD_DATA,
 };
 
 struct record_header {

@@ -3,11 +3,15 @@
  * Check passes, the target's part (docs/protocol.md, "Passes").
  *
  * A digest of our own is always of bytes read back from the storage, and is
- * forgotten as soon as the segment is written.
+ * forgotten as soon as the segment is written.  A segment that differs is
+ * described block by block, so that only blocks that differ cross; if it
+ * still differs after that (a short hash collided, by chance or by intent),
+ * it is asked for whole.
  */
 #include "config.h"
 
 #include <errno.h>
+#include <sodium.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -19,59 +23,117 @@ int check_init(struct target_disk *d)
     d->n_segments = segment_count(d->size);
     d->expected = calloc(d->n_segments + 1, sizeof(*d->expected));
     d->own = calloc(d->n_segments + 1, sizeof(*d->own));
-    return d->expected && d->own ? 0 : -ENOMEM;
+    d->flags = calloc(d->n_segments + 1, sizeof(*d->flags));
+    return d->expected && d->own && d->flags ? 0 : -ENOMEM;
 }
 
 void check_release(struct target_disk *d)
 {
     free(d->expected);
     free(d->own);
-    free(d->recheck);
+    free(d->flags);
 }
 
-/* Names those of [first, first + count) that differ. */
-static int send_differ(struct target_disk *d, const uint64_t *numbers,
-                       size_t count)
+static bool verified(const struct target_disk *d, uint64_t number)
+{
+    return d->expected[number].known && d->own[number].known &&
+        segment_equal(&d->own[number], &d->expected[number]);
+}
+
+bool check_complete(const struct target_disk *d)
+{
+    uint64_t i;
+
+    for (i = 0; i < d->n_segments; i++)
+        if (!verified(d, i))
+            return false;
+    return true;
+}
+
+/* Naming segments that differ */
+
+static int name_whole(struct target_disk *d, uint64_t number)
 {
     struct buf b = BUF_INIT;
-    uint64_t previous = 0;
-    size_t i;
     int rc;
 
-    if (count == 0)
-        return 0;
-    buf_put_u32(&b, count);
-    for (i = 0; i < count; i++) {
-        buf_put_zigzag(&b, (int64_t)(numbers[i] - previous));
-        previous = numbers[i];
-    }
+    buf_put_u64(&b, number);
     rc = wire_send_buf(d->wire, FRAME_DIFFER, d->number, &b);
     buf_release(&b);
-    d->n_differ += count;
     return rc;
 }
 
-static int compare_run(struct target_disk *d, uint64_t first, uint32_t count)
+static int name_blocks(struct target_disk *d, uint64_t number)
 {
-    uint64_t *differ;
-    size_t n = 0;
-    uint32_t i;
+    size_t length = segment_length(d->size, number), at, n;
+    uint8_t *data = aligned_alloc(4096, PROTO_SEGMENT);
+    uint8_t key[crypto_shorthash_KEYBYTES];
+    uint8_t hash[crypto_shorthash_BYTES];
+    struct buf b = BUF_INIT;
+    int rc = -ENOMEM;
+
+    if (!data)
+        goto out;
+    rc = image_read(&d->dest.storage, data, length, number * PROTO_SEGMENT);
+    if (rc)
+        goto out;
+    randombytes_buf(key, sizeof(key));
+    buf_put_u64(&b, number);
+    buf_put(&b, key, sizeof(key));
+    for (at = 0; at < length; at += n) {
+        n = length - at < PROTO_BLOCK ? length - at : PROTO_BLOCK;
+        crypto_shorthash(hash, data + at, n, key);
+        buf_put(&b, hash, sizeof(hash));
+    }
+    rc = wire_send_buf(d->wire, FRAME_BLOCKS, d->number, &b);
+out:
+    buf_release(&b);
+    free(data);
+    return rc;
+}
+
+/* A segment of zeros has no blocks worth a list. */
+static int name_zero(struct target_disk *d, uint64_t number)
+{
+    struct buf b = BUF_INIT;
+    int rc;
+
+    buf_put_u64(&b, number);
+    rc = wire_send_buf(d->wire, FRAME_BLOCKS, d->number, &b);
+    buf_release(&b);
+    return rc;
+}
+
+static int name(struct target_disk *d, uint64_t number)
+{
+    uint8_t *flags = &d->flags[number];
+
+    *flags |= SEGMENT_NAMED;
+    if (*flags & SEGMENT_PATCHED)
+        return name_whole(d, number);
+    return d->own[number].zero ? name_zero(d, number) :
+        name_blocks(d, number);
+}
+
+/* Hashes what is not known of [first, first + count), and names what differs
+ * and has not been named in this pass. */
+static int compare_run(struct target_disk *d, uint64_t first, uint64_t count)
+{
+    uint64_t i;
     int rc;
 
     rc = segments_hash(&d->dest.storage, d->pool, first, count,
                        d->own + first);
-    if (rc)
-        return rc;
-    differ = malloc((count + 1) * sizeof(*differ));
-    if (!differ)
-        return -ENOMEM;
-    for (i = 0; i < count; i++)
-        if (!segment_equal(&d->own[first + i], &d->expected[first + i]))
-            differ[n++] = first + i;
-    rc = send_differ(d, differ, n);
-    free(differ);
+    for (i = first; i < first + count && !rc; i++) {
+        if (verified(d, i))
+            d->flags[i] = 0;
+        else if (!(d->flags[i] & SEGMENT_NAMED) && !d->comparing)
+            rc = name(d, i);
+    }
     return rc;
 }
+
+/* Frames */
 
 static int take_run(struct target_disk *d, struct cursor *c)
 {
@@ -108,64 +170,107 @@ int check_segments(struct target_disk *d, const struct frame *f)
     return rc;
 }
 
+/* Takes number and digest of a segment that is about to be written. */
+static int begin_write(struct target_disk *d, struct cursor *c, bool zero,
+                       uint64_t *number_r)
+{
+    uint64_t number = cursor_u64(c);
+    const uint8_t *digest = cursor_get(c, HASH_BYTES);
+    struct segment_digest *e;
+
+    if (c->bad || number >= d->n_segments)
+        return -EPROTO;
+    e = &d->expected[number];
+    e->known = true;
+    e->zero = zero;
+    memcpy(e->digest, digest, HASH_BYTES);
+    d->own[number].known = false;
+    d->flags[number] &= ~SEGMENT_NAMED;
+    d->unsynced = true;
+    *number_r = number;
+    return 0;
+}
+
 int check_segment(struct target_disk *d, const struct frame *f)
 {
     struct cursor c = CURSOR_INIT(f->data, f->length);
-    uint64_t number = cursor_u64(&c), *list;
-    const uint8_t *digest = cursor_get(&c, HASH_BYTES);
-    struct segment_digest *e;
-    size_t length, got = cursor_left(&c);
+    bool zero = f->length == 8 + HASH_BYTES;
+    uint64_t number;
+    size_t length;
+    int rc = begin_write(d, &c, zero, &number);
 
-    if (c.bad || number >= d->n_segments ||
-        d->n_recheck >= d->n_segments)
-        return -EPROTO;
+    if (rc)
+        return rc;
     length = segment_length(d->size, number);
-    if (got != 0 && got != length)
-        return -EPROTO;
-    list = realloc(d->recheck, (d->n_recheck + 1) * sizeof(*list));
-    if (!list)
-        return -ENOMEM;
-    d->recheck = list;
-    list[d->n_recheck++] = number;
-    d->own[number].known = false;
-    e = &d->expected[number];
-    e->known = true;
-    e->zero = got == 0;
-    memcpy(e->digest, digest, HASH_BYTES);
-    if (e->zero)
+    if (zero)
         return destination_zero(&d->dest, number * PROTO_SEGMENT, length);
+    if (cursor_left(&c) != length)
+        return -EPROTO;
     return destination_write(&d->dest, c.p, length, number * PROTO_SEGMENT);
+}
+
+static int take_record(struct target_disk *d, uint64_t number,
+                       struct cursor *c)
+{
+    uint64_t start = number * PROTO_SEGMENT;
+    size_t segment = segment_length(d->size, number);
+    uint32_t offset = cursor_u32(c), length = cursor_u32(c);
+    bool zero = length & PROTO_PATCH_ZERO;
+    const uint8_t *data = NULL;
+
+    length &= ~PROTO_PATCH_ZERO;
+    if (c->bad || offset > segment || length > segment - offset)
+        return -EPROTO;
+    if (zero)
+        return destination_zero(&d->dest, start + offset, length);
+    data = cursor_get(c, length);
+    return data ? destination_write(&d->dest, data, length, start + offset) :
+        -EPROTO;
+}
+
+int check_patch(struct target_disk *d, const struct frame *f)
+{
+    struct cursor c = CURSOR_INIT(f->data, f->length);
+    uint64_t number;
+    int rc = begin_write(d, &c, false, &number);
+
+    if (rc)
+        return rc;
+    d->flags[number] |= SEGMENT_PATCHED;
+    /* A digest of zeros stands for a segment that is zero now. */
+    d->expected[number].zero = sodium_is_zero(d->expected[number].digest,
+                                              HASH_BYTES);
+    while (!rc && cursor_left(&c) > 0)
+        rc = take_record(d, number, &c);
+    return rc;
 }
 
 int check_pass_end(struct target_disk *d)
 {
     struct buf b = BUF_INIT;
-    uint64_t i, number;
+    uint64_t i, end, left = 0;
     int rc = 0;
 
-    if (d->n_recheck > 0)
+    if (d->unsynced)
         rc = destination_sync(&d->dest);
-    for (i = 0; i < d->n_recheck && !rc; i++) {
-        number = d->recheck[i];
-        rc = compare_run(d, number, 1);
+    d->unsynced = false;
+    for (i = 0; i < d->n_segments && !rc; i = end) {
+        for (end = i; end < d->n_segments && d->expected[end].known &&
+             !verified(d, end); end++)
+            ;
+        if (end > i)
+            rc = compare_run(d, i, end - i);
+        else
+            end++;
     }
-    d->n_recheck = 0;
+    for (i = 0; i < d->n_segments; i++) {
+        left += !verified(d, i);
+        d->flags[i] &= ~SEGMENT_NAMED;
+    }
     if (rc)
         return rc;
-    buf_put_u64(&b, d->n_differ);
-    d->n_differ = 0;
+    buf_put_u64(&b, left);
     rc = wire_send_buf(d->wire, FRAME_PASS_DONE, d->number, &b);
     buf_release(&b);
     return rc;
-}
-
-bool check_complete(const struct target_disk *d)
-{
-    uint64_t i;
-
-    for (i = 0; i < d->n_segments; i++)
-        if (!d->expected[i].known || !d->own[i].known ||
-            !segment_equal(&d->own[i], &d->expected[i]))
-            return false;
-    return d->n_recheck == 0;
 }

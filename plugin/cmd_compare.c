@@ -7,7 +7,9 @@
  * reference has it, in bytes that lie on the disk.  Gaps do not count: they
  * need not be moved, and a guest can make them as large as it likes.  A file
  * of zeros is identical if a reference has one of the same size, as its hash
- * would be.  Metadata and free space do not count.
+ * would be.  Metadata and free space do not count.  What NTFS has compressed
+ * is compared and counted decompressed: the same file may be stored in another
+ * way in the reference, and would be a reference all the same.
  *
  * Only the target's manifest is kept; references are looked at one by one.
  */
@@ -25,6 +27,7 @@
 #include "plugin/cmd_util.h"
 #include "plugin/commands.h"
 #include "plugin/log.h"
+#include "plugin/plain.h"
 
 static const char help[] =
 "Usage: xl-dedup compare [OPTION]... TARGET REFERENCE...\n"
@@ -33,20 +36,28 @@ static const char help[] =
 "moved to a host that holds the REFERENCE images: files whose content any of\n"
 "these has, under whatever name.  MB are 10^6 bytes, those that files have on\n"
 "the disk: holes in them are not counted, and files that NTFS has compressed\n"
-"are compared and counted as they are stored.  Not counted are metadata, free\n"
-"space, and parts of files, which a migration finds as well.\n"
+"are compared and counted as the guest reads them.  Not counted are metadata,\n"
+"free space, and parts of files, which a migration finds as well.\n"
 "\n"
 "  --json           print one JSON object instead of a table\n"
 "  -j, --threads=N  hash with N threads (one per processor)\n"
 "  -h, --help       show this help\n"
 "\n"
-"Exit status: 0 done, 2 failed, 64 wrong usage.\n";
+"Exit status: 0 done, 2 failed (also: one of the images has no file system\n"
+"that can be parsed), 64 wrong usage.\n";
 
 struct entry {
     uint64_t size;
     uint64_t stored;            /* bytes on the disk, inline ones included */
     uint8_t hash[HASH_BYTES];   /* zeros for a file of zeros */
     bool held;
+};
+
+/* An image, opened and looked at. */
+struct content {
+    struct image image;
+    struct manifest *manifest;
+    struct plain_list plain;
 };
 
 struct result {
@@ -63,12 +74,25 @@ static int by_content(const void *a, const void *b)
     return memcmp(x->hash, y->hash, HASH_BYTES);
 }
 
-static void set_entry(struct entry *e, const struct manifest *m,
-                      const struct object *o)
+static void set_plain(struct entry *e, const struct plain *p)
 {
+    *e = (struct entry){ .size = p->size, .stored = p->size };
+    if (!p->zero)
+        memcpy(e->hash, p->hash, HASH_BYTES);
+}
+
+static void set_entry(struct entry *e, const struct content *c, size_t i)
+{
+    const struct manifest *m = c->manifest;
+    const struct object *o = &m->objects[i];
+    const struct plain *p = plain_find(&c->plain, o->file);
     const struct fsparse_extent *x;
     size_t n;
 
+    if (p && !o->unusable) {
+        set_plain(e, p);
+        return;
+    }
     *e = (struct entry){ .size = o->size };
     if (m->map->files[o->file].flags & FSPARSE_INLINE)
         e->stored = o->size;
@@ -79,31 +103,33 @@ static void set_entry(struct entry *e, const struct manifest *m,
 }
 
 /* The target's files with content, sorted by it, equal ones included. */
-static struct entry *list_target(const struct manifest *m, size_t *n_r)
+static struct entry *list_target(const struct content *c, size_t *n_r)
 {
-    struct entry *list = reallocarray(NULL, m->n_files + 1, sizeof(*list));
+    const size_t n = c->manifest->n_files;
+    struct entry *list = reallocarray(NULL, n + 1, sizeof(*list));
     size_t i;
 
     *n_r = 0;
     if (!list) {
-        log_error("no memory for a list of %zu files", m->n_files);
+        log_error("no memory for a list of %zu files", n);
         return NULL;
     }
-    for (i = 0; i < m->n_files; i++)
-        if (m->objects[i].size)
-            set_entry(&list[(*n_r)++], m, &m->objects[i]);
+    for (i = 0; i < n; i++) {
+        set_entry(&list[*n_r], c, i);
+        *n_r += list[*n_r].size != 0;
+    }
     qsort(list, *n_r, sizeof(*list), by_content);
     return list;
 }
 
 /* Marks what of the list the reference holds. */
-static void mark(struct entry *list, size_t n, const struct manifest *m)
+static void mark(struct entry *list, size_t n, const struct content *c)
 {
     struct entry key, *found;
     size_t i;
 
-    for (i = 0; i < m->n_files; i++) {
-        set_entry(&key, m, &m->objects[i]);
+    for (i = 0; i < c->manifest->n_files; i++) {
+        set_entry(&key, c, i);
         found = bsearch(&key, list, n, sizeof(*list), by_content);
         if (!found || found->held)
             continue;
@@ -114,19 +140,59 @@ static void mark(struct entry *list, size_t n, const struct manifest *m)
     }
 }
 
+/* Whether a file system could be read at all.  Without one the result would
+ * be about nothing, and look as if there were nothing to save. */
+static bool was_parsed(const struct manifest *m)
+{
+    const struct fsparse_map *map = m->map;
+    bool parsed = false;
+    size_t i;
+
+    for (i = 0; i < map->n_partitions; i++)
+        parsed |= map->partitions[i].parsed;
+    if (parsed && (m->n_files || !*map->note))
+        return true;
+    log_error("%s: no file system in it could be parsed", m->image->path);
+    return false;
+}
+
+static int content_open(struct content *c, const char *path,
+                        const struct cmd_options *opt)
+{
+    int rc;
+
+    *c = (struct content){ .image = IMAGE_INIT };
+    rc = cmd_manifest(&c->image, path, true, opt, &c->manifest);
+    if (rc)
+        return rc;
+    rc = was_parsed(c->manifest) ? 0 : -EINVAL;
+    if (!rc)
+        rc = plain_read(&c->plain, c->manifest, opt->threads);
+    if (rc) {
+        manifest_free(c->manifest);
+        image_release(&c->image);
+    }
+    return rc;
+}
+
+static void content_release(struct content *c)
+{
+    plain_release(&c->plain);
+    manifest_free(c->manifest);
+    image_release(&c->image);
+}
+
 static int mark_reference(struct entry *list, size_t n, const char *path,
                           const struct cmd_options *opt)
 {
-    struct image img = IMAGE_INIT;
-    struct manifest *m;
+    struct content c;
     int rc;
 
-    rc = cmd_manifest(&img, path, true, opt, &m);
+    rc = content_open(&c, path, opt);
     if (rc)
         return rc;
-    mark(list, n, m);
-    manifest_free(m);
-    image_release(&img);
+    mark(list, n, &c);
+    content_release(&c);
     return 0;
 }
 
@@ -144,7 +210,7 @@ static uint64_t unusable_bytes(const struct manifest *m)
     return bytes;
 }
 
-static int compare(const struct manifest *target, char **references, int n,
+static int compare(const struct content *target, char **references, int n,
                    const struct cmd_options *opt, struct result *result)
 {
     struct entry *list;
@@ -156,8 +222,10 @@ static int compare(const struct manifest *target, char **references, int n,
         return -ENOMEM;
     for (r = 0; r < n && !rc; r++)
         rc = mark_reference(list, n_list, references[r], opt);
-    *result = (struct result){ .files = target->n_files,
-                               .different = unusable_bytes(target) };
+    *result = (struct result){
+        .files = target->manifest->n_files,
+        .different = unusable_bytes(target->manifest),
+    };
     for (i = 0; i < n_list; i++) {
         if (list[i].held)
             result->identical += list[i].stored;
@@ -234,10 +302,9 @@ static int print_json(char **paths, int n, const struct result *r)
 
 int cmd_compare(int argc, char **argv)
 {
-    struct image img = IMAGE_INIT;
     struct cmd_options opt;
+    struct content target;
     struct result result;
-    struct manifest *m;
     int status, rc, n;
 
     status = cmd_parse(argc, argv, help, 2, INT_MAX, &opt);
@@ -245,13 +312,12 @@ int cmd_compare(int argc, char **argv)
         return status;
     argv += optind;
     n = argc - optind;
-    if (cmd_manifest(&img, argv[0], true, &opt, &m))
+    if (content_open(&target, argv[0], &opt))
         return XD_EXIT_FAILED;
-    rc = compare(m, argv + 1, n - 1, &opt, &result);
+    rc = compare(&target, argv + 1, n - 1, &opt, &result);
     if (!rc)
         rc = opt.json ? print_json(argv, n, &result) :
                         print_table(argv, n, &result);
-    manifest_free(m);
-    image_release(&img);
+    content_release(&target);
     return cmd_finish(rc ? XD_EXIT_FAILED : XD_EXIT_OK);
 }

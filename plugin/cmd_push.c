@@ -24,15 +24,14 @@
 #include "plugin/proto.h"
 #include "plugin/receiver.h"
 #include "plugin/sender.h"
-
-#define DEFAULT_LEVEL 3
+#include "plugin/wire_options.h"
 
 struct push_options {
     const char *image;
     const char *path;           /* at the target */
     char *host;                 /* NULL: this one */
     const char *rsh;
-    int level;
+    struct wire_options wire;
     bool force;
 };
 
@@ -46,7 +45,7 @@ static const char push_help[] =
 "\n"
 "  -e, --rsh=COMMAND   connect with COMMAND instead of ssh; it gets HOST and\n"
 "                      the command to run there as arguments\n"
-"  -l, --level=N       compression, 1 (fast) to 19 (small); default 3\n"
+WIRE_OPTIONS_HELP
 "  -f, --force         copy although IMAGE is in use here: the result is\n"
 "                      what was read, not necessarily of one moment\n"
 "  -h, --help          this text\n"
@@ -77,20 +76,17 @@ static int parse(struct push_options *o, int argc, char **argv)
 {
     static const struct option options[] = {
         { "rsh", required_argument, NULL, 'e' },
-        { "level", required_argument, NULL, 'l' },
+        WIRE_OPTIONS_TABLE,
         { "force", no_argument, NULL, 'f' },
         { "help", no_argument, NULL, 'h' },
         { NULL, 0, NULL, 0 },
     };
     int c;
 
-    while ((c = getopt_long(argc, argv, "e:l:fh", options, NULL)) != -1)
+    while ((c = getopt_long(argc, argv, "e:fh", options, NULL)) != -1)
         switch (c) {
         case 'e':
             o->rsh = optarg;
-            break;
-        case 'l':
-            o->level = atoi(optarg);
             break;
         case 'f':
             o->force = true;
@@ -99,10 +95,9 @@ static int parse(struct push_options *o, int argc, char **argv)
             fputs(push_help, stdout);
             return XD_EXIT_OK;
         default:
-            return XD_EXIT_USAGE;
+            if (wire_options_take(&o->wire, c, optarg))
+                return XD_EXIT_USAGE;
         }
-    if (o->level < 1 || o->level > 19)
-        return usage_error("the level must be 1 to 19");
     if (argc - optind != 2)
         return usage_error("an image and a destination are needed");
     o->image = argv[optind];
@@ -162,8 +157,8 @@ static int connect_peer(const struct push_options *o, struct peer *p)
     return peer_start(p, "this host", local);
 }
 
-static int send_image(const struct push_options *o, const char *image,
-                      const char *dest, const char *identity, struct wire *w,
+static int send_image(const char *image, const char *dest,
+                      const char *identity, struct wire *w,
                       struct inbox *in, const struct peer *p)
 {
     struct sender_options opt = { "push", image, identity, p->host };
@@ -174,14 +169,15 @@ static int send_image(const struct push_options *o, const char *image,
     rc = sender_new(&s, &opt, w, in);
     if (rc)
         return rc;
-    (void)o;
     rc = sender_add_disk(s, image, image, dest);
     if (!rc)
         rc = sender_offer(s);
     if (!rc)
         rc = sender_bulk(s, false);
     if (!rc)
-        rc = sender_finish(s);
+        rc = sender_settle(s);
+    if (!rc)
+        rc = sender_place(s);
     if (!rc)
         rc = wire_send(w, FRAME_BYE, PROTO_NO_DISK, NULL, 0);
     if (!rc)
@@ -218,13 +214,17 @@ static int push(const struct push_options *o)
     }
     rc = identity && dest ? connect_peer(o, &p) : -ENOMEM;
     if (!rc)
-        rc = wire_new(&w, p.in_fd, p.out_fd, o->level);
+        rc = wire_new(&w, p.in_fd, p.out_fd, &o->wire);
     if (!rc)
         rc = peer_greet(&p, w);
     if (!rc)
-        rc = inbox_start(&in, w, p.host, NULL, NULL);
+        rc = wire_keep_alive(w);
     if (!rc)
-        rc = send_image(o, image, dest, identity, w, in, &p);
+        rc = inbox_start(&in, w, p.host, NULL, NULL);
+    if (!rc) {
+        rc = send_image(image, dest, identity, w, in, &p);
+        inbox_explain(in, rc);
+    }
     if (!rc && peer_wait(&p) != 0)
         log_warn("%s: the other end did not exit cleanly", p.host);
 out:
@@ -236,7 +236,7 @@ out:
 
 int cmd_push(int argc, char **argv)
 {
-    struct push_options o = { .rsh = "ssh", .level = DEFAULT_LEVEL };
+    struct push_options o = { .rsh = "ssh" };
     int status = parse(&o, argc, argv);
 
     if (status >= 0)
@@ -248,6 +248,7 @@ int cmd_push(int argc, char **argv)
 int cmd_receive(int argc, char **argv)
 {
     struct receiver_events events = { 0 };
+    struct wire_options wire = { 0 };
     struct configuration conf;
     struct receiver *r = NULL;
     struct inbox *in;
@@ -264,9 +265,11 @@ int cmd_receive(int argc, char **argv)
     rc = configuration_load(&conf);
     if (rc)
         return XD_EXIT_FAILED;
-    rc = wire_new(&w, STDIN_FILENO, STDOUT_FILENO, DEFAULT_LEVEL);
+    rc = wire_new(&w, STDIN_FILENO, STDOUT_FILENO, &wire);
     if (!rc)
         rc = wire_greet(w, garbage, sizeof(garbage));
+    if (!rc)
+        rc = wire_keep_alive(w);
     if (!rc)
         rc = inbox_start(&in, w, "the sending host", NULL, NULL);
     if (!rc)

@@ -31,7 +31,6 @@
 #include "plugin/pump.h"
 #include "plugin/receiver.h"
 
-#define DEFAULT_LEVEL 3
 /* xl destroys a half-built domain before it exits. */
 #define XL_EXIT_SECONDS 60
 
@@ -95,7 +94,7 @@ static int take_restored(struct migration *m, const struct control_msg *msg)
     const char *rc = control_get(msg, "rc");
 
     m->restored = true;
-    inbox_watch(m->inbox, -1);
+    inbox_watch(m->inbox, -1, 0);
     if (rc && !strcmp(rc, "0"))
         return 0;
     receiver_fail(m->receiver, "xl could not restore the guest; see its "
@@ -249,25 +248,28 @@ static int run(struct migration *m, char **arguments)
         .watched = listen_hook,
         .opaque = m,
     };
+    struct wire_options options = { 0 };
     char garbage[128];
     int xl_out = -1, rc;
 
     rc = configuration_load(&m->conf);
     if (!rc)
-        rc = wire_new(&m->wire, STDIN_FILENO, STDOUT_FILENO, DEFAULT_LEVEL);
+        rc = wire_new(&m->wire, STDIN_FILENO, STDOUT_FILENO, &options);
     if (!rc)
         rc = wire_greet(m->wire, garbage, sizeof(garbage));
     if (!rc)
         rc = start_xl(m, arguments, &xl_out);
     if (rc)
         return rc;
-    rc = inbox_start(&m->inbox, m->wire, "the sending host", from_source, m);
+    rc = wire_keep_alive(m->wire);
+    if (!rc)
+        rc = inbox_start(&m->inbox, m->wire, "the sending host", from_source, m);
     if (!rc)
         rc = pump_start(&m->pump, xl_out, m->wire, FRAME_XL);
     if (!rc)
         rc = receiver_new(&m->receiver, m->wire, m->inbox, &m->conf, &events);
     if (!rc) {
-        inbox_watch(m->inbox, m->control_fd);
+        inbox_watch(m->inbox, m->control_fd, POLLIN);
         rc = receiver_run(m->receiver);
     }
     if (rc)

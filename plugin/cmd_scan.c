@@ -82,7 +82,10 @@ static void count(const struct manifest *m, struct totals *t)
 
     *t = (struct totals){ .raw_objects = m->n_objects - m->n_files };
     for (i = 0; i < m->n_files; i++) {
-        t->file_bytes += m->objects[i].size;
+        /* Gaps make sizes whatever the guest likes. */
+        if (__builtin_add_overflow(t->file_bytes, m->objects[i].size,
+                                   &t->file_bytes))
+            t->file_bytes = UINT64_MAX;
         for (e = object_extents(m, &m->objects[i], &n); n; n--, e++)
             t->extent_bytes += e->length;
     }
@@ -99,21 +102,31 @@ static uint64_t zero_bytes(const struct manifest *m, const struct totals *t)
            t->hole_bytes;
 }
 
+/* Prints before and text if there is text, then behind. */
+static void print_some(const char *before, const char *text,
+                       const char *behind)
+{
+    char buf[1024];
+
+    if (*text)
+        printf("%s%s%s", before, text_escape(text, buf, sizeof(buf)), behind);
+}
+
 static void print_partition(const struct fsparse_partition *p)
 {
-    char type[80], fstype[80], label[256], note[256];
-
-    printf("partition %u: %" PRIu64 " bytes at %" PRIu64, p->number,
-           p->length, p->start);
-    printf(", %s %s", text_escape(p->scheme, type, sizeof(type)),
-           text_escape(p->type, fstype, sizeof(fstype)));
-    printf(", %s \"%s\"\n",
-           *p->fstype ? text_escape(p->fstype, fstype, sizeof(fstype)) :
-           "no known file system",
-           text_escape(p->label, label, sizeof(label)));
-    if (*p->note)
-        printf("  not fully parsed: %s\n",
-               text_escape(p->note, note, sizeof(note)));
+    if (p->number)
+        printf("partition %u", p->number);
+    else
+        printf("no partition");
+    printf(": %" PRIu64 " bytes at %" PRIu64, p->length, p->start);
+    if (p->number) {
+        print_some(", ", p->scheme, "");
+        print_some(" ", p->type, "");
+    }
+    print_some(", ", *p->fstype ? p->fstype : "unknown file system", "");
+    print_some(" \"", p->label, "\"");
+    print_some("\n  not fully parsed: ", p->note, "");
+    printf("\n");
 }
 
 static int print_file(const struct manifest *m, const struct object *o)

@@ -36,13 +36,12 @@
 #include "plugin/proto.h"
 #include "plugin/pump.h"
 #include "plugin/sender.h"
-
-#define DEFAULT_LEVEL 3
+#include "plugin/wire_options.h"
 
 struct migration {
     const char *host;
     int control_fd;
-    int level;
+    struct wire_options options;
     struct configuration conf;
     struct peer peer;
     struct wire *wire;
@@ -53,6 +52,8 @@ struct migration {
     char name[256];
     double start;
     double stopped;             /* guest seen suspended; 0: not yet */
+    bool accepted;              /* the target takes all disks */
+    bool settled;               /* the target's disks are equal since then */
     struct handshake handshake; /* receiving thread only */
 };
 
@@ -133,6 +134,11 @@ static int check_disk(const char *vdev, const struct control_msg *msg)
     if (!path || path[0] != '/')
         return refuse(vdev, "it has no path in dom0",
                       "only files and block devices can be moved");
+    if (access(path, R_OK)) {
+        snprintf(cause, sizeof(cause), "%s: %s", path, strerror(errno));
+        return refuse(vdev, cause, "the guest must have been started with "
+                      "another path; name a configuration with -C");
+    }
     return 0;
 }
 
@@ -174,7 +180,7 @@ static int next_word(struct migration *m, struct control_msg *msg)
     struct frame f;
     int rc;
 
-    inbox_watch(m->inbox, m->control_fd);
+    inbox_watch(m->inbox, m->control_fd, POLLIN);
     rc = inbox_next(m->inbox, &f);
     if (!rc) {
         log_error("%s: sent a frame of type %u that does not belong here",
@@ -182,7 +188,10 @@ static int next_word(struct migration *m, struct control_msg *msg)
         frame_release(&f);
         return -EPROTO;
     }
-    return rc == -ECANCELED ? control_recv(m->control_fd, msg) : rc;
+    if (rc != -ECANCELED)
+        return rc;
+    rc = control_recv(m->control_fd, msg);
+    return rc == -EPIPE ? -ECANCELED : rc;
 }
 
 static int collect_disks(struct migration *m)
@@ -211,14 +220,20 @@ static int collect_disks(struct migration *m)
 
 /* Course */
 
+/* The hook may speak later, but if it goes, so does the migration. */
+static void watch_for_end(struct migration *m)
+{
+    inbox_watch(m->inbox, m->control_fd, POLLRDHUP);
+}
+
 static int bulk(struct migration *m)
 {
     struct frame f;
     int rc;
 
-    /* From here on the hook only waits: its channel becomes readable when xl
-     * is gone. */
+    watch_for_end(m);
     rc = sender_offer(m->sender);
+    m->accepted = !rc;
     if (!rc)
         rc = sender_bulk(m->sender, true);
     if (!rc)
@@ -230,19 +245,31 @@ static int bulk(struct migration *m)
     return rc;
 }
 
+/* While xl copies the memory.  Once the guest is seen suspended the disks can
+ * be settled beside the end of its memory. */
 static int wait_suspended(struct migration *m)
 {
     struct control_msg msg;
     const char *result;
     int rc;
 
-    do {
+    for (;;) {
         rc = next_word(m, &msg);
         if (rc)
             return rc;
-        if (!strcmp(control_verb(&msg), "stopped"))
-            m->stopped = report_now();
-    } while (strcmp(control_verb(&msg), "suspended"));
+        if (!strcmp(control_verb(&msg), "suspended"))
+            break;
+        if (strcmp(control_verb(&msg), "stopped") || m->stopped > 0)
+            return -EPROTO;
+        m->stopped = report_now();
+        if (sender_sees_writes(m->sender)) {
+            watch_for_end(m);
+            rc = sender_settle(m->sender);
+            if (rc)
+                return rc;
+            m->settled = true;
+        }
+    }
     if (m->stopped <= 0)
         m->stopped = report_now();
     result = control_get(&msg, "rc");
@@ -281,8 +308,11 @@ static int migrate(struct migration *m)
         rc = wait_suspended(m);
     if (!rc)
         rc = end_memory(m);
+    watch_for_end(m);
+    if (!rc && !m->settled)
+        rc = sender_settle(m->sender);
     if (!rc)
-        rc = sender_finish(m->sender);
+        rc = sender_place(m->sender);
     return rc ? rc : control_send(m->control_fd, "done", NULL);
 }
 
@@ -292,7 +322,7 @@ static int wait_for_xl(struct migration *m)
     struct frame f;
     int rc;
 
-    inbox_watch(m->inbox, pump_eof_fd(m->pump));
+    inbox_watch(m->inbox, pump_eof_fd(m->pump), POLLIN);
     do {
         rc = inbox_next(m->inbox, &f);
         if (!rc)
@@ -307,12 +337,14 @@ static int wait_for_xl(struct migration *m)
 
 static void give_up(struct migration *m, int rc)
 {
-    static const char gone[] = "the migration was given up at the source";
-
     if (rc == -ECANCELED)
         log_error("xl ended the migration");
-    wire_send(m->wire, FRAME_FAIL, PROTO_NO_DISK, gone, sizeof(gone) - 1);
+    inbox_explain(m->inbox, rc);
+    wire_send(m->wire, FRAME_FAIL, PROTO_NO_DISK, NULL, 0);
     control_send(m->control_fd, "fail", NULL);
+    if (m->accepted)
+        log_info("what has arrived at %s is kept there for the next try",
+                 m->host);
 }
 
 static int run(struct migration *m, const char *const *command)
@@ -323,9 +355,11 @@ static int run(struct migration *m, const char *const *command)
     if (!rc)
         rc = peer_start(&m->peer, m->host, command);
     if (!rc)
-        rc = wire_new(&m->wire, m->peer.in_fd, m->peer.out_fd, m->level);
+        rc = wire_new(&m->wire, m->peer.in_fd, m->peer.out_fd, &m->options);
     if (!rc)
         rc = peer_greet(&m->peer, m->wire);
+    if (!rc)
+        rc = wire_keep_alive(m->wire);
     if (!rc)
         rc = inbox_start(&m->inbox, m->wire, m->host, from_target, m);
     if (!rc)
@@ -346,21 +380,20 @@ static const char help[] =
 "Run by 'xl migrate --dedup' as its transport; not meant to be typed.\n"
 "\n"
 "      --host=NAME the other host, for messages\n"
-"      --level=N   compression, 1 (fast) to 19 (small); default 3\n";
+WIRE_OPTIONS_HELP;
 
 int cmd_send_xl(int argc, char **argv)
 {
     static const struct option options[] = {
         { "control-fd", required_argument, NULL, 'c' },
         { "host", required_argument, NULL, 'H' },
-        { "level", required_argument, NULL, 'l' },
+        WIRE_OPTIONS_TABLE,
         { "help", no_argument, NULL, 'h' },
         { NULL, 0, NULL, 0 },
     };
     struct migration m = {
         .host = "the other host",
         .control_fd = -1,
-        .level = DEFAULT_LEVEL,
         .handshake = HANDSHAKE_INIT,
     };
     int c;
@@ -373,17 +406,14 @@ int cmd_send_xl(int argc, char **argv)
         case 'H':
             m.host = optarg;
             break;
-        case 'l':
-            m.level = atoi(optarg);
-            break;
         case 'h':
             fputs(help, stdout);
             return XD_EXIT_OK;
         default:
-            return XD_EXIT_USAGE;
+            if (wire_options_take(&m.options, c, optarg))
+                return XD_EXIT_USAGE;
         }
-    if (m.control_fd < 3 || optind >= argc || m.level < 1 ||
-        m.level > 19) {
+    if (m.control_fd < 3 || optind >= argc) {
         log_error("send-xl is run by 'xl migrate --dedup'");
         return XD_EXIT_USAGE;
     }

@@ -15,8 +15,11 @@ enum {
     XD_EXIT_USAGE = 64,         /* EX_USAGE of sysexits.h */
 };
 
+int cmd_allow(int argc, char **argv);
 int cmd_scan(int argc, char **argv);
+int cmd_clean(int argc, char **argv);
 int cmd_compare(int argc, char **argv);
+int cmd_status(int argc, char **argv);
 int cmd_verify(int argc, char **argv);
 int cmd_push(int argc, char **argv);
 int cmd_receive(int argc, char **argv);

@@ -321,8 +321,47 @@ static int open_device(struct destination *d, char *why, size_t size)
     return 0;
 }
 
+static int copy_range(int from, int to, off_t start, off_t end)
+{
+    uint8_t buffer[64 << 10];
+    ssize_t n;
+
+    for (; start < end; start += n) {
+        n = (off_t)sizeof(buffer) < end - start ? (ssize_t)sizeof(buffer) :
+            end - start;
+        n = pread(from, buffer, n, start);
+        if (n <= 0)
+            return n ? -errno : -EIO;
+        if (pwrite(to, buffer, n, start) != n)
+            return errno ? -errno : -EIO;
+    }
+    return 0;
+}
+
+/* Begins with the earlier copy: a clone where the file system can share
+ * blocks, a copy of what is not a hole elsewhere. */
+static int begin_with_copy(struct destination *d)
+{
+    int from = open(d->path, O_RDONLY | O_CLOEXEC), rc = 0;
+    off_t data = 0, hole;
+
+    if (from < 0)
+        return -errno;
+    if (ioctl(d->fd, FICLONE, from)) {
+        while (!rc && (data = lseek(from, data, SEEK_DATA)) >= 0) {
+            hole = lseek(from, data, SEEK_HOLE);
+            rc = hole < 0 ? -errno : copy_range(from, d->fd, data, hole);
+            data = hole;
+        }
+    }
+    close(from);
+    d->resumed = !rc;
+    return rc;
+}
+
 static int open_staging(struct destination *d, char *why, size_t size)
 {
+    struct record_key key = { d->uuid, d->vdev, d->staging_path };
     struct stat st;
     int rc;
 
@@ -338,6 +377,9 @@ static int open_staging(struct destination *d, char *why, size_t size)
         return refuse(-EINVAL, why, size, "%s is not a regular file; remove "
                       "it", d->staging_path);
     d->resumed = st.st_blocks > 0;
+    if (!d->resumed && d->exists && (rc = begin_with_copy(d)))
+        return refuse(rc, why, size, "%s cannot be copied to %s: %s",
+                      d->path, d->staging_path, strerror(-rc));
     if (ftruncate(d->fd, d->size))
         return refuse(-errno, why, size, "%s cannot be made %" PRIu64
                       " bytes long: %s", d->staging_path, d->size,
@@ -346,6 +388,8 @@ static int open_staging(struct destination *d, char *why, size_t size)
     if (rc)
         return refuse(rc, why, size, "%s cannot be read: %s",
                       d->staging_path, strerror(-rc));
+    /* So that 'xl-dedup status' finds what a failed try leaves. */
+    record_write(d->state_dir, &key, RECORD_UNFINISHED, &d->storage, NULL);
     return 0;
 }
 
@@ -484,6 +528,7 @@ static int put_in_place(struct destination *d)
 int destination_place(struct destination *d, const uint8_t root[HASH_BYTES])
 {
     struct record_key key = { d->uuid, d->vdev, d->path };
+    struct record_key unfinished = { d->uuid, d->vdev, d->staging_path };
     struct image now = IMAGE_INIT;
     int rc;
 
@@ -492,10 +537,11 @@ int destination_place(struct destination *d, const uint8_t root[HASH_BYTES])
         rc = put_in_place(d);
     if (rc)
         return rc;
+    record_remove(d->state_dir, &unfinished);
     rc = image_open(&now, d->path);
     /* Without its record the copy is as good; only its return trip is not. */
     if (!rc)
-        record_write(d->state_dir, &key, "received", &now, root);
+        record_write(d->state_dir, &key, RECORD_RECEIVED, &now, root);
     image_release(&now);
     return rc;
 }

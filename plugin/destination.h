@@ -44,7 +44,8 @@ struct destination {
     char *staging_path;         /* of a regular file */
 
     /* Set by destination_open(). */
-    bool resumed;               /* the staging file holds something */
+    bool resumed;               /* the staging file holds something: of an
+                                   earlier try, or of the earlier copy */
     int fd;
     struct image storage;       /* what has been written, for reading back */
     bool placeholder;           /* an empty file stands at path */

@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <poll.h>
 #include <pthread.h>
+#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/eventfd.h>
@@ -28,7 +29,9 @@ struct inbox {
     inbox_bytes *bytes;
     void *opaque;
     int event_fd;           /* counts queued entries, one more at the end */
-    int watch_fd;           /* engine thread only */
+    int watch_fd;           /* engine thread only, as the next */
+    short watch_events;
+    bool explained;
     pthread_mutex_t lock;   /* covers what follows */
     pthread_cond_t room;
     struct entry *head;
@@ -131,9 +134,10 @@ int inbox_start(struct inbox **in_r, struct wire *w, const char *peer,
     return 0;
 }
 
-void inbox_watch(struct inbox *in, int fd)
+void inbox_watch(struct inbox *in, int fd, short events)
 {
     in->watch_fd = fd;
+    in->watch_events = events;
 }
 
 int inbox_fd(const struct inbox *in)
@@ -146,7 +150,7 @@ static int wait_event(struct inbox *in)
 {
     struct pollfd fds[2] = {
         { .fd = in->event_fd, .events = POLLIN },
-        { .fd = in->watch_fd, .events = POLLIN },
+        { .fd = in->watch_fd, .events = in->watch_events },
     };
     uint64_t count;
 
@@ -165,6 +169,21 @@ static int wait_event(struct inbox *in)
     if (read(in->event_fd, &count, sizeof(count)) < 0)
         return -errno;
     return 0;
+}
+
+static void say_why(struct inbox *in, int rc)
+{
+    if (in->explained)
+        return;
+    in->explained = true;
+    if (rc == -EPIPE)
+        log_error("%s: the connection was closed", in->peer);
+    else if (rc == -ETIMEDOUT)
+        log_error("%s: the line was silent for %u seconds and is taken for "
+                  "dead; --timeout sets another limit", in->peer,
+                  wire_timeout(in->wire));
+    else if (rc != -EPROTO)
+        log_errno(rc, "%s: the connection failed", in->peer);
 }
 
 static int dequeue(struct inbox *in, struct frame *f)
@@ -186,10 +205,7 @@ static int dequeue(struct inbox *in, struct frame *f)
     if (!e) {
         /* Whoever asks once more gets the same answer. */
         signal_event(in);
-        if (rc == -EPIPE)
-            log_error("%s: the connection was closed", in->peer);
-        else if (rc != -EPROTO)
-            log_errno(rc, "%s: the connection failed", in->peer);
+        say_why(in, rc);
         return -EPIPE;
     }
     *f = e->frame;
@@ -208,7 +224,10 @@ int inbox_next(struct inbox *in, struct frame *f)
         if (rc)
             return rc;
         if (f->type == FRAME_FAIL) {
-            log_error("%s: %.*s", in->peer, (int)f->length, (char *)f->data);
+            in->explained = true;
+            if (f->length)
+                log_error("%s: %.*s", in->peer, (int)f->length,
+                          (char *)f->data);
             frame_release(f);
             return -ECONNABORTED;
         }
@@ -216,6 +235,26 @@ int inbox_next(struct inbox *in, struct frame *f)
             return 0;
         frame_release(f);
     }
+}
+
+void inbox_explain(struct inbox *in, int rc)
+{
+    struct frame f;
+
+    if (rc == -ETIMEDOUT)
+        say_why(in, rc);
+    if (rc != -EPIPE || in->explained)
+        return;
+    in->watch_fd = -1;
+    while (!inbox_next(in, &f))
+        frame_release(&f);
+}
+
+int inbox_try(struct inbox *in, struct frame *f)
+{
+    struct pollfd pfd = { .fd = in->event_fd, .events = POLLIN };
+
+    return poll(&pfd, 1, 0) > 0 ? inbox_next(in, f) : -EAGAIN;
 }
 
 int inbox_expect(struct inbox *in, uint16_t type, struct frame *f)

@@ -13,6 +13,8 @@
 #ifndef PLUGIN_INBOX_H
 #define PLUGIN_INBOX_H
 
+#include <poll.h>
+
 #include "plugin/wire.h"
 
 struct inbox;
@@ -25,20 +27,28 @@ typedef int inbox_bytes(void *opaque, const struct frame *f);
 int inbox_start(struct inbox **in_r, struct wire *w, const char *peer,
                 inbox_bytes *bytes, void *opaque);
 
-/* Descriptor to watch in inbox_next(), or -1. */
-void inbox_watch(struct inbox *in, int fd);
+/* Descriptor to watch in inbox_next(), or -1, and for what: POLLIN, or
+ * POLLRDHUP for its end only. */
+void inbox_watch(struct inbox *in, int fd, short events);
 
 /*
  * Waits for the next frame.  0: f is filled, for frame_release().
  * -EPIPE: the peer is gone or broke the protocol (logged).
  * -ECONNABORTED: the peer sent FAIL; its message has been logged.
- * -ECANCELED: the watched descriptor became readable.
+ * -ECANCELED: what is watched for has happened.
  */
 int inbox_next(struct inbox *in, struct frame *f);
+
+/* inbox_next() that does not wait: -EAGAIN if there is nothing. */
+int inbox_try(struct inbox *in, struct frame *f);
 
 /* inbox_next() for a frame of a certain type: anything else is logged and
  * -EPROTO. */
 int inbox_expect(struct inbox *in, uint16_t type, struct frame *f);
+
+/* After wire_send() failed with rc: logs why the session ends, which may be
+ * waiting among what the peer sent before it left.  Nothing is said twice. */
+void inbox_explain(struct inbox *in, int rc);
 
 /* Readable when inbox_next() would not wait for the peer. */
 int inbox_fd(const struct inbox *in);

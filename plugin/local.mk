@@ -3,16 +3,18 @@ xl_dedup_SOURCES = %D%/main.c %D%/control.c %D%/control.h \
 	%D%/commands.h %D%/log.c %D%/log.h %D%/image.c %D%/image.h \
 	%D%/manifest.c %D%/manifest.h %D%/hashpool.c %D%/hashpool.h \
 	%D%/text.c %D%/parallel.c %D%/parallel.h \
+	%D%/plain.c %D%/plain.h \
 	%D%/cmd_util.c %D%/cmd_util.h %D%/cmd_scan.c %D%/cmd_compare.c \
-	%D%/cmd_verify.c %D%/cmd_push.c \
+	%D%/cmd_verify.c %D%/cmd_push.c %D%/cmd_allow.c %D%/cmd_status.c \
 	%D%/proto.h %D%/buf.c %D%/buf.h %D%/wire.c %D%/wire.h \
+	%D%/wire_options.c %D%/wire_options.h \
 	%D%/inbox.c %D%/inbox.h %D%/pump.c %D%/pump.h \
 	%D%/workers.c %D%/workers.h %D%/segment.c %D%/segment.h \
 	%D%/configuration.c %D%/configuration.h %D%/record.c %D%/record.h \
 	%D%/loopdev.c %D%/loopdev.h %D%/destination.c %D%/destination.h \
 	%D%/reference.c %D%/reference.h %D%/report.c %D%/report.h \
 	%D%/peer.c %D%/peer.h %D%/sender.c %D%/sender.h \
-	%D%/source_disk.h %D%/passes.c %D%/receiver.c %D%/receiver.h \
+	%D%/source_disk.h %D%/bulk.c %D%/passes.c %D%/receiver.c %D%/receiver.h \
 	%D%/target_disk.h %D%/rebuild.c %D%/check.c \
 	%D%/handshake.c %D%/handshake.h %D%/hold.c %D%/hold.h \
 	%D%/cmd_send_xl.c %D%/cmd_receive_xl.c

@@ -12,8 +12,11 @@ static const struct command {
     int (*run)(int argc, char **argv);
     const char *help;
 } commands[] = {
+    { "allow", cmd_allow, "let a disk overwrite what is at a path" },
+    { "clean", cmd_clean, "remove what failed tries left on this host" },
     { "compare", cmd_compare, "how much of an image others already hold" },
     { "scan", cmd_scan, "what an image holds: partitions, files, hashes" },
+    { "status", cmd_status, "what this host keeps of migrations" },
     { "verify", cmd_verify, "compare two images byte for byte" },
     { "push", cmd_push, "copy a cold image to another host" },
     { "receive", cmd_receive, NULL },
@@ -37,6 +40,9 @@ int main(int argc, char **argv)
 {
     const struct command *c;
 
+    /* Several processes of two hosts share the admin's terminal: a line must
+     * not come in pieces. */
+    setvbuf(stderr, NULL, _IOLBF, 4096);
     if (argc < 2) {
         usage(stderr);
         return XD_EXIT_USAGE;

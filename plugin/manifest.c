@@ -96,6 +96,25 @@ static int prepare_files(struct manifest *m)
     return 0;
 }
 
+/* What the reader of a result should know of the parsing. */
+static void log_notes(const struct manifest *m)
+{
+    const struct fsparse_map *map = m->map;
+    char note[256];
+    size_t i;
+
+    if (map->note && *map->note)
+        log_warn("%s: parsing failed (%s): what was not parsed goes as "
+                 "unknown blocks, less is saved", m->image->path,
+                 text_escape(map->note, note, sizeof(note)));
+    for (i = 0; i < map->n_partitions; i++)
+        if (*map->partitions[i].note && *map->partitions[i].fstype)
+            log_info("%s: partition %u: %s", m->image->path,
+                     map->partitions[i].number,
+                     text_escape(map->partitions[i].note, note,
+                                 sizeof(note)));
+}
+
 int manifest_build(const struct image *img,
                    const struct manifest_options *opt,
                    struct manifest **m_r)
@@ -116,9 +135,7 @@ int manifest_build(const struct image *img,
         log_errno(rc, "%s: cannot examine the image", img->path);
         goto out;
     }
-    if (m->map->note && *m->map->note)
-        log_warn("%s: parsing failed (%s): what was not parsed goes as "
-                 "unknown blocks, less is saved", img->path, m->map->note);
+    log_notes(m);
     rc = prepare_files(m);
     if (!rc)
         rc = hashpool_run(m, opt);

@@ -8,6 +8,8 @@
 #include "config.h"
 
 #include <errno.h>
+#include <inttypes.h>
+#include <sodium.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -56,7 +58,9 @@ static void put_batch(struct buf *b, struct source_disk *d,
     }
 }
 
-static int send_digests(const struct pass *p, struct source_disk *d)
+static int answer_waiting(const struct link *l, struct source_disk *d);
+
+static int send_digests(const struct link *l, struct source_disk *d)
 {
     struct segment_digest now[BATCH];
     struct buf b = BUF_INIT;
@@ -67,118 +71,253 @@ static int send_digests(const struct pass *p, struct source_disk *d)
     for (first = 0; first < d->n_segments && !rc; first += count) {
         count = d->n_segments - first < BATCH ? d->n_segments - first : BATCH;
         memset(now, 0, sizeof(now));
-        rc = segments_hash(&d->image, p->pool, first, count, now);
+        rc = segments_hash(&d->image, l->pool, first, count, now);
         if (rc)
             break;
         buf_reset(&b);
         put_batch(&b, d, now, first, count);
         if (b.failed || b.length)
-            rc = wire_send_buf(p->wire, FRAME_SEGMENTS, d->number, &b);
+            rc = wire_send_buf(l->wire, FRAME_SEGMENTS, d->number, &b);
+        if (!rc)
+            rc = answer_waiting(l, d);
     }
     buf_release(&b);
     return rc;
 }
 
-/* Adds the segments that a DIFFER frame names. */
-static int take_differ(struct source_disk *d, const struct frame *f)
-{
-    struct cursor c = CURSOR_INIT(f->data, f->length);
-    uint32_t count = cursor_u32(&c), i;
-    uint64_t number = 0, *list;
+/* Sending what differs */
 
-    if (c.bad || count > cursor_left(&c))
+/* Reads a segment for sending: what goes out and what its digest is of are
+ * the same bytes, whatever the guest writes meanwhile. */
+static int read_segment(struct source_disk *d, uint64_t number,
+                        uint8_t **data_r, size_t *length_r,
+                        struct segment_digest *digest)
+{
+    uint8_t *data;
+    int rc;
+
+    if (number >= d->n_segments)
         return -EPROTO;
-    list = realloc(d->differ, (d->n_differ + count + 1) * sizeof(*list));
-    if (!list)
-        return -ENOMEM;
-    d->differ = list;
-    for (i = 0; i < count; i++) {
-        number += cursor_zigzag(&c);
-        /* More than there are segments would be named twice. */
-        if (c.bad || number >= d->n_segments || d->n_differ >= d->n_segments)
-            return -EPROTO;
-        list[d->n_differ++] = number;
-    }
-    return 0;
-}
-
-static int collect_differ(const struct pass *p, struct source_disk *d)
-{
-    struct frame f;
-    bool done = false;
-    int rc;
-
-    while (!done) {
-        rc = inbox_next(p->inbox, &f);
-        if (rc)
-            return rc;
-        if (f.disk != d->number)
-            rc = -EPROTO;
-        else if (f.type == FRAME_DIFFER)
-            rc = take_differ(d, &f);
-        else if (f.type == FRAME_PASS_DONE)
-            done = true;
-        else
-            rc = -EPROTO;
-        frame_release(&f);
-        if (rc) {
-            log_errno(rc, "disk %s: the check pass broke off", d->vdev);
-            return rc;
-        }
-    }
-    return 0;
-}
-
-static int send_segment(const struct pass *p, struct source_disk *d,
-                        uint64_t number)
-{
-    static const uint8_t none[HASH_BYTES];
-    size_t length = segment_length(d->image.size, number);
-    struct segment_digest digest;
-    struct buf b = BUF_INIT;
-    void *data = aligned_alloc(4096, PROTO_SEGMENT);
-    int rc;
-
+    *length_r = segment_length(d->image.size, number);
+    data = aligned_alloc(4096, PROTO_SEGMENT);
     if (!data)
         return -ENOMEM;
-    rc = image_read(&d->image, data, length, number * PROTO_SEGMENT);
+    rc = image_read(&d->image, data, *length_r, number * PROTO_SEGMENT);
+    if (rc) {
+        free(data);
+        return rc;
+    }
+    segment_digest_of(data, *length_r, digest);
+    *data_r = data;
+    return 0;
+}
+
+static void put_head(struct buf *b, uint64_t number,
+                     const struct segment_digest *digest)
+{
+    static const uint8_t zero[HASH_BYTES];
+
+    buf_put_u64(b, number);
+    buf_put(b, digest->zero ? zero : digest->digest, HASH_BYTES);
+}
+
+static int send_segment(const struct link *l, struct source_disk *d,
+                        uint64_t number)
+{
+    struct segment_digest digest;
+    struct buf b = BUF_INIT;
+    uint8_t *data;
+    size_t length;
+    int rc = read_segment(d, number, &data, &length, &digest);
+
     if (rc)
-        goto out;
-    segment_digest_of(data, length, &digest);
-    buf_put_u64(&b, number);
-    buf_put(&b, digest.zero ? none : digest.digest, HASH_BYTES);
+        return rc;
+    put_head(&b, number, &digest);
     if (!digest.zero)
         buf_put(&b, data, length);
-    rc = wire_send_buf(p->wire, FRAME_SEGMENT, d->number, &b);
+    rc = wire_send_buf(l->wire, FRAME_SEGMENT, d->number, &b);
     d->sent[number] = digest;
-    d->report.resent += length;
-out:
+    d->pass_segments++;
+    d->pass_bytes += length;
     buf_release(&b);
     free(data);
     return rc;
 }
 
-int pass_run(const struct pass *p, struct source_disk *d, bool full,
-             uint64_t *differed_r)
-{
-    uint64_t i;
-    int rc = 0;
+/* What the target holds of a segment: short hashes of its blocks. */
+struct block_list {
+    const uint8_t *key;         /* NULL: the segment is zero there */
+    const uint8_t *hashes;
+};
 
-    if (!d->sent) {
-        d->n_segments = segment_count(d->image.size);
-        d->sent = calloc(d->n_segments + 1, sizeof(*d->sent));
-        if (!d->sent)
-            return -ENOMEM;
+static bool block_differs(const struct block_list *list, const uint8_t *data,
+                          size_t at, size_t n)
+{
+    uint8_t hash[crypto_shorthash_BYTES];
+
+    if (!list->key)
+        return !sodium_is_zero(data + at, n);
+    crypto_shorthash(hash, data + at, n, list->key);
+    return memcmp(hash, list->hashes + at / PROTO_BLOCK * sizeof(hash),
+                  sizeof(hash)) != 0;
+}
+
+/* Puts the blocks that differ, neighbours of one kind as one record. */
+static uint64_t put_records(struct buf *b, const struct block_list *list,
+                            const uint8_t *data, size_t length)
+{
+    size_t at = 0, start, n;
+    uint64_t bytes = 0;
+    bool zero;
+
+    while (at < length) {
+        start = at;
+        zero = false;
+        for (; at < length; at += n) {
+            n = length - at < PROTO_BLOCK ? length - at : PROTO_BLOCK;
+            if (!block_differs(list, data, at, n))
+                break;
+            if (at == start)
+                zero = sodium_is_zero(data + at, n);
+            else if (zero != sodium_is_zero(data + at, n))
+                break;
+        }
+        if (at == start) {
+            at += PROTO_BLOCK;
+            continue;
+        }
+        buf_put_u32(b, start);
+        buf_put_u32(b, (at - start) | (zero ? PROTO_PATCH_ZERO : 0));
+        if (!zero)
+            buf_put(b, data + start, at - start);
+        bytes += at - start;
     }
-    d->n_differ = 0;
-    if (full)
-        rc = send_digests(p, d);
-    if (!rc)
-        rc = wire_send(p->wire, FRAME_PASS_END, d->number, NULL, 0);
-    if (!rc)
-        rc = collect_differ(p, d);
-    for (i = 0; i < d->n_differ && !rc; i++)
-        rc = send_segment(p, d, d->differ[i]);
-    *differed_r = d->n_differ;
+    return bytes;
+}
+
+static int send_patch(const struct link *l, struct source_disk *d,
+                      struct cursor *c)
+{
+    uint64_t number = cursor_u64(c);
+    struct block_list list = { NULL, NULL };
+    struct segment_digest digest;
+    struct buf b = BUF_INIT;
+    uint8_t *data;
+    size_t length, blocks;
+    int rc;
+
+    rc = c->bad ? -EPROTO : read_segment(d, number, &data, &length, &digest);
+    if (rc)
+        return rc;
+    if (cursor_left(c) > 0) {
+        blocks = (length + PROTO_BLOCK - 1) / PROTO_BLOCK;
+        list.key = cursor_get(c, crypto_shorthash_KEYBYTES);
+        list.hashes = cursor_get(c, blocks * crypto_shorthash_BYTES);
+        if (c->bad || cursor_left(c) > 0)
+            rc = -EPROTO;
+    }
+    if (!rc) {
+        put_head(&b, number, &digest);
+        d->pass_bytes += put_records(&b, &list, data, length);
+        d->pass_segments++;
+        rc = wire_send_buf(l->wire, FRAME_PATCH, d->number, &b);
+        d->sent[number] = digest;
+    }
+    buf_release(&b);
+    free(data);
     return rc;
+}
+
+/* Takes a frame of the target's.  1: the pass is done. */
+static int take_answer(const struct link *l, struct source_disk *d,
+                       const struct frame *f, uint64_t *left)
+{
+    struct cursor c = CURSOR_INIT(f->data, f->length);
+    uint64_t number;
+
+    /* More than twice as many as there are: the target does not end. */
+    if (f->disk != d->number || d->pass_segments > 2 * d->n_segments)
+        return -EPROTO;
+    switch (f->type) {
+    case FRAME_DIFFER:
+        number = cursor_u64(&c);
+        return c.bad ? -EPROTO : send_segment(l, d, number);
+    case FRAME_BLOCKS:
+        return send_patch(l, d, &c);
+    case FRAME_PASS_DONE:
+        *left = cursor_u64(&c);
+        return c.bad || !left ? -EPROTO : 1;
+    default:
+        return -EPROTO;
+    }
+}
+
+static void explain(const struct source_disk *d, int rc)
+{
+    if (rc == -EPROTO)
+        log_error("disk %s: the answers to the check pass make no sense",
+                  d->vdev);
+}
+
+/* Answers what is there while digests still go out, so that neither side's
+ * queue fills while the other waits. */
+static int answer_waiting(const struct link *l, struct source_disk *d)
+{
+    struct frame f;
+    uint64_t left;
+    int rc;
+
+    for (;;) {
+        rc = inbox_try(l->inbox, &f);
+        if (rc)
+            return rc == -EAGAIN ? 0 : rc;
+        rc = take_answer(l, d, &f, &left);
+        frame_release(&f);
+        if (rc) {
+            rc = rc == 1 ? -EPROTO : rc;
+            explain(d, rc);
+            return rc;
+        }
+    }
+}
+
+static int prepare(struct source_disk *d)
+{
+    if (d->sent)
+        return 0;
+    d->n_segments = segment_count(d->image.size);
+    d->sent = calloc(d->n_segments + 1, sizeof(*d->sent));
+    return d->sent ? 0 : -ENOMEM;
+}
+
+int pass_compare(const struct link *l, struct source_disk *d)
+{
+    int rc = prepare(d);
+
+    if (!rc)
+        rc = send_digests(l, d);
+    return rc ? rc :
+        wire_send(l->wire, FRAME_COMPARED, d->number, NULL, 0);
+}
+
+int pass_run(const struct link *l, struct source_disk *d, bool full,
+             uint64_t *left_r)
+{
+    struct frame f;
+    int rc = prepare(d);
+
+    d->pass_segments = d->pass_bytes = 0;
+    if (!rc && full)
+        rc = send_digests(l, d);
+    if (!rc)
+        rc = wire_send(l->wire, FRAME_PASS_END, d->number, NULL, 0);
+    while (!rc) {
+        rc = inbox_next(l->inbox, &f);
+        if (rc)
+            return rc;
+        rc = take_answer(l, d, &f, left_r);
+        frame_release(&f);
+        explain(d, rc);
+    }
+    return rc == 1 ? 0 : rc;
 }

@@ -23,6 +23,8 @@
 #define PROTO_SHORT_DIGEST 16
 #define PROTO_DIGEST 32
 #define PROTO_SEGMENT (1u << 20)                    /* bytes */
+#define PROTO_BLOCK 4096u                           /* bytes */
+#define PROTO_PATCH_ZERO 0x80000000u                /* in a record's length */
 #define PROTO_HOLD_BYTES 4096                       /* tail of the memory */
 
 enum proto_type {
@@ -48,6 +50,9 @@ enum proto_type {
     FRAME_DIFFER = 50,
     FRAME_PASS_DONE = 51,
     FRAME_SEGMENT = 52,
+    FRAME_BLOCKS = 53,
+    FRAME_PATCH = 54,
+    FRAME_COMPARED = 55,
     FRAME_PLACE = 64,
     FRAME_PLACED = 65,
     FRAME_RESTORE = 66,

@@ -2,10 +2,11 @@
 /*
  * Rebuilding a disk from objects.
  *
- * For every object that the source lists, a thread looks for its content:
- * in the references by digest, and where it belongs anyway in what an earlier
- * try or copy left ("base").  Content is hashed while it is copied; if it is
- * not what the digest says, the object is asked for.  Objects that are asked
+ * For every object that the source lists, a thread looks for its content in
+ * the references, unless what an earlier try or copy left ("base") has it in
+ * place already: segments compared before the manifest tell.  Content is
+ * hashed while it is copied; if it is not what the digest says, the object is
+ * asked for.  Objects that are asked
  * for arrive as DATA and are written by the engine thread; they never meet a
  * thread that still works on the same object.
  *
@@ -23,9 +24,6 @@
 #include "plugin/target_disk.h"
 
 #define WANTS_AT_ONCE 256
-#define PIECE_BYTES (256u << 10)
-
-static const uint8_t zeros[PIECE_BYTES];
 
 /* Asking */
 
@@ -85,6 +83,18 @@ static void finish_job(struct target_disk *d, int rc)
 
 /* Copying */
 
+/* Writes, and notes that the digests of these segments are old. */
+static int put(struct target_disk *d, const void *data, size_t length,
+               uint64_t offset)
+{
+    uint64_t n = offset / PROTO_SEGMENT;
+    uint64_t last = length ? (offset + length - 1) / PROTO_SEGMENT : n;
+
+    for (; n <= last; n++)
+        atomic_store_explicit(&d->touched[n], 1, memory_order_relaxed);
+    return destination_write(&d->dest, data, length, offset);
+}
+
 struct copy {
     struct target_disk *disk;
     const struct wire_object *object;
@@ -128,9 +138,8 @@ static int copy_sink(void *opaque, const void *data, size_t length,
         from = e->logical > logical ? e->logical : logical;
         to = e->logical + e->length < end ? e->logical + e->length : end;
         if (from < to)
-            rc = destination_write(&c->disk->dest,
-                                   (const uint8_t *)data + (from - logical),
-                                   to - from, e->physical + from - e->logical);
+            rc = put(c->disk, (const uint8_t *)data + (from - logical),
+                     to - from, e->physical + from - e->logical);
         if (e->logical + e->length > end)
             break;
         c->next++;
@@ -157,68 +166,53 @@ static int from_reference(const struct batch *b, const struct wire_object *o)
     return copy_matches(&c);
 }
 
-static void hash_zeros(struct copy *c, uint64_t length)
-{
-    size_t n;
-
-    for (; length > 0; length -= n) {
-        n = length < sizeof(zeros) ? length : sizeof(zeros);
-        crypto_generichash_update(&c->state, zeros, n);
-    }
-}
-
-static int hash_extent(struct copy *c, const struct image *base,
-                       const struct fsparse_extent *e, bool write)
-{
-    uint8_t *piece = malloc(PIECE_BYTES);
-    uint64_t done;
-    size_t n;
-    int rc = piece ? 0 : -ENOMEM;
-
-    for (done = 0; done < e->length && !rc; done += n) {
-        n = e->length - done < PIECE_BYTES ? e->length - done : PIECE_BYTES;
-        rc = image_read(base, piece, n, e->physical + done);
-        if (rc)
-            break;
-        crypto_generichash_update(&c->state, piece, n);
-        if (write)
-            rc = destination_write(&c->disk->dest, piece, n,
-                                   e->physical + done);
-    }
-    free(piece);
-    return rc;
-}
-
-/* Whether an image holds the object where it belongs; copies it from there if
- * write is set.  Results as from_reference(). */
-static int from_place(const struct batch *b, const struct wire_object *o,
-                      const struct image *base, bool write)
-{
-    const struct fsparse_extent *e;
-    uint64_t logical = 0;
-    struct copy c;
-    uint32_t i;
-    int rc;
-
-    copy_begin(&c, b, o);
-    for (i = 0; i < o->n_extents; i++) {
-        e = &c.extents[i];
-        if (e->physical > base->size || e->length > base->size - e->physical)
-            return 0;
-        hash_zeros(&c, e->logical - logical);
-        rc = hash_extent(&c, base, e, write);
-        if (rc)
-            return rc == -EIO ? 0 : rc;
-        logical = e->logical + e->length;
-    }
-    hash_zeros(&c, o->size - logical);
-    return copy_matches(&c);
-}
-
 /* Whether the destination itself may hold something useful already. */
 static bool has_content(const struct destination *dest)
 {
     return dest->block ? !dest->blank : dest->resumed;
+}
+
+/* Base */
+
+int rebuild_compared(struct target_disk *d)
+{
+    if (!d->comparing || d->n_objects > 0)
+        return -EPROTO;
+    d->comparing = false;
+    return 0;
+}
+
+struct place {
+    bool same;                  /* all of it lies in segments that are right */
+    bool empty;                 /* nothing is there yet */
+};
+
+/* What is where the object belongs, as the comparison before the manifest
+ * found it.  Those digests stand still while objects are looked for. */
+static struct place look_at_place(const struct batch *b,
+                                  const struct wire_object *o)
+{
+    const struct target_disk *d = b->disk;
+    struct place place = { true, true };
+    const struct fsparse_extent *e;
+    uint64_t n, last;
+    uint32_t i;
+
+    for (i = 0; i < o->n_extents; i++) {
+        e = &b->extents[o->first_extent + i];
+        n = e->physical / PROTO_SEGMENT;
+        last = (e->physical + e->length - 1) / PROTO_SEGMENT;
+        for (; n <= last; n++) {
+            const struct segment_digest *own = &d->own[n];
+
+            if (!own->known || !own->zero)
+                place.empty = false;
+            if (!own->known || !d->expected[n].known ||
+                !segment_equal(own, &d->expected[n]))
+                place.same = false;
+        }
+    }
+    return place;
 }
 
 static int find_object(void *opaque, uint64_t number)
@@ -226,6 +220,7 @@ static int find_object(void *opaque, uint64_t number)
     const struct batch *b = opaque;
     const struct wire_object *o = &b->objects[number];
     struct target_disk *d = b->disk;
+    struct place place = { false, true };
     int rc = 0;
 
     if (d->error) {
@@ -233,12 +228,12 @@ static int find_object(void *opaque, uint64_t number)
         return 0;
     }
     if (has_content(&d->dest))
-        rc = from_place(b, o, &d->dest.storage, false);
-    if (rc == 0)
+        place = look_at_place(b, o);
+    if (!place.same)
         rc = from_reference(b, o);
-    if (rc == 0 && d->previous.fd >= 0)
-        rc = from_place(b, o, &d->previous, true);
-    if (rc == 0)
+    /* Over something old, the check passes send what differs, block by
+     * block, which is never more than the whole object. */
+    if (rc == 0 && !place.same && place.empty)
         rc = want(d, b->first + number);
     finish_job(d, rc < 0 ? rc : 0);
     return 0;
@@ -357,6 +352,10 @@ int rebuild_manifest(struct target_disk *d, const struct frame *f)
     struct batch *b = calloc(1, sizeof(*b));
     int rc = b ? take_batch(d, f, b) : -ENOMEM;
 
+    if (!d->touched)
+        d->touched = calloc(d->n_segments + 1, sizeof(*d->touched));
+    if (!d->touched)
+        rc = -ENOMEM;
     if (!rc)
         rc = keep_batch(d, b);
     if (rc) {
@@ -378,6 +377,10 @@ int rebuild_manifest_end(struct target_disk *d, const struct frame *f)
 
     if (cursor_u64(&c) != d->n_objects || c.bad)
         return -EPROTO;
+    if (!d->touched)
+        d->touched = calloc(d->n_segments + 1, sizeof(*d->touched));
+    if (!d->touched)
+        return -ENOMEM;
     pthread_mutex_lock(&d->lock);
     if (d->pending == 0)
         d->pending = 1;
@@ -438,8 +441,7 @@ static int write_record(struct target_disk *d, const uint8_t *p, size_t left)
         n = e->length - d->position.done;
         if (n > left)
             n = left;
-        rc = destination_write(&d->dest, p, n,
-                               e->physical + d->position.done);
+        rc = put(d, p, n, e->physical + d->position.done);
         p += n;
         left -= n;
         d->position.done += n;
@@ -500,6 +502,24 @@ static struct fsparse_extent *all_extents(const struct target_disk *d,
     return all;
 }
 
+/* Zeros a range, except where the segment is right as it is. */
+static int zero_range(struct target_disk *d, uint64_t offset, uint64_t end)
+{
+    uint64_t n, stop;
+    int rc = 0;
+
+    for (; offset < end && !rc; offset = stop) {
+        n = offset / PROTO_SEGMENT;
+        stop = (n + 1) * PROTO_SEGMENT < end ? (n + 1) * PROTO_SEGMENT : end;
+        if (d->own[n].known && d->expected[n].known && !d->touched[n] &&
+            segment_equal(&d->own[n], &d->expected[n]))
+            continue;
+        rc = destination_zero(&d->dest, offset, stop - offset);
+        d->touched[n] = 1;
+    }
+    return rc;
+}
+
 static int zero_rest(struct target_disk *d)
 {
     struct fsparse_extent *all;
@@ -512,19 +532,19 @@ static int zero_rest(struct target_disk *d)
     qsort(all, n, sizeof(*all), compare_physical);
     for (i = 0; i < n && !rc; i++) {
         if (all[i].physical > covered)
-            rc = destination_zero(&d->dest, covered,
-                                  all[i].physical - covered);
+            rc = zero_range(d, covered, all[i].physical);
         if (all[i].physical + all[i].length > covered)
             covered = all[i].physical + all[i].length;
     }
     if (!rc)
-        rc = destination_zero(&d->dest, covered, d->size - covered);
+        rc = zero_range(d, covered, d->size);
     free(all);
     return rc;
 }
 
 int rebuild_data_end(struct target_disk *d)
 {
+    uint64_t i;
     int rc = 0;
 
     if (d->pending > 0 || d->error)
@@ -535,6 +555,9 @@ int rebuild_data_end(struct target_disk *d)
         rc = destination_sync(&d->dest);
     if (rc)
         return rc;
+    for (i = 0; i < d->n_segments; i++)
+        if (d->touched[i])
+            d->own[i].known = false;
     rebuild_release(d);
     d->bulk_done = true;
     return wire_send(d->wire, FRAME_BULK_DONE, d->number, NULL, 0);
@@ -554,5 +577,6 @@ void rebuild_release(struct target_disk *d)
     memset(&d->position, 0, sizeof(d->position));
     free(d->wants);
     d->wants = NULL;
-    image_release(&d->previous);
+    free(d->touched);
+    d->touched = NULL;
 }

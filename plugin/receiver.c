@@ -152,6 +152,7 @@ static int take_hello(struct receiver *r, const struct frame *f)
 {
     struct buf b = BUF_INIT;
     const char *uuid, *mode;
+    uint64_t timeout;
     char host[256] = "";
     int rc;
 
@@ -165,6 +166,9 @@ static int take_hello(struct receiver *r, const struct frame *f)
     r->uuid = strdup(uuid);
     if (!r->uuid)
         return -ENOMEM;
+    if (!text_get_u64(f->data, f->length, "timeout", &timeout) &&
+        timeout >= WIRE_TIMEOUT_MIN && timeout <= 86400)
+        wire_set_timeout(r->wire, timeout);
     gethostname(host, sizeof(host) - 1);
     buf_put_text(&b, "host", host);
     rc = wire_send_buf(r->wire, FRAME_HELLO, PROTO_NO_DISK, &b);
@@ -231,7 +235,6 @@ static int take_disk(struct receiver *r, const struct frame *f)
     pthread_mutex_init(&d->lock, NULL);
     d->number = f->disk;
     d->dest = (struct destination)DESTINATION_INIT;
-    d->previous = (struct image)IMAGE_INIT;
     d->wire = r->wire;
     d->pool = r->pool;
     d->references = r->references;
@@ -285,6 +288,7 @@ static bool same_device(const struct target_disk *d)
 static int accept_disk(struct receiver *r, struct target_disk *d)
 {
     char why[WHY_BYTES] = "out of memory";
+    struct buf b = BUF_INIT;
     int rc;
 
     rc = destination_open(&d->dest, why, sizeof(why));
@@ -292,13 +296,13 @@ static int accept_disk(struct receiver *r, struct target_disk *d)
         receiver_fail(r, "disk %s: %s", d->vdev, why);
         return rc;
     }
-    if (d->dest.exists && !d->dest.block)
-        rc = image_open(&d->previous, d->path);
-    if (rc)
-        return rc;
     d->accepted = true;
+    d->comparing = d->dest.block ? !d->dest.blank : d->dest.resumed;
     r->n_accepted++;
-    return wire_send(r->wire, FRAME_DISK_OK, d->number, NULL, 0);
+    buf_put_text(&b, "base", d->comparing ? "1" : "0");
+    rc = wire_send_buf(r->wire, FRAME_DISK_OK, d->number, &b);
+    buf_release(&b);
+    return rc;
 }
 
 static int check_and_accept(struct receiver *r, struct target_disk *d)
@@ -456,54 +460,52 @@ static int take_session_frame(struct receiver *r, const struct frame *f)
 
 static int take_bulk_frame(struct target_disk *d, const struct frame *f)
 {
-    if (!d->accepted || d->bulk_done)
+    if (!d->accepted)
         return -EPROTO;
     switch (f->type) {
+    case FRAME_SEGMENTS:
+        return d->comparing ? check_segments(d, f) : -EPROTO;
+    case FRAME_COMPARED:
+        return rebuild_compared(d);
     case FRAME_MANIFEST:
         return rebuild_manifest(d, f);
     case FRAME_MANIFEST_END:
         return rebuild_manifest_end(d, f);
     case FRAME_DATA:
         return rebuild_data(d, f);
-    default:
+    case FRAME_DATA_END:
         return rebuild_data_end(d);
+    default:
+        return -EPROTO;
     }
 }
 
 static int take_check_frame(struct target_disk *d, const struct frame *f)
 {
-    if (!d->bulk_done || d->placed)
+    if (d->placed)
         return -EPROTO;
     switch (f->type) {
     case FRAME_SEGMENTS:
         return check_segments(d, f);
     case FRAME_SEGMENT:
         return check_segment(d, f);
-    default:
+    case FRAME_PATCH:
+        return check_patch(d, f);
+    case FRAME_PASS_END:
         return check_pass_end(d);
+    default:
+        return -EPROTO;
     }
 }
 
 static int take_disk_frame(struct receiver *r, struct target_disk *d,
                            const struct frame *f)
 {
-    switch (f->type) {
-    case FRAME_PROBED:
+    if (f->type == FRAME_PROBED)
         return take_probed(r, d, f);
-    case FRAME_MANIFEST:
-    case FRAME_MANIFEST_END:
-    case FRAME_DATA:
-    case FRAME_DATA_END:
-        return take_bulk_frame(d, f);
-    case FRAME_SEGMENTS:
-    case FRAME_PASS_END:
-    case FRAME_SEGMENT:
-        return take_check_frame(d, f);
-    case FRAME_PLACE:
+    if (f->type == FRAME_PLACE)
         return place(r, d);
-    default:
-        return -EPROTO;
-    }
+    return d->bulk_done ? take_check_frame(d, f) : take_bulk_frame(d, f);
 }
 
 static int take_frame(struct receiver *r, const struct frame *f)

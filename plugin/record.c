@@ -2,6 +2,7 @@
 /* Records of received and left disks; see record.h. */
 #include "config.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
@@ -20,7 +21,6 @@
 
 #define NAME_BYTES 16
 #define ANY_DISK "any"
-#define ROLE_RECEIVING "receiving"
 
 static int make_directory(const char *path)
 {
@@ -157,7 +157,7 @@ int record_allow(const char *state_dir, const char *path,
 {
     struct record_key key = { ANY_DISK, ANY_DISK, path };
 
-    return record_write(state_dir, &key, "allowed", img, NULL);
+    return record_write(state_dir, &key, RECORD_ALLOW, img, NULL);
 }
 
 static int64_t number_of(struct json_object *o, const char *key)
@@ -205,7 +205,7 @@ int record_begin(const char *state_dir, const struct record_key *key,
     char *name;
     int rc;
 
-    rc = record_write(state_dir, key, ROLE_RECEIVING, img, NULL);
+    rc = record_write(state_dir, key, RECORD_RECEIVING, img, NULL);
     if (rc)
         return rc;
     name = file_name(state_dir, &any);
@@ -220,7 +220,7 @@ static bool is_receiving(struct json_object *o, const struct image *img)
     struct json_object *role;
 
     return json_object_object_get_ex(o, "role", &role) &&
-        !strcmp(json_object_get_string(role), ROLE_RECEIVING) &&
+        !strcmp(json_object_get_string(role), RECORD_RECEIVING) &&
         number_of(o, "size") == (int64_t)img->size;
 }
 
@@ -254,4 +254,73 @@ enum record_match record_check(const char *state_dir,
     json_object_put(o);
     free(name);
     return match;
+}
+
+void record_remove(const char *state_dir, const struct record_key *key)
+{
+    char *name = file_name(state_dir, key);
+
+    if (name && unlink(name) && errno != ENOENT)
+        log_errno(-errno, "%s", name);
+    free(name);
+}
+
+static const char *string_of(struct json_object *o, const char *key)
+{
+    struct json_object *v;
+
+    return json_object_object_get_ex(o, key, &v) ?
+        json_object_get_string(v) : NULL;
+}
+
+static int list_one(const char *name,
+                    int (*each)(void *opaque, const struct record *r),
+                    void *opaque)
+{
+    struct json_object *o = json_object_from_file(name);
+    struct record r = { 0 };
+    int rc = 0;
+
+    if (o) {
+        r.uuid = string_of(o, "uuid");
+        r.vdev = string_of(o, "vdev");
+        r.path = string_of(o, "path");
+        r.role = string_of(o, "role");
+        r.time = number_of(o, "time");
+        r.size = number_of(o, "size");
+    }
+    if (r.uuid && r.vdev && r.path && r.role)
+        rc = each(opaque, &r);
+    else
+        log_warn("%s is no record and is passed over", name);
+    json_object_put(o);
+    return rc;
+}
+
+int record_list(const char *state_dir,
+                int (*each)(void *opaque, const struct record *r),
+                void *opaque)
+{
+    char *directory, *name;
+    struct dirent **entries;
+    int n, i, rc = 0;
+
+    if (asprintf(&directory, "%s/records", state_dir) < 0)
+        return -ENOMEM;
+    n = scandir(directory, &entries, NULL, alphasort);
+    for (i = 0; i < n; i++) {
+        size_t length = strlen(entries[i]->d_name);
+
+        if (!rc && length > 5 &&
+            !strcmp(entries[i]->d_name + length - 5, ".json") &&
+            asprintf(&name, "%s/%s", directory, entries[i]->d_name) >= 0) {
+            rc = list_one(name, each, opaque);
+            free(name);
+        }
+        free(entries[i]);
+    }
+    if (n >= 0)
+        free(entries);
+    free(directory);
+    return rc;
 }

@@ -27,7 +27,8 @@ struct record_key {
     const char *path;       /* on this host, absolute */
 };
 
-/* Writes the record of an image as it is now.  role: "received" or "left".
+/* Writes the record of an image as it is now.  role: one of RECORD_...;
+ * root: NULL if there is no digest.
  * Logs failure. */
 int record_write(const char *state_dir, const struct record_key *key,
                  const char *role, const struct image *img,
@@ -43,6 +44,32 @@ int record_begin(const char *state_dir, const struct record_key *key,
  * once, by whatever disk comes first. */
 int record_allow(const char *state_dir, const char *path,
                  const struct image *img);
+
+/* Removes a record; one that is not there is no error. */
+void record_remove(const char *state_dir, const struct record_key *key);
+
+/* A record as it was written. */
+struct record {
+    const char *uuid;
+    const char *vdev;
+    const char *path;
+    const char *role;
+    int64_t time;               /* seconds since 1970 */
+    uint64_t size;
+};
+
+/* Roles. */
+#define RECORD_RECEIVED "received"
+#define RECORD_LEFT "left"
+#define RECORD_UNFINISHED "unfinished"  /* path is the staging file */
+#define RECORD_RECEIVING "receiving"    /* path is a device */
+#define RECORD_ALLOW "allowed"
+
+/* Calls each() for every record until it returns non-zero, and returns that.
+ * Damaged records are skipped with a warning.  each() may remove it. */
+int record_list(const char *state_dir,
+                int (*each)(void *opaque, const struct record *r),
+                void *opaque);
 
 enum record_match {
     RECORD_NONE,            /* no record */

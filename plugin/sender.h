@@ -4,8 +4,8 @@
  * on the other side of a wire (docs/protocol.md, "Course of a session").
  *
  * The images are only read.  While sender_bulk() runs, somebody may write to
- * them; sender_finish() must be called when nobody does any more (the guest
- * is suspended), and makes the target's disks equal to what is read then.
+ * them; sender_settle() and sender_place() must be called when nobody does any
+ * more (the guest is suspended).
  *
  * All functions return 0 or a negative errno; the reason has been logged.
  */
@@ -45,9 +45,20 @@ int sender_offer(struct sender *s);
  * until little is left. */
 int sender_bulk(struct sender *s, bool live);
 
-/* Waits for writes in flight, makes the target equal, verified and durable,
- * and has the disks put in place. */
-int sender_finish(struct sender *s);
+/*
+ * Waits for writes in flight and makes the target's disks equal to what is
+ * read then.  May be called as soon as the guest is seen suspended, while the
+ * end of its memory is still on the way, if sender_sees_writes().
+ */
+int sender_settle(struct sender *s);
+
+/* Whether every write to the disks shows (sectors written through their
+ * devices), so that sender_place() would notice one after sender_settle(). */
+bool sender_sees_writes(const struct sender *s);
+
+/* Has the disks made durable and put in place.  A disk that was written to
+ * since sender_settle() is settled again first. */
+int sender_place(struct sender *s);
 
 /* Notes in the records that this host's copies are now old ones. */
 void sender_record_left(struct sender *s, const char *state_dir);

@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* A disk of the source while it is being sent: private to sender.c and
- * passes.c. */
+/* A disk of the source while it is being sent: private to sender.c, bulk.c
+ * and passes.c. */
 #ifndef PLUGIN_SOURCE_DISK_H
 #define PLUGIN_SOURCE_DISK_H
+
+#include <time.h>
 
 #include "plugin/image.h"
 #include "plugin/inbox.h"
@@ -11,6 +13,13 @@
 #include "plugin/segment.h"
 #include "plugin/wire.h"
 #include "plugin/workers.h"
+
+/* What tells that an image was written to: sectors through its device, and
+ * the time of a file's last modification. */
+struct write_mark {
+    uint64_t written;
+    struct timespec mtime;
+};
 
 struct source_disk {
     uint16_t number;
@@ -27,26 +36,39 @@ struct source_disk {
     uint8_t *wanted;                /* by number: how often */
     uint64_t bytes_wanted;
     uint64_t bytes_sent;
+    double bulk_start;
 
     /* Passes. */
+    bool base;                      /* the target has something to begin with */
     struct segment_digest *sent;    /* digest last sent, by segment */
     uint64_t n_segments;
-    uint64_t *differ;               /* what the target asked for */
-    uint64_t n_differ;
+    uint64_t pass_segments;         /* sent in this pass */
+    uint64_t pass_bytes;            /* of content, in this pass */
+    struct write_mark settled;      /* when the target was equal */
 };
 
-struct pass {
+/* What the parts of the source's engine share. */
+struct link {
     struct wire *wire;
     struct inbox *inbox;
     struct workers *pool;
+    const char *peer;               /* name of the target */
 };
 
+/* The bulk copy of a disk (bulk.c). */
+int bulk_run(const struct link *l, struct source_disk *d);
+
+/* Tells the target all segments' digests before the manifest, so that it
+ * knows what of its earlier content is right. */
+int pass_compare(const struct link *l, struct source_disk *d);
+
 /*
- * One pass over a disk.  full: all segments are read; otherwise only the
- * target's answer to what the previous pass sent is collected.  Afterwards
- * d->differ lists what was sent whole; *differed_r: how many.
+ * One pass over a disk.  full: all segments are read, and those that are not
+ * what was last sent are announced; otherwise the target only checks what the
+ * previous pass sent.  What it says differs is sent at once.  *left_r: number
+ * of segments that the target has not verified yet.
  */
-int pass_run(const struct pass *p, struct source_disk *d, bool full,
-             uint64_t *differed_r);
+int pass_run(const struct link *l, struct source_disk *d, bool full,
+             uint64_t *left_r);
 
 #endif

@@ -7,6 +7,7 @@
 #define PLUGIN_TARGET_DISK_H
 
 #include <pthread.h>
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stdint.h>
 
@@ -34,6 +35,11 @@ struct batch {
     struct fsparse_extent *extents;
 };
 
+enum {
+    SEGMENT_NAMED = 1,              /* in this pass */
+    SEGMENT_PATCHED = 2,            /* and not verified since */
+};
+
 struct target_disk {
     uint16_t number;
     char *vdev;
@@ -53,7 +59,7 @@ struct target_disk {
     struct references *references;
 
     /* Rebuild. */
-    struct image previous;          /* earlier copy at path, or fd < 0 */
+    atomic_uchar *touched;          /* by segment: written by the rebuild */
     struct batch **batches;         /* engine thread only */
     size_t n_batches;
     uint64_t n_objects;
@@ -76,13 +82,14 @@ struct target_disk {
     uint64_t n_segments;
     struct segment_digest *expected;
     struct segment_digest *own;
-    uint64_t *recheck;              /* received whole in this pass */
-    uint64_t n_recheck;
-    uint64_t n_differ;              /* named in this pass */
+    uint8_t *flags;                 /* SEGMENT_... */
+    bool comparing;                 /* before the manifest: nothing is named */
+    bool unsynced;
 };
 
 /* rebuild.c: from the manifest to a complete bulk copy.  Each takes a frame
  * of its kind.  -EPROTO if the source breaks the protocol. */
+int rebuild_compared(struct target_disk *d);
 int rebuild_manifest(struct target_disk *d, const struct frame *f);
 int rebuild_manifest_end(struct target_disk *d, const struct frame *f);
 int rebuild_data(struct target_disk *d, const struct frame *f);
@@ -93,6 +100,7 @@ void rebuild_release(struct target_disk *d);
 int check_init(struct target_disk *d);
 int check_segments(struct target_disk *d, const struct frame *f);
 int check_segment(struct target_disk *d, const struct frame *f);
+int check_patch(struct target_disk *d, const struct frame *f);
 int check_pass_end(struct target_disk *d);
 /* Whether storage gave the announced digest of every segment. */
 bool check_complete(const struct target_disk *d);

@@ -4,10 +4,12 @@
 
 #include <ctype.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <poll.h>
 #include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 #include <zstd.h>
 
@@ -22,9 +24,17 @@
  * enough for both sides. */
 #define WINDOW_LOG 24
 
+#define ALIVE_SECONDS 10
+
+/* With a cap, bytes are written in pieces of so many seconds' worth. */
+#define CAP_SLICE 0.05
+
 struct wire {
     int in_fd;
     int out_fd;
+    atomic_uint timeout;            /* seconds; 0: none (greeting) */
+    double bytes_per_second;        /* 0: no cap */
+    double next_write;              /* when the cap allows the next piece */
     atomic_uint_fast64_t bytes_in;
     atomic_uint_fast64_t bytes_out;
     pthread_mutex_t send_lock;      /* covers compressor, out and out_fd */
@@ -40,14 +50,29 @@ void frame_release(struct frame *f)
     memset(f, 0, sizeof(*f));
 }
 
-int wire_new(struct wire **w_r, int in_fd, int out_fd, int level)
+static void set_nonblocking(int fd)
+{
+    int flags = fcntl(fd, F_GETFL);
+
+    if (flags >= 0)
+        fcntl(fd, F_SETFL, flags | O_NONBLOCK);
+}
+
+int wire_new(struct wire **w_r, int in_fd, int out_fd,
+             const struct wire_options *opt)
 {
     struct wire *w = calloc(1, sizeof(*w));
+    unsigned timeout = opt->timeout ? opt->timeout : WIRE_TIMEOUT_DEFAULT;
+    int level = opt->level ? opt->level : WIRE_LEVEL_DEFAULT;
 
     if (!w)
         return -ENOMEM;
     w->in_fd = in_fd;
     w->out_fd = out_fd;
+    w->timeout = timeout;
+    w->bytes_per_second = opt->bytes_per_second;
+    set_nonblocking(in_fd);
+    set_nonblocking(out_fd);
     pthread_mutex_init(&w->send_lock, NULL);
     w->compressor = ZSTD_createCStream();
     w->decompressor = ZSTD_createDStream();
@@ -79,20 +104,77 @@ void wire_free(struct wire *w)
     free(w);
 }
 
+static double now(void)
+{
+    struct timespec ts;
+
+    clock_gettime(CLOCK_MONOTONIC, &ts);
+    return ts.tv_sec + ts.tv_nsec * 1e-9;
+}
+
+/* How much of length may be written at once; waits until it may. */
+static size_t wait_cap(struct wire *w, size_t length)
+{
+    double slice = w->bytes_per_second * CAP_SLICE, t = now();
+    struct timespec pause;
+
+    if (w->bytes_per_second <= 0)
+        return length;
+    if (slice < 1)
+        slice = 1;
+    if (length > slice)
+        length = slice;
+    if (w->next_write > t) {
+        pause.tv_sec = w->next_write - t;
+        pause.tv_nsec = (w->next_write - t - pause.tv_sec) * 1e9;
+        nanosleep(&pause, NULL);
+    } else {
+        w->next_write = t;
+    }
+    w->next_write += length / w->bytes_per_second;
+    return length;
+}
+
+/* Waits until fd is ready.  -ETIMEDOUT if it takes too long. */
+static int wait_ready(const struct wire *w, int fd, short events)
+{
+    struct pollfd pfd = { .fd = fd, .events = events };
+    int n;
+
+    do
+        n = poll(&pfd, 1, w->timeout ? (int)w->timeout * 1000 : -1);
+    while (n < 0 && errno == EINTR);
+    if (n < 0)
+        return -errno;
+    return n == 0 ? -ETIMEDOUT : 0;
+}
+
 static int write_all(struct wire *w, const void *data, size_t length)
 {
     const uint8_t *p = data;
+    size_t piece;
     ssize_t n;
+    int rc;
 
     while (length > 0) {
-        n = write(w->out_fd, p, length);
-        if (n < 0 && errno == EINTR)
-            continue;
-        if (n < 0)
-            return errno == ECONNRESET ? -EPIPE : -errno;
-        atomic_fetch_add(&w->bytes_out, n);
-        p += n;
-        length -= n;
+        piece = wait_cap(w, length);
+        while (piece > 0) {
+            n = write(w->out_fd, p, piece);
+            if (n < 0 && errno == EAGAIN) {
+                rc = wait_ready(w, w->out_fd, POLLOUT);
+                if (rc)
+                    return rc;
+                continue;
+            }
+            if (n < 0 && errno == EINTR)
+                continue;
+            if (n < 0)
+                return errno == ECONNRESET ? -EPIPE : -errno;
+            atomic_fetch_add(&w->bytes_out, n);
+            p += n;
+            piece -= n;
+            length -= n;
+        }
     }
     return 0;
 }
@@ -107,6 +189,12 @@ static int read_all(struct wire *w, void *data, size_t length, size_t *got_r)
 
     while (got < length) {
         n = read(w->in_fd, p + got, length - got);
+        if (n < 0 && errno == EAGAIN) {
+            rc = wait_ready(w, w->in_fd, POLLIN);
+            if (rc)
+                break;
+            continue;
+        }
         if (n < 0 && errno == EINTR)
             continue;
         if (n <= 0) {
@@ -121,6 +209,36 @@ static int read_all(struct wire *w, void *data, size_t length, size_t *got_r)
     return rc;
 }
 
+static void *keep_alive(void *opaque)
+{
+    struct wire *w = opaque;
+
+    do
+        sleep(ALIVE_SECONDS);
+    while (!wire_send(w, FRAME_ALIVE, PROTO_NO_DISK, NULL, 0));
+    return NULL;
+}
+
+void wire_set_timeout(struct wire *w, unsigned seconds)
+{
+    w->timeout = seconds;
+}
+
+unsigned wire_timeout(const struct wire *w)
+{
+    return w->timeout;
+}
+
+int wire_keep_alive(struct wire *w)
+{
+    pthread_t thread;
+    int rc = -pthread_create(&thread, NULL, keep_alive, w);
+
+    if (!rc)
+        pthread_detach(thread);
+    return rc;
+}
+
 static void printable(const uint8_t *data, size_t n, char *out, size_t size)
 {
     size_t i;
@@ -130,7 +248,7 @@ static void printable(const uint8_t *data, size_t n, char *out, size_t size)
     out[i] = '\0';
 }
 
-int wire_greet(struct wire *w, char *garbage, size_t size)
+static int greet(struct wire *w, char *garbage, size_t size)
 {
     struct buf b = BUF_INIT;
     uint8_t peer[PROTO_GREETING_BYTES];
@@ -158,6 +276,17 @@ int wire_greet(struct wire *w, char *garbage, size_t size)
     if (rc)
         return rc;
     return cursor_u16(&c) == PROTO_VERSION ? 0 : -EPROTONOSUPPORT;
+}
+
+int wire_greet(struct wire *w, char *garbage, size_t size)
+{
+    unsigned timeout = w->timeout;
+    int rc;
+
+    w->timeout = 0;
+    rc = greet(w, garbage, size);
+    w->timeout = timeout;
+    return rc;
 }
 
 /* Appends data to w->out as the next piece of the stream. */

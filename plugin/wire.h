@@ -30,26 +30,50 @@ struct frame {
 
 void frame_release(struct frame *f);
 
-/* Takes over both descriptors (they may be the same).  level: zstd's. */
-int wire_new(struct wire **w_r, int in_fd, int out_fd, int level);
+struct wire_options {
+    int level;              /* zstd's; 0: the default, 3 */
+    uint64_t bytes_per_second;      /* cap on what is sent; 0: none */
+    unsigned timeout;       /* seconds without a byte that end the session,
+                               0: the default, 60 */
+};
+
+#define WIRE_LEVEL_DEFAULT 3
+#define WIRE_LEVEL_MAX 19
+#define WIRE_TIMEOUT_DEFAULT 60
+#define WIRE_TIMEOUT_MIN 20     /* ALIVE comes every ten seconds */
+
+/* Takes over both descriptors (they may be the same) and makes them
+ * non-blocking. */
+int wire_new(struct wire **w_r, int in_fd, int out_fd,
+             const struct wire_options *opt);
 /* Closes the descriptors.  No other thread may still use w. */
 void wire_free(struct wire *w);
 
 /*
  * Exchanges greetings.  -EPIPE: the peer is gone without a byte; -EPROTO:
  * what came is not a greeting, and garbage (size bytes) holds the printable
- * beginning of it; -EPROTONOSUPPORT: another version.
+ * beginning of it; -EPROTONOSUPPORT: another version.  Waits without a limit:
+ * somebody may have to type a password.
  */
 int wire_greet(struct wire *w, char *garbage, size_t size);
 
-/* Sends one frame; blocks.  -EPIPE if the peer is gone. */
+/* Another timeout from now on, in seconds. */
+void wire_set_timeout(struct wire *w, unsigned seconds);
+unsigned wire_timeout(const struct wire *w);
+
+/* Sends ALIVE every ten seconds from now on, so that a peer that works for a
+ * long time is told from a dead line. */
+int wire_keep_alive(struct wire *w);
+
+/* Sends one frame; blocks.  -EPIPE if the peer is gone, -ETIMEDOUT if it has
+ * not taken anything for too long. */
 int wire_send(struct wire *w, uint16_t type, uint16_t disk,
               const void *data, size_t length);
 int wire_send_buf(struct wire *w, uint16_t type, uint16_t disk,
                   const struct buf *b);
 
-/* Waits for a frame.  -EPIPE at end of file, -EPROTO (logged) if the peer
- * breaks the protocol. */
+/* Waits for a frame.  -EPIPE at end of file, -ETIMEDOUT if nothing came for
+ * too long, -EPROTO (logged) if the peer breaks the protocol. */
 int wire_recv(struct wire *w, struct frame *f);
 
 uint64_t wire_bytes_out(const struct wire *w);

@@ -8,7 +8,11 @@
  *   note TEXT
  *
  * HASH is BLAKE2b-256 of the content as fsparse.h defines it.  Exits with 1
- * if a promise is broken.  -q prints only "bytes" and "note".
+ * if a promise is broken.  -q prints only "bytes" and "note"; -m maps and
+ * does nothing else, to be measured.  -p prints what can be had of the plain
+ * content of compressed files, and a "note" if the parser failed:
+ *
+ *   plain SIZE HASH PATH[:STREAM]
  */
 #include "config.h"
 
@@ -18,6 +22,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "fsparse/fsparse.h"
@@ -210,16 +215,81 @@ static void print_files(const struct fsparse_map *m, int fd)
     }
 }
 
+struct plain {
+    const struct fsparse_map *m;
+    uint32_t file;
+    uint64_t size, got;
+    hash h;
+};
+
+static int plain_begin(void *opaque, uint32_t file, uint64_t size)
+{
+    struct plain *p = opaque;
+
+    p->file = file;
+    p->size = size;
+    p->got = 0;
+    return crypto_generichash_init(&p->h, NULL, 0, 32);
+}
+
+static int plain_data(void *opaque, const void *data, size_t length)
+{
+    struct plain *p = opaque;
+
+    p->got += length;
+    check(length && p->got <= p->size, "plain size", p->file);
+    return crypto_generichash_update(&p->h, data, length);
+}
+
+static int plain_end(void *opaque)
+{
+    struct plain *p = opaque;
+    const struct fsparse_file *f = &p->m->files[p->file];
+    unsigned char out[32];
+    char hex[65];
+
+    check(p->got == p->size, "plain is complete", p->file);
+    crypto_generichash_final(&p->h, out, sizeof(out));
+    sodium_bin2hex(hex, sizeof(hex), out, sizeof(out));
+    printf("plain %llu %s %s%s%s\n", (unsigned long long)p->size, hex,
+           f->path, *f->stream ? ":" : "", f->stream);
+    return 0;
+}
+
+static void print_plain(const struct fsparse_map *m, int fd)
+{
+    static const struct fsparse_plain_sink sink = {
+        plain_begin, plain_data, plain_end,
+    };
+    uint32_t *all = calloc(m->n_files + 1, sizeof(*all));
+    struct plain p = { .m = m };
+    char note[FSPARSE_NOTE_BYTES];
+    size_t i;
+    int rc;
+
+    check(all != NULL, "memory", 0);
+    for (i = 0; all && i < m->n_files; i++)
+        all[i] = (uint32_t)i;
+    rc = all ? fsparse_read_plain(fd, m, all, m->n_files, &sink, &p, note) :
+         0;
+    check(!rc, "plain returns 0", 0);
+    if (all && !rc && *note)
+        printf("note %s\n", note);
+    free(all);
+}
+
 int main(int argc, char **argv)
 {
+    int plain = argc == 3 && strcmp(argv[1], "-p") == 0;
     int quiet = argc == 3 && strcmp(argv[1], "-q") == 0;
+    int only = argc == 3 && strcmp(argv[1], "-m") == 0;
     struct fsparse_map *m;
     struct stat st;
     int fd, rc;
 
     fd = argc >= 2 ? open(argv[argc - 1], O_RDONLY) : -1;
     if (fd < 0 || fstat(fd, &st) || sodium_init() < 0) {
-        fprintf(stderr, "usage: fsparse-dump [-q] IMAGE\n");
+        fprintf(stderr, "usage: fsparse-dump [-q|-m|-p] IMAGE\n");
         return 2;
     }
     rc = fsparse_map_image(fd, (uint64_t)st.st_size, &m);
@@ -227,8 +297,14 @@ int main(int argc, char **argv)
         fprintf(stderr, "fsparse_map_image: %s\n", strerror(-rc));
         return 2;
     }
+    if (only)
+        return 0;
+    if (plain)
+        print_plain(m, fd);
     check(lseek(fd, 0, SEEK_CUR) == 0, "offset untouched", 0);
-    if (!quiet) {
+    check(waitpid(-1, NULL, WNOHANG) < 0, "no child left", 0);
+    check(dup(fd) == fd + 1, "no descriptor left", 0);
+    if (!quiet && !plain) {
         print_partitions(m);
         print_files(m, fd);
     }
@@ -236,6 +312,5 @@ int main(int argc, char **argv)
     if (*m->note)
         printf("note %s\n", m->note);
     fsparse_map_free(m);
-    close(fd);
     return broken;
 }

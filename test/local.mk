@@ -4,10 +4,15 @@ fsparse_dump_CPPFLAGS = $(AM_CPPFLAGS) $(SODIUM_CFLAGS)
 fsparse_dump_LDADD = libfsparse.la $(SODIUM_LIBS)
 
 FSPARSE_TESTS = \
+	%D%/test-fsparse-claims.sh \
+	%D%/test-fsparse-damaged.sh \
 	%D%/test-fsparse-ext.sh \
-	%D%/test-fsparse-ntfs.sh
+	%D%/test-fsparse-hostile.sh \
+	%D%/test-fsparse-ntfs.sh \
+	%D%/test-fsparse-partitions.sh \
+	%D%/test-fsparse-plain.sh
 TESTS += $(FSPARSE_TESTS)
-EXTRA_DIST += %D%/functions.sh $(FSPARSE_TESTS)
+EXTRA_DIST += %D%/functions.sh %D%/ntfs.sh $(FSPARSE_TESTS)
 
 check_PROGRAMS += test/test-manifest
 test_test_manifest_SOURCES = %D%/test-manifest.c plugin/manifest.c \
@@ -57,3 +62,17 @@ hook_tests = \
 	%D%/test-hooks-send.sh
 TESTS += $(hook_tests)
 EXTRA_DIST += $(hook_tests)
+
+helper_tests = \
+	%D%/test-migrate.sh \
+	%D%/test-migrate-refused.sh \
+	%D%/test-push.sh \
+	%D%/test-push-damage.sh
+TESTS += $(helper_tests)
+EXTRA_DIST += $(helper_tests) %D%/migration.sh %D%/fake-xl.py
+
+IMAGE_TESTS = %D%/test-scan.sh %D%/test-compare.sh \
+	%D%/test-compare-packed.sh %D%/test-verify.sh \
+	%D%/test-block-device.sh
+TESTS += $(IMAGE_TESTS)
+EXTRA_DIST += $(IMAGE_TESTS)

@@ -3,6 +3,7 @@
 # NTFS: the map's streams and contents are those that were written by ntfscp
 # and ntfs-3g and that ntfscat reads.
 . "${abs_top_srcdir:-..}/test/functions.sh"
+. "${abs_top_srcdir:-..}/test/ntfs.sh"
 requires mkntfs ntfscp ntfscat ntfsls b2sum openssl truncate
 tmpdir
 seed 2
@@ -47,24 +48,17 @@ done <<EOF
 EOF
 
 # The rest needs a mounted volume.
-[ "$(id -u)" = 0 ] && [ -w /dev/fuse ] ||
-    skip "the second half: not root, or no /dev/fuse"
-requires ntfs-3g fusermount setfattr ntfsfallocate ntfsinfo
+requires ntfsfallocate ntfsinfo
 rm -f image; truncate -s 24M image
 mkntfs -F -Q -q -c 512 image >log 2>&1
-mkdir m
-ntfs-3g -o no_detach,compression image m >log 2>&1 & mount=$!
-cleanup_fn "fusermount -qu '$tmp/m'"
-i=0; until grep -q " $tmp/m " /proc/mounts; do
-    i=$((i + 1)); [ $i -lt 50 ] || skip "the second half: no FUSE mount"
-    sleep 0.1
-done
-mkdir -p m/dir/sub m/packed m/frag
+ntfs_part="the second half: "
+mount_ntfs image
+mkdir -p m/dir/sub m/frag
+pack m/packed
 noise u 2000 >"m/dir/sub/Ünïcode 🐧 name"
 truncate -s 3000000 m/dir/sparse; noise s 999 >>m/dir/sparse
 noise l 40000 >m/linked
 for n in $(seq 30); do ln m/linked "m/dir/$(printf '%0100d' "$n")"; done
-setfattr -n system.ntfs_attrib_be -v 0x00000810 m/packed
 yes "$seed" | head -c 1000000 >m/packed/text
 noise pre 20000 >m/pre
 # Holes of two clusters, then a file that takes them and all other room.
@@ -75,7 +69,7 @@ rm m/frag/*b
 (cd m && find . -type f -links 1 ! -name text ! -path './frag/*') |
     cut -c3- >names
 b2sum -l 256 m/frag/* | sed 's,  m/, /,' >want
-fusermount -u m; wait "$mount"
+umount_ntfs
 ntfsfallocate -f -l 30000 image pre >log 2>&1 || fail "$(cat log)"
 ntfsinfo -v -F fragmented image >info 2>/dev/null
 grep -q ATTRIBUTE_LIST info || fail "not fragmented enough"
@@ -86,7 +80,8 @@ first=$(fsparse-dump image | cut -d' ' -f7- | grep -e '^/linked$' \
 expect "$first"
 # Compressed: the clusters that ntfsinfo lists, one after the other.
 ntfsinfo -v -F packed/text image 2>/dev/null |
-    awk '/attribute .DATA/ {d = 1} d && $2 ~ /^0x/ && NF == 3 {print $2, $3}' >runs
+    awk '/attribute .DATA/ {d = 1}
+        d && $2 ~ /^0x/ && NF == 3 {print $2, $3}' >runs
 while read -r lcn length; do
     dd if=image bs=512 skip=$((lcn)) count=$((length)) 2>/dev/null
 done <runs >raw

@@ -1,0 +1,301 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * The bulk copy, the source's part: scan the disk (manifest_build), send the
+ * list of its objects, send what the target wants of them.
+ *
+ * Somebody may write meanwhile.  Objects are read again when they are sent,
+ * so what arrives may be newer than its digest; the check passes that follow
+ * make it right.
+ */
+#include "config.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "plugin/log.h"
+#include "plugin/proto.h"
+#include "plugin/source_disk.h"
+
+#define MANIFEST_BYTES (256u << 10) /* of a frame, about */
+#define DATA_BYTES (512u << 10)     /* of a frame, about */
+#define READ_BYTES (256u << 10)
+
+static void scan_progress(void *opaque, uint64_t done, uint64_t total)
+{
+    struct source_disk *d = opaque;
+
+    log_progress("disk %s: scanned %" PRIu64 " of %" PRIu64 " MB", d->vdev,
+                 done / 1000000, total / 1000000);
+}
+
+static int scan(struct source_disk *d)
+{
+    struct manifest_options opt = {
+        .progress = scan_progress,
+        .opaque = d,
+    };
+    const struct manifest *m;
+    size_t i, n;
+    int rc;
+
+    rc = manifest_build(&d->image, &opt, &d->manifest);
+    if (rc)
+        return rc;
+    m = d->manifest;
+    if (m->n_objects > UINT32_MAX)
+        return -EFBIG;
+    d->order = calloc(m->n_objects + 1, sizeof(*d->order));
+    d->wanted = calloc(m->n_objects + 1, 1);
+    if (!d->order || !d->wanted)
+        return -ENOMEM;
+    for (i = 0; i < m->n_objects; i++) {
+        object_extents(m, &m->objects[i], &n);
+        if (n > 0 && !m->objects[i].zero)
+            d->order[d->n_order++] = i;
+    }
+    return 0;
+}
+
+static int out_of_place(const struct link *l, const struct frame *f)
+{
+    log_error("%s: sent a frame of type %u that does not belong here",
+              l->peer, f->type);
+    return -EPROTO;
+}
+
+static const struct object *object_of(const struct source_disk *d,
+                                      uint64_t number)
+{
+    return &d->manifest->objects[d->order[number]];
+}
+
+static void put_object(struct buf *b, const struct source_disk *d,
+                       uint64_t number, uint64_t *physical)
+{
+    const struct object *o = object_of(d, number);
+    const struct fsparse_extent *e;
+    uint64_t logical = 0;
+    size_t n, i;
+
+    e = object_extents(d->manifest, o, &n);
+    buf_put(b, o->hash, PROTO_SHORT_DIGEST);
+    buf_put_varint(b, o->size);
+    buf_put_varint(b, n);
+    for (i = 0; i < n; i++) {
+        buf_put_varint(b, e[i].logical - logical);
+        buf_put_zigzag(b, (int64_t)(e[i].physical - *physical));
+        buf_put_varint(b, e[i].length);
+        logical = e[i].logical + e[i].length;
+        *physical = e[i].physical + e[i].length;
+    }
+}
+
+/* Objects of so many extents do not fit into a frame: they are left to the
+ * check passes, which send them by segments. */
+static bool fits(const struct source_disk *d, uint64_t number)
+{
+    size_t n;
+
+    object_extents(d->manifest, object_of(d, number), &n);
+    return n <= MANIFEST_BYTES / 16;
+}
+
+static int send_manifest_frame(const struct link *l, struct source_disk *d,
+                               uint64_t *next)
+{
+    struct buf b = BUF_INIT, objects = BUF_INIT;
+    uint64_t physical = 0, first = *next;
+    int rc;
+
+    while (*next < d->n_order && objects.length < MANIFEST_BYTES)
+        put_object(&objects, d, (*next)++, &physical);
+    buf_put_u64(&b, first);
+    buf_put_u32(&b, *next - first);
+    buf_put(&b, objects.data, objects.length);
+    rc = objects.failed ? -ENOMEM :
+        wire_send_buf(l->wire, FRAME_MANIFEST, d->number, &b);
+    buf_release(&objects);
+    buf_release(&b);
+    return rc;
+}
+
+static int send_manifest(const struct link *l, struct source_disk *d)
+{
+    struct buf b = BUF_INIT;
+    uint64_t i, n = 0, next = 0;
+    int rc = 0;
+
+    for (i = 0; i < d->n_order; i++)
+        if (fits(d, i))
+            d->order[n++] = d->order[i];
+    d->n_order = n;
+    while (next < d->n_order && !rc)
+        rc = send_manifest_frame(l, d, &next);
+    if (rc)
+        return rc;
+    buf_put_u64(&b, d->n_order);
+    rc = wire_send_buf(l->wire, FRAME_MANIFEST_END, d->number, &b);
+    buf_release(&b);
+    return rc;
+}
+
+static uint64_t mapped_bytes(const struct source_disk *d, uint64_t number)
+{
+    const struct fsparse_extent *e;
+    uint64_t bytes = 0;
+    size_t n, i;
+
+    e = object_extents(d->manifest, object_of(d, number), &n);
+    for (i = 0; i < n; i++)
+        bytes += e[i].length;
+    return bytes;
+}
+
+static int flush_data(const struct link *l, struct source_disk *d, struct buf *b)
+{
+    int rc = wire_send_buf(l->wire, FRAME_DATA, d->number, b);
+
+    buf_reset(b);
+    return rc;
+}
+
+static int put_extent(const struct link *l, struct source_disk *d,
+                      struct buf *b, uint64_t number,
+                      const struct fsparse_extent *e)
+{
+    uint64_t done;
+    size_t n;
+    uint8_t *p;
+    int rc = 0;
+
+    for (done = 0; done < e->length && !rc; done += n) {
+        n = e->length - done < READ_BYTES ? e->length - done : READ_BYTES;
+        buf_put_u64(b, number);
+        buf_put_u32(b, n);
+        p = buf_reserve(b, n);
+        if (!p)
+            return -ENOMEM;
+        rc = image_read(&d->image, p, n, e->physical + done);
+        if (rc)
+            return rc;
+        b->length += n;
+        d->bytes_sent += n;
+        if (b->length >= DATA_BYTES)
+            rc = flush_data(l, d, b);
+    }
+    return rc;
+}
+
+static int put_content(const struct link *l, struct source_disk *d,
+                       struct buf *b, uint64_t number)
+{
+    const struct fsparse_extent *e;
+    size_t n, i;
+    int rc = 0;
+
+    e = object_extents(d->manifest, object_of(d, number), &n);
+    for (i = 0; i < n && !rc; i++)
+        rc = put_extent(l, d, b, number, &e[i]);
+    return rc;
+}
+
+static void send_progress(const struct link *l, struct source_disk *d)
+{
+    double seconds = report_now() - d->bulk_start;
+    double rate = seconds > 0 ? d->bytes_sent / seconds : 0;
+    uint64_t left = d->bytes_wanted - d->bytes_sent;
+
+    log_progress("disk %s: found at %s %" PRIu64 " MB, sent %" PRIu64
+                 " of %" PRIu64 " MB, %.1f MB/s, %.0f s left", d->vdev,
+                 l->peer,
+                 (d->report.identical + d->report.different -
+                  d->bytes_wanted) / 1000000,
+                 d->bytes_sent / 1000000, d->bytes_wanted / 1000000,
+                 rate / 1e6, rate > 0 ? left / rate : 0.0);
+}
+
+/* Sends the objects that a WANT frame names. */
+static int send_wanted(const struct link *l, struct source_disk *d,
+                       const struct frame *f)
+{
+    struct cursor c = CURSOR_INIT(f->data, f->length);
+    struct buf b = BUF_INIT;
+    uint32_t count = cursor_u32(&c), i;
+    uint64_t number = 0;
+    int rc = c.bad || count > cursor_left(&c) ? -EPROTO : 0;
+
+    for (i = 0; i < count && !rc; i++) {
+        number += cursor_zigzag(&c);
+        if (c.bad || number >= d->n_order || d->wanted[number] >= 2) {
+            rc = out_of_place(l, f);
+            break;
+        }
+        d->wanted[number]++;
+        d->bytes_wanted += mapped_bytes(d, number);
+        rc = put_content(l, d, &b, number);
+        send_progress(l, d);
+    }
+    if (!rc && b.length)
+        rc = flush_data(l, d, &b);
+    buf_release(&b);
+    return rc;
+}
+
+static int serve_wants(const struct link *l, struct source_disk *d)
+{
+    bool done = false;
+    struct frame f;
+    int rc;
+
+    while (!done) {
+        rc = inbox_next(l->inbox, &f);
+        if (rc)
+            return rc;
+        if (f.disk != d->number)
+            rc = out_of_place(l, &f);
+        else if (f.type == FRAME_WANT)
+            rc = send_wanted(l, d, &f);
+        else if (f.type == FRAME_WANT_END)
+            rc = wire_send(l->wire, FRAME_DATA_END, d->number, NULL, 0);
+        else if (f.type == FRAME_BULK_DONE)
+            done = true;
+        else
+            rc = out_of_place(l, &f);
+        frame_release(&f);
+        if (rc)
+            return rc;
+    }
+    return 0;
+}
+
+int bulk_run(const struct link *l, struct source_disk *d)
+{
+    uint64_t i, total = 0;
+    int rc = 0;
+
+    if (d->base)
+        rc = pass_compare(l, d);
+    if (!rc)
+        rc = scan(d);
+    if (rc)
+        return rc;
+    for (i = 0; i < d->n_order; i++)
+        total += mapped_bytes(d, i);
+    /* Until the target says what it lacks. */
+    d->report.identical = total;
+    d->bulk_start = report_now();
+    rc = send_manifest(l, d);
+    if (!rc)
+        rc = serve_wants(l, d);
+    if (rc)
+        return rc;
+    for (i = 0; i < d->n_order; i++)
+        if (d->wanted[i])
+            d->report.different += mapped_bytes(d, i);
+    d->report.identical = total - d->report.different;
+    manifest_free(d->manifest);
+    d->manifest = NULL;
+    return 0;
+}

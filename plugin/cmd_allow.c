@@ -1,0 +1,73 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* xl-dedup allow PATH: the admin's word that something may be overwritten. */
+#include "config.h"
+
+#include <getopt.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "plugin/commands.h"
+#include "plugin/configuration.h"
+#include "plugin/log.h"
+#include "plugin/record.h"
+
+static const char help[] =
+"Usage: xl-dedup allow PATH\n"
+"\n"
+"Allows the next disk that arrives for PATH, an image file or block device on\n"
+"this host, to overwrite what is there. Without that, a disk only goes where\n"
+"nothing is, or where an unchanged earlier copy of the same disk is. The\n"
+"permission of a file ends when it is written to; that of a device when it\n"
+"has been used.\n"
+"\n"
+"  -h, --help   this text\n"
+"\n"
+"Exit status: 0 noted, 2 failed, 64 wrong use.\n";
+
+static int allow(const char *path)
+{
+    struct configuration conf;
+    struct image img = IMAGE_INIT;
+    int rc;
+
+    rc = configuration_load(&conf);
+    if (rc)
+        return rc;
+    rc = image_open(&img, path);
+    if (!rc) {
+        rc = record_allow(conf.state_dir, path, &img);
+        image_release(&img);
+    }
+    configuration_release(&conf);
+    return rc;
+}
+
+int cmd_allow(int argc, char **argv)
+{
+    static const struct option options[] = {
+        { "help", no_argument, NULL, 'h' },
+        { NULL, 0, NULL, 0 },
+    };
+    char *path;
+    int c, rc;
+
+    while ((c = getopt_long(argc, argv, "h", options, NULL)) != -1) {
+        if (c != 'h')
+            return XD_EXIT_USAGE;
+        fputs(help, stdout);
+        return XD_EXIT_OK;
+    }
+    if (argc - optind != 1) {
+        log_error("one path is needed; see 'xl-dedup allow --help'");
+        return XD_EXIT_USAGE;
+    }
+    /* The path of a device is kept as the configuration of a guest names it:
+     * /dev/vg/lv, not what that links to. */
+    path = argv[optind];
+    if (path[0] != '/') {
+        log_error("'%s' is not an absolute path", path);
+        return XD_EXIT_USAGE;
+    }
+    rc = allow(path);
+    return rc ? XD_EXIT_FAILED : XD_EXIT_OK;
+}

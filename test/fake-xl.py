@@ -1,0 +1,195 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Both xl's of a migration, without Xen and without the preloaded hook: this
+plays xl *and* its hook (plugin/control.h), so that the helpers are tested as
+they are used.
+
+  fake-xl.py [OPTIONS] migrate -s '' [OPTIONS] DOMAIN RUNE
+  fake-xl.py [OPTIONS] migrate-receive [OPTIONS]
+
+Environment:
+  FAKE_DISKS        "vdev=path[=target path] ..." (no blanks in paths)
+  FAKE_FORMAT       format of the disks (raw)
+  FAKE_BUSY         "path=domain ..." at the target
+  FAKE_MEMORY       bytes of the memory stream (3000000)
+  FAKE_WRITE        command of the "guest", run while the memory is copied,
+                    just before it is "suspended"
+  FAKE_SUSPEND_RC   what libxl_domain_suspend would return (0)
+  FAKE_RESTORE_RC   what libxl_domain_create_restore would return (0)
+  FAKE_STATUS       byte in the report of the receiving xl (0)
+  FAKE_AT_END       command run at the target when the memory stream ended:
+                    the moment at which the disks must be final
+Messages of the sending side go to stdout: "guest resumed", "guest untouched",
+"guest moved".
+"""
+import hashlib
+import os
+import random
+import socket
+import struct
+import subprocess
+import sys
+
+BANNER = b"xl migration receiver ready, send binary domain data.\n"
+READY = b"domain received, ready to unpause\0"
+GO = b"domain is yours, you are cleared to unpause\0"
+REPORT = b"my copy unpause results are as follows\0"
+CONFIG = b"fake configuration".ljust(4000, b".")
+UUID = "11111111-2222-3333-4444-555555555555"
+
+
+def env(name, default=""):
+    return os.environ.get(name, default)
+
+
+def read_exactly(fd, n):
+    data = b""
+    while len(data) < n:
+        part = os.read(fd, n - len(data))
+        if not part:
+            raise EOFError
+        data += part
+    return data
+
+
+def write_all(fd, data):
+    while data:
+        data = data[os.write(fd, data):]
+
+
+class Control:
+    def __init__(self, fd):
+        self.socket = socket.socket(fileno=fd)
+
+    def say(self, verb, **values):
+        strings = [verb] + ["%s=%s" % item for item in values.items()]
+        self.socket.send("\0".join(strings).encode() + b"\0")
+
+    def hear(self):
+        try:
+            return self.socket.recv(65536).split(b"\0")[0].decode()
+        except ConnectionError:
+            return ""
+
+    def describe(self, target):
+        self.say("begin", uuid=UUID, name="g1", domid="7")
+        for disk in env("FAKE_DISKS").split():
+            vdev, *paths = disk.split("=")
+            self.say("disk", vdev=vdev, path=paths[-1 if target else 0],
+                     format=env("FAKE_FORMAT", "raw"), backend="phy",
+                     mode="w", cdrom="0", script="", backend_domid="0")
+        if target:
+            for busy in env("FAKE_BUSY").split():
+                path, name = busy.split("=")
+                self.say("busy", path=path, domid="3", name=name)
+        self.say("go")
+
+
+def memory():
+    seed = random.Random(int(env("FAKE_SEED", "1")))
+    return seed.randbytes(int(env("FAKE_MEMORY", "3000000")))
+
+
+def suspend(control, fd):
+    """The hooked libxl_domain_suspend: a libxl error code."""
+    try:
+        control.describe(False)
+    except BrokenPipeError:
+        return -7
+    if control.hear() != "suspend":
+        return -7           # ERROR_GUEST_TIMEDOUT
+    data = memory()
+    try:
+        write_all(fd, struct.pack("<Q", len(data)) + data[:len(data) // 2])
+        if env("FAKE_WRITE"):
+            subprocess.run(env("FAKE_WRITE"), shell=True, check=True)
+        control.say("stopped")
+        write_all(fd, data[len(data) // 2:])
+        rc = int(env("FAKE_SUSPEND_RC", "0"))
+        control.say("suspended", rc=str(rc))
+    except BrokenPipeError:
+        return -3
+    if rc == 0 and control.hear() != "done":
+        rc = -3
+    return rc
+
+
+def migrate(rune):
+    there, to = os.pipe()
+    back, out = os.pipe()
+    child = subprocess.Popen(["sh", "-c", rune], stdin=there, stdout=out,
+                             pass_fds=[int(env("XL_DEDUP_PEER_FD"))])
+    os.close(there)
+    os.close(out)
+    control = Control(int(env("XL_DEDUP_CONTROL_FD")))
+    os.close(int(env("XL_DEDUP_PEER_FD")))
+    try:
+        if read_exactly(back, len(BANNER)) != BANNER:
+            raise EOFError
+    except EOFError:
+        print("guest untouched")
+        return 1
+    write_all(to, CONFIG)
+    rc = suspend(control, to)
+    if rc:
+        os.close(to)
+        child.wait()
+        print("guest untouched" if rc == -7 else "guest resumed")
+        return 1
+    try:
+        assert read_exactly(back, len(READY)) == READY
+        write_all(to, GO)
+        assert read_exactly(back, len(REPORT)) == REPORT
+        status = read_exactly(back, 1)
+    except (EOFError, BrokenPipeError):
+        os.close(to)
+        child.wait()
+        print("guest resumed")
+        return 1
+    os.close(to)
+    child.wait()
+    print("guest moved" if status == b"\0" else "guest resumed")
+    return status[0] != 0
+
+
+def restore(control):
+    """The hooked libxl_domain_create_restore."""
+    control.describe(True)
+    if control.hear() != "restore":
+        return -3
+    rc = int(env("FAKE_RESTORE_RC", "0"))
+    if not rc:
+        length = struct.unpack("<Q", read_exactly(0, 8))[0]
+        got = hashlib.sha256(read_exactly(0, length)).digest()
+        if got != hashlib.sha256(memory()).digest():
+            print("fake-xl.py: the memory stream is damaged", file=sys.stderr)
+            rc = -3
+        elif env("FAKE_AT_END"):
+            subprocess.run(env("FAKE_AT_END"), shell=True, check=True,
+                           stdout=sys.stderr)
+    control.say("restored", rc=str(rc))
+    control.socket.close()
+    return rc
+
+
+def receive():
+    write_all(1, BANNER)
+    assert read_exactly(0, len(CONFIG)) == CONFIG
+    if restore(Control(int(env("XL_DEDUP_CONTROL_FD")))):
+        return 1
+    write_all(1, READY)
+    assert read_exactly(0, len(GO)) == GO
+    write_all(1, REPORT + bytes([int(env("FAKE_STATUS", "0"))]))
+    return 0
+
+
+def main():
+    if "migrate-receive" in sys.argv:
+        return receive()
+    return migrate(sys.argv[-1])
+
+
+try:
+    sys.exit(main())
+except EOFError:
+    sys.exit(1)

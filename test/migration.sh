@@ -1,0 +1,55 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+# shellcheck shell=sh
+# What the tests of the helpers share; to be sourced after functions.sh.
+#
+# "a" and "b" are two directories of one machine; fake-xl.py plays both xl's,
+# and "ssh" is a script that runs its command here.
+
+migration_setup()
+{
+    tmpdir
+    mkdir "$tmp/a" "$tmp/b" "$tmp/bin" "$tmp/state-a" "$tmp/state-b"
+    ln -s "$abs_top_builddir/xl-dedup" "$tmp/bin/xl-dedup"
+    cat >"$tmp/bin/ssh" <<END
+#!/bin/sh
+# the other host: everything but HOST is the command
+XL_DEDUP_CONFIG=$tmp/b.conf
+export XL_DEDUP_CONFIG
+shift
+exec "\$@"
+END
+    chmod +x "$tmp/bin/ssh"
+    printf 'state = %s\n' "$tmp/state-a" >"$tmp/a.conf"
+    printf 'state = %s\nreference = %s/b/reference*.img\n' "$tmp/state-b" \
+        "$tmp" >"$tmp/b.conf"
+    PATH=$tmp/bin:$PATH
+    XL_DEDUP=$tmp/bin/xl-dedup
+    XL_DEDUP_CONFIG=$tmp/a.conf
+    XL_DEDUP_XL=$abs_top_srcdir/test/fake-xl.py
+    XL_DEDUP_HOOKS=$abs_top_builddir/.libs/libxlhooks.so
+    export PATH XL_DEDUP XL_DEDUP_CONFIG XL_DEDUP_XL XL_DEDUP_HOOKS
+    unset LD_PRELOAD
+}
+
+# migrate [OPTION...]: what the admin types; sets $status, fills out and err
+migrate()
+{
+    status=0
+    timeout 120 "$abs_top_builddir/xl" migrate --dedup "$@" g1 hostb \
+        >"$tmp/out" 2>"$tmp/err" </dev/null || status=$?
+}
+
+# said TEXT: the admin was told so
+said()
+{
+    grep -q -e "$1" "$tmp/err" "$tmp/out" ||
+        { cat "$tmp/out" "$tmp/err" >&2; fail "was not said: $1"; }
+}
+
+# refused TEXT: failed with this message, guest not touched
+refused()
+{
+    [ "$status" != 0 ] || fail "did not fail"
+    said "$1"
+    said 'guest untouched'
+}

@@ -1,0 +1,51 @@
+#!/bin/sh
+# SPDX-License-Identifier: GPL-2.0-or-later
+# Claims that overlap at random: every byte is its first claimer's, as a model
+# that colours byte by byte says.
+. "${abs_top_srcdir:-..}/test/functions.sh"
+requires perl b2sum openssl truncate
+tmpdir
+seed 6
+
+size=60000
+noise image $size >image
+truncate -s 20M image      # else the files would have too many zeros
+printf '#!/bin/sh\ncat %s/stream\n' "$tmp" >parser; chmod +x parser
+XL_DEDUP_PARSER=$tmp/parser; export XL_DEDUP_PARSER
+cat >model.pl <<'E2'
+my ($size, $seed, $files) = @ARGV;
+srand $seed;
+open I, "<", "image"; { local $/; $image = <I> }
+open S, ">", "stream"; print S "xdfsp\0\0\1";
+sub rec { print S pack("LL", $_[0], length $_[1]), $_[1] }
+rec(1, pack("LQQ", 0, 0, $size) . pack("S", 0) x 4);
+my @owned;
+for my $f (1 .. $files) {
+    my ($at, $out, $ext) = (0, "", "");
+    for (0 .. int rand 12) {
+        my $len = 1 + int rand(rand() < .2 ? 9000 : 200);
+        my $from = int rand($size - $len);
+        my $gap = rand() < .5 ? int rand 60 : 0;
+        $at += $gap; $out .= "\0" x $gap;
+        $ext .= pack("QQQ", $at, $from, $len);
+        for my $b ($from .. $from + $len - 1) {
+            $out .= $owned[$b]++ ? "\0" : substr($image, $b, 1);
+        }
+        $at += $len;
+    }
+    rec(2, pack("LLQQ S/a* S/a*", 0, 0, $f, $at, "/$f", ""));
+    rec(3, $ext);
+    open W, ">", "want/$f"; print W $out; close W;
+}
+rec(6, "");
+E2
+for round in $(seq "${ROUNDS:-20}"); do
+    rm -rf want; mkdir want
+    files=$((1 + round * 5))
+    perl model.pl $size "$seed$round" $files
+    fsparse-dump image >dump || fail "round $round: $(grep BROKEN dump)"
+    grep '^file ' dump | cut -d' ' -f6- | sed 's, /,  ,' | sort >got
+    (cd want && b2sum -l 256 -- *) | sort >sums
+    diff sums got >diff || fail "round $round: $(head -4 diff)"
+done
+pass "$round rounds"
