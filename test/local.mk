@@ -125,7 +125,8 @@ test_test_workers_LDADD = $(UNIT_LDADD)
 
 PEER_TESTS = \
 	%D%/test-push-hostile.sh \
-	%D%/test-receive-hostile.sh
+	%D%/test-receive-hostile.sh \
+	%D%/test-wire-decode.sh
 TESTS += $(PEER_TESTS)
-EXTRA_DIST += $(PEER_TESTS) %D%/wire.py %D%/hostile-source.py \
-	%D%/hostile-target.py
+EXTRA_DIST += $(PEER_TESTS) %D%/wire.py %D%/wire-decode.py \
+	%D%/hostile-source.py %D%/hostile-target.py
