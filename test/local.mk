@@ -124,3 +124,11 @@ test_test_wire_LDADD = $(UNIT_LDADD)
 test_test_workers_SOURCES = %D%/test-workers.c
 test_test_workers_CPPFLAGS = $(xl_dedup_CPPFLAGS)
 test_test_workers_LDADD = $(UNIT_LDADD)
+
+PEER_TESTS = \
+	%D%/test-push-hostile.sh \
+	%D%/test-receive-hostile.sh \
+	%D%/test-wire-decode.sh
+TESTS += $(PEER_TESTS)
+EXTRA_DIST += $(PEER_TESTS) %D%/wire.py %D%/wire-decode.py \
+	%D%/hostile-source.py %D%/hostile-target.py
