@@ -132,3 +132,6 @@ PEER_TESTS = \
 TESTS += $(PEER_TESTS)
 EXTRA_DIST += $(PEER_TESTS) %D%/wire.py %D%/wire-decode.py \
 	%D%/hostile-source.py %D%/hostile-target.py
+
+TESTS += %D%/test-docs.sh
+EXTRA_DIST += %D%/test-docs.sh
