@@ -152,7 +152,9 @@ start_guest()
             dd if=/media/lv.img of=/dev/bed/lv bs=1M conv=fsync status=none'
         ;;
     esac
-    on "$host" "xl create -q /bed/$name.cfg" ||
+    # Once more if need be: libxl gives the disks' hotplug scripts 40 s, which
+    # a loaded machine may exceed.
+    on "$host" "xl create -q /bed/$name.cfg || xl create -q /bed/$name.cfg" ||
         { echo "xl create $name failed"; return 1; }
     ask "$name" "$host" reset
 }
