@@ -11,9 +11,10 @@
 
 : "${bed_src:?source lib.sh first}" "${bed_run:?}" "${bed_cache:?}"
 
+# Generous: a loaded machine is slower by far, and waiting costs only failures.
 # Seconds that one command at a host, and one migration, may take.
-bed_limit=${XL_DEDUP_LIMIT:-120}
-migrate_limit=${XL_DEDUP_MIGRATE_LIMIT:-420}
+bed_limit=${XL_DEDUP_LIMIT:-300}
+migrate_limit=${XL_DEDUP_MIGRATE_LIMIT:-600}
 
 # on HOST COMMAND: runs a shell command there.
 on()
@@ -151,7 +152,9 @@ start_guest()
             dd if=/media/lv.img of=/dev/bed/lv bs=1M conv=fsync status=none'
         ;;
     esac
-    on "$host" "xl create -q /bed/$name.cfg" ||
+    # Once more if need be: libxl gives the disks' hotplug scripts 40 s, which
+    # a loaded machine may exceed.
+    on "$host" "xl create -q /bed/$name.cfg || xl create -q /bed/$name.cfg" ||
         { echo "xl create $name failed"; return 1; }
     ask "$name" "$host" reset
 }
@@ -165,7 +168,7 @@ want_guest()
 # ask NAME HOST COMMAND: the guest's reply on stdout.
 ask()
 {
-    on "$2" "guest ask $1 100 $3"
+    on "$2" "guest ask $1 $((bed_limit - 20)) $3"
 }
 
 # field N TEXT: the Nth word.

@@ -11,6 +11,7 @@ from=$(where_is g2)
 to=$(other "$from")
 before=$(ask g2 "$from" count)
 path=/bed/disks/g2-raw.img
+on "$to" 'xl-dedup allow /dev/bed/lv'
 on "$to" "seq 1 100000 >$path; truncate -s 24M $path"
 was=$(on "$to" "sha256sum $path; stat -c %y $path")
 assert "xl migrate --dedup fails" fails migrate g2 "$from" "$to" --dedup

@@ -11,7 +11,7 @@
 # it cannot run here: it must be root and needs the packages of the file
 # packages.  Logs of hosts, guests and xl stay in $XL_DEDUP_RUN/logs.
 #
-#   XL_DEDUP_CASE_LIMIT   seconds a case may take (default 900)
+#   XL_DEDUP_CASE_LIMIT   seconds a case may take (default 1500)
 #   XL_DEDUP_KEEP=1       leaves the hosts running afterwards, and uses them
 #                         again if they run
 #
@@ -87,7 +87,7 @@ run_case()
 
     mkdir -p "$dir"
     # Not in the same process: a case may fail in whatever way it likes.
-    case_dir=$dir log=$dir/migrate.log timeout "${XL_DEDUP_CASE_LIMIT:-900}" \
+    case_dir=$dir log=$dir/migrate.log timeout "${XL_DEDUP_CASE_LIMIT:-1500}" \
         bash "$bed_src/case-$name.sh" 2>&1 | tee "$dir/case.log" || rc=$?
     case $rc in
     0) verdict=ok passed=$((passed + 1)) ;;
