@@ -18,7 +18,7 @@ compare() {
     fsparse-dump image >dump || fail "$1: $(grep BROKEN dump | head -3)"
     sort want >want.s
     grep '^file ' dump | cut -d' ' -f6- | sort >got
-    diff want.s got >diff || fail "$1: $(head -5 diff)"
+    diff want.s got >difference || fail "$1: $(head -5 difference)"
     pass "$1, $(wc -l <got) streams"
 }
 
@@ -47,8 +47,9 @@ done <<EOF
 EOF
 
 # The rest needs a mounted volume.
-[ "$(id -u)" = 0 ] && [ -w /dev/fuse ] ||
+if [ "$(id -u)" != 0 ] || [ ! -w /dev/fuse ]; then
     skip "the second half: not root, or no /dev/fuse"
+fi
 requires ntfs-3g fusermount setfattr ntfsfallocate ntfsinfo
 rm -f image; truncate -s 24M image
 mkntfs -F -Q -q -c 512 image >log 2>&1
