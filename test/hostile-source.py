@@ -240,6 +240,7 @@ disks(empty=dict(size=0), no_size=dict(size=None), no_vdev=dict(vdev=None),
       no_used=dict(used=None), no_dest=dict(dest=None),
       no_kind=dict(kind=None), no_base=dict(base=None),
       negative=dict(size=-1), word=dict(size="large"),
+      at_the_limit=dict(size=1 << 56),
       too_large=dict(size=(1 << 56) + 1), overflow=dict(size=1 << 64),
       used_too_large=dict(used=1 << 63), relative=dict(dest="disk.img"),
       nowhere=dict(dest="/nonexistent/disk.img"),
@@ -404,7 +405,7 @@ def finish(r, may_succeed):
         r.process.kill()
         raise AssertionError("the receiver does not end")
     said = lines_to_stderr(r)
-    assert "Sanitizer" not in said and "runtime error" not in said, said
+    assert "Sanitizer:" not in said and "runtime error" not in said, said
     assert status == 2 or (may_succeed and status == 0), \
         "exit status %d: %s" % (status, said)
     r.process.stdin.close()

@@ -285,7 +285,7 @@ def push(command, directory, image, name):
                           stdin=subprocess.DEVNULL, capture_output=True,
                           timeout=PATIENCE)
     said = done.stderr.decode()     # UTF-8, whatever the peer sent
-    assert "Sanitizer" not in said and "runtime error" not in said, said
+    assert "Sanitizer:" not in said and "runtime error" not in said, said
     assert "Traceback" not in said, said
     assert not [c for c in said if ord(c) < 32 and c not in "\n"], repr(said)
     wanted = 0 if name == "good" else 2

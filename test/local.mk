@@ -135,3 +135,6 @@ EXTRA_DIST += $(PEER_TESTS) %D%/wire.py %D%/wire-decode.py \
 
 TESTS += %D%/test-docs.sh
 EXTRA_DIST += %D%/test-docs.sh
+
+TESTS += %D%/test-shellcheck.sh
+EXTRA_DIST += %D%/test-shellcheck.sh .shellcheckrc

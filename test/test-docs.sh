@@ -16,7 +16,7 @@ options()
     shift
     for option in $("$@" --help | grep -oE '^ +(-[a-zA-Z], )?--?[a-z-]+' |
         grep -oE -e '-[-a-zA-Z]+'); do
-        grep -q -e "B<$option[=>]" "$page" ||
+        grep -q -e "B<${option}[=>]" "$page" ||
             fail "$(basename "$page") lacks $option of $*"
     done
 }

@@ -46,6 +46,6 @@ for round in $(seq "${ROUNDS:-20}"); do
     fsparse-dump image >dump || fail "round $round: $(grep BROKEN dump)"
     grep '^file ' dump | cut -d' ' -f6- | sed 's, /,  ,' | sort >got
     (cd want && b2sum -l 256 -- *) | sort >sums
-    diff sums got >diff || fail "round $round: $(head -4 diff)"
+    diff sums got >difference || fail "round $round: $(head -4 difference)"
 done
 pass "$round rounds"

@@ -36,7 +36,7 @@ compare() {
     fsparse-dump "$1" >dump || fail "$2: $(grep BROKEN dump | head -3)"
     grep '^file ' dump | cut -d' ' -f6- | grep -v ' /hard-[12]$' | sort >got
     [ -s want ] || fail "$2: debugfs read nothing"
-    diff want got >diff || fail "$2: $(head -5 diff)"
+    diff want got >difference || fail "$2: $(head -5 difference)"
     [ "$(grep -c ' /hard-[12]$' dump)" = 1 ] || fail "$2: hard links"
     grep '^file ' dump | grep ' /hard-' | grep -q "$hard" || fail "$2: hard"
     pass "$2, $(wc -l <got) files"

@@ -21,7 +21,7 @@ put() { dd if="$1" of=image bs=1M seek="$2" conv=notrunc 2>/dev/null; }
 # check WHAT FILES: the partitions are those of ./want, FILES have the hash.
 check() {
     fsparse-dump image >dump || fail "$1: $(grep BROKEN dump)"
-    sed -n 's/^partition //p' dump | tr a-f A-F | tr A-Z a-z >got
+    sed -n 's/^partition //p' dump | tr '[:upper:]' '[:lower:]' >got
     diff want got || fail "$1"
     [ "$(grep -c "$hash /a$" dump)" = "$2" ] || fail "$1: files"
     pass "$1"

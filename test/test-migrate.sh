@@ -33,7 +33,7 @@ said 'guest moved'
 said 'guest blackout'
 [ -e "$tmp/was-equal" ] || fail "the disks were not final at the end"
 [ "$before" = "$(b2sum <"$tmp/a/second.img")" ] || fail "source was changed"
-ls -A "$tmp/b" | grep -q '^\.' && fail "staging file left behind"
+[ -z "$(find "$tmp/b" -name '.?*')" ] || fail "staging file left behind"
 identical=$(awk '$1 == "xvda" { print int($2) }' "$tmp/err")
 [ "$identical" -ge 5 ] || fail "only $identical MB found in the reference"
 
