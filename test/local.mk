@@ -66,10 +66,14 @@ EXTRA_DIST += $(hook_tests)
 helper_tests = \
 	%D%/test-migrate.sh \
 	%D%/test-migrate-refused.sh \
+	%D%/test-faults-cut.sh \
+	%D%/test-faults-interrupt.sh \
+	%D%/test-faults-kill.sh \
 	%D%/test-push.sh \
 	%D%/test-push-damage.sh
 TESTS += $(helper_tests)
-EXTRA_DIST += $(helper_tests) %D%/migration.sh %D%/fake-xl.py
+EXTRA_DIST += $(helper_tests) %D%/migration.sh %D%/fake-xl.py \
+	%D%/faults.sh %D%/fault-proxy.py
 
 IMAGE_TESTS = %D%/test-scan.sh %D%/test-compare.sh \
 	%D%/test-compare-packed.sh %D%/test-verify.sh \
