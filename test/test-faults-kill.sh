@@ -20,6 +20,7 @@ memory target:MEMORY:4:sender resumed less -
 memory-end target:MEMORY_END:1:sender resumed less the helper has ended
 final target:PATCH:1:sender resumed less the helper has ended
 place target:PLACE:1:sender resumed less the helper has ended
+placed source:PLACED:1:sender resumed less the helper has ended
 ready source:XL:2:sender resumed less -
 go target:XL:2:sender suspended/running none -
 report source:XL:3:sender suspended/running none -
