@@ -18,6 +18,9 @@
 # SECOND: "less" if the next try must send clearly less than all, "all" if
 # nothing had arrived that it could use, "none" if there is none to be made.
 # TEXT must have been said; "-": nothing needs to be.
+#
+# A FAULT may end in io=FUNCTION:N:ERROR (fail-io.c), which then counts from
+# FAULT_COMMAND on.
 
 faults_setup()
 {
@@ -142,15 +145,25 @@ row()
     copied-*) migrate; cp "$tmp/b/disk.img" "$tmp/old"
         sh -c "$guest_writes" ;;
     esac
-    rm -f "$tmp/faults" "$tmp/guest/"*
-    FAULT=$2 FAULT_MARK=$mark migrate
+    rm -f "$tmp/faults" "$tmp/armed" "$tmp/guest/"*
+    fault=${2%%io=*} FAULT_IO='' FAULT_PRELOAD=''
+    case $2 in
+    *io=*)
+        FAULT_IO=${2##*io=}
+        FAULT_PRELOAD=$abs_top_builddir/.libs/libfailio.so ;;
+    esac
+    export FAULT_IO FAULT_PRELOAD
+    FAULT=${fault%,} FAULT_MARK=$mark migrate
+    FAULT_PRELOAD=
+    rm -f "$tmp/b/filler"
     all_gone
     [ "$(tr '\n' , <"$tmp/faults")" = "$2," ] || complain "$2 never came"
     cmp "$disk" "$tmp/expected" >&2 || complain "the source's disk differs"
     check_guest "$3"
     check_target
     [ "$5" = - ] || said "$5"
-    echo "$1: $(tail -n 1 "$tmp/out"); $(state a)/$(state b)"
+    echo "$1, $2: $(state a)/$(state b)"
+    grep -h '^guest\|^xl-dedup: ' "$tmp/out" "$tmp/err"
     check_second "$4"
 }
 
