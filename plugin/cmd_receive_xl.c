@@ -265,7 +265,7 @@ static int run(struct migration *m, char **arguments)
     if (!rc)
         rc = inbox_start(&m->inbox, m->wire, "the sending host", from_source, m);
     if (!rc)
-        rc = pump_start(&m->pump, xl_out, m->wire, FRAME_XL);
+        rc = pump_start(&m->pump, xl_out, m->wire, FRAME_XL, true);
     if (!rc)
         rc = receiver_new(&m->receiver, m->wire, m->inbox, &m->conf, &events);
     if (!rc) {

@@ -350,7 +350,7 @@ static int run(struct migration *m, const char *const *command)
     if (!rc)
         rc = inbox_start(&m->inbox, m->wire, m->host, from_target, m);
     if (!rc)
-        rc = pump_start(&m->pump, STDIN_FILENO, m->wire, FRAME_XL);
+        rc = pump_start(&m->pump, STDIN_FILENO, m->wire, FRAME_XL, false);
     if (rc)
         return rc;
     rc = migrate(m);

@@ -473,16 +473,17 @@ int destination_zero(struct destination *d, uint64_t offset, uint64_t length)
 
 int destination_sync(struct destination *d)
 {
-    int rc;
+    int rc = 0;
 
     if (fdatasync(d->fd)) {
         rc = -errno;
         log_errno(rc, "disk %s: %s could not be brought to its storage",
                   d->vdev, d->block ? d->path : d->staging_path);
-        return rc;
     }
+    /* Also after a failure: its pages count as clean then, and the next try
+     * must not take them for what the storage holds. */
     image_drop_cache(&d->storage, 0, d->size);
-    return 0;
+    return rc;
 }
 
 static int sync_directory(const char *path)

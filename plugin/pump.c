@@ -17,6 +17,7 @@
 
 struct pump {
     int fd;                 /* pump thread only */
+    bool drain;
     struct wire *wire;
     int wake_fd;
     int eof_fd;
@@ -38,8 +39,19 @@ static void raise_event(int fd)
         ;
 }
 
+static void discard(struct pump *p)
+{
+    ssize_t n;
+
+    do
+        n = read(p->fd, p->buffer, sizeof(p->buffer));
+    while (n > 0 || (n < 0 && errno == EINTR));
+}
+
 static void end(struct pump *p, int rc)
 {
+    if (rc && p->drain)
+        discard(p);
     close(p->fd);
     p->fd = -1;
     pthread_mutex_lock(&p->lock);
@@ -107,7 +119,8 @@ static void *run(void *opaque)
     return NULL;
 }
 
-int pump_start(struct pump **p_r, int fd, struct wire *w, uint16_t type)
+int pump_start(struct pump **p_r, int fd, struct wire *w, uint16_t type,
+               bool drain)
 {
     struct pump *p = calloc(1, sizeof(*p));
     pthread_t thread;
@@ -116,6 +129,7 @@ int pump_start(struct pump **p_r, int fd, struct wire *w, uint16_t type)
     if (!p)
         return -ENOMEM;
     p->fd = fd;
+    p->drain = drain;
     p->wire = w;
     p->type = p->next_type = type;
     pthread_mutex_init(&p->lock, NULL);

@@ -3,20 +3,25 @@
  * A thread that carries bytes from a descriptor of xl to the wire: xl's
  * handshake (XL frames) and the memory stream (MEMORY frames).
  *
- * If the wire fails, the descriptor is closed, so that xl sees a broken pipe
- * as it would with plain ssh.
+ * If the wire fails, the sending xl must see a broken pipe, as it would with
+ * plain ssh: the descriptor is closed.  The receiving xl must not: it destroys
+ * its copy of the guest only after it could write that it failed.  There the
+ * descriptor is read to its end.
  */
 #ifndef PLUGIN_PUMP_H
 #define PLUGIN_PUMP_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "plugin/wire.h"
 
 struct pump;
 
-/* Takes over fd.  type: of the frames to begin with. */
-int pump_start(struct pump **p_r, int fd, struct wire *w, uint16_t type);
+/* Takes over fd.  type: of the frames to begin with.  drain: read on after the
+ * wire has failed. */
+int pump_start(struct pump **p_r, int fd, struct wire *w, uint16_t type,
+               bool drain);
 
 /*
  * Carries everything that is already in the pipe, then goes on with frames of

@@ -19,12 +19,22 @@ Environment:
   FAKE_STATUS       byte in the report of the receiving xl (0)
   FAKE_AT_END       command run at the target when the memory stream ended:
                     the moment at which the disks must be final
+  FAKE_STATE        directory for what becomes of the guest: in "a" and "b"
+                    its state at the source ("running", "suspended", "gone")
+                    and at the target ("building", "paused", "running",
+                    "gone"), as "xl list" would show it
 Messages of the sending side go to stdout: "guest resumed", "guest untouched",
-"guest moved".
+"guest moved", and "guest undefined" where the real xl says so.
+
+A signal does here what it does to an xl with the hook
+(libxlhooks/interrupt.c).  What happens after libxl has returned is that of
+tools/xl/xl_migrate.c of Xen 4.17: a failure after GO leaves the guest
+suspended, and a receiving xl that cannot report does not destroy its copy.
 """
 import hashlib
 import os
 import random
+import signal
 import socket
 import struct
 import subprocess
@@ -35,6 +45,8 @@ READY = b"domain received, ready to unpause\0"
 GO = b"domain is yours, you are cleared to unpause\0"
 REPORT = b"my copy unpause results are as follows\0"
 CONFIG = b"fake configuration".ljust(4000, b".")
+SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+interrupted = False
 UUID = "11111111-2222-3333-4444-555555555555"
 
 
@@ -67,9 +79,14 @@ class Control:
 
     def hear(self):
         try:
-            return self.socket.recv(65536).split(b"\0")[0].decode()
+            verb = self.socket.recv(65536).split(b"\0")[0].decode()
         except ConnectionError:
-            return ""
+            verb = ""
+        if not verb:
+            print("xl-dedup: interrupted" if interrupted else
+                  "xl-dedup: the helper has ended before its work was done",
+                  file=sys.stderr)
+        return verb
 
     def describe(self, target):
         self.say("begin", uuid=UUID, name="g1", domid="7")
@@ -90,6 +107,30 @@ def memory():
     return seed.randbytes(int(env("FAKE_MEMORY", "3000000")))
 
 
+def state(side, what):
+    if env("FAKE_STATE"):
+        with open(os.path.join(env("FAKE_STATE"), side), "w") as f:
+            f.write(what + "\n")
+
+
+def interrupt_begin(control):
+    def on_signal(*_):
+        global interrupted
+        interrupted = True
+        try:
+            control.socket.shutdown(socket.SHUT_RDWR)
+        except OSError:
+            pass
+    for number in SIGNALS:
+        signal.signal(number, on_signal)
+
+
+def interrupt_end(restore):
+    for number in SIGNALS:
+        signal.signal(number, signal.SIG_DFL if restore else
+                      lambda *_: None)
+
+
 def suspend(control, fd):
     """The hooked libxl_domain_suspend: a libxl error code."""
     try:
@@ -98,20 +139,36 @@ def suspend(control, fd):
         return -7
     if control.hear() != "suspend":
         return -7           # ERROR_GUEST_TIMEDOUT
+    interrupt_begin(control)
     data = memory()
     try:
         write_all(fd, struct.pack("<Q", len(data)) + data[:len(data) // 2])
         if env("FAKE_WRITE"):
             subprocess.run(env("FAKE_WRITE"), shell=True, check=True)
+        state("a", "suspended")
         control.say("stopped")
         write_all(fd, data[len(data) // 2:])
         rc = int(env("FAKE_SUSPEND_RC", "0"))
         control.say("suspended", rc=str(rc))
     except BrokenPipeError:
-        return -3
+        rc = -3
     if rc == 0 and control.hear() != "done":
         rc = -3
+    interrupt_end(rc == 0)
     return rc
+
+
+def failed(to, child, message, resumed=None):
+    """xl gives its child two seconds before it goes on without it."""
+    os.close(to)
+    try:
+        child.wait(2)
+    except subprocess.TimeoutExpired:
+        print("fake-xl.py: the helper is slow to end", file=sys.stderr)
+    if resumed:
+        state("a", resumed)
+    print(message)
+    return 1
 
 
 def migrate(rune):
@@ -123,33 +180,36 @@ def migrate(rune):
     os.close(out)
     control = Control(int(env("XL_DEDUP_CONTROL_FD")))
     os.close(int(env("XL_DEDUP_PEER_FD")))
+    state("a", "running")
     try:
         if read_exactly(back, len(BANNER)) != BANNER:
             raise EOFError
-    except EOFError:
-        print("guest untouched")
-        return 1
-    write_all(to, CONFIG)
+        write_all(to, CONFIG)
+    except (EOFError, BrokenPipeError):
+        return failed(to, child, "guest untouched")
     rc = suspend(control, to)
-    if rc:
-        os.close(to)
-        child.wait()
-        print("guest untouched" if rc == -7 else "guest resumed")
-        return 1
+    if rc == -7:
+        return failed(to, child, "guest untouched")
     try:
-        assert read_exactly(back, len(READY)) == READY
+        if rc or read_exactly(back, len(READY)) != READY:
+            raise EOFError
+    except EOFError:
+        return failed(to, child, "guest resumed", "running")
+    try:
         write_all(to, GO)
         assert read_exactly(back, len(REPORT)) == REPORT
-        status = read_exactly(back, 1)
+        status = read_exactly(back, 1)[0]
+        if status:
+            assert read_exactly(back, len(GO)) == GO
     except (EOFError, BrokenPipeError):
-        os.close(to)
-        child.wait()
+        return failed(to, child, "guest undefined")
+    if status:
+        state("a", "running")
         print("guest resumed")
         return 1
-    os.close(to)
-    child.wait()
-    print("guest moved" if status == b"\0" else "guest resumed")
-    return status[0] != 0
+    state("a", "gone")
+    print("guest moved")
+    return 0
 
 
 def restore(control):
@@ -157,17 +217,26 @@ def restore(control):
     control.describe(True)
     if control.hear() != "restore":
         return -3
+    state("b", "building")
     rc = int(env("FAKE_RESTORE_RC", "0"))
-    if not rc:
-        length = struct.unpack("<Q", read_exactly(0, 8))[0]
-        got = hashlib.sha256(read_exactly(0, length)).digest()
-        if got != hashlib.sha256(memory()).digest():
-            print("fake-xl.py: the memory stream is damaged", file=sys.stderr)
-            rc = -3
-        elif env("FAKE_AT_END"):
-            subprocess.run(env("FAKE_AT_END"), shell=True, check=True,
-                           stdout=sys.stderr)
-    control.say("restored", rc=str(rc))
+    try:
+        if not rc:
+            length = struct.unpack("<Q", read_exactly(0, 8))[0]
+            got = hashlib.sha256(read_exactly(0, length)).digest()
+            if got != hashlib.sha256(memory()).digest():
+                print("fake-xl.py: the memory stream is damaged",
+                      file=sys.stderr)
+                rc = -3
+            elif env("FAKE_AT_END"):
+                subprocess.run(env("FAKE_AT_END"), shell=True, check=True,
+                               stdout=sys.stderr)
+    except EOFError:
+        rc = -3
+    state("b", "gone" if rc else "paused")
+    try:
+        control.say("restored", rc=str(rc))
+    except BrokenPipeError:
+        pass
     control.socket.close()
     return rc
 
@@ -178,12 +247,25 @@ def receive():
     if restore(Control(int(env("XL_DEDUP_CONTROL_FD")))):
         return 1
     write_all(1, READY)
-    assert read_exactly(0, len(GO)) == GO
-    write_all(1, REPORT + bytes([int(env("FAKE_STATUS", "0"))]))
+    status = int(env("FAKE_STATUS", "0"))
+    try:
+        if read_exactly(0, len(GO)) != GO:
+            raise EOFError
+        if not status:
+            state("b", "running")
+    except EOFError:
+        status = 3
+    write_all(1, REPORT + bytes([status]))
+    if status:
+        # Not reached if nobody took the report: the copy stays, paused.
+        state("b", "gone")
+        write_all(1, GO)
     return 0
 
 
 def main():
+    for number in SIGNALS:
+        signal.signal(number, signal.SIG_DFL)
     if "migrate-receive" in sys.argv:
         return receive()
     return migrate(sys.argv[-1])
@@ -191,5 +273,5 @@ def main():
 
 try:
     sys.exit(main())
-except EOFError:
+except (EOFError, BrokenPipeError):
     sys.exit(1)

@@ -66,10 +66,20 @@ EXTRA_DIST += $(hook_tests)
 helper_tests = \
 	%D%/test-migrate.sh \
 	%D%/test-migrate-refused.sh \
+	%D%/test-faults-cut.sh \
+	%D%/test-faults-interrupt.sh \
+	%D%/test-faults-kill.sh \
+	%D%/test-faults-storage.sh \
 	%D%/test-push.sh \
 	%D%/test-push-damage.sh
 TESTS += $(helper_tests)
-EXTRA_DIST += $(helper_tests) %D%/migration.sh %D%/fake-xl.py
+EXTRA_DIST += $(helper_tests) %D%/migration.sh %D%/fake-xl.py \
+	%D%/faults.sh %D%/fault-proxy.py
+
+# Storage that fails, preloaded; -rpath as above.
+check_LTLIBRARIES += libfailio.la
+libfailio_la_SOURCES = %D%/fail-io.c
+libfailio_la_LDFLAGS = $(AM_LDFLAGS) -rpath /nowhere -avoid-version -shared
 
 IMAGE_TESTS = %D%/test-scan.sh %D%/test-compare.sh \
 	%D%/test-compare-packed.sh %D%/test-verify.sh \

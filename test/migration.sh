@@ -47,7 +47,7 @@ migrate()
 said()
 {
     grep -q -e "$1" "$tmp/err" "$tmp/out" ||
-        { cat "$tmp/out" "$tmp/err" >&2; fail "was not said: $1"; }
+        { cat "$tmp/out" "$tmp/err" >&2; fail "${row:+$row: }was not said: $1"; }
 }
 
 # refused TEXT: failed with this message, guest not touched

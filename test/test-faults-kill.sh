@@ -1,0 +1,37 @@
+#!/bin/sh
+# SPDX-License-Identifier: GPL-2.0-or-later
+# One of the helpers is killed, at every stage (docs/faults.md).
+. "${abs_top_srcdir:=$PWD}/test/functions.sh"
+. "$abs_top_srcdir/test/migration.sh"
+. "$abs_top_srcdir/test/faults.sh"
+requires python3 mke2fs cmp
+
+faults_setup
+# The source's: only the hook inside xl can still say something.
+rows <<'END'
+greeting source:GREETING:1:sender untouched all -
+offer target:DISK:1:sender untouched all the helper has ended
+staged-compare target:COMPARED:1:sender untouched less the helper has ended
+manifest target:MANIFEST:1:sender untouched all the helper has ended
+data target:DATA:7:sender untouched less the helper has ended
+live target:SEGMENTS:1:sender untouched less the helper has ended
+restore target:RESTORE:1:sender untouched less the helper has ended
+memory target:MEMORY:4:sender resumed less -
+memory-end target:MEMORY_END:1:sender resumed less the helper has ended
+final target:PATCH:1:sender resumed less the helper has ended
+place target:PLACE:1:sender resumed less the helper has ended
+placed source:PLACED:1:sender resumed less the helper has ended
+ready source:XL:2:sender resumed less -
+go target:XL:2:sender suspended/running none -
+report source:XL:3:sender suspended/running none -
+END
+# The target's.
+rows <<'END'
+greeting source:GREETING:1:target untouched all hostb: the connection was closed
+offer target:DISK:1:target untouched all hostb: the connection was closed
+staged-compare target:COMPARED:1:target untouched less hostb is kept there
+manifest target:MANIFEST:1:target untouched all hostb is kept there
+data target:DATA:7:target untouched less hostb is kept there
+live target:SEGMENTS:1:target untouched less hostb is kept there
+restore target:RESTORE:1:target untouched less hostb is kept there
+END
