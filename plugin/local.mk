@@ -14,6 +14,9 @@ xl_dedup_SOURCES = %D%/main.c %D%/control.c %D%/control.h \
 	%D%/peer.c %D%/peer.h %D%/sender.c %D%/sender.h \
 	%D%/source_disk.h %D%/passes.c %D%/receiver.c %D%/receiver.h \
 	%D%/target_disk.h %D%/rebuild.c %D%/check.c \
+	%D%/dirty.c %D%/dirty.h %D%/tracerecord.c %D%/tracerecord.h \
+	%D%/tracepoint.c %D%/tracepoint.h %D%/trackdev.c %D%/trackdev.h \
+	%D%/tracker.c %D%/tracker.h \
 	%D%/handshake.c %D%/handshake.h %D%/hold.c %D%/hold.h \
 	%D%/cmd_send_xl.c %D%/cmd_receive_xl.c
 xl_dedup_CPPFLAGS = $(AM_CPPFLAGS) $(SODIUM_CFLAGS) $(ZSTD_CFLAGS) \
