@@ -31,10 +31,9 @@ static bool backs(const char *device, const struct stat *file)
     return found;
 }
 
-/* Calls each() for every loop device on the file until it returns true. */
-static bool for_each_loop(const struct stat *file,
-                          bool (*each)(void *opaque, const char *kernel_name),
-                          void *opaque)
+bool loopdev_each(const struct stat *file,
+                  bool (*each)(void *opaque, const char *kernel_name),
+                  void *opaque)
 {
     DIR *dir = opendir("/sys/block");
     char path[512];
@@ -73,7 +72,7 @@ bool loopdev_of(const struct stat *file, char *name, size_t size)
 {
     struct name n = { name, size };
 
-    return for_each_loop(file, take_name, &n);
+    return loopdev_each(file, take_name, &n);
 }
 
 static bool read_file(const char *path, char *text, size_t size)
@@ -134,7 +133,7 @@ int device_activity(const struct image *img, struct device_activity *a_r)
                  major(img->dev), minor(img->dev));
         add_activity(&s, directory);
     } else if (!fstat(img->fd, &st)) {
-        for_each_loop(&st, add_loop, &s);
+        loopdev_each(&st, add_loop, &s);
     }
     *a_r = s.a;
     return s.devices ? 0 : -ENODEV;

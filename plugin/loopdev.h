@@ -17,6 +17,12 @@
  * The first one found. */
 bool loopdev_of(const struct stat *file, char *name, size_t size);
 
+/* Calls each() for every loop device that is set up on the regular file
+ * ("loop3") until it returns true.  Returns whether it did. */
+bool loopdev_each(const struct stat *file,
+                  bool (*each)(void *opaque, const char *kernel_name),
+                  void *opaque);
+
 struct device_activity {
     uint64_t in_flight;         /* requests, reads and writes */
     uint64_t written;           /* 512-byte sectors since boot */

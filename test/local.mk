@@ -148,3 +148,28 @@ EXTRA_DIST += %D%/test-docs.sh
 
 TESTS += %D%/test-shellcheck.sh
 EXTRA_DIST += %D%/test-shellcheck.sh .shellcheckrc
+
+check_PROGRAMS += test/test-tracker-records
+test_test_tracker_records_SOURCES = %D%/test-tracker-records.c \
+	plugin/tracerecord.c plugin/dirty.c
+TESTS += test/test-tracker-records
+
+check_PROGRAMS += tracker-tool tracker-writer tracker-mute
+tracker_tool_SOURCES = %D%/tracker-tool.c plugin/tracker.c \
+	plugin/trackdev.c plugin/tracepoint.c plugin/tracerecord.c \
+	plugin/dirty.c plugin/loopdev.c plugin/image.c plugin/log.c
+tracker_tool_CPPFLAGS = $(AM_CPPFLAGS) $(XTL_CFLAGS)
+tracker_tool_LDADD = $(XTL_LIBS)
+tracker_writer_SOURCES = %D%/tracker-writer.c
+tracker_mute_SOURCES = %D%/tracker-mute.c
+
+TRACKER_TESTS = \
+	%D%/test-tracker-blktrace.sh \
+	%D%/test-tracker-dm.sh \
+	%D%/test-tracker-events.sh \
+	%D%/test-tracker-loop.sh \
+	%D%/test-tracker-lost.sh \
+	%D%/test-tracker-muted.sh \
+	%D%/test-tracker-refused.sh
+TESTS += $(TRACKER_TESTS)
+EXTRA_DIST += $(TRACKER_TESTS) %D%/tracking.sh

@@ -1,0 +1,119 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+# Sourced by the tests of the tracker, after functions.sh: real devices and
+# the kernel's own tracing.
+#   loop_on FILE [OPTION...]   attaches a loop device; its name in $loop
+#   has_dm                  whether there is device-mapper
+#   dm_on DEVICE            dm-linear over all of it, stands for LVM; $dm
+#   tool ARGUMENT...        starts tracker-tool; skips if tracing is denied
+#   ask COMMAND             sends it a command; the answer in $answer
+#   expect COMMAND ANSWER   and the answer must match the pattern
+#   until_quiet             waits for 10 s at most
+#   race ...                passes while somebody writes; see there
+
+requires losetup truncate dd cmp mkfifo
+[ "$(id -u)" = 0 ] || skip "not root"
+tmpdir
+
+loop_on() {
+    loop=$(losetup -f --show "$@" 2>/dev/null) ||
+        skip "no loop devices"
+    cleanup_fn "losetup -d $loop 2>/dev/null"
+}
+
+has_dm() {
+    command -v dmsetup >/dev/null && dmsetup version >/dev/null 2>&1
+}
+
+dm_on() {
+    has_dm || skip "no device-mapper"
+    dm_name=xl-dedup-test-$$
+    dmsetup --noudevsync create "$dm_name" --table \
+        "0 $(blockdev --getsz "$1") linear $1 0" 2>/dev/null ||
+        fail "dmsetup"
+    cleanup_fn "dmsetup --noudevsync remove --retry $dm_name"
+    dm=/dev/dm-$(dmsetup info -c --noheadings -o minor "$dm_name")
+}
+
+tool() {
+    rm -f to from
+    mkfifo to from
+    tracker-tool "$@" <to >from 2>tool.log &
+    tool=$!
+    exec 3>to 4<from
+    cleanup_fn "kill $tool 2>/dev/null"
+    IFS= read -r answer <&4 || fail "no tool: $(cat tool.log)"
+    case $answer in
+    "start 0 "*) echo "$name: $* $answer" ;;
+    *perf\ cannot*|*tracefs*) skip "$answer" ;;
+    *) fail "$answer" ;;
+    esac
+}
+
+ask() {
+    echo "$1" >&3
+    IFS= read -r answer <&4 || fail "$1: the tool has ended"
+}
+
+expect() {
+    ask "$1"
+    # shellcheck disable=SC2254
+    case $answer in
+    $2) ;;
+    *) fail "$1: '$answer' instead of '$2'" ;;
+    esac
+}
+
+until_quiet() {
+    tries=0
+    ask quiet
+    while [ "$answer" != "quiet 1" ]; do
+        tries=$((tries + 1))
+        [ $tries -lt 100 ] || fail "$answer for 10 s"
+        sleep 0.1
+        ask quiet
+    done
+}
+
+stop_tool() {
+    echo stop >&3
+    exec 3>&- 4<&-
+    wait "$tool" || fail "the tool ended with $?"
+}
+
+begin_writer() {
+    tracker-writer "$2" "$3" "$seed" $((32 << 10)) 2 "$4" >writes &
+    writer=$!
+    cleanup_fn "kill $writer 2>/dev/null"
+}
+
+# race IMAGE DEVICE direct|buffered PAUSE: copies the image in passes while a
+# writer never stops, then once more; the copy must be equal.  The writer
+# starts first or, busy=no, when the device has been seen quiet.  The least
+# that a pass copied is in $least.
+race() {
+    rm -f copy
+    [ "${busy:-yes}" = no ] || begin_writer "$@"
+    tool "$1"
+    expect canary "canary 0"
+    [ "${busy:-yes}" = yes ] || { until_quiet; begin_writer "$@"; }
+    passes=
+    for i in 1 2 3 4 5 6; do
+        expect "pass copy" "pass 0 *"
+        passes="$passes ${answer#pass 0 }"
+        sleep 0.2
+    done
+    sleep 0.5
+    kill "$writer"
+    wait "$writer" || fail "the writer ended with $?"
+    until_quiet
+    expect canary "canary 0"
+    ! cmp -s "$1" copy || fail "vacuous: equal before the last pass"
+    expect "pass copy" "pass 0 *"
+    echo "$name: $3: $(cat writes); bytes per pass:$passes ${answer#pass 0 }"
+    cmp "$1" copy || fail "$3: not equal after the last pass"
+    expect collect "collect 0 0"
+    expect canary "canary 0"
+    stop_tool
+    least=$(stat -c %s copy)
+    for n in $passes; do [ "$n" -ge "$least" ] || least=$n; done
+}
