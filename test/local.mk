@@ -163,13 +163,15 @@ tracker_tool_LDADD = $(XTL_LIBS)
 tracker_writer_SOURCES = %D%/tracker-writer.c
 tracker_mute_SOURCES = %D%/tracker-mute.c
 
+# Those that race with a writer want a quiet machine and Debian 12's kernel:
+# "make check TESTS='$(TRACKER_TESTS)'" in a dom0, until the passes use the
+# tracker and the nested tests cover it.
 TRACKER_TESTS = \
 	%D%/test-tracker-blktrace.sh \
 	%D%/test-tracker-dm.sh \
 	%D%/test-tracker-events.sh \
 	%D%/test-tracker-loop.sh \
 	%D%/test-tracker-lost.sh \
-	%D%/test-tracker-muted.sh \
-	%D%/test-tracker-refused.sh
-TESTS += $(TRACKER_TESTS)
-EXTRA_DIST += $(TRACKER_TESTS) %D%/tracking.sh
+	%D%/test-tracker-muted.sh
+TESTS += %D%/test-tracker-refused.sh
+EXTRA_DIST += $(TRACKER_TESTS) %D%/test-tracker-refused.sh %D%/tracking.sh
