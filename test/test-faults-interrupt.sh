@@ -11,16 +11,16 @@ faults_setup
 rows <<'END'
 greeting source:GREETING:1:group killed all -
 offer target:DISK:1:group killed all -
-staged-compare target:COMPARED:1:group killed less -
-manifest target:MANIFEST:1:group killed all -
-data target:DATA:7:group killed less -
-live target:SEGMENTS:1:group killed less -
-restore target:RESTORE:1:group killed less -
-memory target:MEMORY:4:group resumed less -
-memory-end target:MEMORY_END:1:group resumed less interrupted
-final target:PATCH:1:group resumed less interrupted
-place target:PLACE:1:group resumed less interrupted
-placed source:PLACED:1:group resumed less interrupted
+staged-compare target:COMPARED:1:group killed less hostb is kept there
+manifest target:MANIFEST:1:group killed all hostb is kept there
+data target:DATA:7:group killed less hostb is kept there
+live target:SEGMENTS:1:group killed less hostb is kept there
+restore target:RESTORE:1:group killed less hostb is kept there
+memory target:MEMORY:4:group resumed less hostb is kept there
+memory-end target:MEMORY_END:1:group resumed less hostb is kept there
+final target:PATCH:1:group resumed less hostb is kept there
+place target:PLACE:1:group resumed less hostb is kept there
+placed source:PLACED:1:group resumed less hostb is kept there
 END
 rows <<'END'
 offer target:DISK:1:xl killed all xl ended the migration
