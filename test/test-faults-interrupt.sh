@@ -21,6 +21,9 @@ memory-end target:MEMORY_END:1:group resumed less hostb is kept there
 final target:PATCH:1:group resumed less hostb is kept there
 place target:PLACE:1:group resumed less hostb is kept there
 placed source:PLACED:1:group resumed less hostb is kept there
+ready source:XL:2:group resumed less hostb is kept there
+go target:XL:2:group suspended/gone less hostb is kept there
+report source:XL:3:group suspended/running none -
 END
 rows <<'END'
 offer target:DISK:1:xl killed all xl ended the migration
@@ -28,4 +31,6 @@ data target:DATA:7:xl killed less xl ended the migration
 memory target:MEMORY:4:xl resumed less xl ended the migration
 final target:PATCH:1:xl resumed less interrupted
 placed source:PLACED:1:xl resumed less interrupted
+ready source:XL:2:xl moved none -
+go target:XL:2:xl moved none -
 END
