@@ -65,9 +65,9 @@ int disks_send_busy(int control, libxl_ctx *ctx);
 /* From here on SIGINT, SIGTERM and SIGHUP, where they would kill xl, shut
  * the control channel down instead. */
 void interrupt_begin(int control);
-/* Must precede closing the channel.  With restore the signals kill again;
- * without, they are swallowed until xl exits. */
-void interrupt_end(bool restore);
+/* Must precede closing the channel.  The signals are swallowed from now on,
+ * until xl exits. */
+void interrupt_end(void);
 /* The signal that came, or 0. */
 int interrupt_seen(void);
 

@@ -10,10 +10,12 @@
  * guest.
  *
  * Before this phase the signals kill xl, as ever: the guest was not touched.
- * After success they do as well: from there on xl runs its own handshake, as
- * it always does.  After a failure they are swallowed, for xl has still to
- * resume the guest and then exits by itself.  SIGQUIT and SIGKILL always
- * work.
+ * Afterwards they are swallowed.  After a failure xl has still to resume the
+ * guest and then exits by itself.  After success the guest is suspended until
+ * the other host has started it; a terminal's Ctrl-C ends the helper and ssh,
+ * and xl, which sees its handshake fail, resumes the guest or, after its point
+ * of no return, says what the admin has to check.  Dead, it would do neither.
+ * SIGQUIT and SIGKILL always work.
  *
  * The handler makes only async-signal-safe calls.  Handlers do not survive
  * exec, so libxl's children keep the default.
@@ -22,7 +24,6 @@
 
 #include <errno.h>
 #include <signal.h>
-#include <stdbool.h>
 #include <string.h>
 #include <sys/socket.h>
 
@@ -31,7 +32,6 @@
 #define NUM(a) (sizeof(a) / sizeof((a)[0]))
 
 static const int signals[] = { SIGINT, SIGTERM, SIGHUP };
-static bool installed[NUM(signals)];
 static volatile sig_atomic_t seen;
 static volatile sig_atomic_t channel = -1;
 
@@ -57,20 +57,13 @@ void interrupt_begin(int control)
         /* nohup's and xl's own arrangements stay */
         if (sigaction(signals[i], NULL, &old) || old.sa_handler != SIG_DFL)
             continue;
-        installed[i] = !sigaction(signals[i], &action, NULL);
+        sigaction(signals[i], &action, NULL);
     }
 }
 
-void interrupt_end(bool restore)
+void interrupt_end(void)
 {
-    size_t i;
-
     channel = -1;
-    for (i = 0; restore && i < NUM(signals); i++) {
-        if (installed[i])
-            signal(signals[i], SIG_DFL);
-        installed[i] = false;
-    }
 }
 
 int interrupt_seen(void)

@@ -10,7 +10,8 @@
  *                                  ends the attempt (interrupt.c)
  *   "suspended", wait for "done"   guest is suspended; a signal or a failure
  *                                  makes xl resume it
- *   return 0                       xl goes on with its own handshake
+ *   return 0                       xl goes on with its own handshake; a signal
+ *                                  no longer kills it
  *
  * What xl does with the result decides the error codes: after
  * ERROR_GUEST_TIMEDOUT it takes the guest for running and leaves it alone,
@@ -80,6 +81,6 @@ int suspend_dedup(int control, libxl_ctx *ctx, uint32_t domid, int fd,
     send_result(control, rc);
     if (!rc && hook_expect(control, "done"))
         rc = ERROR_FAIL;
-    interrupt_end(!rc);
+    interrupt_end();
     return rc;
 }

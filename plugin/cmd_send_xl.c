@@ -205,6 +205,32 @@ static int collect_disks(struct migration *m)
 
 /* Course */
 
+/* Ctrl-C reaches us together with xl: there is nobody left to give up for,
+ * but the admin should know that the bytes were not sent in vain. */
+static char last_words[512];
+
+static void on_signal(int sig)
+{
+    if (write(STDERR_FILENO, last_words, strlen(last_words)) < 0) {
+        /* nobody listens */
+    }
+    signal(sig, SIG_DFL);
+    raise(sig);
+}
+
+static void prepare_last_words(const struct migration *m)
+{
+    static const int signals[] = { SIGINT, SIGTERM, SIGHUP };
+    size_t i;
+
+    snprintf(last_words, sizeof(last_words), "xl-dedup: interrupted; what "
+             "has arrived at %s is kept there for the next try\n", m->host);
+    for (i = 0; i < sizeof(signals) / sizeof(signals[0]); i++)
+        /* one that is ignored stays so */
+        if (signal(signals[i], on_signal) == SIG_IGN)
+            signal(signals[i], SIG_IGN);
+}
+
 /* The hook may speak later, but if it goes, so does the migration. */
 static void watch_for_end(struct migration *m)
 {
@@ -219,6 +245,8 @@ static int bulk(struct migration *m)
     watch_for_end(m);
     rc = sender_offer(m->sender);
     m->accepted = !rc;
+    if (m->accepted)
+        prepare_last_words(m);
     if (!rc)
         rc = sender_bulk(m->sender, true);
     if (!rc)
@@ -301,6 +329,12 @@ static int migrate(struct migration *m)
     return rc ? rc : control_send(m->control_fd, "done", NULL);
 }
 
+static void say_kept(const struct migration *m)
+{
+    log_info("what has arrived at %s is kept there for the next try",
+             m->host);
+}
+
 /* xl's handshake goes on without us; it is over when xl closes its pipe. */
 static int wait_for_xl(struct migration *m)
 {
@@ -313,8 +347,11 @@ static int wait_for_xl(struct migration *m)
         if (!rc)
             frame_release(&f);
     } while (!rc);
-    if (rc != -ECANCELED)
+    if (rc != -ECANCELED) {
+        if (m->handshake.status)
+            say_kept(m);
         return rc;
+    }
     rc = wire_send(m->wire, FRAME_BYE, PROTO_NO_DISK, NULL, 0);
     peer_wait(&m->peer);
     return rc;
@@ -330,8 +367,7 @@ static void give_up(struct migration *m, int rc)
     /* It ends by itself now; so the admin's next try meets nothing of it. */
     peer_wait(&m->peer);
     if (m->accepted)
-        log_info("what has arrived at %s is kept there for the next try",
-                 m->host);
+        say_kept(m);
 }
 
 static int run(struct migration *m, const char *const *command)

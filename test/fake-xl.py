@@ -125,10 +125,9 @@ def interrupt_begin(control):
         signal.signal(number, on_signal)
 
 
-def interrupt_end(restore):
+def interrupt_end():
     for number in SIGNALS:
-        signal.signal(number, signal.SIG_DFL if restore else
-                      lambda *_: None)
+        signal.signal(number, lambda *_: None)
 
 
 def suspend(control, fd):
@@ -154,7 +153,7 @@ def suspend(control, fd):
         rc = -3
     if rc == 0 and control.hear() != "done":
         rc = -3
-    interrupt_end(rc == 0)
+    interrupt_end()
     return rc
 
 

@@ -26,7 +26,7 @@ final target:PATCH:1:cut resumed less hostb is kept there
 copied-final target:MEMORY_END:1:cut resumed less hostb is kept there
 place target:PLACE:1:cut resumed less hostb is kept there
 placed source:PLACED:1:cut resumed less hostb is kept there
-ready source:XL:2:cut resumed less hostb: the connection was closed
+ready source:XL:2:cut resumed less hostb is kept there
 go target:XL:2:cut suspended/gone less hostb: the connection was closed
 report source:XL:3:cut suspended/running none hostb: the connection was closed
 END

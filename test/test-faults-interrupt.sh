@@ -11,16 +11,19 @@ faults_setup
 rows <<'END'
 greeting source:GREETING:1:group killed all -
 offer target:DISK:1:group killed all -
-staged-compare target:COMPARED:1:group killed less -
-manifest target:MANIFEST:1:group killed all -
-data target:DATA:7:group killed less -
-live target:SEGMENTS:1:group killed less -
-restore target:RESTORE:1:group killed less -
-memory target:MEMORY:4:group resumed less -
-memory-end target:MEMORY_END:1:group resumed less interrupted
-final target:PATCH:1:group resumed less interrupted
-place target:PLACE:1:group resumed less interrupted
-placed source:PLACED:1:group resumed less interrupted
+staged-compare target:COMPARED:1:group killed less hostb is kept there
+manifest target:MANIFEST:1:group killed all hostb is kept there
+data target:DATA:7:group killed less hostb is kept there
+live target:SEGMENTS:1:group killed less hostb is kept there
+restore target:RESTORE:1:group killed less hostb is kept there
+memory target:MEMORY:4:group resumed less hostb is kept there
+memory-end target:MEMORY_END:1:group resumed less hostb is kept there
+final target:PATCH:1:group resumed less hostb is kept there
+place target:PLACE:1:group resumed less hostb is kept there
+placed source:PLACED:1:group resumed less hostb is kept there
+ready source:XL:2:group resumed less hostb is kept there
+go target:XL:2:group suspended/gone less hostb is kept there
+report source:XL:3:group suspended/running none -
 END
 rows <<'END'
 offer target:DISK:1:xl killed all xl ended the migration
@@ -28,4 +31,6 @@ data target:DATA:7:xl killed less xl ended the migration
 memory target:MEMORY:4:xl resumed less xl ended the migration
 final target:PATCH:1:xl resumed less interrupted
 placed source:PLACED:1:xl resumed less interrupted
+ready source:XL:2:xl moved none -
+go target:XL:2:xl moved none -
 END
