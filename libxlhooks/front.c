@@ -42,6 +42,8 @@ static const char usage[] =
 "\n"
 "  --dedup[=disk]     bring the disks along\n"
 "  --dedup-level=N    zstd level for what is sent, 1 to 19\n"
+"  --dedup-bwlimit=RATE  send at most RATE KiB a second (K, M, G: KiB, ...)\n"
+"  --dedup-timeout=N  give up when the line is silent for N seconds (60)\n"
 "  --dedup-NAME[=V]   any other option of 'xl-dedup send-xl', as --NAME[=V]\n"
 "  -h, --help         print this and exit\n"
 "\n"

@@ -19,7 +19,7 @@ compare() {
     fsparse-dump image >dump || fail "$1: $(grep BROKEN dump | head -3)"
     sort want >want.s
     grep '^file ' dump | cut -d' ' -f6- | sort >got
-    diff want.s got >diff || fail "$1: $(head -5 diff)"
+    diff want.s got >diff.out || fail "$1: $(head -5 diff.out)"
     pass "$1, $(wc -l <got) streams"
 }
 

@@ -12,7 +12,7 @@ mute() {
     }
     for dir in fs /sys/kernel/tracing; do
         format=$dir/events/block/$1/format
-        [ ! -r $format ] || id=$(sed -n 's/^ID: //p' $format)
+        [ ! -r "$format" ] || id=$(sed -n 's/^ID: //p' "$format")
     done
     rm -f hold said
     mkfifo hold

@@ -1,4 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
+# shellcheck shell=sh disable=SC2034,SC2254
 # Sourced by the tests of the tracker, after functions.sh: real devices and
 # the kernel's own tracing.
 #   loop_on FILE [OPTION...]   attaches a loop device; its name in $loop
