@@ -224,8 +224,10 @@ static int send_wanted(const struct link *l, struct source_disk *d,
     struct buf b = BUF_INIT;
     uint32_t count = cursor_u32(&c), i;
     uint64_t number = 0;
-    int rc = c.bad || count > cursor_left(&c) ? -EPROTO : 0;
+    int rc = 0;
 
+    if (c.bad || count > cursor_left(&c))
+        return out_of_place(l, f);
     for (i = 0; i < count && !rc; i++) {
         number += cursor_zigzag(&c);
         if (c.bad || number >= d->n_order || d->wanted[number] >= 2) {

@@ -58,9 +58,12 @@ static void put_batch(struct buf *b, struct source_disk *d,
     }
 }
 
-static int answer_waiting(const struct link *l, struct source_disk *d);
+static int answer_waiting(const struct link *l, struct source_disk *d,
+                          bool compare);
 
-static int send_digests(const struct link *l, struct source_disk *d)
+/* compare: before the manifest, when the target has nothing to say. */
+static int send_digests(const struct link *l, struct source_disk *d,
+                        bool compare)
 {
     struct segment_digest now[BATCH];
     struct buf b = BUF_INIT;
@@ -79,7 +82,7 @@ static int send_digests(const struct link *l, struct source_disk *d)
         if (b.failed || b.length)
             rc = wire_send_buf(l->wire, FRAME_SEGMENTS, d->number, &b);
         if (!rc)
-            rc = answer_waiting(l, d);
+            rc = answer_waiting(l, d, compare);
     }
     buf_release(&b);
     return rc;
@@ -261,7 +264,8 @@ static void explain(const struct source_disk *d, int rc)
 
 /* Answers what is there while digests still go out, so that neither side's
  * queue fills while the other waits. */
-static int answer_waiting(const struct link *l, struct source_disk *d)
+static int answer_waiting(const struct link *l, struct source_disk *d,
+                          bool compare)
 {
     struct frame f;
     uint64_t left;
@@ -271,7 +275,7 @@ static int answer_waiting(const struct link *l, struct source_disk *d)
         rc = inbox_try(l->inbox, &f);
         if (rc)
             return rc == -EAGAIN ? 0 : rc;
-        rc = take_answer(l, d, &f, &left);
+        rc = compare ? -EPROTO : take_answer(l, d, &f, &left);
         frame_release(&f);
         if (rc) {
             rc = rc == 1 ? -EPROTO : rc;
@@ -295,7 +299,7 @@ int pass_compare(const struct link *l, struct source_disk *d)
     int rc = prepare(d);
 
     if (!rc)
-        rc = send_digests(l, d);
+        rc = send_digests(l, d, true);
     return rc ? rc :
         wire_send(l->wire, FRAME_COMPARED, d->number, NULL, 0);
 }
@@ -308,7 +312,7 @@ int pass_run(const struct link *l, struct source_disk *d, bool full,
 
     d->pass_segments = d->pass_bytes = 0;
     if (!rc && full)
-        rc = send_digests(l, d);
+        rc = send_digests(l, d, false);
     if (!rc)
         rc = wire_send(l->wire, FRAME_PASS_END, d->number, NULL, 0);
     while (!rc) {

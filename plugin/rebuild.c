@@ -349,9 +349,14 @@ static int take_batch(struct target_disk *d, const struct frame *f,
 
 int rebuild_manifest(struct target_disk *d, const struct frame *f)
 {
-    struct batch *b = calloc(1, sizeof(*b));
-    int rc = b ? take_batch(d, f, b) : -ENOMEM;
+    struct batch *b;
+    int rc;
 
+    /* The comparison ends first: its digests must not change any more. */
+    if (d->comparing || d->listed)
+        return -EPROTO;
+    b = calloc(1, sizeof(*b));
+    rc = b ? take_batch(d, f, b) : -ENOMEM;
     if (!d->touched)
         d->touched = calloc(d->n_segments + 1, sizeof(*d->touched));
     if (!d->touched)
@@ -375,8 +380,9 @@ int rebuild_manifest_end(struct target_disk *d, const struct frame *f)
 {
     struct cursor c = CURSOR_INIT(f->data, f->length);
 
-    if (cursor_u64(&c) != d->n_objects || c.bad)
+    if (d->comparing || d->listed || cursor_u64(&c) != d->n_objects || c.bad)
         return -EPROTO;
+    d->listed = true;
     if (!d->touched)
         d->touched = calloc(d->n_segments + 1, sizeof(*d->touched));
     if (!d->touched)

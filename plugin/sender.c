@@ -241,6 +241,8 @@ int sender_offer(struct sender *s)
             rc = answer_probe(s, &f);
         else if (f.disk < s->n_disks && f.type == FRAME_DISK_OK) {
             rc = take_accepted(s->disks[f.disk], &f);
+            if (rc)
+                protocol_error(s, &f);
             accepted++;
         }
         else

@@ -65,6 +65,7 @@ struct target_disk {
     size_t n_batches;
     uint64_t n_objects;
     uint64_t n_extents;
+    bool listed;                    /* MANIFEST_END was there */
     bool bulk_done;
     struct {                        /* where DATA goes on */
         const struct batch *batch;

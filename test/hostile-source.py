@@ -18,7 +18,8 @@ import time
 
 sys.dont_write_bytecode = True
 import wire                                                     # noqa: E402
-from wire import frame, manifest, record, run, segment, text, u64  # noqa
+from wire import frame, manifest, patch, record, run, segment     # noqa
+from wire import text, u64                                      # noqa
 
 PATIENCE = 30
 PEAK_MB = 300               # no announced number may cost more memory
@@ -49,6 +50,8 @@ def segments(disk=DISK):
 
 
 DIGESTS = [wire.digest(s) for s in segments()[:2]]
+LAST = len(segments()[2])
+OTHER = b"other" + segments()[0][5:]    # what segment 0 might become
 ALL = run(0, DIGESTS) + run(2, zeros=1)
 
 
@@ -58,7 +61,9 @@ class Ended(Exception):
 
 class Receiver:
     def __init__(self, command, directory):
+        self.command = command
         self.directory = directory
+        self.base = 0
         self.dest = os.path.join(directory, "disk.img")
         self.stderr = open(os.path.join(directory, "..", "stderr"), "w+b")
         self.process = subprocess.Popen(
@@ -83,6 +88,8 @@ class Receiver:
 
     def next(self):
         f = self.reader.frame()
+        while f is not None and f.name == "ALIVE":
+            f = self.reader.frame()
         if f is None:
             raise Ended
         if f.name == "FAIL":
@@ -94,6 +101,15 @@ class Receiver:
         f = self.next()
         assert f.name == name, "%s instead of %s" % (f.name, name)
         return f.payload
+
+    def expect_blocks(self, number, content):
+        """The target names a segment and says that it holds content."""
+        c = wire.Cursor(self.expect("BLOCKS"))
+        assert c.number("Q") == number, "another segment"
+        if any(content):
+            assert c.bytes(c.left()) == wire.blocks(
+                number, content, c.data[8:24])[8:], "other blocks"
+        c.end()
 
     # A session as it should be, in steps
 
@@ -130,7 +146,36 @@ class Receiver:
     def accepted(self):
         self.probed()
         self.send(frame("PROBED", 0, b"\0"))
-        self.expect("DISK_OK")
+        values = dict(wire.read_text(self.expect("DISK_OK")))
+        assert values == {"base": str(self.base)}, values
+
+    def based(self):
+        """As accepted(), but an earlier session has left all of the disk."""
+        earlier = Receiver(self.command, self.directory)
+        earlier.copied()
+        earlier.process.stdin.close()
+        finish(earlier, False)
+        self.base = 1
+        self.accepted()
+
+    def compared(self):
+        self.based()
+        self.send(frame("SEGMENTS", 0, ALL), frame("COMPARED", 0))
+
+    def relisted(self):
+        """The manifest behind a comparison that found all in place."""
+        self.compared()
+        self.send(frame("MANIFEST", 0, MANIFEST))
+
+    def rewanted(self):
+        self.relisted()
+        self.send(frame("MANIFEST_END", 0, u64(1)))
+        self.expect("WANT_END")
+
+    def recopied(self):
+        self.rewanted()
+        self.send(frame("DATA_END", 0))
+        self.expect("BULK_DONE")
 
     def listed(self):
         self.accepted()
@@ -162,6 +207,7 @@ class Receiver:
     def until_end(self):
         while True:
             f = self.next()
+            assert f.name != "PLACED", "it was put in place"
             if f.name == "PROBE":
                 self.send(frame("PROBED", f.disk, b"\0"))
 
@@ -223,16 +269,19 @@ frames("hello", hello_twice=frame("HELLO", payload=text(mode="push",
        xl=frame("XL", payload=b"xl"), memory=frame("MEMORY", payload=b"xx"),
        memory_end=frame("MEMORY_END", payload=u64(0)))
 for wrong in ("PROBE", "DISK_OK", "WANT", "WANT_END", "BULK_DONE", "DIFFER",
-              "PASS_DONE", "PLACED"):
+              "BLOCKS", "PASS_DONE", "PLACED", "RESTORING"):
     frames("accepted", **{"targets_" + wrong: frame(wrong, 0, b"\1\0\0\0")})
 for early in ("MANIFEST", "MANIFEST_END", "DATA", "DATA_END", "SEGMENTS",
-              "SEGMENT", "PASS_END", "PLACE"):
+              "SEGMENT", "PATCH", "COMPARED", "PASS_END", "PLACE"):
     frames("probed", **{"early_" + early: frame(early, 0, MANIFEST)})
-for early in ("SEGMENTS", "SEGMENT", "PASS_END", "PLACE"):
+for early in ("SEGMENTS", "SEGMENT", "PATCH", "COMPARED", "PASS_END",
+              "PLACE"):
     frames("wanted", **{"before_bulk_" + early: frame(early, 0)})
-for late in ("MANIFEST", "MANIFEST_END", "DATA", "DATA_END", "PROBED"):
+for late in ("MANIFEST", "MANIFEST_END", "DATA", "DATA_END", "PROBED",
+             "COMPARED"):
     frames("copied", **{"after_bulk_" + late: frame(late, 0, MANIFEST)})
-frames("listed", data_end_early=frame("DATA_END", 0),
+frames("listed", manifest_end_twice=frame("MANIFEST_END", 0, u64(1)) * 2 +
+       frame("DATA_END", 0), data_end_early=frame("DATA_END", 0),
        restore_before_bulk=frame("RESTORE"))
 
 # Disks
@@ -364,6 +413,41 @@ frames("wanted", data_unknown=frame("DATA", 0, record(1, b"x")),
        data_cut=frame("DATA", 0, b"\0" * 11))
 
 
+# The comparison before the manifest
+frames("accepted", compared_unasked=frame("COMPARED", 0),
+       segments_unasked=frame("SEGMENTS", 0, ALL))
+frames("based",
+       manifest_uncompared=frame("MANIFEST", 0, MANIFEST),
+       manifest_end_uncompared=frame("MANIFEST_END", 0, u64(0)),
+       compared_late=frame("SEGMENTS", 0, ALL) +
+       frame("MANIFEST", 0, MANIFEST) + frame("COMPARED", 0),
+       compared_late_of_none=frame("MANIFEST_END", 0, u64(0)) +
+       frame("COMPARED", 0),
+       compare_out_of_range=frame("SEGMENTS", 0, run(2, zeros=2)),
+       compare_huge=frame("SEGMENTS", 0, run(HUGE, zeros=1)),
+       compare_cut=frame("SEGMENTS", 0, ALL[:-14]),
+       compare_kind=frame("SEGMENTS", 0, struct.pack("<QIB", 0, 3, 2)),
+       compare_segment=frame("SEGMENT", 0, segment(0, OTHER)),
+       compare_patch=frame("PATCH", 0, patch(0, DIGESTS[0])),
+       compare_pass_end=frame("SEGMENTS", 0, ALL) + frame("PASS_END", 0),
+       compare_place=frame("SEGMENTS", 0, ALL) + frame("PLACE", 0))
+frames("compared", compared_twice=frame("COMPARED", 0),
+       compared_segments=frame("SEGMENTS", 0, ALL),
+       compared_patch=frame("PATCH", 0, patch(0, DIGESTS[0])),
+       compared_place=frame("PLACE", 0),
+       compared_pass_end=frame("PASS_END", 0))
+frames("relisted", compared_after_manifest=frame("COMPARED", 0),
+       segments_after_manifest=frame("SEGMENTS", 0, ALL))
+frames("rewanted", patch_before_bulk=frame("PATCH", 0, patch(0, DIGESTS[0])),
+       segment_before_bulk=frame("SEGMENT", 0, segment(0, OTHER)),
+       place_before_bulk=frame("PLACE", 0))
+# the comparison alone, without a pass, said what the first pass would have
+frames("recopied", compared_after_bulk=frame("COMPARED", 0),
+       place_patched=frame("PATCH", 0, patch(0, wire.digest(OTHER),
+                                             (0, b"other"))) +
+       frame("PLACE", 0))
+
+
 # Passes
 frames("copied",
        segments_first=frame("SEGMENTS", 0, run(4, zeros=1)),
@@ -379,6 +463,35 @@ frames("copied",
        segment_short=frame("SEGMENT", 0, segment(0, DISK[1:1 << 20])),
        segment_long=frame("SEGMENT", 0, segment(2, DISK[:1 << 20])),
        segment_cut=frame("SEGMENT", 0, u64(0) + bytes(31)),
+       patch_out_of_range=frame("PATCH", 0, patch(3, DIGESTS[0])),
+       patch_huge=frame("PATCH", 0, patch(HUGE, DIGESTS[0])),
+       patch_wraps=frame("PATCH", 0, patch((1 << 64) - 1, DIGESTS[0])),
+       patch_empty=frame("PATCH", 0), patch_cut=frame(
+           "PATCH", 0, patch(0, DIGESTS[0])[:-1]),
+       patch_header_cut=frame("PATCH", 0, patch(0, DIGESTS[0]) + bytes(7)),
+       patch_record_cut=frame("PATCH", 0, patch(
+           0, DIGESTS[0], (0, b"other"))[:-1]),
+       patch_second_cut=frame("PATCH", 0, patch(
+           0, DIGESTS[0], (0, b"other"), (9, 9), (20, b"more"))[:-1]),
+       patch_trailing=frame("PATCH", 0, patch(0, DIGESTS[0], (0, 5)) + b"x"),
+       patch_behind=frame("PATCH", 0, patch(0, DIGESTS[0],
+                                            ((1 << 20) - 4, b"other"))),
+       patch_zeros_behind=frame("PATCH", 0, patch(0, DIGESTS[0],
+                                                  (1, 1 << 20))),
+       patch_outside=frame("PATCH", 0, patch(0, DIGESTS[0],
+                                             ((1 << 20) + 1, b""))),
+       patch_offset_huge=frame("PATCH", 0, patch(0, DIGESTS[0],
+                                                 ((1 << 32) - 1, b"x"))),
+       patch_offset_wraps=frame("PATCH", 0, patch(0, DIGESTS[0],
+                                                  ((1 << 32) - 1, 2))),
+       patch_zeros_huge=frame("PATCH", 0, patch(0, DIGESTS[0],
+                                                (0, (1 << 31) - 1))),
+       patch_length_huge=frame("PATCH", 0, patch(0, DIGESTS[0]) +
+                               struct.pack("<II", 0, (1 << 31) - 1)),
+       patch_behind_disk=frame("PATCH", 0, patch(2, DIGESTS[0],
+                                                 (LAST - 4, b"other"))),
+       patch_zeros_behind_disk=frame("PATCH", 0, patch(2, DIGESTS[0],
+                                                       (LAST, 1))),
        place_unchecked=frame("PLACE", 0),
        place_without_digests=frame("PASS_END", 0) + frame("PLACE", 0),
        place_one_missing=frame("SEGMENTS", 0, run(0, DIGESTS)) +
@@ -386,6 +499,13 @@ frames("copied",
        place_differing=frame("SEGMENTS", 0, run(0, DIGESTS[:1] * 3)) +
        frame("PASS_END", 0) + frame("PLACE", 0))
 frames("checked",
+       place_patched_unread=frame("PATCH", 0, patch(0, DIGESTS[0])) +
+       frame("PLACE", 0),
+       place_patch_lies=frame("PATCH", 0, patch(0, DIGESTS[0],
+                                                (0, b"other"))) +
+       frame("PASS_END", 0) + frame("PLACE", 0),
+       place_patch_not_zero=frame("PATCH", 0, patch(0, wire.ZERO_DIGEST)) +
+       frame("PASS_END", 0) + frame("PLACE", 0),
        place_unread=frame("SEGMENT", 0, segment(0, DISK[:1 << 20])) +
        frame("PLACE", 0),
        place_lie=frame("SEGMENT", 0, u64(0) + bytes(32) + DISK[:1 << 20]) +
@@ -447,7 +567,8 @@ def break_rule(command, directory, stage, function):
 def goes_away(command, directory):
     """The source may vanish at any point."""
     for stage in ("greet", "hello", "offered", "probed", "accepted", "listed",
-                  "wanted", "copied", "checked"):
+                  "wanted", "copied", "checked", "based", "compared",
+                  "rewanted", "recopied"):
         r = Receiver(command, directory)
         getattr(r, stage)()
         r.process.stdin.close()
@@ -456,7 +577,7 @@ def goes_away(command, directory):
 
 
 def says_bye(command, directory):
-    for stage in ("greet", "accepted", "wanted", "checked"):
+    for stage in ("greet", "accepted", "wanted", "checked", "compared"):
         r = Receiver(command, directory)
         getattr(r, stage)()
         r.send(frame("BYE"))
@@ -483,20 +604,42 @@ def good(command, directory):
     r.send(frame("DATA_END", 0))
     r.expect("BULK_DONE")
     r.send(frame("SEGMENTS", 0, ALL), frame("PASS_END", 0))
-    assert r.expect("DIFFER") == wire.numbers([0, 1])
+    zero = bytes(1 << 20)
+    r.expect_blocks(0, zero)
+    r.expect_blocks(1, zero)
     assert r.expect("PASS_DONE") == u64(2)
     # segment 0 changes between the answer and the next pass: it is named
     # once, however often it was said and sent
-    other = b"other" + DISK[5:1 << 20]
-    r.send(frame("SEGMENT", 0, segment(0, other)),
-           frame("SEGMENT", 0, segment(0, other)),
-           frame("SEGMENT", 0, segment(1, segments()[1])),
+    r.send(frame("SEGMENT", 0, segment(0, OTHER)),
+           frame("SEGMENT", 0, segment(0, OTHER)),
+           frame("PATCH", 0, patch(1, DIGESTS[1], (0, segments()[1]))),
            frame("SEGMENTS", 0, run(0, DIGESTS[:1])), frame("PASS_END", 0))
-    assert r.expect("DIFFER") == wire.numbers([0])
+    r.expect_blocks(0, OTHER)
     assert r.expect("PASS_DONE") == u64(1)
-    r.send(frame("SEGMENT", 0, segment(0, DISK[:1 << 20])),
+    r.send(frame("PATCH", 0, patch(0, DIGESTS[0], (1, DISK[1:9]), (0, 1))),
            frame("PASS_END", 0))
     assert r.expect("PASS_DONE") == u64(0)
+    # a pass that ends with nothing left, the answer being in time; the last
+    # segment is shorter
+    tail = b"tail"
+    now = wire.digest(bytes(LAST - 4) + tail)
+    r.send(frame("SEGMENTS", 0, run(2, [now])))
+    r.expect_blocks(2, bytes(LAST))
+    r.send(frame("PATCH", 0, patch(2, now, (LAST - 4, tail))),
+           frame("PASS_END", 0))
+    assert r.expect("PASS_DONE") == u64(0)
+    r.send(frame("SEGMENTS", 0, run(2, zeros=1)))
+    r.expect_blocks(2, bytes(LAST - 4) + tail)
+    r.send(frame("PASS_END", 0))
+    assert r.expect("PASS_DONE") == u64(1)
+    r.send(frame("PATCH", 0, patch(2, wire.ZERO_DIGEST, (LAST - 4, 4))),
+           frame("PASS_END", 0))
+    assert r.expect("PASS_DONE") == u64(0)
+    place(r)
+
+
+def place(r):
+    """All has been verified."""
     assert not os.path.exists(r.dest)
     r.send(frame("PLACE", 0))
     r.expect("PLACED")
@@ -505,19 +648,90 @@ def good(command, directory):
     r.send(frame("BYE"))
     finish(r, True)
     os.unlink(r.dest)
+    clean(r.directory)
 
 
-def place_twice(command, directory):
+def good_base(command, directory):
+    """The destination holds the disk already; then all but a segment."""
     r = Receiver(command, directory)
-    r.placed()
-    r.send(frame("PLACE", 0))
-    try:
-        r.until_end()
-    except Ended:
-        pass
-    finish(r, False)
-    os.unlink(r.dest)
-    clean(directory)
+    r.recopied()
+    r.send(frame("PASS_END", 0))
+    assert r.expect("PASS_DONE") == u64(0)
+    place(r)
+    r = Receiver(command, directory)
+    r.based()
+    r.send(frame("SEGMENTS", 0, run(0, [wire.digest(OTHER), DIGESTS[1]])),
+           frame("SEGMENTS", 0, run(2, zeros=1)), frame("COMPARED", 0),
+           frame("MANIFEST", 0, MANIFEST), frame("MANIFEST_END", 0, u64(1)))
+    f = r.next()        # the comparison itself is not answered
+    if f.name == "WANT":
+        r.send(frame("DATA", 0, record(0, PIECES)))
+        f = r.next()
+    assert f.name == "WANT_END", f.name
+    r.send(frame("DATA_END", 0))
+    r.expect("BULK_DONE")
+    r.send(frame("PASS_END", 0))
+    r.expect_blocks(0, segments()[0])
+    assert r.expect("PASS_DONE") == u64(1)
+    r.send(frame("PATCH", 0, patch(0, DIGESTS[0])), frame("PASS_END", 0))
+    assert r.expect("PASS_DONE") == u64(0)
+    place(r)
+
+
+def lies(command, directory):
+    """Digests that are not those of what was sent: after a PATCH the segment
+    is asked for whole, pass after pass, and it is never put in place."""
+    first = segments()[0]
+    for patches in ([patch(0, wire.digest(OTHER))],
+                    [patch(0, DIGESTS[0], (0, b"other"))],
+                    [patch(0, wire.ZERO_DIGEST, (0, b"x"))],
+                    [patch(0, wire.digest(OTHER), (0, 1 << 20))],
+                    [patch(0, DIGESTS[0], (0, 99)),
+                     patch(0, wire.digest(OTHER), (0, OTHER[:9]), (0, 9))]):
+        r = Receiver(command, directory)
+        r.checked()
+        r.send(frame("SEGMENTS", 0, run(0, [wire.digest(OTHER)])))
+        r.expect_blocks(0, first)
+        r.send(frame("PASS_END", 0))
+        assert r.expect("PASS_DONE") == u64(1)
+        for answer in patches:
+            r.send(frame("PATCH", 0, answer))
+        for answer in ("PASS_END", "SEGMENT", "PATCH", "SEGMENT"):
+            if answer == "SEGMENT":
+                r.send(frame(answer, 0, u64(0) + wire.digest(OTHER) + first))
+            elif answer == "PATCH":
+                r.send(frame(answer, 0, patch(0, wire.digest(OTHER),
+                                              (5, b"?"))))
+            r.send(frame("PASS_END", 0))
+            assert r.expect("DIFFER") == u64(0)
+            assert r.expect("PASS_DONE") == u64(1)
+        r.send(frame("PLACE", 0))
+        try:
+            r.until_end()
+        except Ended:
+            pass
+        finish(r, False)
+        clean(directory)
+
+
+def after_placed(command, directory):
+    for late in (frame("PLACE", 0), frame("PASS_END", 0),
+                 frame("SEGMENT", 0, segment(0, OTHER)),
+                 frame("PATCH", 0, patch(0, wire.digest(OTHER),
+                                         (0, b"other"))),
+                 frame("SEGMENTS", 0, ALL)):
+        r = Receiver(command, directory)
+        r.placed()
+        r.send(late)
+        try:
+            r.until_end()
+        except Ended:
+            pass
+        finish(r, False)
+        with open(r.dest, "rb") as f:
+            assert f.read() == DISK, "was written to"
+        os.unlink(r.dest)
+        clean(directory)
 
 
 def main():
@@ -526,8 +740,8 @@ def main():
     with open(os.path.join(directory, "..", "precious"), "w") as f:
         f.write("precious")
     bad = 0
-    sessions = {f.__name__: f for f in (good, goes_away, says_bye,
-                                        place_twice)}
+    sessions = {f.__name__: f for f in (good, good_base, lies, goes_away,
+                                        says_bye, after_placed)}
     for name in only or [*sessions, *CASES]:
         started = time.time()
         try:

@@ -16,10 +16,12 @@ import time
 
 sys.dont_write_bytecode = True
 import wire                                                     # noqa: E402
-from wire import frame, numbers, u64                            # noqa: E402
+from wire import blocks, frame, numbers, u64                    # noqa: E402
 
 PATIENCE = 60
 SIZE = 2 * wire.SEGMENT_BYTES + 100000
+SHORT = bytes(range(1, 251)) * 400      # of the last segment's length
+WHOLE = bytes(range(1, 9)) * (wire.SEGMENT_BYTES // 8)
 HUGE = 1 << 60
 
 
@@ -70,7 +72,12 @@ class Target:
 
     def accepted(self):
         self.offered()
-        self.send(frame("DISK_OK", 0))
+        self.send(frame("DISK_OK", 0, wire.text(base=0)))
+
+    def compared(self):
+        self.offered()
+        self.send(frame("DISK_OK", 0, wire.text(base=1)))
+        self.until("COMPARED")
 
     def listed(self):
         self.accepted()
@@ -127,10 +134,12 @@ frames("offered", closes_offered=b"", unknown=frame(77), for_all=frame(78, 0),
        want_early=frame("WANT", 0, numbers([0])),
        xl=frame("XL", payload=b"xl"), memory=frame("MEMORY", payload=b"m"))
 for wrong in ("DISK", "DISKS_END", "PROBED", "MANIFEST", "DATA", "DATA_END",
-              "SEGMENTS", "SEGMENT", "PASS_END", "PLACE", "RESTORE"):
+              "SEGMENTS", "SEGMENT", "PATCH", "COMPARED", "PASS_END", "PLACE",
+              "RESTORE"):
     frames("listed", **{"sources_" + wrong: frame(wrong, 0, b"\0" * 16)})
 frames("listed", closes_listed=b"", placed_never_asked=frame("PLACED", 0),
-       differ_early=frame("DIFFER", 0, numbers([0])),
+       differ_early=frame("DIFFER", 0, u64(0)),
+       blocks_early=frame("BLOCKS", 0, u64(0)),
        pass_done_early=frame("PASS_DONE", 0, u64(0)),
        ok_again=frame("DISK_OK", 0), restoring=frame("RESTORING"),
        bulk_done_of_no_disk=frame("BULK_DONE", 5))
@@ -159,27 +168,88 @@ def want_same_in_a_frame(t):
 
 
 # Passes
+frames("offered", ok_no_text=frame("DISK_OK", 0, b"base=1"),
+       ok_no_equals=frame("DISK_OK", 0, b"base\0"))
+frames("compared", closes_compared=b"",
+       compared_differ=frame("DIFFER", 0, u64(0)),
+       compared_blocks=frame("BLOCKS", 0, u64(0)),
+       compared_pass_done=frame("PASS_DONE", 0, u64(0)),
+       compared_bulk_done_of_none=frame("BULK_DONE", 7),
+       targets_compared=frame("COMPARED", 0))
 frames("copied", closes_copied=b"",
-       differ_of_no_disk=frame("DIFFER", 1, numbers([0])),
-       differ_out_of_range=frame("DIFFER", 0, numbers([3])),
-       differ_negative=frame("DIFFER", 0, numbers([-1])),
-       differ_huge=frame("DIFFER", 0, numbers([HUGE])),
-       differ_count_lies=frame("DIFFER", 0, numbers([0], 2)),
-       differ_count_huge=frame("DIFFER", 0, numbers([0], 2 ** 32 - 1)),
-       differ_empty=frame("DIFFER", 0), differ_too_many=frame(
-           "DIFFER", 0, numbers([0, 1, 2, 0])),
+       differ_of_no_disk=frame("DIFFER", 1, u64(0)),
+       differ_out_of_range=frame("DIFFER", 0, u64(3)),
+       differ_negative=frame("DIFFER", 0, u64((1 << 64) - 1)),
+       differ_huge=frame("DIFFER", 0, u64(HUGE)),
+       differ_empty=frame("DIFFER", 0),
+       differ_cut=frame("DIFFER", 0, bytes(7)),
+       differ_too_many=frame("DIFFER", 0, u64(1)) * 10,
+       blocks_of_no_disk=frame("BLOCKS", 1, u64(0)),
+       blocks_out_of_range=frame("BLOCKS", 0, u64(3)),
+       blocks_list_out_of_range=frame("BLOCKS", 0, blocks(3, WHOLE)),
+       blocks_negative=frame("BLOCKS", 0, u64((1 << 64) - 1)),
+       blocks_huge=frame("BLOCKS", 0, u64(HUGE)),
+       blocks_empty=frame("BLOCKS", 0),
+       blocks_cut=frame("BLOCKS", 0, bytes(7)),
+       blocks_key_cut=frame("BLOCKS", 0, u64(0) + bytes(15)),
+       blocks_key_alone=frame("BLOCKS", 0, u64(0) + bytes(16)),
+       blocks_list_cut=frame("BLOCKS", 0, blocks(0, WHOLE)[:-1]),
+       blocks_one_missing=frame("BLOCKS", 0, blocks(0, WHOLE)[:-8]),
+       blocks_trailing=frame("BLOCKS", 0, blocks(0, WHOLE) + b"x"),
+       blocks_one_too_many=frame("BLOCKS", 0, blocks(0, WHOLE) + bytes(8)),
+       blocks_of_last_whole=frame("BLOCKS", 0, blocks(2, WHOLE)),
+       blocks_of_first_short=frame("BLOCKS", 0, blocks(0, SHORT)),
+       blocks_too_many=frame("BLOCKS", 0, u64(1)) * 10,
+       named_too_often=(frame("BLOCKS", 0, blocks(1, WHOLE)) +
+                        frame("DIFFER", 0, u64(1))) * 5,
+       pass_done_cut=frame("PASS_DONE", 0, bytes(7)),
        placed_early=frame("PLACED", 0), want_late=frame(
            "WANT", 0, numbers([0])))
 frames("checked", closes_checked=b"", not_placed=frame("PASS_DONE", 0,
                                                        u64(0)))
 
 
+@case("offered")
+def named_while_comparing(t):
+    """There is nothing to say to a comparison."""
+    t.send(frame("DISK_OK", 0, wire.text(base=1)) +
+           frame("BLOCKS", 0, u64(0)) + frame("DIFFER", 0, u64(1)))
+    while True:
+        f = t.next()
+        assert f.name not in ("PATCH", "SEGMENT"), "was answered"
+
+
+def forever(t, *named):
+    while True:
+        t.send(*named, frame("PASS_DONE", 0, u64(1)))
+        t.until("PASS_END")
+
+
 @case("copied")
 def differs_forever(t):
-    while True:
-        t.send(frame("DIFFER", 0, numbers([1])),
-               frame("PASS_DONE", 0, u64(1)))
-        t.until("PASS_END")
+    forever(t, frame("DIFFER", 0, u64(1)))
+
+
+@case("copied")
+def blocks_forever(t):
+    forever(t, frame("BLOCKS", 0, blocks(1, WHOLE)))
+
+
+@case("copied")
+def unverified_forever(t):
+    """Nothing is named, but something is said to be left."""
+    forever(t)
+
+
+@case("copied")
+def never_done(t):
+    """The same segment over and over in one pass."""
+    try:
+        while True:
+            t.send(frame("BLOCKS", 0, u64(1)))
+            t.until("PATCH")
+    except BrokenPipeError:
+        pass
 
 
 # What the user is told
@@ -210,13 +280,14 @@ def good(t):
     t.greet()
     hello = dict(wire.read_text(t.until("HELLO")))
     assert hello["mode"] == "push" and hello["uuid"] and "name" in hello
+    assert int(hello["timeout"]) > 0
     t.send(frame("ALIVE"), frame(0x8123, payload=b"?" * 1000),
            frame(0xffff, 9), frame("HELLO", payload=wire.text(
                host="h", later="unknown")))
     disk = dict(wire.read_text(t.until("DISK")))
     assert int(disk["size"]) == SIZE and disk["base"] == "image"
     t.until("DISKS_END")
-    t.send(frame("DISK_OK", 0, wire.text(later="unknown")))
+    t.send(frame("DISK_OK", 0, wire.text(later="unknown", base=0)))
     number = struct.unpack("<Q", t.until("MANIFEST_END"))[0]
     t.send(frame("WANT", 0, numbers(range(number))),
            frame("WANT", 0, numbers(range(number)[::-1])),
@@ -224,20 +295,76 @@ def good(t):
     t.until("DATA_END")
     t.send(frame("ALIVE"), frame("BULK_DONE", 0))
     t.until("PASS_END")
-    t.send(frame("DIFFER", 0, numbers([2, 0])), frame("PASS_DONE", 0, u64(2)))
-    for number in (2, 0):
-        c = wire.Cursor(t.until("SEGMENT"))
-        assert c.number("Q") == number
-        digest = c.bytes(32)
-        assert digest == wire.digest(c.bytes(c.left()))
-    t.until("PASS_END")
-    t.send(frame("PASS_DONE", 0, u64(0)))
+    answers(t)
     t.until("PLACE")
     t.send(frame("PLACED", 0))
     t.until("BYE")
 
 
-SESSIONS = dict(good=good, probes=probes)
+def answers(t):
+    """Two passes in which segments are named in every way."""
+    disk = image_content()
+    n = wire.SEGMENT_BYTES
+    whole = [disk[i:i + n] for i in range(0, SIZE, n)]
+    # one block differs, one is zero there; blocks that the source has not
+    changed = bytearray(whole[0])
+    changed[4096:8192] = bytes(4096)
+    changed[900000:900010] = b"0123456789"
+    held = [(0, bytes(changed)), (1, bytes(n)), (2, whole[2]), (2, SHORT)]
+    t.send(*[frame("BLOCKS", 0, blocks(i, b) if any(b) else u64(i))
+             for i, b in held],
+           frame("DIFFER", 0, u64(0)), frame("PASS_DONE", 0, u64(3)))
+    for number, content in held:
+        c = wire.Cursor(t.until("PATCH"))
+        assert c.number("Q") == number
+        assert c.bytes(32) == wire.digest(whole[number])
+        content, sent = bytearray(content), 0
+        while c.left():
+            at, length = c.number("I"), c.number("I")
+            zero, length = length >> 31, length & ~wire.PATCH_ZERO
+            assert length and at + length <= len(content)
+            content[at:at + length] = bytes(length) if zero else \
+                c.bytes(length)
+            sent += length
+        assert content == whole[number], "not what the disk holds"
+        assert number or sent <= 3 * 4096, "more than what differs"
+    c = wire.Cursor(t.until("SEGMENT"))
+    assert c.number("Q") == 0
+    assert c.bytes(32) == wire.digest(whole[0])
+    assert c.bytes(c.left()) == whole[0]
+    t.until("PASS_END")
+    t.send(frame("PASS_DONE", 0, u64(0)))
+
+
+def good_base(t):
+    """A destination that holds something: it is compared first."""
+    t.offered()
+    t.send(frame("DISK_OK", 0, wire.text(base=1)))
+    named = 0
+    while True:
+        f = t.next()
+        if f.name == "COMPARED":
+            break
+        assert f.name in ("SEGMENTS", "ALIVE"), f.name
+        c = wire.Cursor(f.payload)
+        while c.left():
+            first, count, zero = (c.number(form) for form in "QIB")
+            assert first == named and zero in (0, 1)
+            named += count
+            c.bytes(0 if zero else 32 * count)
+    assert named == 3, "not all segments"
+    t.until("MANIFEST_END")
+    t.send(frame("WANT_END", 0))
+    t.until("DATA_END")
+    t.send(frame("BULK_DONE", 0))
+    t.until("PASS_END")
+    answers(t)
+    t.until("PLACE")
+    t.send(frame("PLACED", 0))
+    t.until("BYE")
+
+
+SESSIONS = dict(good=good, good_base=good_base, probes=probes)
 
 
 def play(name):
@@ -261,18 +388,23 @@ def play(name):
     return 0
 
 
-def make_image(directory):
+def image_content():
     noise = random.Random(5)
     data = bytearray(SIZE)
     for at in (0, 300000, wire.SEGMENT_BYTES + 4096,
                2 * wire.SEGMENT_BYTES):
         data[at:at + 50000] = noise.randbytes(50000)
+    return bytes(data)
+
+
+def make_image(directory):
+    data = image_content()
     path = os.path.join(directory, "image")
     with open(path, "wb") as f:
         f.write(data)
     with open(os.path.join(directory, "beside"), "w"):
         pass
-    return path, bytes(data)
+    return path, data
 
 
 def push(command, directory, image, name):
@@ -288,7 +420,7 @@ def push(command, directory, image, name):
     assert "Sanitizer:" not in said and "runtime error" not in said, said
     assert "Traceback" not in said, said
     assert not [c for c in said if ord(c) < 32 and c not in "\n"], repr(said)
-    wanted = 0 if name == "good" else 2
+    wanted = 0 if name.startswith("good") else 2
     assert done.returncode == wanted, "exit status %d: %s" % (
         done.returncode, said)
     assert name == "fail_empty" or "xl-dedup: error:" in said or not wanted, \

@@ -20,7 +20,7 @@ decoded()
     decode "$1" || { tail -5 "$tmp/$1.frames" >&2; cat "$tmp/decode-err" >&2
         fail "$1 does not follow docs/protocol.md"; }
     shift
-    for type in HELLO DISK DISK_OK MANIFEST WANT DATA BULK_DONE SEGMENTS \
+    for type in HELLO DISK DISK_OK MANIFEST BULK_DONE SEGMENTS \
         PASS_DONE PLACE PLACED BYE "$@"; do
         grep -q " $type " "$tmp/$recording.frames" ||
             fail "$recording has no $type"
@@ -48,11 +48,11 @@ mke2fs -q -t ext4 -d tree a/disk.img 9M 2>/dev/null
 RECORD=$tmp/push; export RECORD
 xl-dedup push a/disk.img "hostb:$tmp/b/disk.img" 2>err || fail push
 cmp a/disk.img b/disk.img || fail "push differs"
-decoded push PROBE
+decoded push PROBE WANT DATA
 noise change 40000 | dd of=a/disk.img bs=1M seek=4 conv=notrunc status=none
 RECORD=$tmp/again
 xl-dedup push a/disk.img "hostb:$tmp/b/disk.img" 2>err || fail again
-decoded again
+decoded again COMPARED BLOCKS PATCH
 
 # one segment, and the guest writes to it
 truncate -s 300000 a/small.img
@@ -67,7 +67,7 @@ export FAKE_DISKS FAKE_WRITE FAKE_AT_END
 RECORD=$tmp/moved
 migrate
 [ "$status" = 0 ] || { cat "$tmp/err" >&2; fail "exit status $status"; }
-decoded moved XL MEMORY MEMORY_END RESTORE RESTORING DIFFER SEGMENT
+decoded moved WANT DATA XL MEMORY MEMORY_END RESTORE RESTORING BLOCKS PATCH
 
 cp push.target bad.target
 head -c -12 push.source >bad.source
@@ -78,4 +78,40 @@ tampered "no PLACE"
 tampered "frames behind BYE"
 cp again.source bad.source
 tampered "halves of two sessions"
+
+# without SIDE TYPE: "again", but for the first frame of this type
+without()
+{
+    cp again.source bad.source
+    cp again.target bad.target
+    python3 - "$abs_top_srcdir/test" "again.$1" "bad.$1" "$2" <<'END' ||
+import sys
+sys.dont_write_bytecode = True
+sys.path.insert(0, sys.argv[1])
+import wire
+with open(sys.argv[2], "rb") as old, open(sys.argv[3], "wb") as new:
+    reader = wire.Reader(old.read)
+    reader.greeting()
+    new.write(wire.greeting())
+    left_out = False
+    while (f := reader.frame()) is not None:
+        if f.name == sys.argv[4] and not left_out:
+            left_out = True
+        else:
+            new.write(wire.frame(f.number, f.disk, f.payload))
+sys.exit(sys.argv[4] != "nothing" and not left_out)
+END
+        fail "without $2"
+}
+
+without source nothing
+decode bad || fail "not compressed: $(cat decode-err)"
+for type in HELLO SEGMENTS COMPARED MANIFEST_END PATCH PASS_END; do
+    without source $type
+    tampered "the source's $type is missing"
+done
+for type in DISK_OK WANT_END BLOCKS PASS_DONE PLACED; do
+    without target $type
+    tampered "the target's $type is missing"
+done
 pass "decoded $(cat push.frames again.frames moved.frames | wc -l) frames"

@@ -18,12 +18,12 @@ from wire import Broken, Cursor                                 # noqa: E402
 SESSION = "HELLO FAIL XL MEMORY MEMORY_END DISKS_END RESTORE RESTORING BYE " \
     "ALIVE".split()
 FROM_SOURCE = "HELLO FAIL XL MEMORY MEMORY_END DISK DISKS_END PROBED " \
-    "MANIFEST MANIFEST_END DATA DATA_END SEGMENTS PASS_END SEGMENT PLACE " \
-    "RESTORE BYE ALIVE".split()
+    "MANIFEST MANIFEST_END DATA DATA_END SEGMENTS PASS_END SEGMENT PATCH " \
+    "COMPARED PLACE RESTORE BYE ALIVE".split()
 FROM_TARGET = "HELLO FAIL XL PROBE DISK_OK WANT WANT_END BULK_DONE DIFFER " \
-    "PASS_DONE PLACED RESTORING BYE ALIVE".split()
-EMPTY = "DISKS_END WANT_END DATA_END BULK_DONE PASS_END PLACE PLACED " \
-    "RESTORE RESTORING BYE ALIVE".split()
+    "BLOCKS PASS_DONE PLACED RESTORING BYE ALIVE".split()
+EMPTY = "DISKS_END WANT_END DATA_END BULK_DONE PASS_END COMPARED PLACE " \
+    "PLACED RESTORE RESTORING BYE ALIVE".split()
 
 
 def check(truth, message):
@@ -39,7 +39,8 @@ class Disk:
         self.stage = "offered"
         self.passes = 0             # PASS_ENDs
         self.announced = set()      # segments whose digest was sent
-        self.sent_whole = []        # number of SEGMENTs behind each PASS_END
+        self.compared = False
+        self.answers = []           # (frame, segment, PASS_ENDs before it)
         self.content = {}           # bytes of DATA, by object
 
     def length(self, number):
@@ -49,7 +50,7 @@ class Disk:
 
 
 def numbers(c):
-    """What WANT and DIFFER name."""
+    """What WANT names."""
     value, out = 0, []
     for _ in range(c.number("I")):
         value += c.zigzag()
@@ -121,6 +122,7 @@ class Source(Direction):
         values = dict(wire.read_text(c.data))
         check(self.counts["HELLO"] == 1, "came before")
         check(values["mode"] in ("migrate", "push"), "mode")
+        check(int(values["timeout"]) > 0, "timeout")
         check("name" in values and "uuid" in values, "name or uuid")
         self.mode = values["mode"]
         return values
@@ -150,6 +152,7 @@ class Source(Direction):
 
     def manifest(self, c, number):
         d = self.at(number, "offered")
+        check(d.compared or not d.announced, "before COMPARED")
         check(c.number("Q") == len(d.objects), "first object")
         physical = 0
         for _ in range(c.number("I")):
@@ -174,6 +177,7 @@ class Source(Direction):
 
     def manifest_end(self, c, number):
         d = self.at(number, "offered")
+        check(d.compared or not d.announced, "before COMPARED")
         check(c.number("Q") == len(d.objects), "number of objects")
         c.end()
         d.stage = "listed"
@@ -193,36 +197,67 @@ class Source(Direction):
         d.stage = "copied"
 
     def segments(self, c, number):
-        d = self.at(number, "copied")
+        d = self.at(number, "offered", "copied")
+        check(d.stage == "copied" or not (d.compared or d.objects),
+              "behind the comparison")
         named = 0
         while c.left():
             first, count, zero = (c.number(form) for form in "QIB")
             check(count and first + count <= d.segments, "no such segment")
             check(zero in (0, 1), "kind")
-            c.bytes(0 if zero else 32 * count)
+            digests = c.bytes(0 if zero else 32 * count)
+            check(wire.ZERO_DIGEST not in [
+                digests[i:i + 32] for i in range(0, len(digests), 32)],
+                "zeros that are not said to be")
             new = set(range(first, first + count))
-            check(d.passes or not new & d.announced, "named twice")
+            check(d.passes or d.stage == "copied" and d.compared or
+                  not new & d.announced, "named twice")
             d.announced |= new
             named += count
         return "%d segments" % named
+
+    def compared(self, _, number):
+        d = self.at(number, "offered")
+        check(not d.compared and not d.objects, "came before, or MANIFEST")
+        check(len(d.announced) == d.segments,
+              "left %d out" % (d.segments - len(d.announced)))
+        d.compared = True
 
     def pass_end(self, _, number):
         d = self.at(number, "copied")
         check(len(d.announced) == d.segments,
               "the first pass left %d out" % (d.segments - len(d.announced)))
         d.passes += 1
-        d.sent_whole.append(0)
 
     def segment(self, c, number):
         d = self.at(number, "copied")
-        check(d.passes, "before a pass")
         n, digest = c.number("Q"), c.bytes(32)
         content = c.bytes(c.left())
         check(not content or len(content) == d.length(n), "length")
         check(not content or digest == wire.digest(content), "digest")
+        check((digest == wire.ZERO_DIGEST) == (not content), "zeros")
         check(not content or any(content), "zeros that are sent")
-        d.sent_whole[-1] += 1
+        d.announced.add(n)
+        d.answers.append(("DIFFER", n, d.passes))
         return "number %d" % n
+
+    def patch(self, c, number):
+        d = self.at(number, "copied")
+        n, digest = c.number("Q"), c.bytes(32)
+        content, known = bytearray(d.length(n)), bytearray(d.length(n))
+        while c.left():
+            at, length = c.number("I"), c.number("I")
+            zero, length = length >> 31, length & ~wire.PATCH_ZERO
+            check(at + length <= len(content), "behind the segment's end")
+            content[at:at + length] = bytes(length) if zero else \
+                c.bytes(length)
+            known[at:at + length] = b"\1" * length
+        if all(known):
+            check(digest == (wire.digest(content) if any(content) else
+                             wire.ZERO_DIGEST), "digest")
+        d.announced.add(n)
+        d.answers.append(("BLOCKS", n, d.passes))
+        return "number %d, %d bytes" % (n, sum(known))
 
     def memory(self, c, _):
         check("RESTORE" not in self.counts or "MEMORY_END" not in self.counts,
@@ -242,7 +277,8 @@ class Source(Direction):
 
     def place(self, _, number):
         d = self.at(number, "copied")
-        check(d.passes and d.sent_whole[-1] == 0, "behind a difference")
+        check(d.passes and d.passes not in [a[2] for a in d.answers],
+              "behind a difference")
         check(self.mode == "push" or "MEMORY_END" in self.counts,
               "before MEMORY_END")
         d.stage = "placed"
@@ -252,7 +288,7 @@ class Target(Direction):
     def __init__(self, path, allowed, source):
         super().__init__(path, allowed)
         self.source = source
-        self.disks = {n: dict(wants={}, passes=[], differ=0, stage=0)
+        self.disks = {n: dict(wants={}, left=[], named=[], stage=0)
                       for n in source.disks}
 
     def step(self, number, least, new):
@@ -272,7 +308,13 @@ class Target(Direction):
 
     def disk_ok(self, c, number):
         self.step(number, 0, 1)
-        wire.read_text(c.data)
+        values = dict(wire.read_text(c.data))
+        check(values["base"] in ("0", "1"), "base")
+        source = self.source.disks[number]
+        check(source.compared == (values["base"] == "1") or
+              self.source.ended == "FAIL" and not source.compared,
+              "the source did not do so")
+        return values
 
     def want(self, c, number):
         d = self.step(number, 1, 1)
@@ -293,27 +335,42 @@ class Target(Direction):
     def bulk_done(self, _, number):
         self.step(number, 2, 3)
 
-    def differ(self, c, number):
+    def name(self, kind, c, number):
         d = self.step(number, 3, 3)
-        named = numbers(c)
-        for n in named:
-            self.source.disks[number].length(n)
-        check(len(set(named)) == len(named), "a segment twice")
-        d["differ"] += len(named)
-        return named[:20]
+        n = c.number("Q")
+        length = self.source.disks[number].length(n)
+        name = (kind, n, len(d["left"]))
+        check(name not in d["named"], "a segment twice")
+        d["named"].append(name)
+        return n, length
+
+    def differ(self, c, number):
+        n, _ = self.name("DIFFER", c, number)
+        c.end()
+        check(("BLOCKS", n) in [a[:2] for a in self.disks[number]["named"]],
+              "before BLOCKS")
+        return n
+
+    def blocks(self, c, number):
+        n, length = self.name("BLOCKS", c, number)
+        if c.left():
+            c.bytes(16 + 8 * -(-length // wire.BLOCK_BYTES))
+            c.end()
+        return n
 
     def pass_done(self, c, number):
         d = self.step(number, 3, 3)
-        check(c.number("Q") == d["differ"], "counts other segments")
+        left = c.number("Q")
         c.end()
-        d["passes"].append(d["differ"])
-        d["differ"] = 0
-        return d["passes"][-1]
+        check(left <= len({n for _, n, i in d["named"]
+                           if i == len(d["left"])}), "more than named")
+        d["left"].append(left)
+        return left
 
     def placed(self, _, number):
         d = self.step(number, 3, 4)
         check(self.source.disks[number].stage == "placed", "not asked for")
-        check(d["passes"][-1] == 0, "behind a difference")
+        check(d["left"][-1] == 0, "behind a difference")
 
     def restoring(self, _, __):
         check("RESTORE" in self.source.counts, "not asked for")
@@ -328,9 +385,24 @@ class Target(Direction):
                   self.counts.get(answer, 0),
                   "as many %s as %s" % (ask, answer))
         for n, d in self.disks.items():
-            check(d["passes"] == self.source.disks[n].sent_whole,
-                  "disk %d: differed %s, sent %s" % (
-                      n, d["passes"], self.source.disks[n].sent_whole))
+            self.compare_passes(n, d["named"], d["left"])
+
+    def compare_passes(self, disk, named, left):
+        """Names are answered in their order; PATCHes may come unasked.  Of
+        what was named in a pass, that is left which was answered behind its
+        PASS_END."""
+        late = [0] * len(left)
+        named = list(named)
+        for kind, n, before in self.source.disks[disk].answers:
+            if named and named[0][:2] == (kind, n):
+                i = named.pop(0)[2]
+                check(i <= before <= i + 1, "disk %d: segment %d is answered "
+                      "in another pass" % (disk, n))
+                late[i] += before > i
+            else:
+                check(kind == "BLOCKS", "a SEGMENT that was not asked for")
+        check(not named, "disk %d: not answered: %s" % (disk, named[:9]))
+        check(late == left, "disk %d: left %s, sent %s" % (disk, left, late))
 
 
 def main():

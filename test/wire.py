@@ -12,14 +12,18 @@ OPTIONAL = 0x8000
 WIRE_MAX = 2 << 20
 RAW_MAX = (1 << 20) + (64 << 10)
 SEGMENT_BYTES = 1 << 20
+BLOCK_BYTES = 4096
+ZERO_DIGEST = bytes(32)         # of a segment that is all zero
+PATCH_ZERO = 1 << 31
 WINDOW_LOG_MAX = 27
 
 TYPES = dict(
     HELLO=1, FAIL=2, XL=3, MEMORY=4, MEMORY_END=5, DISK=16, DISKS_END=17,
     PROBE=18, PROBED=19, DISK_OK=20, MANIFEST=32, MANIFEST_END=33, WANT=34,
     WANT_END=35, DATA=36, DATA_END=37, BULK_DONE=38, SEGMENTS=48,
-    PASS_END=49, DIFFER=50, PASS_DONE=51, SEGMENT=52, PLACE=64, PLACED=65,
-    RESTORE=66, RESTORING=67, BYE=68, ALIVE=0x8001)
+    PASS_END=49, DIFFER=50, PASS_DONE=51, SEGMENT=52, BLOCKS=53, PATCH=54,
+    COMPARED=55, PLACE=64, PLACED=65, RESTORE=66, RESTORING=67, BYE=68,
+    ALIVE=0x8001)
 NAMES = {number: name for name, number in TYPES.items()}
 
 
@@ -29,6 +33,43 @@ class Broken(Exception):
 
 def digest(data):
     return hashlib.blake2b(data, digest_size=32).digest()
+
+
+def siphash(key, data):
+    """SipHash-2-4, 8 bytes."""
+    mask = (1 << 64) - 1
+    k0, k1 = struct.unpack("<QQ", key)
+    a, b = k0 ^ 0x736f6d6570736575, k1 ^ 0x646f72616e646f6d
+    c, d = k0 ^ 0x6c7967656e657261, k1 ^ 0x7465646279746573
+
+    def rounds(n):
+        nonlocal a, b, c, d
+        for _ in range(n):
+            a = a + b & mask
+            b = (b << 13 | b >> 51) & mask ^ a
+            a = (a << 32 | a >> 32) & mask
+            c = c + d & mask
+            d = (d << 16 | d >> 48) & mask ^ c
+            a = a + d & mask
+            d = (d << 21 | d >> 43) & mask ^ a
+            c = c + b & mask
+            b = (b << 17 | b >> 47) & mask ^ c
+            c = (c << 32 | c >> 32) & mask
+
+    tail = len(data) % 8
+    padded = data[:len(data) - tail] + data[len(data) - tail:].ljust(
+        7, b"\0") + bytes([len(data) & 255])
+    for word in struct.unpack("<%dQ" % (len(padded) // 8), padded):
+        d ^= word
+        rounds(2)
+        a ^= word
+    c ^= 255
+    rounds(4)
+    return struct.pack("<Q", a ^ b ^ c ^ d)
+
+
+assert siphash(bytes(range(16)), bytes(range(15))) == \
+    struct.pack("<Q", 0xa129ca6149be45e5)   # from the paper
 
 
 # Building
@@ -76,7 +117,7 @@ def manifest(first, objects, count=None):
 
 
 def numbers(values, count=None):
-    """The payload of WANT and DIFFER."""
+    """The payload of WANT."""
     out = struct.pack("<I", len(values) if count is None else count)
     previous = 0
     for value in values:
@@ -102,6 +143,32 @@ def run(first, digests=None, zeros=0):
 
 def segment(number, content):
     return u64(number) + digest(content) + content
+
+
+def block_hashes(key, content):
+    known = {}
+    blocks = [content[at:at + BLOCK_BYTES]
+              for at in range(0, len(content), BLOCK_BYTES)]
+    for block in blocks:
+        if block not in known:
+            known[block] = siphash(key, block)
+    return b"".join(known[block] for block in blocks)
+
+
+def blocks(number, content, key=bytes(range(16))):
+    """What a target says of a segment that is not all zero there."""
+    return u64(number) + key + block_hashes(key, content)
+
+
+def patch(number, now, *records):
+    """records: (offset, bytes), or (offset, number of zeros)."""
+    out = u64(number) + now
+    for offset, content in records:
+        if isinstance(content, int):
+            out += struct.pack("<II", offset, content | PATCH_ZERO)
+        else:
+            out += struct.pack("<II", offset, len(content)) + content
+    return out
 
 
 # Reading
