@@ -268,7 +268,7 @@ SAYS = dict(fail="no such luck", fail_of_disk="no such luck",
 def probes(t):
     t.offered()
     for name, seen in ((b"beside", 1), (b"missing", 0), (b"", 0),
-                       (b"../image", 0), (b"/etc/passwd", 0),
+                       (b"./image", 0), (b"/etc/passwd", 0),
                        (b"x" * 256, 0), (b"x" * 100000, 0),
                        (b"beside/", 0)):
         t.send(frame("PROBE", 0, name))
@@ -425,6 +425,10 @@ def push(command, directory, image, name):
         done.returncode, said)
     assert name == "fail_empty" or "xl-dedup: error:" in said or not wanted, \
         "nothing was said"
+    # the rule must have been what ended it, not that we left
+    left = name.startswith("closes") or name in ("silent", "greeting_cut",
+                                                 "header_cut", "probes")
+    assert left == ("the connection was closed" in said), said
     assert SAYS.get(name, "") in said, said
     return said
 
