@@ -42,5 +42,5 @@ place target:PLACE:1:target resumed less hostb is kept there
 placed source:PLACED:1:target resumed less hostb: the connection was closed
 ready source:XL:2:target suspended/gone less hostb: the connection was closed
 go target:XL:2:target suspended/gone less hostb: the connection was closed
-report source:XL:3:target moved none hostb: the connection was closed
+report source:XL:3:target moved none -
 END
