@@ -182,6 +182,9 @@ uint64_t cursor_varint(struct cursor *c)
         p = cursor_get(c, 1);
         if (!p)
             return 0;
+        /* The tenth byte has one bit to give. */
+        if (shift == 63 && *p > 1)
+            break;
         v |= (uint64_t)(*p & 0x7f) << shift;
         if (!(*p & 0x80))
             return v;

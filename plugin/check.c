@@ -52,13 +52,15 @@ bool check_complete(const struct target_disk *d)
 
 /* Naming segments that differ */
 
-static int name_whole(struct target_disk *d, uint64_t number)
+/* By its number alone: DIFFER asks for all of it, BLOCKS says that it is zero
+ * here. */
+static int name_number(struct target_disk *d, uint16_t type, uint64_t number)
 {
     struct buf b = BUF_INIT;
     int rc;
 
     buf_put_u64(&b, number);
-    rc = wire_send_buf(d->wire, FRAME_DIFFER, d->number, &b);
+    rc = wire_send_buf(d->wire, type, d->number, &b);
     buf_release(&b);
     return rc;
 }
@@ -92,26 +94,14 @@ out:
     return rc;
 }
 
-/* A segment of zeros has no blocks worth a list. */
-static int name_zero(struct target_disk *d, uint64_t number)
-{
-    struct buf b = BUF_INIT;
-    int rc;
-
-    buf_put_u64(&b, number);
-    rc = wire_send_buf(d->wire, FRAME_BLOCKS, d->number, &b);
-    buf_release(&b);
-    return rc;
-}
-
 static int name(struct target_disk *d, uint64_t number)
 {
     uint8_t *flags = &d->flags[number];
 
     *flags |= SEGMENT_NAMED;
     if (*flags & SEGMENT_PATCHED)
-        return name_whole(d, number);
-    return d->own[number].zero ? name_zero(d, number) :
+        return name_number(d, FRAME_DIFFER, number);
+    return d->own[number].zero ? name_number(d, FRAME_BLOCKS, number) :
         name_blocks(d, number);
 }
 
@@ -129,6 +119,25 @@ static int compare_run(struct target_disk *d, uint64_t first, uint64_t count)
             d->flags[i] = 0;
         else if (!(d->flags[i] & SEGMENT_NAMED) && !d->comparing)
             rc = name(d, i);
+    }
+    return rc;
+}
+
+/* As compare_run(), but what was written since the last pass waits for the end
+ * of this one: until it is synced, a reading says nothing of the storage. */
+static int compare_synced(struct target_disk *d, uint64_t first,
+                          uint64_t count)
+{
+    uint64_t i, end, stop = first + count;
+    int rc = 0;
+
+    for (i = first; i < stop && !rc; i = end) {
+        for (end = i; end < stop && !(d->flags[end] & SEGMENT_WRITTEN); end++)
+            ;
+        if (end > i)
+            rc = compare_run(d, i, end - i);
+        else
+            end++;
     }
     return rc;
 }
@@ -157,7 +166,7 @@ static int take_run(struct target_disk *d, struct cursor *c)
             return -EPROTO;
         memcpy(e->digest, digest, HASH_BYTES);
     }
-    return compare_run(d, first, count);
+    return compare_synced(d, first, count);
 }
 
 int check_segments(struct target_disk *d, const struct frame *f)
@@ -186,6 +195,7 @@ static int begin_write(struct target_disk *d, struct cursor *c, bool zero,
     memcpy(e->digest, digest, HASH_BYTES);
     d->own[number].known = false;
     d->flags[number] &= ~SEGMENT_NAMED;
+    d->flags[number] |= SEGMENT_WRITTEN;
     d->unsynced = true;
     *number_r = number;
     return 0;
@@ -254,6 +264,8 @@ int check_pass_end(struct target_disk *d)
     if (d->unsynced)
         rc = destination_sync(&d->dest);
     d->unsynced = false;
+    for (i = 0; i < d->n_segments; i++)
+        d->flags[i] &= ~SEGMENT_WRITTEN;
     for (i = 0; i < d->n_segments && !rc; i = end) {
         for (end = i; end < d->n_segments && d->expected[end].known &&
              !verified(d, end); end++)

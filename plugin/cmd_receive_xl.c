@@ -281,8 +281,10 @@ static int run(struct migration *m, char **arguments)
         control_send(m->control_fd, "fail", NULL);
     close(m->control_fd);
     hold_close(&m->hold);
-    wait_xl(m);
+    /* First: what is not finished goes away, or stays for the next try, before
+     * the source can come again. */
     receiver_free(m->receiver);
+    wait_xl(m);
     keeper_dismiss(&m->keeper);
     return rc;
 }

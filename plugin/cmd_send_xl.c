@@ -30,6 +30,7 @@
 #include "plugin/commands.h"
 #include "plugin/configuration.h"
 #include "plugin/control.h"
+#include "plugin/fdio.h"
 #include "plugin/handshake.h"
 #include "plugin/log.h"
 #include "plugin/peer.h"
@@ -57,23 +58,6 @@ struct migration {
     struct handshake handshake; /* receiving thread only */
 };
 
-static int write_xl(const void *data, size_t length)
-{
-    const char *p = data;
-    ssize_t n;
-
-    while (length > 0) {
-        n = write(STDOUT_FILENO, p, length);
-        if (n < 0 && errno == EINTR)
-            continue;
-        if (n < 0)
-            return -errno;
-        p += n;
-        length -= n;
-    }
-    return 0;
-}
-
 /* The guest runs at the other side.  Told before xl hears of it, because xl
  * ends without waiting for us. */
 static void succeeded(struct migration *m)
@@ -94,10 +78,11 @@ static int from_target(void *opaque, const struct frame *f)
     if (f->type != FRAME_XL)
         return -EPROTO;
     n = handshake_feed(&m->handshake, f->data, f->length);
-    rc = write_xl(f->data, n);
+    rc = fd_write_all(STDOUT_FILENO, f->data, n);
     if (before == HANDSHAKE_PENDING && m->handshake.status == 0)
         succeeded(m);
-    return rc ? rc : write_xl(f->data + n, f->length - n);
+    return rc ? rc :
+        fd_write_all(STDOUT_FILENO, f->data + n, f->length - n);
 }
 
 /* Disks */
@@ -379,6 +364,8 @@ static void give_up(struct migration *m, int rc)
     inbox_explain(m->inbox, rc);
     wire_send(m->wire, FRAME_FAIL, PROTO_NO_DISK, NULL, 0);
     control_send(m->control_fd, "fail", NULL);
+    /* It ends by itself now; so the admin's next try meets nothing of it. */
+    peer_wait(&m->peer);
     if (m->accepted)
         say_kept(m);
 }

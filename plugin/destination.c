@@ -220,6 +220,9 @@ int destination_check(struct destination *d, char *why, size_t size)
     if (d->path[0] != '/')
         return refuse(-EINVAL, why, size, "'%s' is not an absolute path",
                       d->path);
+    if (!*last_component(d->path))
+        return refuse(-EINVAL, why, size, "'%s' is not the name of a file",
+                      d->path);
     directory = directory_of(d->path);
     d->staging_path = destination_staging_path(d->path);
     if (!directory || !d->staging_path) {
@@ -263,6 +266,9 @@ int destination_probe(const struct destination *d, char **name_r)
     int fd, rc = 0;
 
     *name_r = NULL;
+    /* destination_check() refuses these: nothing is to be made for them. */
+    if (d->path[0] != '/' || !*last_component(d->path))
+        return 0;
     if (!stat(d->path, &st) && !S_ISREG(st.st_mode))
         return 0;
     randombytes_buf(&random, sizeof(random));
@@ -523,6 +529,7 @@ static int put_in_place(struct destination *d)
                   d->path);
     else
         d->placeholder = false;
+    d->placed = !rc;
     return rc;
 }
 
@@ -547,8 +554,23 @@ int destination_place(struct destination *d, const uint8_t root[HASH_BYTES])
     return rc;
 }
 
+/* A staging file that holds nothing is of no use to the next try. */
+static void remove_empty(const struct destination *d)
+{
+    struct record_key unfinished = { d->uuid, d->vdev, d->staging_path };
+    struct stat st;
+
+    /* Without storage it was not ours to begin with: somebody has its lock. */
+    if (d->block || d->storage.fd < 0 || d->placed ||
+        fstat(d->fd, &st) || st.st_blocks > 0)
+        return;
+    unlink(d->staging_path);
+    record_remove(d->state_dir, &unfinished);
+}
+
 void destination_release(struct destination *d)
 {
+    remove_empty(d);
     if (d->placeholder)
         unlink(d->path);
     image_release(&d->storage);

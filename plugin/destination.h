@@ -49,6 +49,7 @@ struct destination {
     int fd;
     struct image storage;       /* what has been written, for reading back */
     bool placeholder;           /* an empty file stands at path */
+    bool placed;                /* the staging file has become path */
 };
 
 #define DESTINATION_INIT { .fd = -1, .storage = IMAGE_INIT }

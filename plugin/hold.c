@@ -6,6 +6,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "plugin/fdio.h"
 #include "plugin/hold.h"
 
 void hold_init(struct hold *h, int fd)
@@ -15,25 +16,9 @@ void hold_init(struct hold *h, int fd)
     h->fd = fd;
 }
 
-static int write_all(int fd, const uint8_t *p, size_t length)
-{
-    ssize_t n;
-
-    while (length > 0) {
-        n = write(fd, p, length);
-        if (n < 0 && errno == EINTR)
-            continue;
-        if (n < 0)
-            return -errno;
-        p += n;
-        length -= n;
-    }
-    return 0;
-}
-
 int hold_pass(struct hold *h, const void *data, size_t length)
 {
-    return write_all(h->fd, data, length);
+    return fd_write_all(h->fd, data, length);
 }
 
 int hold_memory(struct hold *h, const void *data, size_t length)
@@ -52,9 +37,9 @@ int hold_memory(struct hold *h, const void *data, size_t length)
     out = h->length + length > sizeof(h->tail) ?
         h->length + length - sizeof(h->tail) : 0;
     from_tail = out < h->length ? out : h->length;
-    rc = write_all(h->fd, h->tail, from_tail);
+    rc = fd_write_all(h->fd, h->tail, from_tail);
     if (!rc)
-        rc = write_all(h->fd, p, out - from_tail);
+        rc = fd_write_all(h->fd, p, out - from_tail);
     memmove(h->tail, h->tail + from_tail, h->length - from_tail);
     h->length -= from_tail;
     keep = length - (out - from_tail);
@@ -80,7 +65,7 @@ int hold_release(struct hold *h)
 
     pthread_mutex_lock(&h->lock);
     h->released = true;
-    rc = write_all(h->fd, h->tail, h->length);
+    rc = fd_write_all(h->fd, h->tail, h->length);
     h->length = 0;
     pthread_mutex_unlock(&h->lock);
     return rc;

@@ -6,6 +6,7 @@
 #include <poll.h>
 #include <pthread.h>
 #include <stdbool.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/eventfd.h>
@@ -13,6 +14,7 @@
 
 #include "plugin/inbox.h"
 #include "plugin/log.h"
+#include "plugin/manifest.h"
 #include "plugin/proto.h"
 
 /* Payload bytes waiting before the wire is left alone for a while. */
@@ -84,12 +86,19 @@ static void *receive(void *opaque)
 {
     struct inbox *in = opaque;
     struct frame f = { 0 };
+    uint16_t type;
     int rc;
 
     do {
         rc = wire_recv(in->wire, &f);
-        if (!rc)
+        type = f.type;
+        if (!rc) {
             rc = deliver(in, &f);
+            /* Everything else that is wrong has been logged. */
+            if (rc == -EPROTO)
+                log_error("%s: sent a frame of type %u that does not belong "
+                          "here", in->peer, type);
+        }
     } while (!rc);
     frame_release(&f);
     pthread_mutex_lock(&in->lock);
@@ -213,6 +222,15 @@ static int dequeue(struct inbox *in, struct frame *f)
     return 0;
 }
 
+/* The peer's words, on one line and without what a terminal would obey. */
+static void log_message(const struct inbox *in, const struct frame *f)
+{
+    char text[4096], shown[4096];
+
+    snprintf(text, sizeof(text), "%.*s", (int)f->length, (char *)f->data);
+    log_error("%s: %s", in->peer, text_escape(text, shown, sizeof(shown)));
+}
+
 int inbox_next(struct inbox *in, struct frame *f)
 {
     int rc;
@@ -226,8 +244,7 @@ int inbox_next(struct inbox *in, struct frame *f)
         if (f->type == FRAME_FAIL) {
             in->explained = true;
             if (f->length)
-                log_error("%s: %.*s", in->peer, (int)f->length,
-                          (char *)f->data);
+                log_message(in, f);
             frame_release(f);
             return -ECONNABORTED;
         }

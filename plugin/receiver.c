@@ -43,6 +43,7 @@ struct receiver {
     bool failed;                /* FAIL was sent */
     struct target_disk **disks;
     unsigned n_disks;
+    unsigned n_checked;
     unsigned n_accepted;
     unsigned n_placed;
 };
@@ -96,7 +97,14 @@ void receiver_free(struct receiver *r)
 
     if (!r)
         return;
-    /* Before the disks: its threads work on them. */
+    /* Objects still to be looked for are not; then the threads, before the
+     * disks they work on. */
+    for (i = 0; i < r->n_disks; i++) {
+        pthread_mutex_lock(&r->disks[i]->lock);
+        if (!r->disks[i]->error)
+            r->disks[i]->error = -ECANCELED;
+        pthread_mutex_unlock(&r->disks[i]->lock);
+    }
     workers_free(r->pool);
     for (i = 0; i < r->n_disks; i++)
         disk_free(r->disks[i]);
@@ -305,7 +313,18 @@ static int accept_disk(struct receiver *r, struct target_disk *d)
     return rc;
 }
 
-static int check_and_accept(struct receiver *r, struct target_disk *d)
+/* Nothing is made ready before all disks have been found good. */
+static int accept_all(struct receiver *r)
+{
+    unsigned i;
+    int rc = 0;
+
+    for (i = 0; i < r->n_disks && !rc; i++)
+        rc = accept_disk(r, r->disks[i]);
+    return rc;
+}
+
+static int check_destination(struct receiver *r, struct target_disk *d)
 {
     char why[WHY_BYTES] = "out of memory";
     int rc = destination_check(&d->dest, why, sizeof(why));
@@ -314,7 +333,8 @@ static int check_and_accept(struct receiver *r, struct target_disk *d)
         receiver_fail(r, "disk %s: %s", d->vdev, why);
         return rc;
     }
-    return accept_disk(r, d);
+    r->n_checked++;
+    return r->n_checked == r->n_disks ? accept_all(r) : 0;
 }
 
 /* Shared storage comes first: what else there is to say of it (it exists, it
@@ -340,23 +360,25 @@ static int check_disk(struct receiver *r, struct target_disk *d)
     if (!destination_probe(&d->dest, &d->probe) && d->probe)
         return wire_send(r->wire, FRAME_PROBE, d->number, d->probe,
                          strlen(d->probe));
-    return check_and_accept(r, d);
+    return check_destination(r, d);
 }
 
 static int take_probed(struct receiver *r, struct target_disk *d,
                        const struct frame *f)
 {
-    const char *slash = strrchr(d->path, '/');
+    const char *slash;
 
+    /* Before the probe a disk of a migration has no path. */
     if (!d->probe || f->length != 1)
         return -EPROTO;
+    slash = strrchr(d->path, '/');
     destination_unprobe(&d->dest, d->probe);
     d->probe = NULL;
     if (f->data[0] && !strcmp(slash ? slash + 1 : d->path, d->base)) {
         fail_shared(r, d);
         return -EEXIST;
     }
-    return check_and_accept(r, d);
+    return check_destination(r, d);
 }
 
 static int add_references(struct receiver *r)
@@ -397,7 +419,7 @@ static int take_disks_end(struct receiver *r)
 static int take_restore(struct receiver *r)
 {
     unsigned i;
-    int rc = 0;
+    int rc = r->offered ? 0 : -EPROTO;
 
     for (i = 0; i < r->n_disks && !rc; i++)
         rc = r->disks[i]->bulk_done ?
@@ -412,10 +434,9 @@ static int take_memory_end(struct receiver *r, const struct frame *f)
 {
     struct cursor c = CURSOR_INIT(f->data, f->length);
     uint64_t bytes = cursor_u64(&c);
-
     int rc;
 
-    if (c.bad || !r->events.memory_end)
+    if (c.bad || !r->offered || !r->events.memory_end)
         return -EPROTO;
     rc = r->events.memory_end(r->events.opaque, bytes);
     /* A guest without disks has nothing else to wait for. */
@@ -535,7 +556,7 @@ static void explain(struct receiver *r, const struct frame *f, int rc)
 
     if (rc == -EPIPE || rc == -ECONNABORTED)
         return;
-    if (!d)
+    if (!d || !d->path)
         receiver_fail(r, "frame of type %u: %s", f->type, strerror(-rc));
     else if (rc == -ENOSPC)
         receiver_fail(r, "disk %s: no space left for %s; free some there and "

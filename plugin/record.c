@@ -15,6 +15,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "plugin/fdio.h"
 #include "plugin/log.h"
 #include "plugin/record.h"
 #include "plugin/segment.h"
@@ -90,7 +91,6 @@ static struct json_object *encode(const struct record_key *key,
 /* Writes text to path so that after a crash there is the old or the new. */
 static int write_atomically(const char *path, const char *text)
 {
-    size_t length = strlen(text);
     char *temporary;
     int fd, rc = 0;
 
@@ -101,8 +101,7 @@ static int write_atomically(const char *path, const char *text)
         rc = -errno;
         goto out;
     }
-    if (write(fd, text, length) != (ssize_t)length)
-        rc = errno ? -errno : -EIO;
+    rc = fd_write_all(fd, text, strlen(text));
     if (!rc && fsync(fd))
         rc = -errno;
     close(fd);
@@ -168,6 +167,17 @@ static int64_t number_of(struct json_object *o, const char *key)
         json_object_get_int64(v) : -1;
 }
 
+/* Whether a string of the record is this one. */
+static bool has_string(struct json_object *o, const char *key,
+                       const char *text)
+{
+    struct json_object *v;
+
+    return json_object_object_get_ex(o, key, &v) &&
+        json_object_is_type(v, json_type_string) &&
+        !strcmp(json_object_get_string(v), text);
+}
+
 static bool same_file(struct json_object *o, const struct image *img)
 {
     return number_of(o, "size") == (int64_t)img->size &&
@@ -181,17 +191,15 @@ static bool same_device(struct json_object *o, const struct image *img)
     uint64_t n = segment_count(img->size);
     struct segment_digest *d = calloc(n + 1, sizeof(*d));
     struct workers *pool = NULL;
-    struct json_object *v;
     uint8_t root[HASH_BYTES];
     char hex[2 * HASH_BYTES + 1];
     bool same = false;
 
     if (d && number_of(o, "size") == (int64_t)img->size &&
-        json_object_object_get_ex(o, "digest", &v) &&
         !workers_new(&pool, 0) && !segments_hash(img, pool, 0, n, d)) {
         segments_root(d, n, root);
         sodium_bin2hex(hex, sizeof(hex), root, sizeof(root));
-        same = !strcmp(hex, json_object_get_string(v));
+        same = has_string(o, "digest", hex);
     }
     workers_free(pool);
     free(d);
@@ -217,10 +225,7 @@ int record_begin(const char *state_dir, const struct record_key *key,
 
 static bool is_receiving(struct json_object *o, const struct image *img)
 {
-    struct json_object *role;
-
-    return json_object_object_get_ex(o, "role", &role) &&
-        !strcmp(json_object_get_string(role), RECORD_RECEIVING) &&
+    return has_string(o, "role", RECORD_RECEIVING) &&
         number_of(o, "size") == (int64_t)img->size;
 }
 

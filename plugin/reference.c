@@ -156,7 +156,9 @@ static int compare_entries(const void *a, const void *b)
 
 void references_sort(struct references *r)
 {
-    qsort(r->entries, r->n_entries, sizeof(*r->entries), compare_entries);
+    if (r->n_entries > 0)
+        qsort(r->entries, r->n_entries, sizeof(*r->entries),
+              compare_entries);
 }
 
 const struct object *references_find(const struct references *r,

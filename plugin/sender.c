@@ -103,6 +103,10 @@ int sender_add_disk(struct sender *s, const char *vdev, const char *path,
         goto out;
     d->report.name = d->vdev;
     rc = image_open(&d->image, path);
+    if (!rc && d->image.size == 0) {
+        log_error("%s is empty; there is nothing to copy", path);
+        rc = -ENODATA;
+    }
     if (!rc) {
         s->disks[s->n_disks++] = d;
         d = NULL;

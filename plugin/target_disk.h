@@ -38,6 +38,7 @@ struct batch {
 enum {
     SEGMENT_NAMED = 1,              /* in this pass */
     SEGMENT_PATCHED = 2,            /* and not verified since */
+    SEGMENT_WRITTEN = 4,            /* and not brought to the storage yet */
 };
 
 struct target_disk {
@@ -84,7 +85,7 @@ struct target_disk {
     struct segment_digest *own;
     uint8_t *flags;                 /* SEGMENT_... */
     bool comparing;                 /* before the manifest: nothing is named */
-    bool unsynced;
+    bool unsynced;                  /* a segment is SEGMENT_WRITTEN */
 };
 
 /* rebuild.c: from the manifest to a complete bulk copy.  Each takes a frame

@@ -357,7 +357,8 @@ int wire_send_buf(struct wire *w, uint16_t type, uint16_t disk,
 static int decompress(struct wire *w, struct frame *f, size_t packed)
 {
     ZSTD_inBuffer in = { w->in.data, packed, 0 };
-    ZSTD_outBuffer out = { f->data, f->length, 0 };
+    /* One byte more than is due: what is too long must show. */
+    ZSTD_outBuffer out = { f->data, f->length + 1, 0 };
     size_t left, before;
 
     while (in.pos < in.size) {
@@ -371,7 +372,7 @@ static int decompress(struct wire *w, struct frame *f, size_t packed)
         if (in.pos + out.pos == before)
             break;
     }
-    if (in.pos == in.size && out.pos == out.size)
+    if (in.pos == in.size && out.pos == f->length)
         return 0;
     log_error("peer sent a frame that is not as long as announced");
     return -EPROTO;
@@ -383,7 +384,7 @@ static int recv_payload(struct wire *w, struct frame *f, uint32_t on_wire,
     int rc;
 
     f->length = raw ? raw : on_wire;
-    f->data = malloc(f->length ? f->length : 1);
+    f->data = malloc(f->length + 1);
     if (!f->data)
         return -ENOMEM;
     if (!raw)
@@ -413,7 +414,11 @@ int wire_recv(struct wire *w, struct frame *f)
     if (on_wire > PROTO_WIRE_MAX || raw > PROTO_RAW_MAX ||
         (!raw && on_wire > PROTO_RAW_MAX)) {
         log_error("peer announced a frame of %u bytes, which is too long",
-                  raw ? raw : on_wire);
+                  raw > on_wire ? raw : on_wire);
+        return -EPROTO;
+    }
+    if (raw && !on_wire) {
+        log_error("peer announced a frame that has no content");
         return -EPROTO;
     }
     rc = recv_payload(w, f, on_wire, raw);

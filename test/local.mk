@@ -86,3 +86,62 @@ IMAGE_TESTS = %D%/test-scan.sh %D%/test-compare.sh \
 	%D%/test-block-device.sh
 TESTS += $(IMAGE_TESTS)
 EXTRA_DIST += $(IMAGE_TESTS)
+
+# Unit tests, each with what it needs of the program's modules.  test-wire and
+# test-buf include the module that they test.
+check_LTLIBRARIES += libplugintest.la
+libplugintest_la_SOURCES = %D%/loop.h %D%/unit.h plugin/buf.c \
+	plugin/control.c plugin/destination.c plugin/fdio.c plugin/handshake.c \
+	plugin/hashpool.c plugin/hold.c plugin/image.c plugin/log.c \
+	plugin/loopdev.c plugin/manifest.c plugin/parallel.c plugin/record.c \
+	plugin/reference.c plugin/segment.c plugin/text.c plugin/workers.c
+libplugintest_la_CPPFLAGS = $(xl_dedup_CPPFLAGS)
+UNIT_LDADD = libplugintest.la $(SODIUM_LIBS) $(ZSTD_LIBS) $(JSON_LIBS) \
+	$(XTL_LIBS)
+UNIT_TESTS = test/test-buf test/test-control test/test-destination \
+	test/test-handshake test/test-hold test/test-record \
+	test/test-reference test/test-segment test/test-wire \
+	test/test-workers
+check_PROGRAMS += $(UNIT_TESTS)
+TESTS += $(UNIT_TESTS)
+test_test_buf_SOURCES = %D%/test-buf.c
+test_test_buf_CPPFLAGS = $(xl_dedup_CPPFLAGS)
+test_test_buf_LDADD = $(UNIT_LDADD)
+test_test_control_SOURCES = %D%/test-control.c
+test_test_control_CPPFLAGS = $(xl_dedup_CPPFLAGS)
+test_test_control_LDADD = $(UNIT_LDADD)
+test_test_destination_SOURCES = %D%/test-destination.c
+test_test_destination_CPPFLAGS = $(xl_dedup_CPPFLAGS)
+test_test_destination_LDADD = $(UNIT_LDADD)
+test_test_handshake_SOURCES = %D%/test-handshake.c
+test_test_handshake_CPPFLAGS = $(xl_dedup_CPPFLAGS)
+test_test_handshake_LDADD = $(UNIT_LDADD)
+test_test_hold_SOURCES = %D%/test-hold.c
+test_test_hold_CPPFLAGS = $(xl_dedup_CPPFLAGS)
+test_test_hold_LDADD = $(UNIT_LDADD)
+test_test_record_SOURCES = %D%/test-record.c
+test_test_record_CPPFLAGS = $(xl_dedup_CPPFLAGS)
+test_test_record_LDADD = $(UNIT_LDADD)
+test_test_reference_SOURCES = %D%/test-reference.c
+test_test_reference_CPPFLAGS = $(xl_dedup_CPPFLAGS)
+test_test_reference_LDADD = $(UNIT_LDADD)
+test_test_segment_SOURCES = %D%/test-segment.c
+test_test_segment_CPPFLAGS = $(xl_dedup_CPPFLAGS)
+test_test_segment_LDADD = $(UNIT_LDADD)
+test_test_wire_SOURCES = %D%/test-wire.c
+test_test_wire_CPPFLAGS = $(xl_dedup_CPPFLAGS)
+test_test_wire_LDADD = $(UNIT_LDADD)
+test_test_workers_SOURCES = %D%/test-workers.c
+test_test_workers_CPPFLAGS = $(xl_dedup_CPPFLAGS)
+test_test_workers_LDADD = $(UNIT_LDADD)
+
+PEER_TESTS = \
+	%D%/test-push-hostile.sh \
+	%D%/test-receive-hostile.sh \
+	%D%/test-wire-decode.sh
+TESTS += $(PEER_TESTS)
+EXTRA_DIST += $(PEER_TESTS) %D%/wire.py %D%/wire-decode.py \
+	%D%/hostile-source.py %D%/hostile-target.py
+
+TESTS += %D%/test-docs.sh
+EXTRA_DIST += %D%/test-docs.sh

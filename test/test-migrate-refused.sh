@@ -42,3 +42,11 @@ migrate
 refused 'hostb: xl-dedup is not installed there'
 
 [ -z "$(ls -A "$tmp/b")" ] || fail "left behind: $(ls -A "$tmp/b")"
+
+# the second of two disks is refused: nothing is made for the first
+cp "$abs_top_builddir/xl-dedup" "$tmp/bin/xl-dedup"
+printf '#!/bin/sh\nshift\nexec "$@"\n' >"$tmp/bin/ssh"
+FAKE_DISKS="xvda=$tmp/a/disk.img=$tmp/b/disk.img \
+xvdb=$tmp/a/disk.img=$tmp/b/no/where.img" migrate
+refused 'disk xvdb: the directory'
+[ -z "$(ls -A "$tmp/b")" ] || fail "left behind: $(ls -A "$tmp/b")"

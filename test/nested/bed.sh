@@ -197,8 +197,7 @@ migrate()
 # Guest's halt: unmounts, powers off; waits until the domain is gone.
 halt_guest()
 {
-    ask "$1" "$2" halt >/dev/null
-    on "$2" "guest gone $1 60"
+    ask "$1" "$2" halt >/dev/null && on "$2" "guest gone $1 60"
 }
 
 # Makes a guest go away however.

@@ -19,6 +19,6 @@ assert "it names the disk and says why" says 'g2-raw\.img.*exists'
 assert "the file is as it was" \
     test "$was" = "$(on "$to" "sha256sum $path; stat -c %y $path")"
 on "$to" "rm $path"
-assert "nothing else is left" on "$to" 'test -z "$(ls -A /bed/disks | grep g2)"'
+assert "nothing else is left" on "$to" '! ls -lsA /bed/disks | grep g2'
 assert "the guest goes on" guest_is_sound g2 "$from" "$(field 2 "$before")"
 exit "$case_failed"

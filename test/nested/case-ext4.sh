@@ -13,6 +13,8 @@ before=$(ask g1 a reset)
 assert "xl migrate --dedup" migrate g1 a b --dedup
 echo "  --- xl said:"
 sed 's/^/  | /' "$log"
+# The rest would only fail in turn.
+[ "$case_failed" -eq 0 ] || exit 1
 assert "a report was printed" says 'identical MB'
 assert "the counter goes on, all data is there" \
     guest_is_sound g1 b "$(field 2 "$before")"

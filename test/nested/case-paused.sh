@@ -14,6 +14,8 @@ to=$(other "$from")
 before=$(ask g1 "$from" reset)
 assert "xl migrate --dedup -p" migrate g1 "$from" "$to" --dedup -p
 sed 's/^/  | /' "$log"
+# The rest would only fail in turn.
+[ "$case_failed" -eq 0 ] || exit 1
 sum='sha256sum </bed/disks/g1.img'
 source_sum=$(on "$from" "$sum") target_sum=$(on "$to" "$sum")
 assert "both images are the same" \

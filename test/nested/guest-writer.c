@@ -39,7 +39,7 @@
 
 enum {
     BLOCK = 4096,
-    SLOTS = 1024,               /* records per target */
+    SLOTS = 512,                /* records per target */
     PER_FILE = 64,              /* records per file of a file target */
     BURST = 4,                  /* records between two syncs */
     REPLACE = 24,               /* bursts between two replaced files */
@@ -51,6 +51,7 @@ enum {
 struct target {
     const char *path;
     int raw;
+    int fd, part;               /* the open file, fd - 1, so that 0 is none */
     uint64_t seq[SLOTS];        /* what the disk must hold */
     uint64_t counter;           /* what the file "counter" must hold */
 };
@@ -132,19 +133,33 @@ static void file_name(char *name, size_t size, const struct target *t,
     snprintf(name, size, "%s/part%u", t->path, slot / PER_FILE);
 }
 
-/* Opens what holds the slot and tells the offset in it. */
-static int slot_open(const struct target *t, unsigned slot, int flags,
-                     off_t *offset)
+/* Forgets the open file of a target. */
+static void target_close(struct target *t)
 {
+    if (t->fd)
+        close(t->fd - 1);
+    t->fd = 0;
+}
+
+/* A descriptor for what holds the slot, and the offset in it.  It stays open
+ * and is the target's: opening costs much on FUSE under emulation. */
+static int slot_open(struct target *t, unsigned slot, off_t *offset)
+{
+    int part = t->raw ? 0 : (int)(slot / PER_FILE);
     char name[256];
 
-    if (t->raw) {
-        *offset = (off_t)slot * BLOCK;
-        return open(t->path, flags);
-    }
-    file_name(name, sizeof(name), t, slot);
-    *offset = (off_t)(slot % PER_FILE) * BLOCK;
-    return open(name, flags | O_CREAT, 0644);
+    *offset = (off_t)(t->raw ? slot : slot % PER_FILE) * BLOCK;
+    if (t->fd && t->part == part)
+        return t->fd - 1;
+    target_close(t);
+    snprintf(name, sizeof(name), "%s", t->path);
+    if (!t->raw)
+        file_name(name, sizeof(name), t, slot);
+    t->part = part;
+    t->fd = open(name, O_RDWR | (t->raw ? 0 : O_CREAT), 0644) + 1;
+    if (!t->fd)
+        bad("open %s: %s", name, strerror(errno));
+    return t->fd - 1;
 }
 
 static int put_block(int fd, const void *block, off_t offset, const char *what)
@@ -160,30 +175,22 @@ static void rewrite_slot(struct target *t, unsigned slot)
     struct record r;
     uint64_t seq = next_seq++;
     off_t offset;
-    int fd;
+    int fd = slot_open(t, slot, &offset);
 
-    fd = slot_open(t, slot, O_RDWR, &offset);
-    if (fd < 0) {
-        bad("open in %s: %s", t->path, strerror(errno));
-        return;
-    }
     record_make(&r, (unsigned)(t - targets), slot, seq);
-    if (put_block(fd, &r, offset, t->path) == 0) {
+    if (fd >= 0 && put_block(fd, &r, offset, t->path) == 0) {
         t->seq[slot] = seq;
         writes++;
     }
-    close(fd);
 }
 
-static void sync_slot(const struct target *t, unsigned slot)
+static void sync_slot(struct target *t, unsigned slot)
 {
     off_t offset;
-    int fd = slot_open(t, slot, O_RDWR, &offset);
+    int fd = slot_open(t, slot, &offset);
 
-    if (fd < 0 || fsync(fd) < 0)
+    if (fd >= 0 && fsync(fd) < 0)
         bad("fsync in %s: %s", t->path, strerror(errno));
-    if (fd >= 0)
-        close(fd);
 }
 
 /* Writes a new version of a whole file beside the old one and renames it:
@@ -211,6 +218,7 @@ static void replace_file(struct target *t, unsigned slot)
     }
     if (fsync(fd) < 0 || close(fd) < 0 || rename(fresh, name) < 0)
         bad("replace %s: %s", name, strerror(errno));
+    target_close(t);
 }
 
 static void store_counter(struct target *t)
@@ -232,10 +240,12 @@ static void store_counter(struct target *t)
 static void write_some(struct target *t)
 {
     static unsigned bursts;
-    unsigned slot = 0;
+    unsigned first = (unsigned)(mix(next_seq) % (SLOTS / PER_FILE)) * PER_FILE;
+    unsigned slot = first;
 
     for (int i = 0; i < BURST; i++) {
-        slot = (unsigned)(mix(next_seq) % SLOTS);
+        /* One file a burst, so that the sync at the end is for all. */
+        slot = first + (unsigned)(mix(next_seq) % PER_FILE);
         rewrite_slot(t, slot);
     }
     if (!t->raw) {
@@ -262,25 +272,24 @@ static void check_counter(const struct target *t)
         close(fd);
 }
 
-static void check_slot(const struct target *t, unsigned slot)
+static void check_slot(struct target *t, unsigned slot)
 {
     struct record is, want;
     off_t offset;
-    ssize_t n;
-    int fd = slot_open(t, slot, O_RDWR, &offset);
+    int fd = slot_open(t, slot, &offset);
+    ssize_t n = fd < 0 ? -1 : pread(fd, &is, sizeof(is), offset);
 
-    n = fd < 0 ? -1 : pread(fd, &is, sizeof(is), offset);
-    if (n != BLOCK)
+    if (n != BLOCK) {
         bad("read of record %u of %s: %zd, %s", slot, t->path, n,
             strerror(errno));
+        return;
+    }
     record_make(&want, (unsigned)(t - targets), slot, t->seq[slot]);
-    if (n == BLOCK && memcmp(&is, &want, sizeof(is)) != 0)
+    if (memcmp(&is, &want, sizeof(is)) != 0)
         bad("record %u of %s has sequence number %llu instead of %llu%s",
             slot, t->path, (unsigned long long)is.seq,
             (unsigned long long)want.seq,
             is.seq == want.seq ? " and other content" : "");
-    if (fd >= 0)
-        close(fd);
 }
 
 static void drop_caches(void)
@@ -463,6 +472,7 @@ int main(int argc, char **argv)
             rewrite_slot(&targets[i], slot);
         if (!targets[i].raw)
             store_counter(&targets[i]);
+        target_close(&targets[i]);      /* not for the child to keep */
     }
     sync();
     if (fork() == 0)

@@ -1,0 +1,34 @@
+# Man pages are in the tarball, so that only who changes them needs pod2man.
+DOC_PAGES = docs/xl-dedup.8 docs/xl-dedup.conf.5 docs/xl-migrate-dedup.8
+EXTRA_DIST += %D%/protocol.md %D%/xl-dedup.conf %D%/xl-dedup.8.pod \
+	%D%/xl-dedup.conf.5.pod %D%/xl-migrate-dedup.8.pod
+
+if HAVE_MAN_PAGES
+dist_man_MANS = $(DOC_PAGES)
+MAINTAINERCLEANFILES = $(DOC_PAGES)
+
+pod_verbose = $(pod_verbose_@AM_V@)
+pod_verbose_ = $(pod_verbose_@AM_DEFAULT_V@)
+pod_verbose_0 = @echo "  POD2MAN  $@";
+SUFFIXES = .pod
+.pod:
+	$(pod_verbose)$(MKDIR_P) $(@D) && page=`basename $@` && \
+	$(POD2MAN) --utf8 --center 'xl-dedup' \
+		--release '$(PACKAGE_NAME) $(PACKAGE_VERSION)' \
+		--section "$${page##*.}" --name "$${page%.*}" $< $@.tmp && \
+	mv $@.tmp $@
+endif
+CLEANFILES += docs/*.tmp
+
+# The admin's own configuration is left alone.
+install-data-local:
+	$(MKDIR_P) '$(DESTDIR)$(sysconfdir)/xl-dedup'
+	test -e '$(DESTDIR)$(sysconfdir)/xl-dedup/xl-dedup.conf' || \
+	$(INSTALL_DATA) $(srcdir)/docs/xl-dedup.conf \
+		'$(DESTDIR)$(sysconfdir)/xl-dedup/xl-dedup.conf'
+
+# Only what is still as it was installed.
+uninstall-local:
+	! cmp -s $(srcdir)/docs/xl-dedup.conf \
+		'$(DESTDIR)$(sysconfdir)/xl-dedup/xl-dedup.conf' || \
+	rm -f '$(DESTDIR)$(sysconfdir)/xl-dedup/xl-dedup.conf'

@@ -1,0 +1,554 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Plays the source against "xl-dedup receive" and breaks docs/protocol.md,
+one rule at a time.  Each time the session must end with FAIL or a closed
+connection and the receiver must exit on its own with status 2, without a
+crash; no file may stand at the destination, and no byte may have changed of
+one that stood there.
+
+  hostile-source.py XL-DEDUP DIRECTORY [CASE...]
+"""
+import os
+import resource
+import select
+import shutil
+import struct
+import subprocess
+import sys
+import time
+
+sys.dont_write_bytecode = True
+import wire                                                     # noqa: E402
+from wire import frame, manifest, record, run, segment, text, u64  # noqa
+
+PATIENCE = 30
+PEAK_MB = 300               # no announced number may cost more memory
+SIZE = 3 * wire.SEGMENT_BYTES - 1000
+HUGE = 1 << 60
+EXTENTS = [(0, 4096, 5000), (8192, 2000000, 6000)]
+
+
+def content():
+    """The disk: two extents of one object, the rest zero."""
+    disk = bytearray(SIZE)
+    for i, (_, physical, length) in enumerate(EXTENTS):
+        disk[physical:physical + length] = bytes([i + 1, 7]) * (length // 2)
+    return bytes(disk)
+
+
+DISK = content()
+PIECES = b"".join(DISK[p:p + n] for _, p, n in EXTENTS)
+OBJECT_SIZE = 20000
+OBJECT = wire.digest(DISK[4096:9096] + bytes(3192) +
+                     DISK[2000000:2006000] + bytes(OBJECT_SIZE - 14192))
+MANIFEST = manifest(0, [(OBJECT, OBJECT_SIZE, EXTENTS)])
+
+
+def segments(disk=DISK):
+    n = wire.SEGMENT_BYTES
+    return [disk[i:i + n] for i in range(0, len(disk), n)]
+
+
+DIGESTS = [wire.digest(s) for s in segments()[:2]]
+ALL = run(0, DIGESTS) + run(2, zeros=1)
+
+
+class Ended(Exception):
+    """FAIL, or the end of the connection."""
+
+
+class Receiver:
+    def __init__(self, command, directory):
+        self.directory = directory
+        self.dest = os.path.join(directory, "disk.img")
+        self.stderr = open(os.path.join(directory, "..", "stderr"), "w+b")
+        self.process = subprocess.Popen(
+            [command, "receive"], stdin=subprocess.PIPE, bufsize=0,
+            stdout=subprocess.PIPE, stderr=self.stderr)
+        self.reader = wire.Reader(self.read)
+        self.failed = None
+
+    def read(self, n):
+        out = self.process.stdout.fileno()
+        if not select.select([out], [], [], PATIENCE)[0]:
+            raise AssertionError("the receiver says nothing")
+        return os.read(out, n)
+
+    def send(self, *frames):
+        try:
+            for data in frames:
+                while data:
+                    data = data[os.write(self.process.stdin.fileno(), data):]
+        except BrokenPipeError:
+            pass                # why will be read
+
+    def next(self):
+        f = self.reader.frame()
+        if f is None:
+            raise Ended
+        if f.name == "FAIL":
+            self.failed = wire.read_message(f.payload)
+            raise Ended
+        return f
+
+    def expect(self, name):
+        f = self.next()
+        assert f.name == name, "%s instead of %s" % (f.name, name)
+        return f.payload
+
+    # A session as it should be, in steps
+
+    def nothing(self):
+        pass
+
+    def greet(self):
+        self.send(wire.greeting())
+        assert self.reader.greeting()[0] == 1
+
+    def hello(self):
+        self.greet()
+        self.send(frame("HELLO", payload=text(mode="push", name="x",
+                                              uuid="hostile")))
+        self.expect("HELLO")
+
+    def offer(self, **changes):
+        values = dict(vdev="disk", size=SIZE, used=16384, path="/s/disk.img",
+                      base="disk.img", kind="file", dest=self.dest)
+        values.update(changes)
+        return text(**{k: v for k, v in values.items() if v is not None})
+
+    def offered(self, **changes):
+        self.hello()
+        self.send(frame("DISK", 0, self.offer(**changes)),
+                  frame("DISKS_END"))
+
+    def probed(self):
+        self.offered()
+        name = self.expect("PROBE").decode()
+        assert "/" not in name
+        assert os.path.exists(os.path.join(self.directory, name))
+
+    def accepted(self):
+        self.probed()
+        self.send(frame("PROBED", 0, b"\0"))
+        self.expect("DISK_OK")
+
+    def listed(self):
+        self.accepted()
+        self.send(frame("MANIFEST", 0, MANIFEST))
+
+    def wanted(self):
+        self.listed()
+        self.send(frame("MANIFEST_END", 0, u64(1)))
+        assert self.expect("WANT") == wire.numbers([0])
+        self.expect("WANT_END")
+
+    def copied(self):
+        self.wanted()
+        self.send(frame("DATA", 0, record(0, PIECES[:700]) +
+                        record(0, PIECES[700:])),
+                  frame("DATA_END", 0))
+        self.expect("BULK_DONE")
+
+    def checked(self):
+        self.copied()
+        self.send(frame("SEGMENTS", 0, ALL), frame("PASS_END", 0))
+        assert self.expect("PASS_DONE") == u64(0)
+
+    def placed(self):
+        self.checked()
+        self.send(frame("PLACE", 0))
+        self.expect("PLACED")
+
+    def until_end(self):
+        while True:
+            f = self.next()
+            if f.name == "PROBE":
+                self.send(frame("PROBED", f.disk, b"\0"))
+
+
+CASES = {}
+
+
+def case(stage):
+    """Registers frames that must not come after a stage."""
+    def register(function):
+        CASES[function.__name__] = (stage, function)
+        return function
+    return register
+
+
+def frames(stage, **cases):
+    for name, data in cases.items():
+        CASES[name] = (stage, lambda r, data=data: r.send(data))
+
+
+def disks(**cases):
+    for name, changes in cases.items():
+        CASES["disk_" + name] = ("hello", lambda r, changes=changes: r.send(
+            frame("DISK", 0, r.offer(**changes)), frame("DISKS_END")))
+
+
+def objects(**cases):
+    for name, arguments in cases.items():
+        CASES["manifest_" + name] = (
+            "accepted", lambda r, arguments=arguments: r.send(
+                frame("MANIFEST", 0, manifest(*arguments))))
+
+
+def one(size, *extents):
+    return (0, [(OBJECT, size, list(extents))])
+
+
+# Below the frames
+frames("nothing", garbage=b"SSH-2.0-OpenSSH_9.2p1\r\n",
+       no_greeting=wire.MAGIC + b"\2\0\0\0\0\0\0\0",
+       greeting_cut=b"XL-DE")
+frames("greet",
+       wire_oversize=struct.pack("<HHII", 1, 65535, (2 << 20) + 1, 9),
+       raw_oversize=struct.pack("<HHII", 1, 65535, 9, (1 << 30)),
+       raw_without_content=struct.pack("<HHII", 1, 65535, 0, 9),
+       uncompressed_oversize=struct.pack("<HHII", 1, 65535, 2 << 20, 0),
+       no_zstd=struct.pack("<HHII", 1, 65535, 9, 9) + b"no zstd.." * 2)
+
+# Frames at the wrong time, of the wrong kind, or from the wrong side
+frames("greet", disk_first=frame("DISK", 0, text(vdev="x")),
+       hello_no_text=frame("HELLO", payload=b"mode=push\0uuid=x"),
+       hello_no_equals=frame("HELLO", payload=b"mode\0uuid=x\0"),
+       hello_no_uuid=frame("HELLO", payload=text(mode="push")),
+       disks_end_first=frame("DISKS_END"))
+frames("hello", hello_twice=frame("HELLO", payload=text(mode="push",
+                                                        uuid="y")),
+       unknown=frame(200), unknown_with_disk=frame(0x7fff, 0),
+       restore_early=frame("RESTORE"), of_no_such_disk=frame("PLACE", 0),
+       xl=frame("XL", payload=b"xl"), memory=frame("MEMORY", payload=b"xx"),
+       memory_end=frame("MEMORY_END", payload=u64(0)))
+for wrong in ("PROBE", "DISK_OK", "WANT", "WANT_END", "BULK_DONE", "DIFFER",
+              "PASS_DONE", "PLACED"):
+    frames("accepted", **{"targets_" + wrong: frame(wrong, 0, b"\1\0\0\0")})
+for early in ("MANIFEST", "MANIFEST_END", "DATA", "DATA_END", "SEGMENTS",
+              "SEGMENT", "PASS_END", "PLACE"):
+    frames("probed", **{"early_" + early: frame(early, 0, MANIFEST)})
+for early in ("SEGMENTS", "SEGMENT", "PASS_END", "PLACE"):
+    frames("wanted", **{"before_bulk_" + early: frame(early, 0)})
+for late in ("MANIFEST", "MANIFEST_END", "DATA", "DATA_END", "PROBED"):
+    frames("copied", **{"after_bulk_" + late: frame(late, 0, MANIFEST)})
+frames("listed", data_end_early=frame("DATA_END", 0),
+       restore_before_bulk=frame("RESTORE"))
+
+# Disks
+disks(empty=dict(size=0), no_size=dict(size=None), no_vdev=dict(vdev=None),
+      no_used=dict(used=None), no_dest=dict(dest=None),
+      no_kind=dict(kind=None), no_base=dict(base=None),
+      negative=dict(size=-1), word=dict(size="large"),
+      too_large=dict(size=(1 << 56) + 1), overflow=dict(size=1 << 64),
+      used_too_large=dict(used=1 << 63), relative=dict(dest="disk.img"),
+      nowhere=dict(dest="/nonexistent/disk.img"),
+      slash=dict(dest="/nonexistent/"), root=dict(dest="/"),
+      null=dict(dest="/dev/null"), no_path=dict(dest=""))
+
+
+@case("hello")
+def disk_out_of_order(r):
+    r.send(frame("DISK", 1, r.offer()))
+
+
+@case("hello")
+def disk_no_text(r):
+    r.send(frame("DISK", 0, r.offer()[:-1]))
+
+
+@case("hello")
+def disk_twice(r):
+    r.send(frame("DISK", 0, r.offer()), frame("DISK", 0, r.offer()))
+
+
+@case("hello")
+def too_many_disks(r):
+    for i in range(257):
+        r.send(frame("DISK", i, r.offer(vdev="d%d" % i,
+                                        dest=r.dest + str(i))))
+
+
+@case("probed")
+def disk_after_disks_end(r):
+    r.send(frame("DISK", 1, r.offer(vdev="other")))
+
+
+@case("probed")
+def disks_end_twice(r):
+    r.send(frame("DISKS_END"))
+
+
+@case("hello")
+def same_destination_twice(r):
+    r.send(frame("DISK", 0, r.offer()),
+           frame("DISK", 1, r.offer(vdev="other")), frame("DISKS_END"))
+    for i in range(2):
+        r.expect("PROBE")
+        r.send(frame("PROBED", i, b"\0"))
+
+
+@case("greet")
+def migration_to_receive(r):
+    r.send(frame("HELLO", payload=text(mode="migrate", uuid="x")),
+           frame("DISK", 0, r.offer(dest=None)), frame("DISKS_END"))
+
+
+@case("greet")
+def probed_before_disks_end(r):
+    r.send(frame("HELLO", payload=text(mode="migrate", uuid="x")),
+           frame("DISK", 0, r.offer()), frame("PROBED", 0, b"\0"))
+
+
+frames("probed", probed_of_two=frame("PROBED", 0, b"\0\0"),
+       probed_of_none=frame("PROBED", 0), shared=frame("PROBED", 0, b"\1"))
+frames("accepted", probed_twice=frame("PROBED", 0, b"\0"))
+
+
+@case("hello")
+def overwrites_a_file(r):
+    dest = os.path.join(r.directory, "..", "precious")
+    r.send(frame("DISK", 0, r.offer(dest=os.path.abspath(dest))),
+           frame("DISKS_END"))
+    r.expect("PROBE")
+    r.send(frame("PROBED", 0, b"\0"))
+
+
+# Objects
+E = (0, 4096, 100)
+objects(first=(1, [(OBJECT, 9, [(0, 0, 9)])]), count_0=(0, []),
+        count_1=(0, [], 1), count_2=(0, one(100, E)[1], 2),
+        count_huge=(0, one(100, E)[1], (1 << 32) - 1),
+        size_huge=one(HUGE, E), size_above_limit=one(SIZE + (16 << 30) + 1,
+                                                     E),
+        size_max=one((1 << 64) - 1, E), no_extents=one(100),
+        outside_disk=one(100, (0, SIZE - 99, 100)),
+        behind_disk=one(100, (0, SIZE + 1, 1)), before_disk=one(9, (0, -1, 9)),
+        physical_huge=one(100, (0, HUGE, 100)),
+        length_huge=one(100, (0, 0, HUGE)),
+        length_wraps=one(100, (0, 4096, (1 << 64) - 4096)),
+        length_0=one(100, (0, 0, 0)),
+        outside_object=one(100, (1, 4096, 100)),
+        logical_huge=one(100, (HUGE, 4096, 100)))
+frames("accepted",
+       overlap=frame("MANIFEST", 0, struct.pack("<QI", 0, 1) + OBJECT[:16] +
+                     wire.varint(100) + wire.varint(2) +
+                     wire.varint(0) + wire.zigzag(0) + wire.varint(50) +
+                     wire.varint((1 << 64) - 10) + wire.zigzag(0) +
+                     wire.varint(50)),
+       extents_huge=frame("MANIFEST", 0, struct.pack("<QI", 0, 1) +
+                          OBJECT[:16] + wire.varint(100) +
+                          wire.varint(HUGE) + bytes(60)),
+       extents_2_32=frame("MANIFEST", 0, struct.pack("<QI", 0, 1) +
+                          OBJECT[:16] + wire.varint(100) +
+                          wire.varint((1 << 32) + 1) + bytes(60)),
+       trailing=frame("MANIFEST", 0, MANIFEST + b"\0"),
+       varint_overlong=frame("MANIFEST", 0, struct.pack("<QI", 0, 1) +
+                             OBJECT[:16] + b"\xff" * 9 + b"\x7f" + bytes(9)),
+       manifest_end_lies=frame("MANIFEST_END", 0, u64(1)),
+       manifest_end_huge=frame("MANIFEST_END", 0, u64(HUGE)),
+       manifest_end_empty=frame("MANIFEST_END", 0))
+for cut in range(len(MANIFEST)):
+    frames("accepted",
+           **{"manifest_cut_%d" % cut: frame("MANIFEST", 0, MANIFEST[:cut])})
+
+
+# Content
+frames("accepted", data_of_no_manifest=frame("DATA", 0, record(0, b"x")))
+frames("wanted", data_unknown=frame("DATA", 0, record(1, b"x")),
+       data_huge=frame("DATA", 0, record(HUGE, b"x")),
+       data_too_much=frame("DATA", 0, record(0, PIECES + b"x")),
+       data_length_lies=frame("DATA", 0, struct.pack("<QI", 0, 100) + b"x"),
+       data_length_huge=frame("DATA", 0, struct.pack("<QI", 0, 2 ** 32 - 1)),
+       data_cut=frame("DATA", 0, b"\0" * 11))
+
+
+# Passes
+frames("copied",
+       segments_first=frame("SEGMENTS", 0, run(4, zeros=1)),
+       segments_huge=frame("SEGMENTS", 0, run(HUGE, zeros=1)),
+       segments_wrap=frame("SEGMENTS", 0, run((1 << 64) - 1, zeros=2)),
+       segments_count=frame("SEGMENTS", 0, run(0, zeros=4)),
+       segments_count_huge=frame("SEGMENTS", 0, run(0, zeros=2 ** 32 - 1)),
+       segments_kind=frame("SEGMENTS", 0, struct.pack("<QIB", 0, 3, 2)),
+       segments_cut=frame("SEGMENTS", 0, ALL[:-14]),
+       segments_header_cut=frame("SEGMENTS", 0, ALL[:-1]),
+       segment_out_of_range=frame("SEGMENT", 0, segment(3, b"")),
+       segment_huge=frame("SEGMENT", 0, segment(HUGE, b"")),
+       segment_short=frame("SEGMENT", 0, segment(0, DISK[1:1 << 20])),
+       segment_long=frame("SEGMENT", 0, segment(2, DISK[:1 << 20])),
+       segment_cut=frame("SEGMENT", 0, u64(0) + bytes(31)),
+       place_unchecked=frame("PLACE", 0),
+       place_without_digests=frame("PASS_END", 0) + frame("PLACE", 0),
+       place_one_missing=frame("SEGMENTS", 0, run(0, DIGESTS)) +
+       frame("PASS_END", 0) + frame("PLACE", 0),
+       place_differing=frame("SEGMENTS", 0, run(0, DIGESTS[:1] * 3)) +
+       frame("PASS_END", 0) + frame("PLACE", 0))
+frames("checked",
+       place_unread=frame("SEGMENT", 0, segment(0, DISK[:1 << 20])) +
+       frame("PLACE", 0),
+       place_lie=frame("SEGMENT", 0, u64(0) + bytes(32) + DISK[:1 << 20]) +
+       frame("PASS_END", 0) + frame("PLACE", 0))
+
+
+def lines_to_stderr(r):
+    r.stderr.seek(0)
+    return r.stderr.read().decode(errors="replace")
+
+
+def finish(r, may_succeed):
+    """The process must end by itself."""
+    try:
+        status = r.process.wait(PATIENCE)
+    except subprocess.TimeoutExpired:
+        r.process.kill()
+        raise AssertionError("the receiver does not end")
+    said = lines_to_stderr(r)
+    assert "Sanitizer" not in said and "runtime error" not in said, said
+    assert status == 2 or (may_succeed and status == 0), \
+        "exit status %d: %s" % (status, said)
+    r.process.stdin.close()
+    r.process.stdout.close()
+    r.stderr.close()
+
+
+def clean(directory):
+    """Only staging files may be left."""
+    for name in os.listdir(directory):
+        assert name.startswith(".disk.img") and name.endswith(".xl-dedup"), \
+            "left behind: " + name
+        os.unlink(os.path.join(directory, name))
+    with open(os.path.join(directory, "..", "precious")) as f:
+        assert f.read() == "precious"
+
+
+def break_rule(command, directory, stage, function):
+    r = Receiver(command, directory)
+    try:
+        getattr(r, stage)()
+    except Ended:
+        raise AssertionError("refused a good session: %s" % r.failed)
+    try:
+        function(r)
+        if stage == "nothing":
+            r.process.stdin.close()
+            r.reader.greeting()
+        r.until_end()
+    except Ended:
+        pass
+    finish(r, False)
+    clean(directory)
+    assert r.failed is None or (r.failed and "(null)" not in r.failed), \
+        r.failed
+    return r.failed
+
+
+def goes_away(command, directory):
+    """The source may vanish at any point."""
+    for stage in ("greet", "hello", "offered", "probed", "accepted", "listed",
+                  "wanted", "copied", "checked"):
+        r = Receiver(command, directory)
+        getattr(r, stage)()
+        r.process.stdin.close()
+        finish(r, False)
+        clean(directory)
+
+
+def says_bye(command, directory):
+    for stage in ("greet", "accepted", "wanted", "checked"):
+        r = Receiver(command, directory)
+        getattr(r, stage)()
+        r.send(frame("BYE"))
+        finish(r, True)
+        clean(directory)
+
+
+def good(command, directory):
+    """A session as it should be, with optional frames in it; then once more
+    with a segment that is not as first said."""
+    r = Receiver(command, directory)
+    r.greet()
+    r.send(frame("ALIVE"), frame(0x8123, payload=b"?" * 1000),
+           frame(0xffff, 9), frame("HELLO", payload=text(
+               mode="push", name="x", uuid="hostile", later="unknown")))
+    r.expect("HELLO")
+    r.send(frame("DISK", 0, r.offer(later="unknown")), frame(0x9000, 0),
+           frame("DISKS_END"))
+    r.expect("PROBE")
+    r.send(frame("PROBED", 0, b"\0"))
+    r.expect("DISK_OK")
+    r.send(frame("MANIFEST_END", 0, u64(0)))
+    r.expect("WANT_END")
+    r.send(frame("DATA_END", 0))
+    r.expect("BULK_DONE")
+    r.send(frame("SEGMENTS", 0, ALL), frame("PASS_END", 0))
+    assert r.expect("DIFFER") == wire.numbers([0, 1])
+    assert r.expect("PASS_DONE") == u64(2)
+    # segment 0 changes between the answer and the next pass: it is named
+    # once, however often it was said and sent
+    other = b"other" + DISK[5:1 << 20]
+    r.send(frame("SEGMENT", 0, segment(0, other)),
+           frame("SEGMENT", 0, segment(0, other)),
+           frame("SEGMENT", 0, segment(1, segments()[1])),
+           frame("SEGMENTS", 0, run(0, DIGESTS[:1])), frame("PASS_END", 0))
+    assert r.expect("DIFFER") == wire.numbers([0])
+    assert r.expect("PASS_DONE") == u64(1)
+    r.send(frame("SEGMENT", 0, segment(0, DISK[:1 << 20])),
+           frame("PASS_END", 0))
+    assert r.expect("PASS_DONE") == u64(0)
+    assert not os.path.exists(r.dest)
+    r.send(frame("PLACE", 0))
+    r.expect("PLACED")
+    with open(r.dest, "rb") as f:
+        assert f.read() == DISK
+    r.send(frame("BYE"))
+    finish(r, True)
+    os.unlink(r.dest)
+
+
+def place_twice(command, directory):
+    r = Receiver(command, directory)
+    r.placed()
+    r.send(frame("PLACE", 0))
+    try:
+        r.until_end()
+    except Ended:
+        pass
+    finish(r, False)
+    os.unlink(r.dest)
+    clean(directory)
+
+
+def main():
+    command, directory, *only = sys.argv[1:]
+    os.makedirs(directory)
+    with open(os.path.join(directory, "..", "precious"), "w") as f:
+        f.write("precious")
+    bad = 0
+    sessions = {f.__name__: f for f in (good, goes_away, says_bye,
+                                        place_twice)}
+    for name in only or [*sessions, *CASES]:
+        started = time.time()
+        try:
+            if name in sessions:
+                answer = sessions[name](command, directory)
+            else:
+                answer = break_rule(command, directory, *CASES[name])
+            print("%-24s ok %.2f s: %s" % (name, time.time() - started,
+                                           answer or "closed"))
+        except (AssertionError, Ended, wire.Broken) as e:
+            bad += 1
+            print("%-24s FAILED: %s" % (name, e or repr(e)))
+            shutil.rmtree(directory)
+            os.makedirs(directory)
+    peak = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss // 1024
+    if peak > PEAK_MB:
+        bad += 1
+        print("a receiver took %d MB" % peak)
+    print("%d sessions, %d failed" % (len(only) or
+                                      len(CASES) + len(sessions), bad))
+    return bad > 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

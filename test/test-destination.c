@@ -1,0 +1,438 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Unit test of destination.c: where a disk may go and where not, and what is
+ * left when it does not get there.  The parts about devices need root and a
+ * loop device; without them this is said, and the rest is tested.
+ */
+#include "config.h"
+
+#include <fcntl.h>
+#include <sodium.h>
+#include <stdbool.h>
+#include <sys/stat.h>
+
+#include "test/loop.h"
+#include "test/unit.h"
+
+#include "plugin/destination.h"
+
+#define SIZE 3000000
+
+static char *directory, *state, *path, *staging;
+static char why[4096];
+static const uint8_t root[HASH_BYTES];
+
+static struct destination disk(void)
+{
+    struct destination d = DESTINATION_INIT;
+
+    d.path = path;
+    d.uuid = "uuid";
+    d.vdev = "xvda";
+    d.size = SIZE;
+    d.used = SIZE;
+    d.state_dir = state;
+    return d;
+}
+
+static bool exists(const char *p)
+{
+    return !access(p, F_OK);
+}
+
+/* Why a disk is refused must say this, on one line. */
+static void refused(struct destination *d, int rc, const char *text)
+{
+    why[0] = '\0';
+    assert(destination_check(d, why, sizeof(why)) == rc);
+    if (!strstr(why, text))
+        fprintf(stderr, "said: %s\nnot: %s\n", why, text);
+    assert(strstr(why, text));
+    assert(!strchr(why, '\n'));
+    destination_release(d);
+}
+
+static void accepted(struct destination *d)
+{
+    int rc = destination_check(d, why, sizeof(why));
+
+    if (rc)
+        fprintf(stderr, "refused: %s\n", why);
+    assert(!rc);
+    assert(!destination_open(d, why, sizeof(why)));
+}
+
+static void forget(void)
+{
+    char *command;
+
+    assert(asprintf(&command, "rm -rf '%s' '%s' '%s'", state, path,
+                    staging) > 0);
+    assert(!system(command));
+    free(command);
+}
+
+static void refusals(void)
+{
+    struct destination d = disk();
+    char *file = path_in(directory, "file"), *below;
+
+    d.path = "relative";
+    refused(&d, -EINVAL, "'relative' is not an absolute path");
+    d = disk();
+    d.path = "/nonexistent/dir/disk";
+    refused(&d, -ENOENT, "the directory /nonexistent/dir does not exist");
+    d = disk();
+    d.path = directory;
+    refused(&d, -EINVAL, "is neither a file nor a block device there");
+    d = disk();
+    d.path = "/dev/null";
+    refused(&d, -EINVAL, "is neither a file nor a block device there");
+    write_file(file, "", 0);
+    below = path_in(file, "disk");
+    d = disk();
+    d.path = below;
+    refused(&d, -ENOTDIR, "Not a directory");
+    free(below);
+    below = path_in(directory, "new/");
+    d = disk();
+    d.path = below;
+    refused(&d, -EINVAL, "is not the name of a file");
+    d = disk();
+    d.source_is_block = true;
+    refused(&d, -ENOENT, "does not exist there; create it with 3000000 "
+            "bytes (for LVM: lvcreate -L 3000000b)");
+    d = disk();
+    d.used = UINT64_C(1) << 60;
+    refused(&d, -ENOSPC, "free some space there");
+    d = disk();
+    d.path = file;
+    d.source_is_block = true;
+    refused(&d, -ENOTBLK, "is a file there and a block device here");
+    free(below);
+    free(file);
+    assert(!exists(path) && !exists(staging));
+}
+
+static void never_overwrites(void)
+{
+    struct destination d = disk();
+    struct record_key key = { "uuid", "xvda", path };
+    struct image img = IMAGE_INIT;
+
+    write_file(path, "precious", 8);
+    refused(&d, -EEXIST, "exists and is not a known copy of this disk");
+    assert(strstr(why, "'xl-dedup allow "));
+    assert(!image_open(&img, path));
+    assert(!record_write(state, &key, "received", &img, root));
+    image_release(&img);
+    d = disk();
+    accepted(&d);
+    assert(d.exists && !d.block && d.resumed);
+    destination_release(&d);
+    write_file(path, "precious!", 9);
+    d = disk();
+    refused(&d, -EEXIST, "was written to since it was known");
+    assert(strstr(why, "'xl-dedup allow "));
+    assert(!image_open(&img, path));
+    assert(!record_allow(state, path, &img));
+    image_release(&img);
+    d = disk();
+    accepted(&d);
+    assert(d.exists);
+    destination_release(&d);
+    /* nothing can be lost with an empty file */
+    forget();
+    write_file(path, "", 0);
+    d = disk();
+    accepted(&d);
+    assert(!d.exists);
+    destination_release(&d);
+    forget();
+}
+
+static void in_use(void)
+{
+    char *link = path_in(directory, "hard-link"), *loop;
+    struct busy_path absent = { (char *)"/nonexistent", (char *)"domain a",
+                                NULL };
+    struct busy_path busy = { link, (char *)"domain other", &absent };
+    struct destination d = disk();
+
+    write_file(path, "", 0);
+    assert(!symlink(path, link));
+    d.busy = &busy;
+    refused(&d, -EBUSY, "is in use by domain other there; shut that down");
+    d = disk();
+    d.busy = &absent;
+    accepted(&d);
+    destination_release(&d);
+    assert(!truncate(path, 1 << 20));
+    loop = loop_attach(path);
+    if (loop) {
+        d = disk();
+        refused(&d, -EBUSY, loop);
+        assert(strstr(why, "losetup -d"));
+        loop_detach(loop);
+    } else {
+        fprintf(stderr, "a loop device on it: skipped\n");
+    }
+    unlink(link);
+    free(link);
+    forget();
+}
+
+/* Whether the file holds content at offset, and zeros before. */
+static void holds(const char *file, const char *content, off_t offset,
+                  off_t size)
+{
+    size_t length = strlen(content);
+    char *data = allocate(offset + length);
+    struct stat st;
+    off_t i;
+    int fd = open(file, O_RDONLY | O_CLOEXEC);
+
+    assert(fd >= 0 && !fstat(fd, &st) && st.st_size == size);
+    assert(pread(fd, data, offset + length, 0) == (ssize_t)(offset + length));
+    for (i = 0; i < offset; i++)
+        assert(!data[i]);
+    assert(!memcmp(data + offset, content, length));
+    close(fd);
+    free(data);
+}
+
+static void placed(void)
+{
+    struct destination d = disk(), again = disk();
+    struct stat st;
+
+    write_file(path, "", 0);
+    assert(!chmod(path, 0644));
+    accepted(&d);
+    assert(!d.resumed && exists(staging));
+    /* one at a time */
+    assert(!destination_check(&again, why, sizeof(why)));
+    assert(destination_open(&again, why, sizeof(why)) == -EBUSY);
+    assert(strstr(why, "is being written by another migration"));
+    destination_release(&again);
+
+    assert(!destination_write(&d, "xyz", 3, 0));
+    assert(!destination_write(&d, "end", 3, SIZE - 3));
+    assert(!destination_zero(&d, 0, 1000000));
+    assert(!destination_zero(&d, 5, 0));
+    assert(!destination_sync(&d));
+    assert(!stat(path, &st) && st.st_size == 0);
+    assert(!destination_place(&d, root));
+    destination_release(&d);
+    holds(path, "end", SIZE - 3, SIZE);
+    assert(!exists(staging));
+    /* known from now on; owner and mode are those of what is replaced */
+    assert(!chmod(path, 0640));
+    d = disk();
+    accepted(&d);
+    assert(d.exists);
+    assert(!destination_write(&d, "new", 3, SIZE - 3));
+    assert(!destination_place(&d, root));
+    destination_release(&d);
+    holds(path, "new", SIZE - 3, SIZE);
+    assert(!stat(path, &st) && (st.st_mode & 07777) == 0640);
+    forget();
+}
+
+static void resumed(void)
+{
+    struct destination d = disk();
+
+    accepted(&d);
+    assert(!destination_write(&d, "part", 4, 100000));
+    destination_release(&d);
+    assert(!exists(path));
+    holds(staging, "part", 100000, SIZE);
+    d = disk();
+    d.size = SIZE - 7;
+    accepted(&d);
+    assert(d.resumed);
+    destination_release(&d);
+    holds(staging, "part", 100000, SIZE - 7);
+    forget();
+}
+
+static void staging_is_no_file(void)
+{
+    struct destination d = disk();
+    char *precious = path_in(directory, "precious");
+
+    write_file(precious, "precious", 8);
+    assert(!symlink(precious, staging));
+    assert(!destination_check(&d, why, sizeof(why)));
+    assert(destination_open(&d, why, sizeof(why)) == -ELOOP);
+    destination_release(&d);
+    holds(precious, "precious", 0, 8);
+    unlink(staging);
+    assert(!mkdir(staging, 0700));
+    d = disk();
+    assert(!destination_check(&d, why, sizeof(why)));
+    assert(destination_open(&d, why, sizeof(why)) == -EISDIR);
+    destination_release(&d);
+    rmdir(staging);
+    free(precious);
+}
+
+static void placeholder(void)
+{
+    struct destination d = disk();
+
+    accepted(&d);
+    assert(!destination_placeholder(&d) && exists(path));
+    destination_release(&d);
+    /* an empty staging file is no use to the next try */
+    assert(!exists(path) && !exists(staging));
+    /* what stood there before is not ours to remove */
+    write_file(path, "", 0);
+    d = disk();
+    accepted(&d);
+    assert(!destination_placeholder(&d) && !d.placeholder);
+    destination_release(&d);
+    assert(exists(path));
+    unlink(path);
+    /* and what was put in place stays */
+    d = disk();
+    accepted(&d);
+    assert(!destination_placeholder(&d));
+    assert(!destination_write(&d, "end", 3, SIZE - 3));
+    assert(!destination_place(&d, root));
+    destination_release(&d);
+    holds(path, "end", SIZE - 3, SIZE);
+    forget();
+}
+
+static void probes(void)
+{
+    struct destination d = disk();
+    char *name, *other, *full;
+
+    assert(!destination_probe(&d, &name) && name);
+    assert(!destination_probe(&d, &other) && strcmp(name, other));
+    full = path_in(directory, name);
+    assert(exists(full) && !strchr(name, '/'));
+    destination_unprobe(&d, name);
+    assert(!exists(full));
+    free(full);
+    full = path_in(directory, other);
+    assert(exists(full));
+    destination_unprobe(&d, other);
+    assert(!exists(full));
+    free(full);
+    destination_unprobe(&d, NULL);
+    d.path = "/nonexistent/dir/disk";
+    assert(destination_probe(&d, &name) == -ENOENT && !name);
+    d.path = "/dev/null";
+    assert(!destination_probe(&d, &name) && !name);
+    /* where the path itself will be refused, nothing is made either */
+    d.path = "relative";
+    assert(!destination_probe(&d, &name) && !name);
+    d.path = "/tmp/";
+    assert(!destination_probe(&d, &name) && !name);
+    d.path = "";
+    assert(!destination_probe(&d, &name) && !name);
+}
+
+static void device_is_written_in_place(struct destination *d)
+{
+    struct destination other = disk();
+    struct destination same;
+
+    other.path = d->path;
+    other.size = d->size;
+    other.source_is_block = true;
+    same = other;
+    assert(!destination_write(d, "half", 4, 1 << 20));
+    assert(!destination_zero(d, 0, 1 << 20));
+    assert(!destination_zero(d, (2 << 20) + 1, 1000));
+    /* no two at once */
+    why[0] = '\0';
+    assert(destination_check(&other, why, sizeof(why)) == -EBUSY);
+    assert(strstr(why, "unmount or detach it there"));
+    destination_release(&other);
+    destination_release(d);
+    /* half of a disk: only the same disk may go on */
+    other = same;
+    other.uuid = "another";
+    refused(&other, -EEXIST, "exists and is not a known copy");
+    accepted(&same);
+    assert(same.exists && same.block);
+    assert(!destination_write(&same, "all", 3, 3 << 20));
+    assert(!destination_placeholder(&same));
+    *d = same;
+}
+
+static void device(void)
+{
+    char *file = path_in(directory, "backing"), *name;
+    struct destination d = disk();
+
+    write_file(file, "", 0);
+    assert(!truncate(file, 4 << 20));
+    name = loop_attach(file);
+    if (!name) {
+        fprintf(stderr, "device: skipped, no loop device\n");
+        free(file);
+        return;
+    }
+    d.path = name;
+    d.size = 4 << 20;
+    d.source_is_block = true;
+    d.size += 512;
+    refused(&d, -EFBIG, "make it the same size");
+    d = disk();
+    d.path = name;
+    d.size = 4 << 20;
+    d.source_is_block = true;
+    accepted(&d);
+    assert(d.block && d.blank && !d.exists);
+    destination_release(&d);
+    assert(!truncate(file, 4 << 20));
+    forget();
+    d = disk();
+    d.path = name;
+    d.size = 4 << 20;
+    d.source_is_block = true;
+    accepted(&d);
+    assert(d.blank);
+    device_is_written_in_place(&d);
+    assert(!destination_sync(&d));
+    assert(!destination_place(&d, root));
+    destination_release(&d);
+    /* the digest above was not its own: nobody's copy any more */
+    d = disk();
+    d.path = name;
+    d.size = 4 << 20;
+    refused(&d, -EEXIST, "was written to since");
+    loop_detach(name);
+    holds(file, "half", 1 << 20, 4 << 20);
+    free(file);
+    forget();
+}
+
+int main(void)
+{
+    assert(sodium_init() >= 0);
+    directory = make_directory_for_test();
+    state = path_in(directory, "state");
+    path = path_in(directory, "disk.img");
+    staging = path_in(directory, ".disk.img.xl-dedup");
+    RUN(refusals);
+    RUN(never_overwrites);
+    RUN(in_use);
+    RUN(placed);
+    RUN(resumed);
+    RUN(staging_is_no_file);
+    RUN(placeholder);
+    RUN(probes);
+    RUN(device);
+    free(staging);
+    free(path);
+    free(state);
+    remove_directory(directory);
+    return 0;
+}

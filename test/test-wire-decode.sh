@@ -1,0 +1,81 @@
+#!/bin/sh
+# SPDX-License-Identifier: GPL-2.0-or-later
+# Sessions are recorded and decoded by wire-decode.py, which was written from
+# docs/protocol.md: a push, a push over an earlier copy, a migration whose
+# guest writes to the end; and the decoder notices what was tampered with.
+. "${abs_top_srcdir:=$PWD}/test/functions.sh"
+. "$abs_top_srcdir/test/migration.sh"
+requires python3 mke2fs cmp tee
+
+decode()
+{
+    python3 "$abs_top_srcdir/test/wire-decode.py" "$tmp/$1.source" \
+        "$tmp/$1.target" >"$tmp/$1.frames" 2>"$tmp/decode-err"
+}
+
+# decoded NAME [TYPE...]: follows the page, and has these frames as well
+decoded()
+{
+    recording=$1
+    decode "$1" || { tail -5 "$tmp/$1.frames" >&2; cat "$tmp/decode-err" >&2
+        fail "$1 does not follow docs/protocol.md"; }
+    shift
+    for type in HELLO DISK DISK_OK MANIFEST WANT DATA BULK_DONE SEGMENTS \
+        PASS_DONE PLACE PLACED BYE "$@"; do
+        grep -q " $type " "$tmp/$recording.frames" ||
+            fail "$recording has no $type"
+    done
+}
+
+# tampered HOW: the decoder must not take "bad" for a session
+tampered() { decode bad && fail "passed: $1"; }
+
+migration_setup
+seed 21
+# an ssh that records both directions
+mv bin/ssh bin/plain-ssh
+cat >bin/ssh <<END
+#!/bin/sh
+tee "\$RECORD.source" | $tmp/bin/plain-ssh "\$@" | tee "\$RECORD.target"
+END
+chmod +x bin/ssh
+mkdir tree
+for i in 1 2 3; do noise "file$i" 700000 >"tree/f$i"; done
+mke2fs -q -t ext4 -d tree b/reference.img 8M 2>/dev/null
+noise more 900000 >tree/more
+mke2fs -q -t ext4 -d tree a/disk.img 9M 2>/dev/null
+
+RECORD=$tmp/push; export RECORD
+xl-dedup push a/disk.img "hostb:$tmp/b/disk.img" 2>err || fail push
+cmp a/disk.img b/disk.img || fail "push differs"
+decoded push PROBE
+noise change 40000 | dd of=a/disk.img bs=1M seek=4 conv=notrunc status=none
+RECORD=$tmp/again
+xl-dedup push a/disk.img "hostb:$tmp/b/disk.img" 2>err || fail again
+decoded again
+
+# one segment, and the guest writes to it
+truncate -s 300000 a/small.img
+noise small 100000 | dd of=a/small.img conv=notrunc status=none
+FAKE_DISKS="xvda=$tmp/a/disk.img=$tmp/b/guest.img \
+xvdb=$tmp/a/small.img=$tmp/b/small.img"
+FAKE_WRITE="head -c 9000 /dev/urandom |
+dd of=$tmp/a/small.img bs=1 seek=1000 conv=notrunc status=none"
+FAKE_AT_END="cmp $tmp/a/disk.img $tmp/b/guest.img &&
+cmp $tmp/a/small.img $tmp/b/small.img"
+export FAKE_DISKS FAKE_WRITE FAKE_AT_END
+RECORD=$tmp/moved
+migrate
+[ "$status" = 0 ] || { cat "$tmp/err" >&2; fail "exit status $status"; }
+decoded moved XL MEMORY MEMORY_END RESTORE RESTORING DIFFER SEGMENT
+
+cp push.target bad.target
+head -c -12 push.source >bad.source
+tampered "no BYE"
+{ head -c -24 push.source; tail -c 12 push.source; } >bad.source
+tampered "no PLACE"
+{ cat push.source; tail -c 12 push.source; } >bad.source
+tampered "frames behind BYE"
+cp again.source bad.source
+tampered "halves of two sessions"
+pass "decoded $(cat push.frames again.frames moved.frames | wc -l) frames"

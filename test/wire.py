@@ -1,0 +1,247 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""docs/protocol.md in Python, for tests: written from that page, not from
+plugin/.  What it sends is never compressed; for what it reads it needs
+libzstd, which xl-dedup needs anyway."""
+import ctypes
+import hashlib
+import struct
+
+MAGIC = b"XL-DEDUP"
+NO_DISK = 0xffff
+OPTIONAL = 0x8000
+WIRE_MAX = 2 << 20
+RAW_MAX = (1 << 20) + (64 << 10)
+SEGMENT_BYTES = 1 << 20
+WINDOW_LOG_MAX = 27
+
+TYPES = dict(
+    HELLO=1, FAIL=2, XL=3, MEMORY=4, MEMORY_END=5, DISK=16, DISKS_END=17,
+    PROBE=18, PROBED=19, DISK_OK=20, MANIFEST=32, MANIFEST_END=33, WANT=34,
+    WANT_END=35, DATA=36, DATA_END=37, BULK_DONE=38, SEGMENTS=48,
+    PASS_END=49, DIFFER=50, PASS_DONE=51, SEGMENT=52, PLACE=64, PLACED=65,
+    RESTORE=66, RESTORING=67, BYE=68, ALIVE=0x8001)
+NAMES = {number: name for name, number in TYPES.items()}
+
+
+class Broken(Exception):
+    """The peer, or a recording, does not follow docs/protocol.md."""
+
+
+def digest(data):
+    return hashlib.blake2b(data, digest_size=32).digest()
+
+
+# Building
+
+def varint(n):
+    out = b""
+    while n >= 0x80:
+        out += bytes([n & 0x7f | 0x80])
+        n >>= 7
+    return out + bytes([n])
+
+
+def zigzag(n):
+    return varint((n << 1 ^ n >> 63) & (1 << 64) - 1)
+
+
+def greeting(version=1, revision=0, features=0):
+    return MAGIC + struct.pack("<HHI", version, revision, features)
+
+
+def frame(name, disk=NO_DISK, payload=b""):
+    number = name if isinstance(name, int) else TYPES[name]
+    return struct.pack("<HHII", number, disk, len(payload), 0) + payload
+
+
+def text(*pairs, **values):
+    pairs = pairs + tuple(values.items())
+    return b"".join(b"%s=%s\0" % (str(key).encode(), str(value).encode())
+                    for key, value in pairs)
+
+
+def manifest(first, objects, count=None):
+    """objects: (digest, size, [(logical, physical, length) ...])"""
+    out = struct.pack("<QI", first, len(objects) if count is None else count)
+    physical = 0
+    for short, size, extents in objects:
+        out += short[:16] + varint(size) + varint(len(extents))
+        end = 0
+        for extent in extents:
+            out += varint(extent[0] - end) + zigzag(extent[1] - physical)
+            out += varint(extent[2])
+            end = extent[0] + extent[2]
+            physical = extent[1] + extent[2]
+    return out
+
+
+def numbers(values, count=None):
+    """The payload of WANT and DIFFER."""
+    out = struct.pack("<I", len(values) if count is None else count)
+    previous = 0
+    for value in values:
+        out += zigzag(value - previous)
+        previous = value
+    return out
+
+
+def u64(n):
+    return struct.pack("<Q", n)
+
+
+def record(number, content):
+    return struct.pack("<QI", number, len(content)) + content
+
+
+def run(first, digests=None, zeros=0):
+    """One run of a SEGMENTS payload."""
+    if digests is None:
+        return struct.pack("<QIB", first, zeros, 1)
+    return struct.pack("<QIB", first, len(digests), 0) + b"".join(digests)
+
+
+def segment(number, content):
+    return u64(number) + digest(content) + content
+
+
+# Reading
+
+class Cursor:
+    def __init__(self, data):
+        self.data = data
+        self.at = 0
+
+    def left(self):
+        return len(self.data) - self.at
+
+    def bytes(self, n):
+        if n > self.left():
+            raise Broken("the payload ends too early")
+        self.at += n
+        return self.data[self.at - n:self.at]
+
+    def number(self, form):
+        return struct.unpack("<" + form,
+                             self.bytes(struct.calcsize("<" + form)))[0]
+
+    def varint(self):
+        value = 0
+        for i in range(10):
+            byte = self.bytes(1)[0]
+            value |= (byte & 0x7f) << 7 * i
+            if byte < 0x80:
+                if value >> 64:
+                    break
+                return value
+        raise Broken("a varint of more than 64 bits")
+
+    def zigzag(self):
+        n = self.varint()
+        return n >> 1 ^ -(n & 1)
+
+    def end(self):
+        if self.left():
+            raise Broken("%d bytes too many in the payload" % self.left())
+
+
+def read_text(payload):
+    if payload and payload[-1]:
+        raise Broken("a text that is not ended by NUL")
+    pairs = []
+    for string in payload.split(b"\0")[:-1]:
+        key, equals, value = string.partition(b"=")
+        if not equals:
+            raise Broken("a text without '='")
+        pairs.append((key.decode(), value.decode()))
+    return pairs
+
+
+def read_message(payload):
+    message = payload.decode()
+    if "\n" in message or "\0" in message:
+        raise Broken("a message of more than a line")
+    return message
+
+
+class Buffer(ctypes.Structure):
+    """ZSTD_inBuffer and ZSTD_outBuffer"""
+    _fields_ = [("data", ctypes.c_char_p), ("size", ctypes.c_size_t),
+                ("pos", ctypes.c_size_t)]
+
+
+class Decompressor:
+    """The one zstd stream of a direction."""
+
+    def __init__(self):
+        self.zstd = ctypes.CDLL("libzstd.so.1")
+        self.zstd.ZSTD_createDStream.restype = ctypes.c_void_p
+        self.zstd.ZSTD_decompressStream.restype = ctypes.c_size_t
+        self.zstd.ZSTD_decompressStream.argtypes = [
+            ctypes.c_void_p, ctypes.POINTER(Buffer), ctypes.POINTER(Buffer)]
+        self.zstd.ZSTD_DCtx_setParameter.argtypes = [
+            ctypes.c_void_p, ctypes.c_int, ctypes.c_int]
+        self.stream = self.zstd.ZSTD_createDStream()
+        self.zstd.ZSTD_DCtx_setParameter(self.stream, 100, WINDOW_LOG_MAX)
+
+    def piece(self, data, length):
+        # room for a byte too many, or what is too long would not show
+        room = ctypes.create_string_buffer(length + 1)
+        out = Buffer(ctypes.cast(room, ctypes.c_char_p), length + 1, 0)
+        source = Buffer(data, len(data), 0)
+        while source.pos < source.size and out.pos < out.size:
+            rc = self.zstd.ZSTD_decompressStream(
+                self.stream, ctypes.byref(out), ctypes.byref(source))
+            if self.zstd.ZSTD_isError(ctypes.c_size_t(rc)):
+                raise Broken("damaged compression")
+        if source.pos < source.size or out.pos != length:
+            raise Broken("a piece that is not as long as announced")
+        if rc == 0:
+            raise Broken("the compressed stream ended")
+        return room.raw[:length]
+
+
+class Frame:
+    def __init__(self, number, disk, payload, on_wire):
+        self.number = number
+        self.name = NAMES.get(number, "type %d" % number)
+        self.disk = disk
+        self.payload = payload
+        self.on_wire = on_wire
+
+
+class Reader:
+    """One direction.  read(n) gives at most n bytes, none at the end."""
+
+    def __init__(self, read):
+        self.read_some = read
+        self.decompressor = Decompressor()
+
+    def read(self, n, may_end=False):
+        data = b""
+        while len(data) < n:
+            part = self.read_some(n - len(data))
+            if not part:
+                if may_end and not data:
+                    return None
+                raise Broken("ends in the middle of a frame")
+            data += part
+        return data
+
+    def greeting(self):
+        data = self.read(16)
+        if data[:8] != MAGIC:
+            raise Broken("no greeting")
+        return struct.unpack("<HHI", data[8:])
+
+    def frame(self):
+        """The next frame, or None at the end."""
+        header = self.read(12, may_end=True)
+        if header is None:
+            return None
+        number, disk, on_wire, raw = struct.unpack("<HHII", header)
+        if on_wire > WIRE_MAX or max(raw, 0 if raw else on_wire) > RAW_MAX:
+            raise Broken("a frame that is too long")
+        payload = self.read(on_wire)
+        if raw:
+            payload = self.decompressor.piece(payload, raw)
+        return Frame(number, disk, payload, 12 + on_wire)
