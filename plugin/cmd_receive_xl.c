@@ -26,6 +26,7 @@
 #include "plugin/configuration.h"
 #include "plugin/control.h"
 #include "plugin/hold.h"
+#include "plugin/keeper.h"
 #include "plugin/log.h"
 #include "plugin/proto.h"
 #include "plugin/pump.h"
@@ -41,6 +42,7 @@ struct migration {
     struct pump *pump;
     struct receiver *receiver;
     struct hold hold;
+    struct keeper keeper;
     struct busy_path *busy;
     int control_fd;
     pid_t xl;
@@ -85,8 +87,11 @@ static int take_disk(struct migration *m, const struct control_msg *msg)
     const char *vdev = control_get(msg, "vdev");
     const char *path = control_get(msg, "path");
 
-    return vdev && path ? receiver_set_path(m->receiver, vdev, path) :
-        -EPROTO;
+    if (!vdev || !path)
+        return -EPROTO;
+    if (*path)
+        keeper_watch(&m->keeper, path);
+    return receiver_set_path(m->receiver, vdev, path);
 }
 
 static int take_restored(struct migration *m, const struct control_msg *msg)
@@ -222,7 +227,7 @@ static int start_xl(struct migration *m, char **arguments, int *out_r)
     hold_init(&m->hold, to[1]);
     m->control_fd = control[0];
     *out_r = from[0];
-    return 0;
+    return keeper_start(&m->keeper, from[0]);
 }
 
 static void wait_xl(struct migration *m)
@@ -280,12 +285,13 @@ static int run(struct migration *m, char **arguments)
      * the source can come again. */
     receiver_free(m->receiver);
     wait_xl(m);
+    keeper_dismiss(&m->keeper);
     return rc;
 }
 
 int cmd_receive_xl(int argc, char **argv)
 {
-    struct migration m = { .control_fd = -1 };
+    struct migration m = { .control_fd = -1, .keeper = KEEPER_INIT };
 
     if (argc < 3 || strcmp(argv[1], "--")) {
         log_error("receive-xl is run by 'xl migrate --dedup' of the other "

@@ -17,6 +17,7 @@ xl_dedup_SOURCES = %D%/main.c %D%/control.c %D%/control.h \
 	%D%/source_disk.h %D%/bulk.c %D%/passes.c %D%/receiver.c %D%/receiver.h \
 	%D%/target_disk.h %D%/rebuild.c %D%/check.c \
 	%D%/handshake.c %D%/handshake.h %D%/hold.c %D%/hold.h %D%/fdio.c %D%/fdio.h \
+	%D%/keeper.c %D%/keeper.h \
 	%D%/cmd_send_xl.c %D%/cmd_receive_xl.c
 xl_dedup_CPPFLAGS = $(AM_CPPFLAGS) $(SODIUM_CFLAGS) $(ZSTD_CFLAGS) \
 	$(JSON_CFLAGS) $(XTL_CFLAGS)

@@ -34,4 +34,13 @@ manifest target:MANIFEST:1:target untouched all hostb is kept there
 data target:DATA:7:target untouched less hostb is kept there
 live target:SEGMENTS:1:target untouched less hostb is kept there
 restore target:RESTORE:1:target untouched less hostb is kept there
+restoring source:RESTORING:1:target resumed less hostb is kept there
+memory target:MEMORY:4:target resumed less hostb is kept there
+memory-end target:MEMORY_END:1:target resumed less hostb is kept there
+final target:PATCH:1:target resumed less hostb is kept there
+place target:PLACE:1:target resumed less hostb is kept there
+placed source:PLACED:1:target resumed less hostb: the connection was closed
+ready source:XL:2:target suspended/gone less hostb: the connection was closed
+go target:XL:2:target suspended/gone less hostb: the connection was closed
+report source:XL:3:target moved none -
 END

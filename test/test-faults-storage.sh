@@ -7,6 +7,9 @@
 requires python3 mke2fs cmp
 [ -e "$abs_top_builddir/.libs/libfailio.so" ] || skip "no libfailio.so"
 
+# a sanitized helper wants its runtime first
+ASAN_OPTIONS=verify_asan_link_order=0:detect_leaks=0
+export ASAN_OPTIONS
 faults_setup
 rows <<'END'
 data io=pwrite:9:ENOSPC untouched less disk xvda: no space left for .*is kept
