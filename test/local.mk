@@ -175,3 +175,15 @@ TRACKER_TESTS = \
 	%D%/test-tracker-muted.sh
 TESTS += %D%/test-tracker-refused.sh
 EXTRA_DIST += $(TRACKER_TESTS) %D%/test-tracker-refused.sh %D%/tracking.sh
+
+EXTRA_DIST += \
+	%D%/nested/bed.sh %D%/nested/build-image.sh \
+	%D%/nested/build-product.sh %D%/nested/case-disks.sh \
+	%D%/nested/case-exists.sh %D%/nested/case-ext4.sh \
+	%D%/nested/case-noplugin.sh %D%/nested/case-nospace.sh \
+	%D%/nested/case-paused.sh %D%/nested/case-stock.sh \
+	%D%/nested/demo.sh %D%/nested/dom0/bed-init %D%/nested/dom0/guest \
+	%D%/nested/dom0/initrd-init %D%/nested/dom0/ssh_config \
+	%D%/nested/guest-init %D%/nested/guest-initrd.sh \
+	%D%/nested/guest-writer.c %D%/nested/host.sh %D%/nested/lib.sh \
+	%D%/nested/packages %D%/nested/run.sh
