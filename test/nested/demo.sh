@@ -10,7 +10,7 @@ set -euo pipefail
 . "$(dirname "$0")/lib.sh"
 . "$bed_src/bed.sh"
 
-need_tools qemu-system-x86_64 mmdebstrap mke2fs mkntfs cpio gcc
+need_tools qemu-system-x86_64 mmdebstrap mke2fs mkntfs ntfscp cpio gcc cmp
 mkdir -p "$bed_run"
 log=$bed_run/migrate.log
 

@@ -2,7 +2,8 @@
 /*
  * Runs inside a guest of the test bed, through its migration.
  *
- *   guest-writer TARGET...      file:DIRECTORY or raw:DEVICE
+ *   guest-writer TARGET...      file:DIRECTORY, raw:DEVICE or
+ *                               raw:DEVICE@OFFSET (bytes)
  *
  * Every target holds SLOTS records of one block.  The program rewrites
  * records all the time, in random order, and remembers in memory which
@@ -51,6 +52,7 @@ enum {
 struct target {
     const char *path;
     int raw;
+    off_t base;                 /* of a raw target, where its records begin */
     int fd, part;               /* the open file, fd - 1, so that 0 is none */
     uint64_t seq[SLOTS];        /* what the disk must hold */
     uint64_t counter;           /* what the file "counter" must hold */
@@ -148,7 +150,7 @@ static int slot_open(struct target *t, unsigned slot, off_t *offset)
     int part = t->raw ? 0 : (int)(slot / PER_FILE);
     char name[256];
 
-    *offset = (off_t)(t->raw ? slot : slot % PER_FILE) * BLOCK;
+    *offset = t->base + (off_t)(t->raw ? slot : slot % PER_FILE) * BLOCK;
     if (t->fd && t->part == part)
         return t->fd - 1;
     target_close(t);
@@ -457,9 +459,14 @@ int main(int argc, char **argv)
     setvbuf(stdout, NULL, _IOLBF, 0);
     for (int i = 1; i < argc && target_count < MAX_TARGETS; i++) {
         char *path = strchr(argv[i], ':');
+        char *base = strchr(argv[i], '@');
 
         if (!path)
             return 2;
+        if (base) {
+            *base = '\0';
+            targets[target_count].base = strtoll(base + 1, NULL, 10);
+        }
         targets[target_count].raw = argv[i][0] == 'r';
         targets[target_count++].path = path + 1;
     }

@@ -24,7 +24,7 @@ default_cases=(stock ext4 paused noplugin nospace exists disks)
 cases=("${@:-}")
 [ $# -gt 0 ] || cases=("${default_cases[@]}")
 
-need_tools qemu-system-x86_64 mmdebstrap mke2fs mkntfs cpio gcc
+need_tools qemu-system-x86_64 mmdebstrap mke2fs mkntfs ntfscp cpio gcc cmp
 for name in "${cases[@]}"; do
     [ -e "$bed_src/case-$name.sh" ] || die "there is no case $name"
 done
