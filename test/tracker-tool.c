@@ -140,6 +140,7 @@ int main(int argc, char **argv)
     rc = tracker_start(&t, &img, &opt, why, sizeof(why));
     if (rc) {
         printf("start %s [%s]\n", code(rc), why);
+        image_release(&img);
         return rc == -ENOTSUP ? 77 : 2;
     }
     printf("start 0 [%s]\n", tracker_method(t));

@@ -87,6 +87,19 @@ begin_writer() {
     cleanup_fn "kill $writer 2>/dev/null"
 }
 
+# A doubt is as good as an answer: the pass then copies everything.
+one_pass() {
+    ask "pass copy"
+    case $answer in
+    "pass 0 "*) ;;
+    "pass EOVERFLOW "*) doubts=$((doubts + 1)); echo "$name: $answer" ;;
+    *) fail "$answer" ;;
+    esac
+    # shellcheck disable=SC2086
+    set -- $answer
+    passes="$passes $3"
+}
+
 # race IMAGE DEVICE direct|buffered PAUSE: copies the image in passes while a
 # writer never stops, then once more; the copy must be equal.  The writer
 # starts first or, busy=no, when the device has been seen quiet.  The least
@@ -97,10 +110,9 @@ race() {
     tool "$1"
     expect canary "canary 0"
     [ "${busy:-yes}" = yes ] || { until_quiet; begin_writer "$@"; }
-    passes=
+    passes=; doubts=0
     for i in 1 2 3 4 5 6; do
-        expect "pass copy" "pass 0 *"
-        passes="$passes ${answer#pass 0 }"
+        one_pass
         sleep 0.2
     done
     sleep 0.5
@@ -109,12 +121,14 @@ race() {
     until_quiet
     expect canary "canary 0"
     ! cmp -s "$1" copy || fail "vacuous: equal before the last pass"
-    expect "pass copy" "pass 0 *"
-    echo "$name: $3: $(cat writes); bytes per pass:$passes ${answer#pass 0 }"
+    spared=$passes
+    one_pass
+    echo "$name: $3: $(cat writes); $doubts doubts; bytes per pass:$passes"
     cmp "$1" copy || fail "$3: not equal after the last pass"
     expect collect "collect 0 0"
     expect canary "canary 0"
     stop_tool
+    # How much was spared says nothing if the kernel lost events.
     least=$(stat -c %s copy)
-    for n in $passes; do [ "$n" -ge "$least" ] || least=$n; done
+    for n in $spared; do [ "$n" -ge "$least" ] || least=$n; done
 }
