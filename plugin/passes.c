@@ -8,7 +8,6 @@
 #include "config.h"
 
 #include <errno.h>
-#include <inttypes.h>
 #include <sodium.h>
 #include <stdlib.h>
 #include <string.h>
@@ -159,7 +158,7 @@ static bool block_differs(const struct block_list *list, const uint8_t *data,
     uint8_t hash[crypto_shorthash_BYTES];
 
     if (!list->key)
-        return !sodium_is_zero(data + at, n);
+        return !data_is_zero(data + at, n);
     crypto_shorthash(hash, data + at, n, list->key);
     return memcmp(hash, list->hashes + at / PROTO_BLOCK * sizeof(hash),
                   sizeof(hash)) != 0;
@@ -181,8 +180,8 @@ static uint64_t put_records(struct buf *b, const struct block_list *list,
             if (!block_differs(list, data, at, n))
                 break;
             if (at == start)
-                zero = sodium_is_zero(data + at, n);
-            else if (zero != sodium_is_zero(data + at, n))
+                zero = data_is_zero(data + at, n);
+            else if (zero != data_is_zero(data + at, n))
                 break;
         }
         if (at == start) {

@@ -32,10 +32,8 @@ size_t segment_length(uint64_t image_size, uint64_t number)
 void segment_digest_of(const void *data, size_t length,
                        struct segment_digest *d)
 {
-    const uint8_t *p = data;
-
     d->known = true;
-    d->zero = p[0] == 0 && !memcmp(p, p + 1, length - 1);
+    d->zero = data_is_zero(data, length);
     if (!d->zero)
         crypto_generichash(d->digest, HASH_BYTES, data, length, NULL, 0);
 }
