@@ -89,10 +89,8 @@ int segments_hash(const struct image *img, struct workers *pool,
                   uint64_t first, size_t count, struct segment_digest *out)
 {
     struct hashing h = { img, first, out };
-    int rc;
 
-    rc = workers_add(pool, hash_one, &h, 0, count);
-    return rc ? rc : workers_wait(pool);
+    return workers_run(pool, hash_one, &h, 0, count);
 }
 
 void segments_root(const struct segment_digest *d, uint64_t count,

@@ -10,23 +10,28 @@
 
 #include "plugin/workers.h"
 
+/* What a caller of workers_run() waits for. */
+struct waiting {
+    uint64_t unfinished;
+    int rc;
+    pthread_cond_t done;
+};
+
 struct batch {
     struct batch *next;
     workers_job *job;
     void *opaque;
     uint64_t number;        /* of the next job to start */
     uint64_t left;
+    struct waiting *waiting;    /* NULL: nobody waits */
 };
 
 struct workers {
     pthread_mutex_t lock;   /* covers everything below */
     pthread_cond_t work;
-    pthread_cond_t idle;
     struct batch *head;
     struct batch **tail;
-    unsigned running;
     bool stop;
-    int rc;
     unsigned n_threads;
     pthread_t threads[];
 };
@@ -38,6 +43,7 @@ static void run_one(struct workers *w)
     workers_job *job = b->job;
     void *opaque = b->opaque;
     uint64_t number = b->number++;
+    struct waiting *waiting = b->waiting;
     int rc;
 
     if (--b->left == 0) {
@@ -46,15 +52,15 @@ static void run_one(struct workers *w)
             w->tail = &w->head;
         free(b);
     }
-    w->running++;
     pthread_mutex_unlock(&w->lock);
     rc = job(opaque, number);
     pthread_mutex_lock(&w->lock);
-    w->running--;
-    if (rc && !w->rc)
-        w->rc = rc;
-    if (!w->head && w->running == 0)
-        pthread_cond_broadcast(&w->idle);
+    if (!waiting)
+        return;
+    if (rc && !waiting->rc)
+        waiting->rc = rc;
+    if (--waiting->unfinished == 0)
+        pthread_cond_signal(&waiting->done);
 }
 
 static void *thread_main(void *opaque)
@@ -86,7 +92,6 @@ int workers_new(struct workers **w_r, unsigned threads)
         return -ENOMEM;
     pthread_mutex_init(&w->lock, NULL);
     pthread_cond_init(&w->work, NULL);
-    pthread_cond_init(&w->idle, NULL);
     w->tail = &w->head;
     for (; w->n_threads < threads && !rc; w->n_threads += !rc)
         rc = -pthread_create(&w->threads[w->n_threads], NULL, thread_main, w);
@@ -111,7 +116,6 @@ void workers_free(struct workers *w)
     for (i = 0; i < w->n_threads; i++)
         pthread_join(w->threads[i], NULL);
     pthread_cond_destroy(&w->work);
-    pthread_cond_destroy(&w->idle);
     pthread_mutex_destroy(&w->lock);
     free(w);
 }
@@ -126,7 +130,7 @@ int workers_add(struct workers *w, workers_job *job, void *opaque,
     b = malloc(sizeof(*b));
     if (!b)
         return -ENOMEM;
-    *b = (struct batch){ NULL, job, opaque, first, count };
+    *b = (struct batch){ NULL, job, opaque, first, count, NULL };
     pthread_mutex_lock(&w->lock);
     *w->tail = b;
     w->tail = &b->next;
@@ -135,15 +139,26 @@ int workers_add(struct workers *w, workers_job *job, void *opaque,
     return 0;
 }
 
-int workers_wait(struct workers *w)
+int workers_run(struct workers *w, workers_job *job, void *opaque,
+                uint64_t first, uint64_t count)
 {
-    int rc;
+    struct waiting waiting = { count, 0, PTHREAD_COND_INITIALIZER };
+    struct batch *b;
 
+    if (count == 0)
+        return 0;
+    b = malloc(sizeof(*b));
+    if (!b)
+        return -ENOMEM;
     pthread_mutex_lock(&w->lock);
-    while (w->head || w->running > 0)
-        pthread_cond_wait(&w->idle, &w->lock);
-    rc = w->rc;
-    w->rc = 0;
+    *b = (struct batch){ w->head, job, opaque, first, count, &waiting };
+    w->head = b;
+    if (!b->next)
+        w->tail = &b->next;
+    pthread_cond_broadcast(&w->work);
+    while (waiting.unfinished > 0)
+        pthread_cond_wait(&waiting.done, &w->lock);
     pthread_mutex_unlock(&w->lock);
-    return rc;
+    pthread_cond_destroy(&waiting.done);
+    return waiting.rc;
 }

@@ -11,8 +11,7 @@
 
 struct workers;
 
-/* number: of the job.  A non-zero return is remembered; the first one is what
- * workers_wait() returns. */
+/* number: of the job.  What it returns is for workers_run(). */
 typedef int workers_job(void *opaque, uint64_t number);
 
 /* threads: 0 for one per core. */
@@ -25,7 +24,10 @@ void workers_free(struct workers *w);
 int workers_add(struct workers *w, workers_job *job, void *opaque,
                 uint64_t first, uint64_t count);
 
-/* Waits until nothing is queued or running. */
-int workers_wait(struct workers *w);
+/* Runs such jobs, before all that is queued, and returns when they are done:
+ * 0, or the first non-zero value that one of them returned.  Not to be called
+ * from a job. */
+int workers_run(struct workers *w, workers_job *job, void *opaque,
+                uint64_t first, uint64_t count);
 
 #endif

@@ -36,15 +36,16 @@ static void each_once(void)
         for (i = 0; i < JOBS; i++)
             atomic_store(&ran[i], 0);
         assert(!workers_new(&w, threads));
-        assert(!workers_wait(w));
         assert(!workers_add(w, count, &total, 0, 0));
-        assert(!workers_add(w, count, &total, 0, 1));
-        assert(!workers_add(w, count, &total, 1, 99));
-        assert(!workers_wait(w));
+        assert(!workers_run(w, count, &total, 0, 0));
+        assert(!workers_run(w, count, &total, 0, 1));
+        assert(!workers_run(w, count, &total, 1, 99));
         assert(atomic_load(&total) == 100);
-        assert(!workers_add(w, count, &total, 100, JOBS - 100));
+        assert(!workers_add(w, count, &total, 100, JOBS - 200));
         if (threads % 2)
-            assert(!workers_wait(w));
+            assert(!workers_run(w, count, &total, JOBS - 100, 100));
+        else
+            assert(!workers_add(w, count, &total, JOBS - 100, 100));
         /* queued jobs are finished also by the end */
         workers_free(w);
         assert(atomic_load(&total) == JOBS);
@@ -65,12 +66,9 @@ static void first_error(void)
     struct workers *w;
 
     assert(!workers_new(&w, 1));
-    assert(!workers_add(w, fail_some, NULL, 0, 50));
-    assert(workers_wait(w) == -EIO);
-    /* told once */
-    assert(!workers_wait(w));
-    assert(!workers_add(w, fail_some, NULL, 4, 50));
-    assert(workers_wait(w) == -ENOSPC);
+    assert(workers_run(w, fail_some, NULL, 0, 50) == -EIO);
+    assert(workers_run(w, fail_some, NULL, 4, 50) == -ENOSPC);
+    assert(!workers_run(w, fail_some, NULL, 41, 50));
     workers_free(w);
 }
 
@@ -89,8 +87,7 @@ static void at_the_same_time(void)
 
     assert(!pthread_barrier_init(&barrier, NULL, 4));
     assert(!workers_new(&w, 4));
-    assert(!workers_add(w, meet, &barrier, 0, 400));
-    assert(!workers_wait(w));
+    assert(!workers_run(w, meet, &barrier, 0, 400));
     workers_free(w);
     pthread_barrier_destroy(&barrier);
 }
@@ -116,10 +113,58 @@ static void waits_for_what_runs(void)
     atomic_init(&done, 0);
     assert(!workers_new(&w, 3));
     for (i = 1; i <= 200; i++) {
-        assert(!workers_add(w, take_time, &done, 0, 2));
-        assert(!workers_wait(w));
+        assert(!workers_run(w, take_time, &done, 0, 2));
         assert(atomic_load(&done) == 2 * i);
     }
+    workers_free(w);
+}
+
+/* Its own jobs only, and before what waits longer. */
+static void overtakes_the_queue(void)
+{
+    atomic_uint queued, run;
+    struct workers *w;
+
+    atomic_init(&queued, 0);
+    atomic_init(&run, 0);
+    assert(!workers_new(&w, 2));
+    assert(!workers_add(w, take_time, &queued, 0, 20000));
+    assert(!workers_run(w, take_time, &run, 0, 4));
+    assert(atomic_load(&run) == 4);
+    assert(atomic_load(&queued) < 20000);
+    workers_free(w);
+    assert(atomic_load(&queued) == 20000);
+}
+
+struct caller {
+    struct workers *w;
+    uint64_t first;
+    int expected;
+};
+
+static void *call_often(void *opaque)
+{
+    struct caller *c = opaque;
+    unsigned i;
+
+    for (i = 0; i < 500; i++)
+        assert(workers_run(c->w, fail_some, NULL, c->first, 20) ==
+               c->expected);
+    return NULL;
+}
+
+/* Who calls at the same time gets what his own jobs returned. */
+static void several_callers(void)
+{
+    struct caller a = { NULL, 0, -EIO }, b = { NULL, 30, -ENOSPC };
+    struct workers *w;
+    pthread_t thread;
+
+    assert(!workers_new(&w, 2));
+    a.w = b.w = w;
+    assert(!pthread_create(&thread, NULL, call_often, &a));
+    call_often(&b);
+    assert(!pthread_join(thread, NULL));
     workers_free(w);
 }
 
@@ -144,8 +189,8 @@ static void jobs_of_jobs(void)
     atomic_init(&c.depth, 0);
     assert(!workers_new(&c.w, 3));
     assert(!workers_add(c.w, go_on, &c, 100, 1));
-    assert(!workers_wait(c.w));
-    assert(atomic_load(&c.depth) == 101);
+    while (atomic_load(&c.depth) < 101)
+        sched_yield();
     workers_free(c.w);
 }
 
@@ -155,6 +200,8 @@ int main(void)
     RUN(first_error);
     RUN(at_the_same_time);
     RUN(waits_for_what_runs);
+    RUN(overtakes_the_queue);
+    RUN(several_callers);
     RUN(jobs_of_jobs);
     return 0;
 }
