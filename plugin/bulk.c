@@ -252,7 +252,7 @@ static int serve_wants(const struct link *l, struct source_disk *d)
     int rc;
 
     while (!done) {
-        rc = inbox_next(l->inbox, &f);
+        rc = inbox_next(l->inbox, d->number, &f);
         if (rc)
             return rc;
         if (f.disk != d->number)

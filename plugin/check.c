@@ -32,10 +32,13 @@ void check_release(struct target_disk *d)
     free(d->expected);
     free(d->own);
     free(d->flags);
+    apply_release(d);
 }
 
-static bool verified(const struct target_disk *d, uint64_t number)
+bool check_verified(const struct target_disk *d, uint64_t number)
 {
+    if (d->flags[number] & SEGMENT_DERIVED)
+        return true;
     return d->expected[number].known && d->own[number].known &&
         segment_equal(&d->own[number], &d->expected[number]);
 }
@@ -45,7 +48,7 @@ bool check_complete(const struct target_disk *d)
     uint64_t i;
 
     for (i = 0; i < d->n_segments; i++)
-        if (!verified(d, i))
+        if (!check_verified(d, i))
             return false;
     return true;
 }
@@ -94,13 +97,21 @@ out:
     return rc;
 }
 
+int check_name_whole(struct target_disk *d, uint64_t number)
+{
+    if (d->flags[number] & SEGMENT_NAMED)
+        return 0;
+    d->flags[number] |= SEGMENT_NAMED;
+    return name_number(d, FRAME_DIFFER, number);
+}
+
 static int name(struct target_disk *d, uint64_t number)
 {
     uint8_t *flags = &d->flags[number];
 
-    *flags |= SEGMENT_NAMED;
     if (*flags & SEGMENT_PATCHED)
-        return name_number(d, FRAME_DIFFER, number);
+        return check_name_whole(d, number);
+    *flags |= SEGMENT_NAMED;
     return d->own[number].zero ? name_number(d, FRAME_BLOCKS, number) :
         name_blocks(d, number);
 }
@@ -115,7 +126,7 @@ static int compare_run(struct target_disk *d, uint64_t first, uint64_t count)
     rc = segments_hash(&d->dest.storage, d->pool, first, count,
                        d->own + first);
     for (i = first; i < first + count && !rc; i++) {
-        if (verified(d, i))
+        if (check_verified(d, i))
             d->flags[i] = 0;
         else if (!(d->flags[i] & SEGMENT_NAMED) && !d->comparing)
             rc = name(d, i);
@@ -159,6 +170,7 @@ static int take_run(struct target_disk *d, struct cursor *c)
 
         e->known = true;
         e->zero = zero;
+        d->flags[first + i] &= ~SEGMENT_DERIVED;
         if (zero)
             continue;
         digest = cursor_get(c, HASH_BYTES);
@@ -194,7 +206,7 @@ static int begin_write(struct target_disk *d, struct cursor *c, bool zero,
     e->zero = zero;
     memcpy(e->digest, digest, HASH_BYTES);
     d->own[number].known = false;
-    d->flags[number] &= ~SEGMENT_NAMED;
+    d->flags[number] &= ~(SEGMENT_NAMED | SEGMENT_DERIVED);
     d->flags[number] |= SEGMENT_WRITTEN;
     d->unsynced = true;
     *number_r = number;
@@ -225,10 +237,10 @@ static int take_record(struct target_disk *d, uint64_t number,
     uint64_t start = number * PROTO_SEGMENT;
     size_t segment = segment_length(d->size, number);
     uint32_t offset = cursor_u32(c), length = cursor_u32(c);
-    bool zero = length & PROTO_PATCH_ZERO;
+    bool zero = length & PROTO_ZERO;
     const uint8_t *data = NULL;
 
-    length &= ~PROTO_PATCH_ZERO;
+    length &= ~PROTO_ZERO;
     if (c->bad || offset > segment || length > segment - offset)
         return -EPROTO;
     if (zero)
@@ -255,20 +267,33 @@ int check_patch(struct target_disk *d, const struct frame *f)
     return rc;
 }
 
+/* What was written comes to the storage, and will be read from there. */
+static int sync_written(struct target_disk *d)
+{
+    uint64_t i;
+    int rc = d->unsynced ? destination_sync(&d->dest) : 0;
+
+    d->unsynced = false;
+    for (i = 0; i < d->n_segments; i++) {
+        if (d->flags[i] & SEGMENT_WRITTEN)
+            destination_drop(&d->dest, i * PROTO_SEGMENT, PROTO_SEGMENT);
+        d->flags[i] &= ~SEGMENT_WRITTEN;
+    }
+    return rc;
+}
+
 int check_pass_end(struct target_disk *d)
 {
     struct buf b = BUF_INIT;
     uint64_t i, end, left = 0;
-    int rc = 0;
+    int rc;
 
-    if (d->unsynced)
-        rc = destination_sync(&d->dest);
-    d->unsynced = false;
-    for (i = 0; i < d->n_segments; i++)
-        d->flags[i] &= ~SEGMENT_WRITTEN;
+    rc = sync_written(d);
+    if (!rc)
+        rc = apply_verify(d);
     for (i = 0; i < d->n_segments && !rc; i = end) {
         for (end = i; end < d->n_segments && d->expected[end].known &&
-             !verified(d, end); end++)
+             !check_verified(d, end); end++)
             ;
         if (end > i)
             rc = compare_run(d, i, end - i);
@@ -276,7 +301,7 @@ int check_pass_end(struct target_disk *d)
             end++;
     }
     for (i = 0; i < d->n_segments; i++) {
-        left += !verified(d, i);
+        left += !check_verified(d, i);
         d->flags[i] &= ~SEGMENT_NAMED;
     }
     if (rc)
@@ -284,5 +309,15 @@ int check_pass_end(struct target_disk *d)
     buf_put_u64(&b, left);
     rc = wire_send_buf(d->wire, FRAME_PASS_DONE, d->number, &b);
     buf_release(&b);
+    return rc;
+}
+
+int check_root(struct target_disk *d, uint8_t root[HASH_BYTES])
+{
+    int rc = segments_hash(&d->dest.storage, d->pool, 0, d->n_segments,
+                           d->own);
+
+    if (!rc)
+        segments_root(d->own, d->n_segments, root);
     return rc;
 }

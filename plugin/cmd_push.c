@@ -161,7 +161,9 @@ static int send_image(const char *image, const char *dest,
                       const char *identity, struct wire *w,
                       struct inbox *in, const struct peer *p)
 {
-    struct sender_options opt = { "push", image, identity, p->host };
+    struct sender_options opt = {
+        .mode = "push", .name = image, .uuid = identity, .peer = p->host,
+    };
     double start = report_now();
     struct sender *s;
     int rc;

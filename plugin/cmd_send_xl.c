@@ -39,6 +39,11 @@
 #include "plugin/sender.h"
 #include "plugin/wire_options.h"
 
+/* Between two rounds of the disks while the memory is copied: short, so that
+ * little is left after the suspension, and twice as long as a round takes. */
+#define ROUND_MS_MIN 250
+#define ROUND_MS_MAX 3000
+
 struct migration {
     const char *host;
     int control_fd;
@@ -54,7 +59,6 @@ struct migration {
     double start;
     double stopped;             /* guest seen suspended; 0: not yet */
     bool accepted;              /* the target takes all disks */
-    bool settled;               /* the target's disks are equal since then */
     struct handshake handshake; /* receiving thread only */
 };
 
@@ -148,7 +152,10 @@ static int take_disk(struct migration *m, const struct control_msg *msg)
 
 static int take_begin(struct migration *m, const struct control_msg *msg)
 {
-    struct sender_options opt = { "migrate", m->name, m->uuid, m->host };
+    struct sender_options opt = {
+        .mode = "migrate", .name = m->name, .uuid = m->uuid, .peer = m->host,
+        .trace_ring = m->conf.trace_buffer,
+    };
     const char *uuid = control_get(msg, "uuid");
     const char *name = control_get(msg, "name");
 
@@ -159,14 +166,18 @@ static int take_begin(struct migration *m, const struct control_msg *msg)
     return sender_new(&m->sender, &opt, m->wire, m->inbox);
 }
 
-/* Waits until the hook says something, or the target ends the session. */
-static int next_word(struct migration *m, struct control_msg *msg)
+/* Waits until the hook says something, or the target ends the session.
+ * -EAGAIN: neither, for so many milliseconds (-1: no limit). */
+static int next_word(struct migration *m, struct control_msg *msg,
+                     int milliseconds)
 {
     struct frame f;
     int rc;
 
     inbox_watch(m->inbox, m->control_fd, POLLIN);
-    rc = inbox_next(m->inbox, &f);
+    rc = inbox_wait(m->inbox, inbox_fd(m->inbox), milliseconds);
+    if (!rc)
+        rc = inbox_next(m->inbox, PROTO_NO_DISK, &f);
     if (!rc) {
         log_error("%s: sent a frame of type %u that does not belong here",
                   m->host, f.type);
@@ -186,7 +197,7 @@ static int collect_disks(struct migration *m)
     int rc;
 
     for (;;) {
-        rc = next_word(m, &msg);
+        rc = next_word(m, &msg, -1);
         if (rc)
             return rc;
         verb = control_verb(&msg);
@@ -252,22 +263,44 @@ static int bulk(struct migration *m)
     if (!rc)
         rc = wire_send(m->wire, FRAME_RESTORE, PROTO_NO_DISK, NULL, 0);
     if (!rc)
-        rc = inbox_expect(m->inbox, FRAME_RESTORING, &f);
+        rc = inbox_expect(m->inbox, PROTO_NO_DISK, FRAME_RESTORING, &f);
     if (!rc)
         frame_release(&f);
     return rc;
 }
 
-/* While xl copies the memory.  Once the guest is seen suspended the disks can
- * be settled beside the end of its memory. */
+/* Sends what the guest has written to its disks; returns how many
+ * milliseconds to leave the link to the memory then, or an error. */
+static int keep_up(struct migration *m)
+{
+    double start = report_now();
+    int rc, pause;
+
+    watch_for_end(m);
+    rc = sender_round(m->sender);
+    if (rc)
+        return rc;
+    pause = 2000 * (report_now() - start);
+    return pause < ROUND_MS_MIN ? ROUND_MS_MIN :
+        pause > ROUND_MS_MAX ? ROUND_MS_MAX : pause;
+}
+
+/* While xl copies the memory.  Once the guest is seen suspended, disks can be
+ * settled beside the end of its memory. */
 static int wait_suspended(struct migration *m)
 {
     struct control_msg msg;
     const char *result;
-    int rc;
+    int rc, pause = ROUND_MS_MIN;
 
     for (;;) {
-        rc = next_word(m, &msg);
+        rc = next_word(m, &msg, m->stopped > 0 ? -1 : pause);
+        if (rc == -EAGAIN) {
+            pause = keep_up(m);
+            if (pause < 0)
+                return pause;
+            continue;
+        }
         if (rc)
             return rc;
         if (!strcmp(control_verb(&msg), "suspended"))
@@ -275,13 +308,10 @@ static int wait_suspended(struct migration *m)
         if (strcmp(control_verb(&msg), "stopped") || m->stopped > 0)
             return -EPROTO;
         m->stopped = report_now();
-        if (sender_sees_writes(m->sender)) {
-            watch_for_end(m);
-            rc = sender_settle(m->sender);
-            if (rc)
-                return rc;
-            m->settled = true;
-        }
+        watch_for_end(m);
+        rc = sender_settle_traced(m->sender);
+        if (rc)
+            return rc;
     }
     if (m->stopped <= 0)
         m->stopped = report_now();
@@ -322,7 +352,7 @@ static int migrate(struct migration *m)
     if (!rc)
         rc = end_memory(m);
     watch_for_end(m);
-    if (!rc && !m->settled)
+    if (!rc)
         rc = sender_settle(m->sender);
     if (!rc)
         rc = sender_place(m->sender);
@@ -343,7 +373,7 @@ static int wait_for_xl(struct migration *m)
 
     inbox_watch(m->inbox, pump_eof_fd(m->pump), POLLIN);
     do {
-        rc = inbox_next(m->inbox, &f);
+        rc = inbox_next(m->inbox, PROTO_NO_DISK, &f);
         if (!rc)
             frame_release(&f);
     } while (!rc);

@@ -12,6 +12,7 @@
 #include "plugin/log.h"
 
 #define DEFAULT_PATH SYSCONFDIR "/xl-dedup/xl-dedup.conf"
+#define BUFFER_MAX (1u << 30)
 #define DEFAULT_STATE LOCALSTATEDIR "/lib/xl-dedup"
 
 static char *trim(char *s)
@@ -38,8 +39,21 @@ static int add_reference(struct configuration *c, const char *value)
     return list[c->n_references++] ? 0 : -ENOMEM;
 }
 
+static int set_bytes(size_t *bytes, const char *value)
+{
+    char *end;
+
+    if (!isdigit((unsigned char)*value))
+        return -EINVAL;
+    errno = 0;
+    *bytes = strtoul(value, &end, 10);
+    return errno || *end || *bytes > BUFFER_MAX ? -EINVAL : 0;
+}
+
 static int set(struct configuration *c, const char *key, const char *value)
 {
+    if (!strcmp(key, "trace-buffer"))
+        return set_bytes(&c->trace_buffer, value);
     if (value[0] != '/')
         return -EINVAL;
     if (!strcmp(key, "reference"))
@@ -78,8 +92,9 @@ static int parse_file(struct configuration *c, FILE *f, const char *path)
         rc = parse_line(c, line);
     }
     if (rc == -EINVAL)
-        log_error("%s: line %u is neither 'reference = /GLOB' nor "
-                  "'state = /DIRECTORY'", path, number);
+        log_error("%s: line %u is none of 'reference = /GLOB', "
+                  "'state = /DIRECTORY', 'trace-buffer = BYTES'", path,
+                  number);
     free(line);
     return rc;
 }

@@ -8,6 +8,7 @@
  *               take content from; may be given several times
  *   state       directory of the records of received disks
  *               (LOCALSTATEDIR/lib/xl-dedup)
+ *   trace-buffer    bytes in which the kernel traces writes, per processor
  * A missing file is an empty one.
  */
 #ifndef PLUGIN_CONFIGURATION_H
@@ -19,6 +20,7 @@ struct configuration {
     char **references;
     size_t n_references;
     char *state_dir;
+    size_t trace_buffer;        /* 0: the tracker's default */
 };
 
 /* Logs file and line of what it does not understand and returns -EINVAL. */

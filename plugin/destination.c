@@ -479,11 +479,16 @@ int destination_sync(struct destination *d)
         rc = -errno;
         log_errno(rc, "disk %s: %s could not be brought to its storage",
                   d->vdev, d->block ? d->path : d->staging_path);
+        /* Its pages count as clean now, and the next try must not take them
+         * for what the storage holds. */
+        destination_drop(d, 0, d->size);
     }
-    /* Also after a failure: its pages count as clean then, and the next try
-     * must not take them for what the storage holds. */
-    image_drop_cache(&d->storage, 0, d->size);
     return rc;
+}
+
+void destination_drop(struct destination *d, uint64_t offset, uint64_t length)
+{
+    image_drop_cache(&d->storage, offset, length);
 }
 
 static int sync_directory(const char *path)

@@ -79,10 +79,15 @@ int destination_write(struct destination *d, const void *data, size_t length,
                       uint64_t offset);
 /* Makes bytes read as zero: a hole in a file, zeros on a device. */
 int destination_zero(struct destination *d, uint64_t offset, uint64_t length);
-/* Brings everything to the storage and forgets cached pages. */
+/* Brings everything to the storage. */
 int destination_sync(struct destination *d);
+/* Drops cached pages, so that reading them back tells what the storage holds;
+ * after destination_sync(). */
+void destination_drop(struct destination *d, uint64_t offset,
+                      uint64_t length);
 
-/* The disk is complete: makes it durable, puts it in place, records it. */
+/* The disk is complete: makes it durable, puts it in place, records it, with
+ * the digest of a device. */
 int destination_place(struct destination *d, const uint8_t root[HASH_BYTES]);
 
 /* Closes.  Unless it was placed, the staging file stays for the next try and

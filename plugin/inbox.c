@@ -25,49 +25,90 @@ struct entry {
     struct frame frame;
 };
 
+struct queue {
+    struct entry *head;
+    struct entry **tail;
+    int event_fd;           /* counts entries, one more at the end */
+};
+
 struct inbox {
     struct wire *wire;
     const char *peer;
     inbox_bytes *bytes;
     void *opaque;
-    int event_fd;           /* counts queued entries, one more at the end */
-    int watch_fd;           /* engine thread only, as the next */
+    int watch_fd;           /* session's thread only, as the next */
     short watch_events;
-    bool explained;
     pthread_mutex_t lock;   /* covers what follows */
     pthread_cond_t room;
-    struct entry *head;
-    struct entry **tail;
-    size_t queued;
+    pthread_cond_t end;
+    struct queue session;
+    struct queue *disks;    /* by number, after inbox_split() */
+    unsigned n_disks;
+    size_t queued;          /* bytes, in all queues */
+    bool discard;           /* nobody takes frames any more */
+    bool explained;
+    char *message;          /* of the peer's FAIL */
     int ended;              /* why the thread stopped: negative errno */
 };
 
-static void signal_event(struct inbox *in)
+static int queue_init(struct queue *q)
+{
+    q->head = NULL;
+    q->tail = &q->head;
+    q->event_fd = eventfd(0, EFD_CLOEXEC | EFD_SEMAPHORE);
+    return q->event_fd < 0 ? -errno : 0;
+}
+
+static void queue_signal(struct queue *q)
 {
     uint64_t one = 1;
 
-    while (write(in->event_fd, &one, sizeof(one)) < 0 && errno == EINTR)
+    while (write(q->event_fd, &one, sizeof(one)) < 0 && errno == EINTR)
         ;
+}
+
+/* The queue of a disk, or the session's.  Called with the lock held, or by
+ * a thread that came after inbox_split(). */
+static struct queue *queue_of(struct inbox *in, uint16_t disk)
+{
+    return disk < in->n_disks ? &in->disks[disk] : &in->session;
 }
 
 static int enqueue(struct inbox *in, struct frame *f)
 {
     struct entry *e = malloc(sizeof(*e));
+    struct queue *q;
 
     if (!e)
         return -ENOMEM;
+    pthread_mutex_lock(&in->lock);
+    while (in->queued > QUEUE_BYTES_MAX && !in->discard)
+        pthread_cond_wait(&in->room, &in->lock);
+    if (in->discard) {
+        pthread_mutex_unlock(&in->lock);
+        free(e);
+        frame_release(f);
+        return 0;
+    }
     e->frame = *f;
     e->next = NULL;
     memset(f, 0, sizeof(*f));
-    pthread_mutex_lock(&in->lock);
-    while (in->queued > QUEUE_BYTES_MAX)
-        pthread_cond_wait(&in->room, &in->lock);
-    *in->tail = e;
-    in->tail = &e->next;
+    q = queue_of(in, e->frame.disk);
+    *q->tail = e;
+    q->tail = &e->next;
     in->queued += e->frame.length + sizeof(*e);
+    queue_signal(q);
     pthread_mutex_unlock(&in->lock);
-    signal_event(in);
     return 0;
+}
+
+/* The peer ends the session; what it sent before is still to be taken. */
+static int take_fail(struct inbox *in, const struct frame *f)
+{
+    pthread_mutex_lock(&in->lock);
+    in->message = strndup((const char *)f->data, f->length);
+    pthread_mutex_unlock(&in->lock);
+    return -ECONNABORTED;
 }
 
 static int deliver(struct inbox *in, struct frame *f)
@@ -76,7 +117,9 @@ static int deliver(struct inbox *in, struct frame *f)
 
     if (f->type == FRAME_XL || f->type == FRAME_MEMORY)
         rc = in->bytes ? in->bytes(in->opaque, f) : -EPROTO;
-    else if (f->type != FRAME_ALIVE)
+    else if (f->type == FRAME_FAIL)
+        rc = take_fail(in, f);
+    else if (!(f->type & PROTO_OPTIONAL))
         return enqueue(in, f);
     frame_release(f);
     return rc;
@@ -87,6 +130,7 @@ static void *receive(void *opaque)
     struct inbox *in = opaque;
     struct frame f = { 0 };
     uint16_t type;
+    unsigned i;
     int rc;
 
     do {
@@ -103,8 +147,11 @@ static void *receive(void *opaque)
     frame_release(&f);
     pthread_mutex_lock(&in->lock);
     in->ended = rc;
+    queue_signal(&in->session);
+    for (i = 0; i < in->n_disks; i++)
+        queue_signal(&in->disks[i]);
+    pthread_cond_broadcast(&in->end);
     pthread_mutex_unlock(&in->lock);
-    signal_event(in);
     return NULL;
 }
 
@@ -122,24 +169,47 @@ int inbox_start(struct inbox **in_r, struct wire *w, const char *peer,
     in->bytes = bytes;
     in->opaque = opaque;
     in->watch_fd = -1;
-    in->tail = &in->head;
     pthread_mutex_init(&in->lock, NULL);
     pthread_cond_init(&in->room, NULL);
-    in->event_fd = eventfd(0, EFD_CLOEXEC | EFD_SEMAPHORE);
-    if (in->event_fd < 0) {
-        rc = -errno;
+    pthread_cond_init(&in->end, NULL);
+    rc = queue_init(&in->session);
+    if (rc) {
         free(in);
         return rc;
     }
     rc = -pthread_create(&thread, NULL, receive, in);
     if (rc) {
-        close(in->event_fd);
+        close(in->session.event_fd);
         free(in);
         return rc;
     }
     /* Ends with the wire or with the process. */
     pthread_detach(thread);
     *in_r = in;
+    return 0;
+}
+
+int inbox_split(struct inbox *in, unsigned n_disks)
+{
+    struct queue *list = calloc(n_disks + 1, sizeof(*list));
+    unsigned i;
+    int rc = list ? 0 : -ENOMEM;
+
+    for (i = 0; i < n_disks && !rc; i++)
+        rc = queue_init(&list[i]);
+    if (rc) {
+        while (list && i-- > 0)
+            if (list[i].event_fd >= 0)
+                close(list[i].event_fd);
+        free(list);
+        return rc;
+    }
+    pthread_mutex_lock(&in->lock);
+    in->disks = list;
+    in->n_disks = n_disks;
+    for (i = 0; i < n_disks && in->ended; i++)
+        queue_signal(&list[i]);
+    pthread_mutex_unlock(&in->lock);
     return 0;
 }
 
@@ -151,41 +221,48 @@ void inbox_watch(struct inbox *in, int fd, short events)
 
 int inbox_fd(const struct inbox *in)
 {
-    return in->event_fd;
+    return in->session.event_fd;
 }
 
-/* Waits until the queue has something or has ended. */
-static int wait_event(struct inbox *in)
+int inbox_wait(struct inbox *in, int fd, int milliseconds)
 {
     struct pollfd fds[2] = {
-        { .fd = in->event_fd, .events = POLLIN },
+        { .fd = fd, .events = POLLIN },
         { .fd = in->watch_fd, .events = in->watch_events },
     };
-    uint64_t count;
+    int n;
 
-    for (;;) {
-        if (poll(fds, 2, -1) < 0) {
-            if (errno == EINTR)
-                continue;
-            return -errno;
-        }
-        /* A frame that is there explains more than a channel that closed. */
-        if (fds[0].revents)
-            break;
-        if (fds[1].revents)
-            return -ECANCELED;
-    }
-    if (read(in->event_fd, &count, sizeof(count)) < 0)
+    do
+        n = poll(fds, 2, milliseconds);
+    while (n < 0 && errno == EINTR);
+    if (n < 0)
         return -errno;
-    return 0;
+    /* A frame that is there explains more than a channel that closed. */
+    if (fds[0].revents)
+        return 0;
+    return n ? -ECANCELED : -EAGAIN;
 }
 
+/* The peer's words, on one line and without what a terminal would obey. */
+static void log_message(const struct inbox *in)
+{
+    char text[4096], shown[4096];
+
+    snprintf(text, sizeof(text), "%s", in->message);
+    if (*text)
+        log_error("%s: %s", in->peer,
+                  text_escape(text, shown, sizeof(shown)));
+}
+
+/* Once.  Called with the lock held. */
 static void say_why(struct inbox *in, int rc)
 {
     if (in->explained)
         return;
     in->explained = true;
-    if (rc == -EPIPE)
+    if (rc == -ECONNABORTED && in->message)
+        log_message(in);
+    else if (rc == -EPIPE)
         log_error("%s: the connection was closed", in->peer);
     else if (rc == -ETIMEDOUT)
         log_error("%s: the line was silent for %u seconds and is taken for "
@@ -195,88 +272,82 @@ static void say_why(struct inbox *in, int rc)
         log_errno(rc, "%s: the connection failed", in->peer);
 }
 
-static int dequeue(struct inbox *in, struct frame *f)
+/* The next entry, or, if there is none, the reason of the end. */
+static int dequeue(struct inbox *in, struct queue *q, struct frame *f)
 {
     struct entry *e;
-    int rc;
+    int rc = 0;
 
     pthread_mutex_lock(&in->lock);
-    e = in->head;
-    rc = in->ended;
+    e = q->head;
     if (e) {
-        in->head = e->next;
-        if (!in->head)
-            in->tail = &in->head;
+        q->head = e->next;
+        if (!q->head)
+            q->tail = &q->head;
         in->queued -= e->frame.length + sizeof(*e);
         pthread_cond_signal(&in->room);
+        *f = e->frame;
+        free(e);
+    } else {
+        /* Whoever asks once more gets the same answer. */
+        queue_signal(q);
+        say_why(in, in->ended);
+        rc = in->ended == -ECONNABORTED ? in->ended : -EPIPE;
     }
     pthread_mutex_unlock(&in->lock);
-    if (!e) {
-        /* Whoever asks once more gets the same answer. */
-        signal_event(in);
-        say_why(in, rc);
-        return -EPIPE;
-    }
-    *f = e->frame;
-    free(e);
-    return 0;
+    return rc;
 }
 
-/* The peer's words, on one line and without what a terminal would obey. */
-static void log_message(const struct inbox *in, const struct frame *f)
+/* Takes the count of one entry off the event. */
+static int take_event(struct queue *q)
 {
-    char text[4096], shown[4096];
+    uint64_t count;
+    ssize_t n;
 
-    snprintf(text, sizeof(text), "%.*s", (int)f->length, (char *)f->data);
-    log_error("%s: %s", in->peer, text_escape(text, shown, sizeof(shown)));
+    do
+        n = read(q->event_fd, &count, sizeof(count));
+    while (n < 0 && errno == EINTR);
+    return n < 0 ? -errno : 0;
 }
 
-int inbox_next(struct inbox *in, struct frame *f)
+int inbox_next(struct inbox *in, uint16_t disk, struct frame *f)
 {
-    int rc;
+    struct queue *q = queue_of(in, disk);
+    int rc = 0;
 
-    for (;;) {
-        rc = wait_event(in);
-        if (!rc)
-            rc = dequeue(in, f);
-        if (rc)
-            return rc;
-        if (f->type == FRAME_FAIL) {
-            in->explained = true;
-            if (f->length)
-                log_message(in, f);
-            frame_release(f);
-            return -ECONNABORTED;
-        }
-        if (!(f->type & PROTO_OPTIONAL))
-            return 0;
-        frame_release(f);
-    }
+    if (q == &in->session)
+        rc = inbox_wait(in, q->event_fd, -1);
+    if (!rc)
+        rc = take_event(q);
+    return rc ? rc : dequeue(in, q, f);
 }
 
 void inbox_explain(struct inbox *in, int rc)
 {
-    struct frame f;
-
-    if (rc == -ETIMEDOUT)
-        say_why(in, rc);
-    if (rc != -EPIPE || in->explained)
+    if (rc != -EPIPE && rc != -ETIMEDOUT)
         return;
-    in->watch_fd = -1;
-    while (!inbox_next(in, &f))
-        frame_release(&f);
+    pthread_mutex_lock(&in->lock);
+    in->discard = true;
+    pthread_cond_broadcast(&in->room);
+    while (rc == -EPIPE && !in->explained && !in->ended)
+        pthread_cond_wait(&in->end, &in->lock);
+    say_why(in, rc == -EPIPE ? in->ended : rc);
+    pthread_mutex_unlock(&in->lock);
 }
 
-int inbox_try(struct inbox *in, struct frame *f)
+int inbox_try(struct inbox *in, uint16_t disk, struct frame *f)
 {
-    struct pollfd pfd = { .fd = in->event_fd, .events = POLLIN };
+    struct pollfd pfd = {
+        .fd = queue_of(in, disk)->event_fd, .events = POLLIN
+    };
 
-    return poll(&pfd, 1, 0) > 0 ? inbox_next(in, f) : -EAGAIN;
+    return poll(&pfd, 1, 0) > 0 ? inbox_next(in, disk, f) : -EAGAIN;
 }
 
-int inbox_expect(struct inbox *in, uint16_t type, struct frame *f)
+int inbox_expect(struct inbox *in, uint16_t disk, uint16_t type,
+                 struct frame *f)
 {
-    int rc = inbox_next(in, f);
+    int rc = inbox_next(in, disk, f);
 
     if (rc)
         return rc;

@@ -4,11 +4,14 @@
  *
  * Bytes of xl's handshake and of the memory stream go straight to a callback
  * on that thread, so that a busy engine does not hold them up; all other
- * frames wait in a queue for the engine.  The queue is bounded: a peer that
- * sends faster than the engine works is slowed down through the wire.
+ * frames wait in queues: one of the session and, where several disks are
+ * served side by side, one of each disk, for the thread that serves it.  The
+ * queues are bounded: a peer that sends faster than the engine works is
+ * slowed down through the wire.
  *
- * While it waits for a frame the engine can watch one more descriptor, the
- * control channel: what happens to xl must end a session that only waits.
+ * While it waits for a frame the session's thread can watch one more
+ * descriptor, the control channel: what happens to xl must end a session that
+ * only waits.
  */
 #ifndef PLUGIN_INBOX_H
 #define PLUGIN_INBOX_H
@@ -27,30 +30,41 @@ typedef int inbox_bytes(void *opaque, const struct frame *f);
 int inbox_start(struct inbox **in_r, struct wire *w, const char *peer,
                 inbox_bytes *bytes, void *opaque);
 
-/* Descriptor to watch in inbox_next(), or -1, and for what: POLLIN, or
- * POLLRDHUP for its end only. */
+/* From now on frames of disks below n_disks wait in queues of their own.
+ * Once at most, while none is waiting. */
+int inbox_split(struct inbox *in, unsigned n_disks);
+
+/* Descriptor to watch in inbox_next() and inbox_wait(), or -1, and for what:
+ * POLLIN, or POLLRDHUP for its end only.  For the session's thread. */
 void inbox_watch(struct inbox *in, int fd, short events);
 
+/* Waits until fd is readable: 0.  -ECANCELED: what is watched for has
+ * happened; -EAGAIN: the time is over (-1: none). */
+int inbox_wait(struct inbox *in, int fd, int milliseconds);
+
 /*
- * Waits for the next frame.  0: f is filled, for frame_release().
+ * Waits for the next frame of a disk that has a queue of its own, or of the
+ * session and all other disks.  0: f is filled, for frame_release().
  * -EPIPE: the peer is gone or broke the protocol (logged).
  * -ECONNABORTED: the peer sent FAIL; its message has been logged.
- * -ECANCELED: what is watched for has happened.
+ * -ECANCELED: what is watched for has happened (session only).
  */
-int inbox_next(struct inbox *in, struct frame *f);
+int inbox_next(struct inbox *in, uint16_t disk, struct frame *f);
 
 /* inbox_next() that does not wait: -EAGAIN if there is nothing. */
-int inbox_try(struct inbox *in, struct frame *f);
+int inbox_try(struct inbox *in, uint16_t disk, struct frame *f);
 
 /* inbox_next() for a frame of a certain type: anything else is logged and
  * -EPROTO. */
-int inbox_expect(struct inbox *in, uint16_t type, struct frame *f);
+int inbox_expect(struct inbox *in, uint16_t disk, uint16_t type,
+                 struct frame *f);
 
 /* After wire_send() failed with rc: logs why the session ends, which may be
- * waiting among what the peer sent before it left.  Nothing is said twice. */
+ * waiting among what the peer sent before it left.  Nothing is said twice, and
+ * no frames are to be had after this. */
 void inbox_explain(struct inbox *in, int rc);
 
-/* Readable when inbox_next() would not wait for the peer. */
+/* Readable when inbox_next() of the session would not wait for the peer. */
 int inbox_fd(const struct inbox *in);
 
 #endif

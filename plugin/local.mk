@@ -8,16 +8,19 @@ xl_dedup_SOURCES = %D%/main.c %D%/control.c %D%/control.h \
 	%D%/cmd_verify.c %D%/cmd_push.c %D%/cmd_allow.c %D%/cmd_status.c \
 	%D%/proto.h %D%/buf.c %D%/buf.h %D%/wire.c %D%/wire.h \
 	%D%/wire_options.c %D%/wire_options.h \
-	%D%/inbox.c %D%/inbox.h %D%/pump.c %D%/pump.h \
+	%D%/inbox.c %D%/inbox.h %D%/crew.c %D%/crew.h %D%/pump.c %D%/pump.h \
 	%D%/workers.c %D%/workers.h %D%/segment.c %D%/segment.h \
 	%D%/configuration.c %D%/configuration.h %D%/record.c %D%/record.h \
 	%D%/loopdev.c %D%/loopdev.h %D%/destination.c %D%/destination.h \
 	%D%/reference.c %D%/reference.h %D%/report.c %D%/report.h \
 	%D%/peer.c %D%/peer.h %D%/sender.c %D%/sender.h \
-	%D%/source_disk.h %D%/bulk.c %D%/passes.c %D%/receiver.c %D%/receiver.h \
-	%D%/target_disk.h %D%/rebuild.c %D%/check.c \
+	%D%/source_disk.h %D%/bulk.c %D%/passes.c %D%/deltas.c %D%/live.c %D%/receiver.c %D%/receiver.h \
+	%D%/target_disk.h %D%/rebuild.c %D%/check.c %D%/apply.c \
 	%D%/handshake.c %D%/handshake.h %D%/hold.c %D%/hold.h %D%/fdio.c %D%/fdio.h \
 	%D%/keeper.c %D%/keeper.h \
+	%D%/dirty.c %D%/dirty.h %D%/tracker.c %D%/tracker.h \
+	%D%/trackdev.c %D%/trackdev.h %D%/tracepoint.c %D%/tracepoint.h \
+	%D%/tracerecord.c %D%/tracerecord.h \
 	%D%/cmd_send_xl.c %D%/cmd_receive_xl.c
 xl_dedup_CPPFLAGS = $(AM_CPPFLAGS) $(SODIUM_CFLAGS) $(ZSTD_CFLAGS) \
 	$(JSON_CFLAGS) $(XTL_CFLAGS)

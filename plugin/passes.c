@@ -139,8 +139,8 @@ static int send_segment(const struct link *l, struct source_disk *d,
         buf_put(&b, data, length);
     rc = wire_send_buf(l->wire, FRAME_SEGMENT, d->number, &b);
     d->sent[number] = digest;
-    d->pass_segments++;
-    d->pass_bytes += length;
+    d->round_segments++;
+    d->round_bytes += length;
     buf_release(&b);
     free(data);
     return rc;
@@ -189,7 +189,7 @@ static uint64_t put_records(struct buf *b, const struct block_list *list,
             continue;
         }
         buf_put_u32(b, start);
-        buf_put_u32(b, (at - start) | (zero ? PROTO_PATCH_ZERO : 0));
+        buf_put_u32(b, (at - start) | (zero ? PROTO_ZERO : 0));
         if (!zero)
             buf_put(b, data + start, at - start);
         bytes += at - start;
@@ -220,8 +220,8 @@ static int send_patch(const struct link *l, struct source_disk *d,
     }
     if (!rc) {
         put_head(&b, number, &digest);
-        d->pass_bytes += put_records(&b, &list, data, length);
-        d->pass_segments++;
+        d->round_bytes += put_records(&b, &list, data, length);
+        d->round_segments++;
         rc = wire_send_buf(l->wire, FRAME_PATCH, d->number, &b);
         d->sent[number] = digest;
     }
@@ -237,8 +237,10 @@ static int take_answer(const struct link *l, struct source_disk *d,
     struct cursor c = CURSOR_INIT(f->data, f->length);
     uint64_t number;
 
-    /* More than twice as many as there are: the target does not end. */
-    if (f->disk != d->number || d->pass_segments > 2 * d->n_segments)
+    /* More than twice as many in a pass as there are: the target does not
+     * end. */
+    if (f->disk != d->number ||
+        d->round_segments - d->pass_start > 2 * d->n_segments)
         return -EPROTO;
     switch (f->type) {
     case FRAME_DIFFER:
@@ -271,7 +273,7 @@ static int answer_waiting(const struct link *l, struct source_disk *d,
     int rc;
 
     for (;;) {
-        rc = inbox_try(l->inbox, &f);
+        rc = inbox_try(l->inbox, d->number, &f);
         if (rc)
             return rc == -EAGAIN ? 0 : rc;
         rc = compare ? -EPROTO : take_answer(l, d, &f, &left);
@@ -309,13 +311,12 @@ int pass_run(const struct link *l, struct source_disk *d, bool full,
     struct frame f;
     int rc = prepare(d);
 
-    d->pass_segments = d->pass_bytes = 0;
-    if (!rc && full)
+        if (!rc && full)
         rc = send_digests(l, d, false);
     if (!rc)
         rc = wire_send(l->wire, FRAME_PASS_END, d->number, NULL, 0);
     while (!rc) {
-        rc = inbox_next(l->inbox, &f);
+        rc = inbox_next(l->inbox, d->number, &f);
         if (rc)
             return rc;
         rc = take_answer(l, d, &f, left_r);

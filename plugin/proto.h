@@ -24,7 +24,9 @@
 #define PROTO_DIGEST 32
 #define PROTO_SEGMENT (1u << 20)                    /* bytes */
 #define PROTO_BLOCK 4096u                           /* bytes */
-#define PROTO_PATCH_ZERO 0x80000000u                /* in a record's length */
+#define PROTO_ZERO 0x80000000u                /* in a record's length */
+#define PROTO_ROUND_BYTES (128u << 20)              /* of DELTAs, at most */
+#define PROTO_ROUND_RECORDS 65536u
 #define PROTO_HOLD_BYTES 4096                       /* tail of the memory */
 
 enum proto_type {
@@ -53,6 +55,7 @@ enum proto_type {
     FRAME_BLOCKS = 53,
     FRAME_PATCH = 54,
     FRAME_COMPARED = 55,
+    FRAME_DELTA = 56,
     FRAME_PLACE = 64,
     FRAME_PLACED = 65,
     FRAME_RESTORE = 66,

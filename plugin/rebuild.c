@@ -561,6 +561,7 @@ int rebuild_data_end(struct target_disk *d)
         rc = destination_sync(&d->dest);
     if (rc)
         return rc;
+    destination_drop(&d->dest, 0, d->size);
     for (i = 0; i < d->n_segments; i++)
         if (d->touched[i])
             d->own[i].known = false;

@@ -446,15 +446,19 @@ static int take_memory_end(struct receiver *r, const struct frame *f)
 static int place(struct receiver *r, struct target_disk *d)
 {
     uint8_t root[HASH_BYTES];
-    int rc;
+    int rc = 0;
 
-    if (d->placed || !d->bulk_done || !check_complete(d)) {
+    if (d->placed || !d->bulk_done || !check_complete(d) ||
+        d->applied.n_deltas > 0) {
         receiver_fail(r, "disk %s: asked to put it in place before it was "
                       "verified", d->vdev);
         return -EPROTO;
     }
-    segments_root(d->own, d->n_segments, root);
-    rc = destination_place(&d->dest, root);
+    /* A file is known again by its inode and times, at no cost. */
+    if (d->dest.block)
+        rc = check_root(d, root);
+    if (!rc)
+        rc = destination_place(&d->dest, d->dest.block ? root : NULL);
     if (rc)
         return rc;
     d->placed = true;
@@ -512,6 +516,8 @@ static int take_check_frame(struct target_disk *d, const struct frame *f)
         return check_segment(d, f);
     case FRAME_PATCH:
         return check_patch(d, f);
+    case FRAME_DELTA:
+        return apply_delta(d, f);
     case FRAME_PASS_END:
         return check_pass_end(d);
     default:
@@ -574,7 +580,7 @@ int receiver_run(struct receiver *r)
     int rc = 0;
 
     while (!rc && !bye) {
-        rc = inbox_next(r->inbox, &f);
+        rc = inbox_next(r->inbox, PROTO_NO_DISK, &f);
         if (rc == -ECANCELED && r->events.watched) {
             rc = r->events.watched(r->events.opaque);
             continue;

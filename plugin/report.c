@@ -30,11 +30,18 @@ static void row(const struct disk_report *d)
             mb(d->wire_out), mb(d->wire_in), d->seconds);
 }
 
+static void say_rounds(const struct disk_report *d)
+{
+    fprintf(stderr, "%s: writes %s%s; sent again %.1f MB in %u rounds, of it "
+            "%.1f MB after the suspension\n", d->name,
+            d->traced ? "traced " : "not traced", d->traced ? d->traced : "",
+            mb(d->resent), d->rounds, mb(d->last));
+}
+
 void report_print(const struct disk_report *disks, unsigned n_disks,
                   const struct session_report *session)
 {
     struct disk_report total = { .name = "total" };
-    uint64_t resent = 0;
     unsigned i;
 
     fprintf(stderr, "%-12s %12s %12s %7s %10s %10s %9s\n", "disk",
@@ -44,15 +51,14 @@ void report_print(const struct disk_report *disks, unsigned n_disks,
         row(&disks[i]);
         total.identical += disks[i].identical;
         total.different += disks[i].different;
-        resent += disks[i].resent;
     }
     total.wire_out = session->wire_out;
     total.wire_in = session->wire_in;
     total.seconds = session->seconds;
     row(&total);
-    if (resent)
-        fprintf(stderr, "rewritten while it ran: %.1f MB sent again\n",
-                mb(resent));
-    if (session->blackout >= 0)
-        fprintf(stderr, "guest blackout: %.2f seconds\n", session->blackout);
+    if (session->blackout < 0)
+        return;
+    for (i = 0; i < n_disks; i++)
+        say_rounds(&disks[i]);
+    fprintf(stderr, "guest blackout: %.2f seconds\n", session->blackout);
 }

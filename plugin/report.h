@@ -12,7 +12,10 @@ struct disk_report {
     const char *name;           /* vdev, or the path of a pushed image */
     uint64_t identical;         /* bytes found at the receiver */
     uint64_t different;         /* bytes that had to cross */
-    uint64_t resent;            /* bytes sent again by the check passes */
+    uint64_t resent;            /* bytes sent again, because written to */
+    uint64_t last;              /* of these, after the suspension */
+    unsigned rounds;
+    const char *traced;         /* how its writes were, or NULL */
     uint64_t wire_out;
     uint64_t wire_in;
     double seconds;

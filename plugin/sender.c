@@ -2,8 +2,10 @@
 /*
  * The source's engine; see sender.h.
  *
- * Per disk: the bulk copy (bulk.c), then check passes (passes.c).  Disks are
- * copied one after the other.
+ * Per disk: the bulk copy (bulk.c), then rounds of what was written meanwhile
+ * (live.c, which uses passes.c and deltas.c).  Disks are served side by side:
+ * one reads while another waits for the target to look things up, or for the
+ * link.
  */
 #include "config.h"
 
@@ -15,6 +17,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "plugin/crew.h"
 #include "plugin/log.h"
 #include "plugin/loopdev.h"
 #include "plugin/proto.h"
@@ -22,19 +25,16 @@
 #include "plugin/sender.h"
 #include "plugin/source_disk.h"
 
-/* Live passes stop when so few segments differ, or after so many passes. */
-#define FEW_SEGMENTS 4
-#define LIVE_PASSES 5
-/* After suspension the disk stands still; a few rounds repair what a bad
- * reading or writing left, more will not help. */
-#define FINAL_ROUNDS 8
-#define DRAIN_SECONDS 30
+/* More would only make heads move and caches overflow. */
+#define DISKS_AT_ONCE 4
 
 struct sender {
     struct sender_options opt;
     struct link link;
     struct source_disk **disks;
     unsigned n_disks;
+    bool live;
+    int (*step)(struct sender *s, struct source_disk *d);
 };
 
 int sender_new(struct sender **s_r, const struct sender_options *opt,
@@ -60,6 +60,8 @@ int sender_new(struct sender **s_r, const struct sender_options *opt,
 
 static void disk_free(struct source_disk *d)
 {
+    tracker_stop(d->tracker);
+    dirty_release(&d->dirty);
     manifest_free(d->manifest);
     image_release(&d->image);
     free(d->order);
@@ -198,7 +200,7 @@ static int say_hello(struct sender *s)
     buf_release(&b);
     if (rc)
         return rc;
-    rc = inbox_expect(s->link.inbox, FRAME_HELLO, &f);
+    rc = inbox_expect(s->link.inbox, PROTO_NO_DISK, FRAME_HELLO, &f);
     if (!rc)
         frame_release(&f);
     return rc;
@@ -234,7 +236,7 @@ int sender_offer(struct sender *s)
     if (!rc)
         rc = wire_send(s->link.wire, FRAME_DISKS_END, PROTO_NO_DISK, NULL, 0);
     while (!rc && accepted < s->n_disks) {
-        rc = inbox_next(s->link.inbox, &f);
+        rc = inbox_next(s->link.inbox, PROTO_NO_DISK, &f);
         if (rc)
             break;
         if (f.disk < s->n_disks && f.type == FRAME_PROBE)
@@ -249,135 +251,81 @@ int sender_offer(struct sender *s)
             rc = protocol_error(s, &f);
         frame_release(&f);
     }
+    return rc ? rc : inbox_split(s->link.inbox, s->n_disks);
+}
+
+/* Course */
+
+static int run_step(void *opaque, unsigned number)
+{
+    struct sender *s = opaque;
+    struct source_disk *d = s->disks[number];
+    double start = report_now();
+    int rc = s->step(s, d);
+
+    d->report.seconds += report_now() - start;
     return rc;
 }
 
-/* Passes */
-
-static int one_pass(struct sender *s, struct source_disk *d, bool full,
-                    uint64_t *left_r)
+/* Runs step for every disk, side by side, and watches the session. */
+static int each_disk(struct sender *s,
+                     int (*step)(struct sender *, struct source_disk *))
 {
-    int rc = pass_run(&s->link, d, full, left_r);
+    struct crew *c;
+    int rc, waited;
 
-    /* Over a base the first pass does the bulk's work. */
-    if (d->base) {
-        d->report.different += d->pass_bytes;
-        d->report.identical -= d->pass_bytes < d->report.identical ?
-            d->pass_bytes : d->report.identical;
-        d->base = !full;
-    } else {
-        d->report.resent += d->pass_bytes;
-    }
-    return rc;
-}
-
-static int live_passes(struct sender *s, struct source_disk *d)
-{
-    uint64_t sent = UINT64_MAX, before, left;
-    unsigned i;
-    int rc = 0;
-
-    for (i = 0; i < LIVE_PASSES && sent > FEW_SEGMENTS && !rc; i++) {
-        before = sent;
-        log_progress("disk %s: check pass %u while the guest runs", d->vdev,
-                     i + 1);
-        rc = one_pass(s, d, true, &left);
-        sent = d->pass_segments;
-        if (sent >= before)
-            break;
-    }
-    return rc;
+    if (s->n_disks == 0)
+        return 0;
+    s->step = step;
+    rc = crew_start(&c, run_step, s, s->n_disks, DISKS_AT_ONCE);
+    if (rc)
+        return rc;
+    waited = inbox_wait(s->link.inbox, crew_fd(c), -1);
+    rc = crew_leave(c);
+    return waited ? waited : rc;
 }
 
 static int bulk_disk(struct sender *s, struct source_disk *d)
 {
-    return bulk_run(&s->link, d);
-}
+    int rc;
 
-/* Runs step for every disk and books bytes and seconds on it. */
-static int each_disk(struct sender *s,
-                     int (*step)(struct sender *, struct source_disk *))
-{
-    uint64_t out, in;
-    double start;
-    unsigned i;
-    int rc = 0;
-
-    for (i = 0; i < s->n_disks && !rc; i++) {
-        struct disk_report *r = &s->disks[i]->report;
-
-        out = wire_bytes_out(s->link.wire);
-        in = wire_bytes_in(s->link.wire);
-        start = report_now();
-        rc = step(s, s->disks[i]);
-        r->wire_out += wire_bytes_out(s->link.wire) - out;
-        r->wire_in += wire_bytes_in(s->link.wire) - in;
-        r->seconds += report_now() - start;
-    }
-    return rc;
+    if (s->live)
+        live_track(d, s->opt.trace_ring);
+    else
+        d->behind = true;
+    rc = bulk_run(&s->link, d);
+    return rc || !s->live ? rc : live_catch_up(&s->link, d);
 }
 
 int sender_bulk(struct sender *s, bool live)
 {
-    int rc = each_disk(s, bulk_disk);
-
-    if (!rc && live)
-        rc = each_disk(s, live_passes);
-    return rc;
+    s->live = live;
+    return each_disk(s, bulk_disk);
 }
 
-/* Waits until the backend has nothing in flight, then takes the mark. */
-static int drain(const struct source_disk *d, struct write_mark *mark)
+static int round_disk(struct sender *s, struct source_disk *d)
 {
-    double limit = report_now() + DRAIN_SECONDS;
-    struct device_activity a = { 0, 0 };
-    struct stat st;
-
-    while (!device_activity(&d->image, &a) && a.in_flight > 0) {
-        if (report_now() > limit) {
-            log_error("disk %s: %" PRIu64 " requests are still in flight "
-                      "%d seconds after the guest was suspended", d->vdev,
-                      a.in_flight, DRAIN_SECONDS);
-            return -ETIMEDOUT;
-        }
-        usleep(1000);
-    }
-    if (fstat(d->image.fd, &st))
-        return -errno;
-    mark->written = a.written;
-    mark->mtime = st.st_mtim;
-    return 0;
+    return d->tracker ? live_round(&s->link, d) : 0;
 }
 
-static bool mark_equal(const struct write_mark *a, const struct write_mark *b)
+int sender_round(struct sender *s)
 {
-    return a->written == b->written && a->mtime.tv_sec == b->mtime.tv_sec &&
-        a->mtime.tv_nsec == b->mtime.tv_nsec;
+    return each_disk(s, round_disk);
+}
+
+static int settle_traced_disk(struct sender *s, struct source_disk *d)
+{
+    return d->tracker ? live_settle(&s->link, d) : 0;
+}
+
+int sender_settle_traced(struct sender *s)
+{
+    return each_disk(s, settle_traced_disk);
 }
 
 static int settle_disk(struct sender *s, struct source_disk *d)
 {
-    struct write_mark before;
-    uint64_t left = 1;
-    bool full = true;
-    unsigned i;
-    int rc;
-
-    rc = drain(d, &before);
-    for (i = 0; i < FINAL_ROUNDS && !rc && (full || left); i++) {
-        rc = one_pass(s, d, full, &left);
-        if (!rc)
-            rc = drain(d, &d->settled);
-        /* A write that came late sends us over the whole disk again. */
-        full = !rc && !mark_equal(&before, &d->settled);
-        before = d->settled;
-    }
-    if (!rc && (full || left)) {
-        log_error("disk %s: still differs after %u checks; is something "
-                  "else writing to %s?", d->vdev, FINAL_ROUNDS, d->path);
-        rc = -EBUSY;
-    }
-    return rc;
+    return live_unchanged(d) ? 0 : live_settle(&s->link, d);
 }
 
 int sender_settle(struct sender *s)
@@ -385,30 +333,14 @@ int sender_settle(struct sender *s)
     return each_disk(s, settle_disk);
 }
 
-bool sender_sees_writes(const struct sender *s)
-{
-    struct device_activity a;
-    unsigned i;
-
-    for (i = 0; i < s->n_disks; i++)
-        if (device_activity(&s->disks[i]->image, &a))
-            return false;
-    return true;
-}
-
 static int place_disk(struct sender *s, struct source_disk *d)
 {
-    struct write_mark now;
     struct frame f;
     int rc;
 
-    rc = drain(d, &now);
-    if (!rc && !mark_equal(&now, &d->settled))
-        rc = settle_disk(s, d);
+    rc = wire_send(s->link.wire, FRAME_PLACE, d->number, NULL, 0);
     if (!rc)
-        rc = wire_send(s->link.wire, FRAME_PLACE, d->number, NULL, 0);
-    if (!rc)
-        rc = inbox_expect(s->link.inbox, FRAME_PLACED, &f);
+        rc = inbox_expect(s->link.inbox, d->number, FRAME_PLACED, &f);
     if (!rc)
         frame_release(&f);
     return rc;
@@ -417,6 +349,13 @@ static int place_disk(struct sender *s, struct source_disk *d)
 int sender_place(struct sender *s)
 {
     return each_disk(s, place_disk);
+}
+
+/* Digests of what was sent block by block are made up for; nobody writes any
+ * more. */
+static int complete_digests(struct sender *s, struct source_disk *d)
+{
+    return segments_hash(&d->image, s->link.pool, 0, d->n_segments, d->sent);
 }
 
 void sender_record_left(struct sender *s, const char *state_dir)
@@ -428,12 +367,16 @@ void sender_record_left(struct sender *s, const char *state_dir)
         struct source_disk *d = s->disks[i];
         struct record_key key = { s->opt.uuid, d->vdev, d->path };
         struct image now = IMAGE_INIT;
+        bool digest = d->image.block && d->sent && !complete_digests(s, d);
 
         /* Opened again: the time of its last modification is wanted. */
-        if (!d->sent || image_open(&now, d->path))
+        if (image_open(&now, d->path))
             continue;
-        segments_root(d->sent, d->n_segments, root);
-        record_write(state_dir, &key, RECORD_LEFT, &now, root);
+        if (digest)
+            segments_root(d->sent, d->n_segments, root);
+        if (digest || !d->image.block)
+            record_write(state_dir, &key, RECORD_LEFT, &now,
+                         digest ? root : NULL);
         image_release(&now);
     }
 }
@@ -451,8 +394,13 @@ void sender_report(struct sender *s, double seconds, double blackout)
 
     if (!rows)
         return;
-    for (i = 0; i < s->n_disks; i++)
+    for (i = 0; i < s->n_disks; i++) {
         rows[i] = s->disks[i]->report;
+        wire_bytes_of_disk(s->link.wire, i, &rows[i].wire_out,
+                           &rows[i].wire_in);
+        if (s->disks[i]->tracker)
+            rows[i].traced = tracker_method(s->disks[i]->tracker);
+    }
     report_print(rows, s->n_disks, &session);
     free(rows);
 }

@@ -26,6 +26,8 @@ struct sender_options {
     const char *name;           /* of the guest, for messages at the target */
     const char *uuid;           /* identifies the guest or the image */
     const char *peer;           /* name of the target, for messages */
+    size_t trace_ring;          /* bytes of the trace buffer of a processor;
+                                   0: the default */
 };
 
 /* Borrows everything. */
@@ -41,23 +43,26 @@ int sender_add_disk(struct sender *s, const char *vdev, const char *path,
  * accepted them all. */
 int sender_offer(struct sender *s);
 
-/* Copies all disks.  live: somebody writes meanwhile; check passes follow
- * until little is left. */
+/* Copies all disks.  live: somebody writes meanwhile; what he writes is sent
+ * in rounds until little is left. */
 int sender_bulk(struct sender *s, bool live);
 
+/* Sends what was written to the disks whose writes are traced since this was
+ * last asked. */
+int sender_round(struct sender *s);
+
 /*
- * Waits for writes in flight and makes the target's disks equal to what is
- * read then.  May be called as soon as the guest is seen suspended, while the
- * end of its memory is still on the way, if sender_sees_writes().
+ * For the disks whose writes are traced: waits for those in flight and makes
+ * the target's disks equal to what is read then.  May be called as soon as the
+ * guest is seen suspended, while the end of its memory is still on the way.
  */
+int sender_settle_traced(struct sender *s);
+
+/* The same for all disks, when nobody writes any more: those that were settled
+ * already are looked at for writes that came later. */
 int sender_settle(struct sender *s);
 
-/* Whether every write to the disks shows (sectors written through their
- * devices), so that sender_place() would notice one after sender_settle(). */
-bool sender_sees_writes(const struct sender *s);
-
-/* Has the disks made durable and put in place.  A disk that was written to
- * since sender_settle() is settled again first. */
+/* Has the disks made durable and put in place. */
 int sender_place(struct sender *s);
 
 /* Notes in the records that this host's copies are now old ones. */

@@ -1,16 +1,18 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* A disk of the source while it is being sent: private to sender.c, bulk.c
- * and passes.c. */
+/* A disk of the source while it is being sent: private to sender.c, bulk.c,
+ * passes.c, deltas.c and live.c. */
 #ifndef PLUGIN_SOURCE_DISK_H
 #define PLUGIN_SOURCE_DISK_H
 
 #include <time.h>
 
+#include "plugin/dirty.h"
 #include "plugin/image.h"
 #include "plugin/inbox.h"
 #include "plugin/manifest.h"
 #include "plugin/report.h"
 #include "plugin/segment.h"
+#include "plugin/tracker.h"
 #include "plugin/wire.h"
 #include "plugin/workers.h"
 
@@ -42,9 +44,18 @@ struct source_disk {
     bool base;                      /* the target has something to begin with */
     struct segment_digest *sent;    /* digest last sent, by segment */
     uint64_t n_segments;
-    uint64_t pass_segments;         /* sent in this pass */
-    uint64_t pass_bytes;            /* of content, in this pass */
-    struct write_mark settled;      /* when the target was equal */
+    uint64_t left;                  /* segments not verified by the target */
+    uint64_t round_segments;        /* sent in this round */
+    uint64_t pass_start;            /* of these, before this pass */
+    uint64_t round_bytes;           /* of content, in this round */
+
+    /* Writes. */
+    struct tracker *tracker;        /* NULL: not traced */
+    struct dirty dirty;             /* to be sent in this round */
+    bool behind;                    /* what is to be sent is not known: the
+                                       next round compares all of the disk */
+    bool settled;                   /* the target was equal, suspended */
+    struct write_mark settled_mark; /* then, if not traced */
 };
 
 /* What the parts of the source's engine share. */
@@ -64,11 +75,32 @@ int pass_compare(const struct link *l, struct source_disk *d);
 
 /*
  * One pass over a disk.  full: all segments are read, and those that are not
- * what was last sent are announced; otherwise the target only checks what the
- * previous pass sent.  What it says differs is sent at once.  *left_r: number
- * of segments that the target has not verified yet.
+ * what was last sent are announced; otherwise the target only checks what was
+ * sent before.  What it says differs is sent at once.  *left_r: number of
+ * segments that the target has not verified yet.
  */
 int pass_run(const struct link *l, struct source_disk *d, bool full,
              uint64_t *left_r);
+
+/* Sends what is dirty in d->dirty, and has it verified (deltas.c).  The target
+ * must have verified all before.  -EAGAIN: not all was sent, because something
+ * did not arrive well. */
+int deltas_send(const struct link *l, struct source_disk *d);
+
+/*
+ * live.c.  A disk is traced from live_track() on, which must come before its
+ * first byte is read; if it cannot be, the admin is told why, and it is
+ * compared as a whole instead.
+ */
+/* ring: bytes of the trace buffer of a processor, 0: the default. */
+void live_track(struct source_disk *d, size_t ring);
+/* Rounds until little is left, or it does not get less. */
+int live_catch_up(const struct link *l, struct source_disk *d);
+/* One round, while the guest runs. */
+int live_round(const struct link *l, struct source_disk *d);
+/* The last round, after the guest was suspended. */
+int live_settle(const struct link *l, struct source_disk *d);
+/* Whether nothing was written since. */
+bool live_unchanged(struct source_disk *d);
 
 #endif

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * A disk of the target while it is being rebuilt: private to receiver.c,
- * rebuild.c and check.c.
+ * rebuild.c, check.c and apply.c.
  */
 #ifndef PLUGIN_TARGET_DISK_H
 #define PLUGIN_TARGET_DISK_H
@@ -39,6 +39,25 @@ enum {
     SEGMENT_NAMED = 1,              /* in this pass */
     SEGMENT_PATCHED = 2,            /* and not verified since */
     SEGMENT_WRITTEN = 4,            /* and not brought to the storage yet */
+    SEGMENT_DERIVED = 8,            /* was verified, and changed by DELTAs that
+                                       are verified since or will be */
+};
+
+/* A record of a DELTA. */
+struct range {
+    uint64_t offset;                /* in the disk, bytes */
+    uint32_t length;
+    bool zero;
+    const uint8_t *data;            /* while its frame is there; NULL: zeros */
+};
+
+/* DELTAs since the last PASS_END. */
+struct applied {
+    struct delta *deltas;
+    size_t n_deltas;
+    struct range *ranges;
+    size_t n_ranges, room;
+    uint64_t bytes;
 };
 
 struct target_disk {
@@ -86,7 +105,8 @@ struct target_disk {
     struct segment_digest *own;
     uint8_t *flags;                 /* SEGMENT_... */
     bool comparing;                 /* before the manifest: nothing is named */
-    bool unsynced;                  /* a segment is SEGMENT_WRITTEN */
+    bool unsynced;                  /* something was written */
+    struct applied applied;
 };
 
 /* rebuild.c: from the manifest to a complete bulk copy.  Each takes a frame
@@ -104,8 +124,19 @@ int check_segments(struct target_disk *d, const struct frame *f);
 int check_segment(struct target_disk *d, const struct frame *f);
 int check_patch(struct target_disk *d, const struct frame *f);
 int check_pass_end(struct target_disk *d);
-/* Whether storage gave the announced digest of every segment. */
+/* Whether storage gave what was announced of a segment, of all segments. */
+bool check_verified(const struct target_disk *d, uint64_t number);
 bool check_complete(const struct target_disk *d);
+/* Asks for a segment, whole; once in a pass. */
+int check_name_whole(struct target_disk *d, uint64_t number);
+/* Digests of all segments, as they lie on the storage; those that DELTAs have
+ * changed are read for it. */
+int check_root(struct target_disk *d, uint8_t root[HASH_BYTES]);
 void check_release(struct target_disk *d);
+
+/* apply.c: DELTAs, and their reading back when all is on the storage. */
+int apply_delta(struct target_disk *d, const struct frame *f);
+int apply_verify(struct target_disk *d);
+void apply_release(struct target_disk *d);
 
 #endif

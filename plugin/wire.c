@@ -7,6 +7,7 @@
 #include <fcntl.h>
 #include <poll.h>
 #include <pthread.h>
+#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
@@ -37,7 +38,11 @@ struct wire {
     double next_write;              /* when the cap allows the next piece */
     atomic_uint_fast64_t bytes_in;
     atomic_uint_fast64_t bytes_out;
-    pthread_mutex_t send_lock;      /* covers compressor, out and out_fd */
+    struct {
+        atomic_uint_fast64_t in, out;
+    } disks[PROTO_DISKS_MAX];       /* of these, frames of disks */
+    pthread_mutex_t send_lock;      /* covers what follows, and out_fd */
+    bool said_last;                 /* FAIL or BYE was sent */
     ZSTD_CStream *compressor;
     struct buf out;
     ZSTD_DStream *decompressor;     /* receiving thread only */
@@ -329,6 +334,11 @@ int wire_send(struct wire *w, uint16_t type, uint16_t disk,
     if (length > PROTO_RAW_MAX)
         return -EMSGSIZE;
     pthread_mutex_lock(&w->send_lock);
+    if (w->said_last) {
+        pthread_mutex_unlock(&w->send_lock);
+        return -EPIPE;
+    }
+    w->said_last = type == FRAME_FAIL || type == FRAME_BYE;
     buf_reset(&w->out);
     buf_put_u16(&w->out, type);
     buf_put_u16(&w->out, disk);
@@ -343,6 +353,8 @@ int wire_send(struct wire *w, uint16_t type, uint16_t disk,
     if (!rc) {
         set_le32(w->out.data + 4, w->out.length - PROTO_HEADER_BYTES);
         rc = write_all(w, w->out.data, w->out.length);
+        if (!rc && disk < PROTO_DISKS_MAX)
+            atomic_fetch_add(&w->disks[disk].out, w->out.length);
     }
     pthread_mutex_unlock(&w->send_lock);
     return rc;
@@ -424,6 +436,8 @@ int wire_recv(struct wire *w, struct frame *f)
     rc = recv_payload(w, f, on_wire, raw);
     if (rc)
         frame_release(f);
+    else if (f->disk < PROTO_DISKS_MAX)
+        atomic_fetch_add(&w->disks[f->disk].in, sizeof(header) + on_wire);
     return rc;
 }
 
@@ -435,4 +449,11 @@ uint64_t wire_bytes_out(const struct wire *w)
 uint64_t wire_bytes_in(const struct wire *w)
 {
     return atomic_load(&w->bytes_in);
+}
+
+void wire_bytes_of_disk(const struct wire *w, uint16_t disk, uint64_t *out_r,
+                        uint64_t *in_r)
+{
+    *out_r = atomic_load(&w->disks[disk].out);
+    *in_r = atomic_load(&w->disks[disk].in);
 }

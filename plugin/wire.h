@@ -66,7 +66,8 @@ unsigned wire_timeout(const struct wire *w);
 int wire_keep_alive(struct wire *w);
 
 /* Sends one frame; blocks.  -EPIPE if the peer is gone, -ETIMEDOUT if it has
- * not taken anything for too long. */
+ * not taken anything for too long.  After FAIL and BYE nothing is sent, by
+ * whatever thread: -EPIPE. */
 int wire_send(struct wire *w, uint16_t type, uint16_t disk,
               const void *data, size_t length);
 int wire_send_buf(struct wire *w, uint16_t type, uint16_t disk,
@@ -78,5 +79,8 @@ int wire_recv(struct wire *w, struct frame *f);
 
 uint64_t wire_bytes_out(const struct wire *w);
 uint64_t wire_bytes_in(const struct wire *w);
+/* Of these, the frames of one disk (below PROTO_DISKS_MAX). */
+void wire_bytes_of_disk(const struct wire *w, uint16_t disk, uint64_t *out_r,
+                        uint64_t *in_r);
 
 #endif

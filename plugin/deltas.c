@@ -1,0 +1,159 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Sending the blocks that were written, the source's part (docs/protocol.md,
+ * "DELTA").
+ *
+ * What is read here is sent and covered by the digest as it was read; a write
+ * that comes meanwhile is the next round's, because the tracker was asked
+ * before.
+ */
+#include "config.h"
+
+#include <errno.h>
+#include <sodium.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "plugin/proto.h"
+#include "plugin/source_disk.h"
+
+#define DELTA_BYTES (512u << 10)    /* of a frame, about */
+#define READ_BYTES (256u << 10)
+
+struct round {
+    const struct link *link;
+    struct source_disk *disk;
+    struct buf frame;               /* digest, then records */
+    crypto_generichash_state state; /* of the frame's content */
+    uint64_t bytes;                 /* of content since the last PASS_END */
+    uint32_t records;
+    uint8_t *data;
+};
+
+static void begin_frame(struct round *r)
+{
+    static const uint8_t later[HASH_BYTES];
+
+    buf_reset(&r->frame);
+    buf_put(&r->frame, later, HASH_BYTES);
+    crypto_generichash_init(&r->state, NULL, 0, HASH_BYTES);
+}
+
+static int end_frame(struct round *r)
+{
+    int rc;
+
+    if (r->frame.failed)
+        return -ENOMEM;
+    if (r->frame.length == HASH_BYTES)
+        return 0;
+    crypto_generichash_final(&r->state, r->frame.data, HASH_BYTES);
+    rc = wire_send_buf(r->link->wire, FRAME_DELTA, r->disk->number,
+                       &r->frame);
+    begin_frame(r);
+    return rc;
+}
+
+static int end_pass(struct round *r)
+{
+    int rc = end_frame(r);
+
+    if (!rc)
+        rc = pass_run(r->link, r->disk, false, &r->disk->left);
+    r->bytes = r->records = 0;
+    return rc;
+}
+
+/* How far the blocks from at on are all of one kind, zero or not. */
+static size_t run_length(const uint8_t *data, size_t at, size_t length,
+                         bool *zero_r)
+{
+    size_t end, n;
+
+    for (end = at; end < length; end += n) {
+        n = length - end < PROTO_BLOCK ? length - end : PROTO_BLOCK;
+        if (end == at)
+            *zero_r = data_is_zero(data + end, n);
+        else if (data_is_zero(data + end, n) != *zero_r)
+            break;
+    }
+    return end - at;
+}
+
+static void put_piece(struct round *r, uint64_t offset, size_t length)
+{
+    size_t at, n;
+    bool zero = false;
+
+    for (at = 0; at < length; at += n) {
+        n = run_length(r->data, at, length, &zero);
+        buf_put_u64(&r->frame, offset + at);
+        buf_put_u32(&r->frame, n | (zero ? PROTO_ZERO : 0));
+        if (!zero)
+            buf_put(&r->frame, r->data + at, n);
+        r->records++;
+    }
+    crypto_generichash_update(&r->state, r->data, length);
+    r->bytes += length;
+}
+
+/* The digests of these segments are no longer what the target has. */
+static void forget_digests(struct source_disk *d, uint64_t offset,
+                           size_t length)
+{
+    uint64_t n = offset / PROTO_SEGMENT;
+
+    for (; n <= (offset + length - 1) / PROTO_SEGMENT; n++)
+        d->sent[n].known = false;
+}
+
+static int send_piece(struct round *r, uint64_t offset, size_t length)
+{
+    struct source_disk *d = r->disk;
+    int rc = image_read(&d->image, r->data, length, offset);
+
+    if (rc)
+        return rc;
+    put_piece(r, offset, length);
+    forget_digests(d, offset, length);
+    d->round_bytes += length;
+    if (r->frame.length >= DELTA_BYTES)
+        rc = end_frame(r);
+    if (!rc && (r->bytes >= PROTO_ROUND_BYTES / 2 ||
+                r->records >= PROTO_ROUND_RECORDS / 2))
+        rc = end_pass(r);
+    /* The target accepts no more until that is mended. */
+    return !rc && d->left ? -EAGAIN : rc;
+}
+
+static int send_range(struct round *r, uint64_t offset, uint64_t length)
+{
+    uint64_t n;
+    int rc = 0;
+
+    for (; length > 0 && !rc; offset += n, length -= n) {
+        n = length < READ_BYTES ? length : READ_BYTES;
+        rc = send_piece(r, offset, n);
+    }
+    return rc;
+}
+
+int deltas_send(const struct link *l, struct source_disk *d)
+{
+    struct round r = { .link = l, .disk = d, .frame = BUF_INIT };
+    uint64_t offset = 0, length;
+    int rc = 0;
+
+    /* Aligned, so that a device is read without a bounce buffer. */
+    r.data = aligned_alloc(4096, READ_BYTES);
+    if (!r.data)
+        return -ENOMEM;
+    begin_frame(&r);
+    for (; !rc && dirty_next(&d->dirty, &offset, &length); offset += length)
+        rc = send_range(&r, offset, length);
+    if (!rc && (r.frame.length > HASH_BYTES || r.bytes))
+        rc = end_pass(&r);
+    buf_release(&r.frame);
+    free(r.data);
+    return rc;
+}
