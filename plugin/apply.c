@@ -138,8 +138,8 @@ int apply_delta(struct target_disk *d, const struct frame *f)
 
     while (!rc && cursor_left(&c) > 0)
         rc = take_record(d, &c);
-    if (rc)
-        return rc;
+    if (rc || d->applied.n_ranges == delta.first)
+        return rc ? rc : -EPROTO;
     memcpy(delta.digest, digest, HASH_BYTES);
     delta.end = d->applied.n_ranges;
     if (!arrived_well(&d->applied, &delta))

@@ -182,10 +182,11 @@ static int send_image(const char *image, const char *dest,
         rc = sender_place(s);
     if (!rc)
         rc = wire_send(w, FRAME_BYE, PROTO_NO_DISK, NULL, 0);
-    if (!rc)
-        sender_report(s, report_now() - start, -1);
+    if (rc)
+        return rc;              /* a thread may still use it */
+    sender_report(s, report_now() - start, -1);
     sender_free(s);
-    return rc;
+    return 0;
 }
 
 static int push(const struct push_options *o)

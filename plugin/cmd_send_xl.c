@@ -276,8 +276,7 @@ static int keep_up(struct migration *m)
     double start = report_now();
     int rc, pause;
 
-    watch_for_end(m);
-    rc = sender_round(m->sender);
+    rc = sender_round(m->sender, m->control_fd);
     if (rc)
         return rc;
     pause = 2000 * (report_now() - start);

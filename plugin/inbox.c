@@ -224,23 +224,43 @@ int inbox_fd(const struct inbox *in)
     return in->session.event_fd;
 }
 
+/* Whether nothing more is to come for the session. */
+static bool session_over(struct inbox *in)
+{
+    bool over;
+
+    pthread_mutex_lock(&in->lock);
+    over = in->ended && !in->session.head;
+    pthread_mutex_unlock(&in->lock);
+    return over;
+}
+
 int inbox_wait(struct inbox *in, int fd, int milliseconds)
 {
-    struct pollfd fds[2] = {
+    struct pollfd fds[3] = {
         { .fd = fd, .events = POLLIN },
         { .fd = in->watch_fd, .events = in->watch_events },
+        { .fd = in->session.event_fd, .events = POLLIN },
     };
     int n;
 
-    do
-        n = poll(fds, 2, milliseconds);
-    while (n < 0 && errno == EINTR);
-    if (n < 0)
-        return -errno;
-    /* A frame that is there explains more than a channel that closed. */
-    if (fds[0].revents)
-        return 0;
-    return n ? -ECANCELED : -EAGAIN;
+    for (;;) {
+        fds[2].revents = 0;
+        n = poll(fds, session_over(in) ? 2 : 3, milliseconds);
+        if (n < 0 && errno != EINTR)
+            return -errno;
+        if (n == 0)
+            return -EAGAIN;
+        if (n < 0)
+            continue;
+        /* A frame that is there explains more than a channel that closed. */
+        if (fds[0].revents)
+            return 0;
+        if (fds[2].revents && !session_over(in))
+            return -EBUSY;
+        if (fds[1].revents)
+            return -ECANCELED;
+    }
 }
 
 /* The peer's words, on one line and without what a terminal would obey. */

@@ -38,8 +38,9 @@ int inbox_split(struct inbox *in, unsigned n_disks);
  * POLLIN, or POLLRDHUP for its end only.  For the session's thread. */
 void inbox_watch(struct inbox *in, int fd, short events);
 
-/* Waits until fd is readable: 0.  -ECANCELED: what is watched for has
- * happened; -EAGAIN: the time is over (-1: none). */
+/* Waits until fd is readable: 0.  -EBUSY: the session has a frame (not: has
+ * ended); -ECANCELED: what is watched for has happened; -EAGAIN: the time is
+ * over (-1: none). */
 int inbox_wait(struct inbox *in, int fd, int milliseconds);
 
 /*

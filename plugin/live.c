@@ -126,7 +126,7 @@ static int whole_pass(const struct link *l, struct source_disk *d)
     int rc = pass_run(l, d, true, &d->left);
 
     if (!rc)
-        d->behind = false;
+        d->behind = d->cut_short;
     return rc;
 }
 
@@ -212,13 +212,6 @@ int live_catch_up(const struct link *l, struct source_disk *d)
 
 /* After suspension */
 
-static int still_in_flight(const struct source_disk *d)
-{
-    log_error("disk %s: requests are still in flight %d seconds after the "
-              "guest was suspended", d->vdev, DRAIN_SECONDS);
-    return -ETIMEDOUT;
-}
-
 /* Waits until the backend has nothing in flight, then takes the mark. */
 static int drain(const struct source_disk *d, struct write_mark *mark)
 {
@@ -227,8 +220,12 @@ static int drain(const struct source_disk *d, struct write_mark *mark)
     struct stat st;
 
     while (!device_activity(&d->image, &a) && a.in_flight > 0) {
-        if (report_now() > limit)
-            return still_in_flight(d);
+        if (report_now() > limit) {
+            log_error("disk %s: %" PRIu64 " requests are still in flight "
+                      "%d seconds after the guest was suspended", d->vdev,
+                      a.in_flight, DRAIN_SECONDS);
+            return -ETIMEDOUT;
+        }
         usleep(1000);
     }
     if (fstat(d->image.fd, &st))
@@ -246,23 +243,19 @@ static bool mark_equal(const struct write_mark *a, const struct write_mark *b)
 
 /* Waits until nothing is in flight, and makes sure that the trace still
  * works.  If it does not, the disk is not traced any more. */
-static int drain_traced(struct source_disk *d)
+static void drain_traced(struct source_disk *d)
 {
     double limit = report_now() + DRAIN_SECONDS;
     char why[256];
     int quiet;
 
-    while ((quiet = tracker_quiet(d->tracker)) == 0) {
-        if (report_now() > limit)
-            return still_in_flight(d);
+    while ((quiet = tracker_quiet(d->tracker)) == 0 && report_now() < limit)
         usleep(1000);
-    }
     if (quiet == 1 && !tracker_canary(d->tracker))
-        return 0;
+        return;
     tracker_why(d->tracker, why, sizeof(why));
     stop_tracking(d);
-    say_untracked(d, why);
-    return 0;
+    say_untracked(d, quiet ? why : "its device does not come to rest");
 }
 
 static int never_settles(const struct source_disk *d)
@@ -294,8 +287,9 @@ static int settle_blindly(const struct link *l, struct source_disk *d)
 static int settle_traced(const struct link *l, struct source_disk *d)
 {
     unsigned i;
-    int rc = drain_traced(d);
+    int rc = 0;
 
+    drain_traced(d);
     for (i = 0; i < REPAIRS && !rc && d->tracker; i++) {
         rc = live_round(l, d);
         d->settled = !rc && !d->behind;

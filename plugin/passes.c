@@ -71,6 +71,9 @@ static int send_digests(const struct link *l, struct source_disk *d,
     int rc = 0;
 
     for (first = 0; first < d->n_segments && !rc; first += count) {
+        d->cut_short = atomic_load(&l->hurry);
+        if (d->cut_short)
+            break;
         count = d->n_segments - first < BATCH ? d->n_segments - first : BATCH;
         memset(now, 0, sizeof(now));
         rc = segments_hash(&d->image, l->pool, first, count, now);

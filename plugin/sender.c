@@ -267,22 +267,48 @@ static int run_step(void *opaque, unsigned number)
     return rc;
 }
 
-/* Runs step for every disk, side by side, and watches the session. */
+static int begin_step(struct sender *s, struct crew **c_r,
+                      int (*step)(struct sender *, struct source_disk *))
+{
+    s->step = step;
+    return crew_start(c_r, run_step, s, s->n_disks, DISKS_AT_ONCE);
+}
+
+/* While disks are served the target has nothing to say that is of none. */
+static int take_out_of_turn(struct sender *s)
+{
+    struct frame f;
+    int rc = inbox_next(s->link.inbox, PROTO_NO_DISK, &f);
+
+    if (rc)
+        return rc;
+    rc = protocol_error(s, &f);
+    frame_release(&f);
+    return rc;
+}
+
+/* Waits for the step, and watches the session. */
+static int end_step(struct sender *s, struct crew *c)
+{
+    int waited = inbox_wait(s->link.inbox, crew_fd(c), -1);
+    int rc = crew_leave(c);
+
+    if (waited == -EBUSY)
+        waited = take_out_of_turn(s);
+    return waited ? waited : rc;
+}
+
+/* Runs step for every disk, side by side. */
 static int each_disk(struct sender *s,
                      int (*step)(struct sender *, struct source_disk *))
 {
     struct crew *c;
-    int rc, waited;
+    int rc;
 
     if (s->n_disks == 0)
         return 0;
-    s->step = step;
-    rc = crew_start(&c, run_step, s, s->n_disks, DISKS_AT_ONCE);
-    if (rc)
-        return rc;
-    waited = inbox_wait(s->link.inbox, crew_fd(c), -1);
-    rc = crew_leave(c);
-    return waited ? waited : rc;
+    rc = begin_step(s, &c, step);
+    return rc ? rc : end_step(s, c);
 }
 
 static int bulk_disk(struct sender *s, struct source_disk *d)
@@ -308,9 +334,23 @@ static int round_disk(struct sender *s, struct source_disk *d)
     return d->tracker ? live_round(&s->link, d) : 0;
 }
 
-int sender_round(struct sender *s)
+int sender_round(struct sender *s, int control_fd)
 {
-    return each_disk(s, round_disk);
+    struct crew *c;
+    int rc;
+
+    if (s->n_disks == 0)
+        return 0;
+    rc = begin_step(s, &c, round_disk);
+    if (rc)
+        return rc;
+    inbox_watch(s->link.inbox, control_fd, POLLIN);
+    if (inbox_wait(s->link.inbox, crew_fd(c), -1) == -ECANCELED)
+        atomic_store(&s->link.hurry, true);
+    inbox_watch(s->link.inbox, control_fd, POLLRDHUP);
+    rc = end_step(s, c);
+    atomic_store(&s->link.hurry, false);
+    return rc;
 }
 
 static int settle_traced_disk(struct sender *s, struct source_disk *d)

@@ -47,9 +47,13 @@ int sender_offer(struct sender *s);
  * in rounds until little is left. */
 int sender_bulk(struct sender *s, bool live);
 
-/* Sends what was written to the disks whose writes are traced since this was
- * last asked. */
-int sender_round(struct sender *s);
+/*
+ * Sends what was written to the disks whose writes are traced since this was
+ * last asked.  When control_fd becomes readable (the guest may stand still
+ * now), no more is begun than must be.  The inbox watches for its end
+ * afterwards.
+ */
+int sender_round(struct sender *s, int control_fd);
 
 /*
  * For the disks whose writes are traced: waits for those in flight and makes

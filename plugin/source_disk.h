@@ -4,6 +4,7 @@
 #ifndef PLUGIN_SOURCE_DISK_H
 #define PLUGIN_SOURCE_DISK_H
 
+#include <stdatomic.h>
 #include <time.h>
 
 #include "plugin/dirty.h"
@@ -52,6 +53,7 @@ struct source_disk {
     /* Writes. */
     struct tracker *tracker;        /* NULL: not traced */
     struct dirty dirty;             /* to be sent in this round */
+    bool cut_short;                 /* the last pass was */
     bool behind;                    /* what is to be sent is not known: the
                                        next round compares all of the disk */
     bool settled;                   /* the target was equal, suspended */
@@ -64,6 +66,8 @@ struct link {
     struct inbox *inbox;
     struct workers *pool;
     const char *peer;               /* name of the target */
+    atomic_bool hurry;              /* the guest stands still: a pass that was
+                                       begun before is to be cut short */
 };
 
 /* The bulk copy of a disk (bulk.c). */
@@ -77,7 +81,7 @@ int pass_compare(const struct link *l, struct source_disk *d);
  * One pass over a disk.  full: all segments are read, and those that are not
  * what was last sent are announced; otherwise the target only checks what was
  * sent before.  What it says differs is sent at once.  *left_r: number of
- * segments that the target has not verified yet.
+ * segments that the target has not verified yet.  Sets d->cut_short.
  */
 int pass_run(const struct link *l, struct source_disk *d, bool full,
              uint64_t *left_r);

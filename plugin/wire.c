@@ -41,7 +41,11 @@ struct wire {
     struct {
         atomic_uint_fast64_t in, out;
     } disks[PROTO_DISKS_MAX];       /* of these, frames of disks */
-    pthread_mutex_t send_lock;      /* covers what follows, and out_fd */
+    struct {
+        pthread_mutex_t lock;
+        pthread_cond_t next;
+        uint64_t drawn, served;
+    } turn;                         /* to send; covers what follows */
     bool said_last;                 /* FAIL or BYE was sent */
     ZSTD_CStream *compressor;
     struct buf out;
@@ -78,7 +82,8 @@ int wire_new(struct wire **w_r, int in_fd, int out_fd,
     w->bytes_per_second = opt->bytes_per_second;
     set_nonblocking(in_fd);
     set_nonblocking(out_fd);
-    pthread_mutex_init(&w->send_lock, NULL);
+    pthread_mutex_init(&w->turn.lock, NULL);
+    pthread_cond_init(&w->turn.next, NULL);
     w->compressor = ZSTD_createCStream();
     w->decompressor = ZSTD_createDStream();
     if (!w->compressor || !w->decompressor) {
@@ -105,7 +110,8 @@ void wire_free(struct wire *w)
     ZSTD_freeDStream(w->decompressor);
     buf_release(&w->out);
     buf_release(&w->in);
-    pthread_mutex_destroy(&w->send_lock);
+    pthread_cond_destroy(&w->turn.next);
+    pthread_mutex_destroy(&w->turn.lock);
     free(w);
 }
 
@@ -325,6 +331,28 @@ static void set_le32(uint8_t *p, uint32_t v)
     p[3] = v >> 24;
 }
 
+/* Senders take turns in the order in which they come.  A mutex alone would let
+ * the one with much to send (the memory) have it again and again, and blocks of
+ * a disk whose guest stands still wait. */
+static void begin_turn(struct wire *w)
+{
+    uint64_t number;
+
+    pthread_mutex_lock(&w->turn.lock);
+    number = w->turn.drawn++;
+    while (w->turn.served != number)
+        pthread_cond_wait(&w->turn.next, &w->turn.lock);
+    pthread_mutex_unlock(&w->turn.lock);
+}
+
+static void end_turn(struct wire *w)
+{
+    pthread_mutex_lock(&w->turn.lock);
+    w->turn.served++;
+    pthread_cond_broadcast(&w->turn.next);
+    pthread_mutex_unlock(&w->turn.lock);
+}
+
 int wire_send(struct wire *w, uint16_t type, uint16_t disk,
               const void *data, size_t length)
 {
@@ -333,9 +361,9 @@ int wire_send(struct wire *w, uint16_t type, uint16_t disk,
 
     if (length > PROTO_RAW_MAX)
         return -EMSGSIZE;
-    pthread_mutex_lock(&w->send_lock);
+    begin_turn(w);
     if (w->said_last) {
-        pthread_mutex_unlock(&w->send_lock);
+        end_turn(w);
         return -EPIPE;
     }
     w->said_last = type == FRAME_FAIL || type == FRAME_BYE;
@@ -356,7 +384,7 @@ int wire_send(struct wire *w, uint16_t type, uint16_t disk,
         if (!rc && disk < PROTO_DISKS_MAX)
             atomic_fetch_add(&w->disks[disk].out, w->out.length);
     }
-    pthread_mutex_unlock(&w->send_lock);
+    end_turn(w);
     return rc;
 }
 

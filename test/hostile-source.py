@@ -18,8 +18,8 @@ import time
 
 sys.dont_write_bytecode = True
 import wire                                                     # noqa: E402
-from wire import frame, manifest, patch, record, run, segment     # noqa
-from wire import text, u64                                      # noqa
+from wire import delta, frame, manifest, patch, record, run      # noqa
+from wire import segment, text, u64                                      # noqa
 
 PATIENCE = 30
 PEAK_MB = 300               # no announced number may cost more memory
@@ -272,10 +272,10 @@ for wrong in ("PROBE", "DISK_OK", "WANT", "WANT_END", "BULK_DONE", "DIFFER",
               "BLOCKS", "PASS_DONE", "PLACED", "RESTORING"):
     frames("accepted", **{"targets_" + wrong: frame(wrong, 0, b"\1\0\0\0")})
 for early in ("MANIFEST", "MANIFEST_END", "DATA", "DATA_END", "SEGMENTS",
-              "SEGMENT", "PATCH", "COMPARED", "PASS_END", "PLACE"):
+              "SEGMENT", "PATCH", "DELTA", "COMPARED", "PASS_END", "PLACE"):
     frames("probed", **{"early_" + early: frame(early, 0, MANIFEST)})
-for early in ("SEGMENTS", "SEGMENT", "PATCH", "COMPARED", "PASS_END",
-              "PLACE"):
+for early in ("SEGMENTS", "SEGMENT", "PATCH", "DELTA", "COMPARED",
+              "PASS_END", "PLACE"):
     frames("wanted", **{"before_bulk_" + early: frame(early, 0)})
 for late in ("MANIFEST", "MANIFEST_END", "DATA", "DATA_END", "PROBED",
              "COMPARED"):
@@ -511,6 +511,38 @@ frames("checked",
        place_lie=frame("SEGMENT", 0, u64(0) + bytes(32) + DISK[:1 << 20]) +
        frame("PASS_END", 0) + frame("PLACE", 0))
 
+# Blocks that were written
+MANY = [(i, 1) for i in range(wire.ROUND_RECORDS // 2 + 1)]
+frames("copied", delta_before_pass=frame("DELTA", 0, delta((0, b"x"))))
+frames("checked",
+       delta_empty=frame("DELTA", 0), delta_digest_cut=frame(
+           "DELTA", 0, delta((0, b""))[:31]),
+       delta_of_nothing=frame("DELTA", 0, delta()),
+       delta_lies=frame("DELTA", 0, delta((0, b"x"), said=DIGESTS[0])),
+       delta_without_content=frame("DELTA", 0, delta((0, b""))),
+       delta_without_zeros=frame("DELTA", 0, delta((0, 0))),
+       delta_header_cut=frame("DELTA", 0, delta((0, b"x")) + bytes(11)),
+       delta_cut=frame("DELTA", 0, delta((0, b"xyz"))[:-1]),
+       delta_length_lies=frame("DELTA", 0, wire.digest(b"") + struct.pack(
+           "<QI", 0, 1 << 20)),
+       delta_behind=frame("DELTA", 0, delta((SIZE - 1, b"xy"))),
+       delta_zeros_behind=frame("DELTA", 0, delta((SIZE, 1))),
+       delta_zeros_huge=frame("DELTA", 0, wire.digest(b"") + struct.pack(
+           "<QI", 0, 2 ** 32 - 1)),
+       delta_huge=frame("DELTA", 0, delta((HUGE, b"x"))),
+       delta_wraps=frame("DELTA", 0, delta(((1 << 64) - 1, b"xy"))),
+       delta_too_many=2 * frame("DELTA", 0, delta(*MANY)),
+       delta_too_much=44 * frame("DELTA", 0, delta((0, SIZE))),
+       delta_of_unverified=frame("SEGMENT", 0, segment(0, OTHER)) +
+       frame("DELTA", 0, delta((9, b"x"))),
+       delta_over_two=frame("PATCH", 0, patch(1, DIGESTS[1])) +
+       frame("DELTA", 0, delta(((1 << 20) - 1, b"xy"))),
+       place_delta_unread=frame("DELTA", 0, delta((9, b"x"))) +
+       frame("PLACE", 0),
+       # the second undoes the first: that shows when it is read back
+       place_delta_overlaps=frame("DELTA", 0, delta((9, b"xy"), (10, b"z"))) +
+       frame("PASS_END", 0) + frame("PLACE", 0))
+
 
 def lines_to_stderr(r):
     r.stderr.seek(0)
@@ -635,7 +667,32 @@ def good(command, directory):
     r.send(frame("PATCH", 0, patch(2, wire.ZERO_DIGEST, (LAST - 4, 4))),
            frame("PASS_END", 0))
     assert r.expect("PASS_DONE") == u64(0)
+    deltas(r)
     place(r)
+
+
+def deltas(r):
+    """Changes and changes back, over a border; one that does not come out is
+    asked for whole, and then another may come."""
+    border = wire.SEGMENT_BYTES - 2
+    r.send(frame("DELTA", 0, delta((border, b"news"), (5, 9), (0, b"a"))),
+           frame("DELTA", 0, delta((border - 4, b"more"))),
+           frame("PASS_END", 0))
+    assert r.expect("PASS_DONE") == u64(0)
+    r.send(frame("DELTA", 0, delta((0, 1), (border - 4, 8))),
+           frame("PASS_END", 0))
+    assert r.expect("PASS_DONE") == u64(0)
+    r.send(frame("DELTA", 0, delta((9, b"xy"), (10, b"z"))),
+           frame("PASS_END", 0))
+    assert r.expect("DIFFER") == u64(0)
+    assert r.expect("PASS_DONE") == u64(1)
+    r.send(frame("SEGMENT", 0, segment(0, OTHER)), frame("PASS_END", 0))
+    assert r.expect("PASS_DONE") == u64(0)
+    r.send(frame("DELTA", 0, delta((0, DISK[:5]))), frame("PASS_END", 0))
+    assert r.expect("PASS_DONE") == u64(0)
+    # digests that are said again are compared again
+    r.send(frame("SEGMENTS", 0, run(0, DIGESTS)), frame("PASS_END", 0))
+    assert r.expect("PASS_DONE") == u64(0)
 
 
 def place(r):

@@ -91,15 +91,17 @@ EXTRA_DIST += $(IMAGE_TESTS)
 # test-buf include the module that they test.
 check_LTLIBRARIES += libplugintest.la
 libplugintest_la_SOURCES = %D%/loop.h %D%/unit.h plugin/buf.c \
-	plugin/control.c plugin/destination.c plugin/fdio.c plugin/handshake.c \
-	plugin/hashpool.c plugin/hold.c plugin/image.c plugin/log.c \
-	plugin/loopdev.c plugin/manifest.c plugin/parallel.c plugin/record.c \
-	plugin/reference.c plugin/segment.c plugin/text.c plugin/workers.c
+	plugin/control.c plugin/crew.c plugin/destination.c plugin/fdio.c \
+	plugin/handshake.c plugin/hashpool.c plugin/hold.c plugin/image.c \
+	plugin/inbox.c plugin/log.c plugin/loopdev.c plugin/manifest.c \
+	plugin/parallel.c plugin/record.c plugin/reference.c plugin/segment.c \
+	plugin/text.c plugin/workers.c
 libplugintest_la_CPPFLAGS = $(xl_dedup_CPPFLAGS)
 UNIT_LDADD = libplugintest.la $(SODIUM_LIBS) $(ZSTD_LIBS) $(JSON_LIBS) \
 	$(XTL_LIBS)
-UNIT_TESTS = test/test-buf test/test-control test/test-destination \
-	test/test-handshake test/test-hold test/test-record \
+UNIT_TESTS = test/test-buf test/test-control test/test-crew \
+	test/test-destination test/test-handshake test/test-hold \
+	test/test-inbox test/test-record \
 	test/test-reference test/test-segment test/test-wire \
 	test/test-workers
 check_PROGRAMS += $(UNIT_TESTS)
@@ -110,6 +112,9 @@ test_test_buf_LDADD = $(UNIT_LDADD)
 test_test_control_SOURCES = %D%/test-control.c
 test_test_control_CPPFLAGS = $(xl_dedup_CPPFLAGS)
 test_test_control_LDADD = $(UNIT_LDADD)
+test_test_crew_SOURCES = %D%/test-crew.c
+test_test_crew_CPPFLAGS = $(xl_dedup_CPPFLAGS)
+test_test_crew_LDADD = $(UNIT_LDADD)
 test_test_destination_SOURCES = %D%/test-destination.c
 test_test_destination_CPPFLAGS = $(xl_dedup_CPPFLAGS)
 test_test_destination_LDADD = $(UNIT_LDADD)
@@ -119,6 +124,9 @@ test_test_handshake_LDADD = $(UNIT_LDADD)
 test_test_hold_SOURCES = %D%/test-hold.c
 test_test_hold_CPPFLAGS = $(xl_dedup_CPPFLAGS)
 test_test_hold_LDADD = $(UNIT_LDADD)
+test_test_inbox_SOURCES = %D%/test-inbox.c plugin/wire.c
+test_test_inbox_CPPFLAGS = $(xl_dedup_CPPFLAGS)
+test_test_inbox_LDADD = $(UNIT_LDADD)
 test_test_record_SOURCES = %D%/test-record.c
 test_test_record_CPPFLAGS = $(xl_dedup_CPPFLAGS)
 test_test_record_LDADD = $(UNIT_LDADD)

@@ -19,7 +19,7 @@ SESSION = "HELLO FAIL XL MEMORY MEMORY_END DISKS_END RESTORE RESTORING BYE " \
     "ALIVE".split()
 FROM_SOURCE = "HELLO FAIL XL MEMORY MEMORY_END DISK DISKS_END PROBED " \
     "MANIFEST MANIFEST_END DATA DATA_END SEGMENTS PASS_END SEGMENT PATCH " \
-    "COMPARED PLACE RESTORE BYE ALIVE".split()
+    "COMPARED DELTA PLACE RESTORE BYE ALIVE".split()
 FROM_TARGET = "HELLO FAIL XL PROBE DISK_OK WANT WANT_END BULK_DONE DIFFER " \
     "BLOCKS PASS_DONE PLACED RESTORING BYE ALIVE".split()
 EMPTY = "DISKS_END WANT_END DATA_END BULK_DONE PASS_END COMPARED PLACE " \
@@ -42,6 +42,8 @@ class Disk:
         self.compared = False
         self.answers = []           # (frame, segment, PASS_ENDs before it)
         self.content = {}           # bytes of DATA, by object
+        self.round = [0, 0]         # bytes, records of DELTAs
+        self.changed = set()        # segments that DELTAs have touched
 
     def length(self, number):
         check(number < self.segments, "no such segment")
@@ -228,6 +230,27 @@ class Source(Direction):
         check(len(d.announced) == d.segments,
               "the first pass left %d out" % (d.segments - len(d.announced)))
         d.passes += 1
+        d.round = [0, 0]
+
+    def delta(self, c, number):
+        d = self.at(number, "copied")
+        check(d.passes, "before the first pass")
+        digest, content = c.bytes(32), b""
+        while c.left():
+            at, length = c.number("Q"), c.number("I")
+            zero, length = length >> 31, length & ~wire.PATCH_ZERO
+            check(length and at + length <= d.size, "outside the disk")
+            content += bytes(length) if zero else c.bytes(length)
+            d.round[0] += length
+            d.round[1] += 1
+            d.changed |= set(range(at // wire.SEGMENT_BYTES,
+                                   (at + length - 1) // wire.SEGMENT_BYTES
+                                   + 1))
+        check(content, "is empty")
+        check(digest == wire.digest(content), "digest")
+        check(d.round[0] <= wire.ROUND_BYTES and
+              d.round[1] <= wire.ROUND_RECORDS, "too much in a round")
+        return "%d bytes" % len(content)
 
     def segment(self, c, number):
         d = self.at(number, "copied")
@@ -347,7 +370,8 @@ class Target(Direction):
     def differ(self, c, number):
         n, _ = self.name("DIFFER", c, number)
         c.end()
-        check(("BLOCKS", n) in [a[:2] for a in self.disks[number]["named"]],
+        check(n in self.source.disks[number].changed or
+              ("BLOCKS", n) in [a[:2] for a in self.disks[number]["named"]],
               "before BLOCKS")
         return n
 

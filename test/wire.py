@@ -15,6 +15,8 @@ SEGMENT_BYTES = 1 << 20
 BLOCK_BYTES = 4096
 ZERO_DIGEST = bytes(32)         # of a segment that is all zero
 PATCH_ZERO = 1 << 31
+ROUND_BYTES = 128 << 20         # of DELTAs between two PASS_ENDs
+ROUND_RECORDS = 65536
 WINDOW_LOG_MAX = 27
 
 TYPES = dict(
@@ -22,7 +24,7 @@ TYPES = dict(
     PROBE=18, PROBED=19, DISK_OK=20, MANIFEST=32, MANIFEST_END=33, WANT=34,
     WANT_END=35, DATA=36, DATA_END=37, BULK_DONE=38, SEGMENTS=48,
     PASS_END=49, DIFFER=50, PASS_DONE=51, SEGMENT=52, BLOCKS=53, PATCH=54,
-    COMPARED=55, PLACE=64, PLACED=65, RESTORE=66, RESTORING=67, BYE=68,
+    COMPARED=55, DELTA=56, PLACE=64, PLACED=65, RESTORE=66, RESTORING=67, BYE=68,
     ALIVE=0x8001)
 NAMES = {number: name for name, number in TYPES.items()}
 
@@ -169,6 +171,19 @@ def patch(number, now, *records):
         else:
             out += struct.pack("<II", offset, len(content)) + content
     return out
+
+
+def delta(*records, said=None):
+    """records: (offset in the disk, bytes or number of zeros)."""
+    out, content = b"", b""
+    for offset, data in records:
+        if isinstance(data, int):
+            out += struct.pack("<QI", offset, data | PATCH_ZERO)
+            content += bytes(data)
+        else:
+            out += struct.pack("<QI", offset, len(data)) + data
+            content += data
+    return (said or digest(content)) + out
 
 
 # Reading

@@ -1,0 +1,176 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Unit test of inbox.c: queues of disks, what is watched, and the end. */
+#include "config.h"
+
+#include <pthread.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "test/unit.h"
+
+#include "plugin/inbox.h"
+#include "plugin/log.h"
+#include "plugin/proto.h"
+
+/* Both ends of a session; the peer only sends. */
+struct pair {
+    struct wire *wire, *peer;
+    struct inbox *inbox;
+};
+
+static void pair_open(struct pair *p)
+{
+    struct wire_options options = { 0 };
+    int ends[2];
+
+    assert(!socketpair(AF_UNIX, SOCK_STREAM, 0, ends));
+    assert(!wire_new(&p->wire, ends[0], ends[0], &options));
+    assert(!wire_new(&p->peer, ends[1], ends[1], &options));
+    assert(!inbox_start(&p->inbox, p->wire, "peer", NULL, NULL));
+}
+
+static void say(struct pair *p, uint16_t type, uint16_t disk,
+                const char *text)
+{
+    assert(!wire_send(p->peer, type, disk, text, strlen(text)));
+}
+
+static void hear(struct pair *p, uint16_t disk, const char *text)
+{
+    struct frame f;
+
+    assert(!inbox_next(p->inbox, disk, &f));
+    assert(f.length == strlen(text) && !memcmp(f.data, text, f.length));
+    frame_release(&f);
+}
+
+static void each_disk_its_own(void)
+{
+    struct pair p;
+    struct frame f;
+
+    pair_open(&p);
+    say(&p, FRAME_WANT, 1, "before");
+    hear(&p, PROTO_NO_DISK, "before");
+    assert(!inbox_split(p.inbox, 2));
+    say(&p, FRAME_WANT, 0, "a");
+    say(&p, FRAME_WANT, 1, "b");
+    say(&p, FRAME_WANT, 2, "no such disk");
+    say(&p, FRAME_WANT, 1, "c");
+    say(&p, FRAME_ALIVE, PROTO_NO_DISK, "");
+    say(&p, FRAME_RESTORING, PROTO_NO_DISK, "d");
+    hear(&p, 1, "b");
+    hear(&p, 1, "c");
+    hear(&p, PROTO_NO_DISK, "no such disk");
+    hear(&p, PROTO_NO_DISK, "d");
+    hear(&p, 0, "a");
+    assert(inbox_try(p.inbox, 0, &f) == -EAGAIN);
+    wire_free(p.peer);
+}
+
+/* Everybody who waits is told, as often as he asks. */
+static void the_end_is_for_all(void)
+{
+    struct pair p;
+    struct frame f;
+    unsigned i;
+
+    pair_open(&p);
+    assert(!inbox_split(p.inbox, 2));
+    say(&p, FRAME_WANT, 1, "last");
+    say(&p, FRAME_FAIL, PROTO_NO_DISK, "no more");
+    for (i = 0; i < 3; i++) {
+        assert(inbox_next(p.inbox, 0, &f) == -ECONNABORTED);
+        assert(inbox_next(p.inbox, PROTO_NO_DISK, &f) == -ECONNABORTED);
+    }
+    hear(&p, 1, "last");
+    assert(inbox_next(p.inbox, 1, &f) == -ECONNABORTED);
+
+    pair_open(&p);
+    assert(!inbox_split(p.inbox, 1));
+    wire_free(p.peer);
+    assert(inbox_next(p.inbox, 0, &f) == -EPIPE);
+    assert(inbox_next(p.inbox, PROTO_NO_DISK, &f) == -EPIPE);
+
+    /* also who comes later */
+    pair_open(&p);
+    wire_free(p.peer);
+    assert(inbox_next(p.inbox, PROTO_NO_DISK, &f) == -EPIPE);
+    assert(!inbox_split(p.inbox, 1));
+    assert(inbox_next(p.inbox, 0, &f) == -EPIPE);
+}
+
+static void watches(void)
+{
+    struct pair p;
+    struct frame f;
+    int pipe_ends[2];
+
+    pair_open(&p);
+    assert(!pipe(pipe_ends));
+    inbox_watch(p.inbox, pipe_ends[0], POLLIN);
+    assert(inbox_wait(p.inbox, inbox_fd(p.inbox), 10) == -EAGAIN);
+    assert(write(pipe_ends[1], "x", 1) == 1);
+    assert(inbox_next(p.inbox, PROTO_NO_DISK, &f) == -ECANCELED);
+    assert(inbox_wait(p.inbox, inbox_fd(p.inbox), -1) == -ECANCELED);
+    /* a frame comes first */
+    say(&p, FRAME_WANT, 0, "frame");
+    while (inbox_wait(p.inbox, inbox_fd(p.inbox), -1) == -ECANCELED)
+        usleep(1000);
+    hear(&p, PROTO_NO_DISK, "frame");
+    inbox_watch(p.inbox, -1, 0);
+    assert(inbox_wait(p.inbox, inbox_fd(p.inbox), 10) == -EAGAIN);
+    wire_free(p.peer);
+}
+
+static void *send_much(void *opaque)
+{
+    static char megabyte[1 << 20];
+    struct pair *p = opaque;
+    unsigned i;
+
+    for (i = 0; i < 40; i++)
+        assert(!wire_send(p->peer, FRAME_WANT, 0, megabyte,
+                          sizeof(megabyte)));
+    wire_send(p->peer, FRAME_FAIL, PROTO_NO_DISK, "late", 4);
+    return NULL;
+}
+
+/* More than the queues hold waits in the wire, and is not waited for by who
+ * only wants to know why it ends. */
+static void full_queues(void)
+{
+    pthread_t thread;
+    struct pair p;
+    struct frame f;
+    unsigned i;
+
+    pair_open(&p);
+    assert(!inbox_split(p.inbox, 1));
+    assert(!pthread_create(&thread, NULL, send_much, &p));
+    for (i = 0; i < 40; i++) {
+        assert(!inbox_next(p.inbox, 0, &f));
+        assert(f.length == 1 << 20);
+        frame_release(&f);
+    }
+    assert(inbox_next(p.inbox, 0, &f) == -ECONNABORTED);
+    assert(!pthread_join(thread, NULL));
+
+    pair_open(&p);
+    assert(!inbox_split(p.inbox, 1));
+    assert(!pthread_create(&thread, NULL, send_much, &p));
+    assert(!inbox_next(p.inbox, 0, &f));
+    frame_release(&f);
+    inbox_explain(p.inbox, -EPIPE);
+    assert(!pthread_join(thread, NULL));
+}
+
+int main(void)
+{
+    RUN(each_disk_its_own);
+    RUN(the_end_is_for_all);
+    RUN(watches);
+    RUN(full_queues);
+    return 0;
+}
