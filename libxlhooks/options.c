@@ -135,6 +135,8 @@ static int check_passed(const char *arg)
 #define IS(s) (n == strlen(s) && !strncmp(name, s, n))
     if (IS("control-fd") || IS("host") || IS("help"))
         return wrong("no such option: ", arg);
+    if ((IS("remove-source") || IS("wipe-source")) && value)
+        return wrong("this takes no value: ", arg);
     if (IS("level")) {
         level = value ? strtol(value + 1, &end, 10) : 0;
         if (level < 1 || level > LEVEL_MAX || *end)

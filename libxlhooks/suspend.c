@@ -31,6 +31,7 @@ static int describe(int control, libxl_ctx *ctx, uint32_t domid)
     libxl_domain_config config;
     libxl_device_disk *running = NULL;
     int num = 0, rc;
+    bool all = false;
 
     real.libxl_domain_config_init(&config);
     if (real.libxl_retrieve_domain_configuration(ctx, domid, &config, NULL)) {
@@ -42,8 +43,14 @@ static int describe(int control, libxl_ctx *ctx, uint32_t domid)
     rc = disks_send_begin(control, &config.c_info, &domid);
     if (!rc)
         rc = disks_send(control, ctx, &config, running, num);
+    if (!rc) {
+        rc = disks_send_busy(control, ctx);
+        /* Not to know them only keeps the helper from removing images. */
+        all = rc != -EIO;
+        rc = all ? rc : 0;
+    }
     if (!rc)
-        rc = control_send(control, "go", NULL);
+        rc = control_send(control, "go", "busy", all ? "all" : "some", NULL);
 out:
     if (running)
         real.libxl_device_disk_list_free(running, num);

@@ -21,6 +21,7 @@
 #include <getopt.h>
 #include <poll.h>
 #include <signal.h>
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -32,6 +33,7 @@
 #include "plugin/control.h"
 #include "plugin/fdio.h"
 #include "plugin/handshake.h"
+#include "plugin/leftover.h"
 #include "plugin/log.h"
 #include "plugin/peer.h"
 #include "plugin/proto.h"
@@ -43,6 +45,10 @@
  * little is left after the suspension, and twice as long as a round takes. */
 #define ROUND_MS_MIN 250
 #define ROUND_MS_MAX 3000
+
+/* For xl to destroy the guest, and for the hotplug scripts that detach its
+ * disks after that. */
+#define FREE_SECONDS 120
 
 struct migration {
     const char *host;
@@ -56,10 +62,13 @@ struct migration {
     struct sender *sender;
     char uuid[64];
     char name[256];
+    char domid[16];
+    struct leftovers leftovers;
     double start;
     double stopped;             /* guest seen suspended; 0: not yet */
     bool accepted;              /* the target takes all disks */
     struct handshake handshake; /* receiving thread only */
+    atomic_bool moved;          /* xl has been told that the guest runs there */
 };
 
 /* The guest runs at the other side.  Told before xl hears of it, because xl
@@ -85,8 +94,11 @@ static int from_target(void *opaque, const struct frame *f)
     rc = fd_write_all(STDOUT_FILENO, f->data, n);
     if (before == HANDSHAKE_PENDING && m->handshake.status == 0)
         succeeded(m);
-    return rc ? rc :
-        fd_write_all(STDOUT_FILENO, f->data + n, f->length - n);
+    if (!rc)
+        rc = fd_write_all(STDOUT_FILENO, f->data + n, f->length - n);
+    if (!rc && m->handshake.status == 0)
+        atomic_store(&m->moved, true);
+    return rc;
 }
 
 /* Disks */
@@ -136,6 +148,7 @@ static int take_disk(struct migration *m, const struct control_msg *msg)
     const char *vdev = control_get(msg, "vdev");
     const char *path = control_get(msg, "path");
     const char *cdrom = control_get(msg, "cdrom");
+    const char *mode = control_get(msg, "mode");
     int rc;
 
     if (!vdev)
@@ -147,7 +160,20 @@ static int take_disk(struct migration *m, const struct control_msg *msg)
         return 0;
     }
     rc = check_disk(vdev, msg);
+    if (!rc && mode && !strcmp(mode, "w"))
+        rc = leftovers_add(&m->leftovers, vdev, path);
     return rc ? rc : sender_add_disk(m->sender, vdev, path, NULL);
+}
+
+/* A domain that the hook found on this host: the guest itself is one. */
+static void take_busy(struct migration *m, const struct control_msg *msg)
+{
+    const char *domid = control_get(msg, "domid");
+    const char *path = control_get(msg, "path");
+    const char *name = control_get(msg, "name");
+
+    if (path && domid && strcmp(domid, m->domid))
+        leftovers_busy(&m->leftovers, path, name && *name ? name : domid);
 }
 
 static int take_begin(struct migration *m, const struct control_msg *msg)
@@ -158,11 +184,13 @@ static int take_begin(struct migration *m, const struct control_msg *msg)
     };
     const char *uuid = control_get(msg, "uuid");
     const char *name = control_get(msg, "name");
+    const char *domid = control_get(msg, "domid");
 
-    if (!uuid || m->sender)
+    if (!uuid || !domid || m->sender)
         return -EPROTO;
     snprintf(m->uuid, sizeof(m->uuid), "%s", uuid);
     snprintf(m->name, sizeof(m->name), "%s", name ? name : "");
+    snprintf(m->domid, sizeof(m->domid), "%s", domid);
     return sender_new(&m->sender, &opt, m->wire, m->inbox);
 }
 
@@ -193,7 +221,7 @@ static int next_word(struct migration *m, struct control_msg *msg,
 static int collect_disks(struct migration *m)
 {
     struct control_msg msg;
-    const char *verb;
+    const char *verb, *busy;
     int rc;
 
     for (;;) {
@@ -205,13 +233,18 @@ static int collect_disks(struct migration *m)
             rc = take_begin(m, &msg);
         else if (m->sender && !strcmp(verb, "disk"))
             rc = take_disk(m, &msg);
+        else if (m->sender && !strcmp(verb, "busy"))
+            take_busy(m, &msg);
         else if (m->sender && !strcmp(verb, "go"))
-            return 0;
+            break;
         else
             rc = -EPROTO;
         if (rc)
             return rc;
     }
+    busy = control_get(&msg, "busy");
+    m->leftovers.users_known = busy && !strcmp(busy, "all");
+    return 0;
 }
 
 /* Course */
@@ -423,6 +456,8 @@ static int run(struct migration *m, const char *const *command)
         give_up(m, rc);
     else
         rc = wait_for_xl(m);
+    if (atomic_load(&m->moved) && m->leftovers.first)
+        rc = dispose_of_source(m);
     return rc;
 }
 
@@ -431,7 +466,9 @@ static const char help[] =
 "\n"
 "Run by 'xl migrate --dedup' as its transport; not meant to be typed.\n"
 "\n"
-"      --host=NAME the other host, for messages\n"
+"      --host=NAME     the other host, for messages\n"
+"      --remove-source remove the guest's image files here when it has moved\n"
+"      --wipe-source   overwrite them with zeros first, and block devices\n"
 WIRE_OPTIONS_HELP;
 
 int cmd_send_xl(int argc, char **argv)
@@ -439,6 +476,8 @@ int cmd_send_xl(int argc, char **argv)
     static const struct option options[] = {
         { "control-fd", required_argument, NULL, 'c' },
         { "host", required_argument, NULL, 'H' },
+        { "remove-source", no_argument, NULL, 'R' },
+        { "wipe-source", no_argument, NULL, 'W' },
         WIRE_OPTIONS_TABLE,
         { "help", no_argument, NULL, 'h' },
         { NULL, 0, NULL, 0 },
@@ -457,6 +496,12 @@ int cmd_send_xl(int argc, char **argv)
             break;
         case 'H':
             m.host = optarg;
+            break;
+        case 'R':
+            m.leftovers.remove = true;
+            break;
+        case 'W':
+            m.leftovers.wipe = true;
             break;
         case 'h':
             fputs(help, stdout);

@@ -14,7 +14,8 @@
  *                 (once per disk; mode is "r" or "w", cdrom "0" or "1",
  *                  format and backend as libxl prints them, script may be
  *                  empty)
- *   h>p  go
+ *   h>p  busy     path domid name    (a disk of a domain on this host)
+ *   h>p  go       busy               ("all" if those were all, else "some")
  *   p>h  suspend              bulk copied, receiver ready: call libxl now
  *     or fail                 (reason already logged) guest never disturbed
  *   h>p  stopped              the guest was seen suspended (may be missing)

@@ -17,7 +17,8 @@ xl_dedup_SOURCES = %D%/main.c %D%/control.c %D%/control.h \
 	%D%/source_disk.h %D%/bulk.c %D%/passes.c %D%/deltas.c %D%/live.c %D%/receiver.c %D%/receiver.h \
 	%D%/target_disk.h %D%/rebuild.c %D%/check.c %D%/apply.c \
 	%D%/handshake.c %D%/handshake.h %D%/hold.c %D%/hold.h %D%/fdio.c %D%/fdio.h \
-	%D%/keeper.c %D%/keeper.h \
+	%D%/keeper.c %D%/keeper.h %D%/leftover.c %D%/leftover.h \
+	%D%/users.c %D%/users.h \
 	%D%/dirty.c %D%/dirty.h %D%/tracker.c %D%/tracker.h \
 	%D%/trackdev.c %D%/trackdev.h %D%/tracepoint.c %D%/tracepoint.h \
 	%D%/tracerecord.c %D%/tracerecord.h \

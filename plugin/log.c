@@ -20,6 +20,7 @@
 #include <stdint.h>
 #include <stdio.h>
 #include <string.h>
+#include <syslog.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -83,6 +84,22 @@ void log_msg(xentoollog_level level, int errnum, const char *fmt, ...)
         va_end(ap);
     }
     pthread_mutex_unlock(&lock);
+    errno = saved;
+}
+
+void log_lasting(xentoollog_level level, const char *fmt, ...)
+{
+    int saved = errno;
+    char line[1024];
+    va_list ap;
+
+    va_start(ap, fmt);
+    vsnprintf(line, sizeof(line), fmt, ap);
+    va_end(ap);
+    log_msg(level, -1, "%s", line);
+    openlog(CONTEXT, LOG_PID, LOG_DAEMON);
+    syslog(level >= XTL_ERROR ? LOG_ERR : level >= XTL_WARN ? LOG_WARNING :
+           LOG_INFO, "%s", line);
     errno = saved;
 }
 

@@ -20,6 +20,11 @@ void log_init(xentoollog_level minimum);
 void log_msg(xentoollog_level level, int errnum, const char *fmt, ...)
     __attribute__((format(printf, 3, 4)));
 
+/* The same, and to syslog: for what happens when nobody may be looking at the
+ * terminal any more. */
+void log_lasting(xentoollog_level level, const char *fmt, ...)
+    __attribute__((format(printf, 2, 3)));
+
 /* A progress line (rewritten in place on a terminal, rare otherwise). */
 void log_progress(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 

@@ -11,6 +11,7 @@
 
 #include <errno.h>
 #include <inttypes.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -375,6 +376,7 @@ int sender_settle(struct sender *s)
 
 static int place_disk(struct sender *s, struct source_disk *d)
 {
+    bool stamped = !image_stamp(d->image.fd, &d->stamp);
     struct frame f;
     int rc;
 
@@ -383,6 +385,8 @@ static int place_disk(struct sender *s, struct source_disk *d)
         rc = inbox_expect(s->link.inbox, d->number, FRAME_PLACED, &f);
     if (!rc)
         frame_release(&f);
+    /* If it was not written to up to here, the stamp is of what was sent. */
+    d->stamped = !rc && stamped && live_unchanged(d);
     return rc;
 }
 
@@ -419,6 +423,22 @@ void sender_record_left(struct sender *s, const char *state_dir)
                          digest ? root : NULL);
         image_release(&now);
     }
+}
+
+int sender_stamp(const struct sender *s, const char *vdev,
+                 struct image_stamp *stamp_r)
+{
+    unsigned i;
+
+    for (i = 0; i < s->n_disks; i++) {
+        const struct source_disk *d = s->disks[i];
+
+        if (strcmp(d->vdev, vdev) || !d->stamped)
+            continue;
+        *stamp_r = d->stamp;
+        return 0;
+    }
+    return -ENOENT;
 }
 
 void sender_report(struct sender *s, double seconds, double blackout)

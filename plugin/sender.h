@@ -16,6 +16,7 @@
 #include <stdint.h>
 
 #include "plugin/inbox.h"
+#include "plugin/loopdev.h"
 #include "plugin/report.h"
 #include "plugin/wire.h"
 
@@ -71,6 +72,11 @@ int sender_place(struct sender *s);
 
 /* Notes in the records that this host's copies are now old ones. */
 void sender_record_left(struct sender *s, const char *state_dir);
+
+/* What the image of a disk was like when the target's copy became equal to
+ * it.  -ENOENT: there is no such disk, or it has not come that far. */
+int sender_stamp(const struct sender *s, const char *vdev,
+                 struct image_stamp *stamp_r);
 
 void sender_report(struct sender *s, double seconds, double blackout);
 

@@ -10,6 +10,7 @@
 #include "plugin/dirty.h"
 #include "plugin/image.h"
 #include "plugin/inbox.h"
+#include "plugin/loopdev.h"
 #include "plugin/manifest.h"
 #include "plugin/report.h"
 #include "plugin/segment.h"
@@ -58,6 +59,9 @@ struct source_disk {
                                        next round compares all of the disk */
     bool settled;                   /* the target was equal, suspended */
     struct write_mark settled_mark; /* then, if not traced */
+
+    bool stamped;                   /* placed, and then it was like this: */
+    struct image_stamp stamp;
 };
 
 /* What the parts of the source's engine share. */

@@ -10,7 +10,9 @@ they are used.
 Environment:
   FAKE_DISKS        "vdev=path[=target path] ..." (no blanks in paths)
   FAKE_FORMAT       format of the disks (raw)
+  FAKE_READONLY     "vdev ..."
   FAKE_BUSY         "path=domain ..." at the target
+  FAKE_SHARED       the same at the source; "unknown" if libxl cannot tell
   FAKE_MEMORY       bytes of the memory stream (3000000)
   FAKE_WRITE        command of the "guest", run while the memory is copied,
                     just before it is "suspended"
@@ -19,6 +21,7 @@ Environment:
   FAKE_STATUS       byte in the report of the receiving xl (0)
   FAKE_AT_END       command run at the target when the memory stream ended:
                     the moment at which the disks must be final
+  FAKE_DESTROY      command run at the source to destroy the guest's copy
   FAKE_STATE        directory for what becomes of the guest: in "a" and "b"
                     its state at the source ("running", "suspended", "gone")
                     and at the target ("building", "paused", "running",
@@ -94,12 +97,21 @@ class Control:
             vdev, *paths = disk.split("=")
             self.say("disk", vdev=vdev, path=paths[-1 if target else 0],
                      format=env("FAKE_FORMAT", "raw"), backend="phy",
-                     mode="w", cdrom="0", script="", backend_domid="0")
+                     mode="r" if vdev in env("FAKE_READONLY").split() else "w",
+                     cdrom="0", script="", backend_domid="0")
+            if not target:
+                self.say("busy", path=paths[0], domid="7", name="g1")
+        others = env("FAKE_BUSY" if target else "FAKE_SHARED")
+        if others == "unknown":
+            self.say("go", busy="some")
+            return
+        for busy in others.split():
+            path, name = busy.split("=")
+            self.say("busy", path=path, domid="3", name=name)
         if target:
-            for busy in env("FAKE_BUSY").split():
-                path, name = busy.split("=")
-                self.say("busy", path=path, domid="3", name=name)
-        self.say("go")
+            self.say("go")
+        else:
+            self.say("go", busy="all")
 
 
 def memory():
@@ -206,6 +218,9 @@ def migrate(rune):
         state("a", "running")
         print("guest resumed")
         return 1
+    if env("FAKE_DESTROY"):
+        subprocess.run(env("FAKE_DESTROY"), shell=True, check=True,
+                       stdout=sys.stderr)
     state("a", "gone")
     print("guest moved")
     return 0

@@ -66,6 +66,7 @@ EXTRA_DIST += $(hook_tests)
 helper_tests = \
 	%D%/test-migrate.sh \
 	%D%/test-migrate-refused.sh \
+	%D%/test-remove-source.sh \
 	%D%/test-faults-cut.sh \
 	%D%/test-faults-interrupt.sh \
 	%D%/test-faults-kill.sh \
@@ -81,6 +82,11 @@ check_LTLIBRARIES += libfailio.la
 libfailio_la_SOURCES = %D%/fail-io.c
 libfailio_la_LDFLAGS = $(AM_LDFLAGS) -rpath /nowhere -avoid-version -shared
 
+check_LTLIBRARIES += libhearsyslog.la
+libhearsyslog_la_SOURCES = %D%/hear-syslog.c
+libhearsyslog_la_LDFLAGS = $(AM_LDFLAGS) -rpath /nowhere -avoid-version \
+	-shared
+
 IMAGE_TESTS = %D%/test-scan.sh %D%/test-compare.sh \
 	%D%/test-compare-packed.sh %D%/test-verify.sh \
 	%D%/test-block-device.sh
@@ -93,15 +99,16 @@ check_LTLIBRARIES += libplugintest.la
 libplugintest_la_SOURCES = %D%/loop.h %D%/unit.h plugin/buf.c \
 	plugin/control.c plugin/crew.c plugin/destination.c plugin/fdio.c \
 	plugin/handshake.c plugin/hashpool.c plugin/hold.c plugin/image.c \
-	plugin/inbox.c plugin/log.c plugin/loopdev.c plugin/manifest.c \
-	plugin/parallel.c plugin/record.c plugin/reference.c plugin/segment.c \
-	plugin/text.c plugin/workers.c
+	plugin/inbox.c plugin/leftover.c plugin/log.c plugin/loopdev.c \
+	plugin/manifest.c plugin/parallel.c plugin/record.c \
+	plugin/reference.c plugin/report.c plugin/segment.c plugin/text.c \
+	plugin/users.c plugin/workers.c
 libplugintest_la_CPPFLAGS = $(xl_dedup_CPPFLAGS)
 UNIT_LDADD = libplugintest.la $(SODIUM_LIBS) $(ZSTD_LIBS) $(JSON_LIBS) \
 	$(XTL_LIBS)
 UNIT_TESTS = test/test-buf test/test-control test/test-crew \
 	test/test-destination test/test-handshake test/test-hold \
-	test/test-inbox test/test-record \
+	test/test-inbox test/test-leftover test/test-record \
 	test/test-reference test/test-segment test/test-wire \
 	test/test-workers
 check_PROGRAMS += $(UNIT_TESTS)
@@ -127,6 +134,9 @@ test_test_hold_LDADD = $(UNIT_LDADD)
 test_test_inbox_SOURCES = %D%/test-inbox.c plugin/wire.c
 test_test_inbox_CPPFLAGS = $(xl_dedup_CPPFLAGS)
 test_test_inbox_LDADD = $(UNIT_LDADD)
+test_test_leftover_SOURCES = %D%/test-leftover.c
+test_test_leftover_CPPFLAGS = $(xl_dedup_CPPFLAGS)
+test_test_leftover_LDADD = $(UNIT_LDADD)
 test_test_record_SOURCES = %D%/test-record.c
 test_test_record_CPPFLAGS = $(xl_dedup_CPPFLAGS)
 test_test_record_LDADD = $(UNIT_LDADD)

@@ -10,6 +10,9 @@ migration_setup()
     tmpdir
     mkdir "$tmp/a" "$tmp/b" "$tmp/bin" "$tmp/state-a" "$tmp/state-b"
     ln -s "$abs_top_builddir/xl-dedup" "$tmp/bin/xl-dedup"
+    # python3 may be a wrapper that takes long to find what it runs.
+    ln -s "$(python3 -c 'import os, sys
+print(os.path.realpath(sys.executable))')" "$tmp/bin/python3"
     cat >"$tmp/bin/ssh" <<END
 #!/bin/sh
 # the other host: everything but HOST is the command

@@ -73,6 +73,8 @@ wrong migrate --dedup-level= g1 b
 wrong migrate --dedup-level=0 g1 b
 wrong migrate --dedup-level=20 g1 b
 wrong migrate --dedup-level=3x g1 b
+wrong migrate --dedup-remove-source=1 g1 b
+wrong migrate --dedup-wipe-source= g1 b
 wrong migrate --dedup- g1 b
 wrong migrate --dedup-=1 g1 b
 wrong migrate '--dedup-a b' g1 b
