@@ -28,6 +28,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "plugin/abandoned.h"
 #include "plugin/commands.h"
 #include "plugin/configuration.h"
 #include "plugin/control.h"
@@ -432,13 +433,43 @@ static void give_up(struct migration *m, int rc)
         say_kept(m);
 }
 
+/* The guest is gone from here; xl may have ended, and does not wait for us. */
+static int dispose_of_source(struct migration *m)
+{
+    struct leftover *l;
+
+    snprintf(last_words, sizeof(last_words), "xl-dedup: interrupted; not all "
+             "of the guest's images here were removed\n");
+    /* The admin may log out. */
+    signal(SIGHUP, SIG_IGN);
+    for (l = m->leftovers.first; l; l = l->next)
+        l->sent = !sender_stamp(m->sender, l->vdev, &l->stamp);
+    sender_free(m->sender);
+    m->sender = NULL;
+    log_info("the guest's images here are %s as soon as nobody uses them",
+             m->leftovers.wipe ? "wiped" : "removed");
+    return leftovers_dispose(&m->leftovers, FREE_SECONDS, m->conf.state_dir,
+                             m->uuid);
+}
+
+/* This host's; the target tells of its own in HELLO. */
+static void remind(const struct migration *m)
+{
+    struct abandoned a;
+
+    abandoned_count(m->conf.state_dir, m->conf.remind_days, NULL, &a);
+    abandoned_remind("this host", &a, m->conf.remind_days);
+}
+
 static int run(struct migration *m, const char *const *command)
 {
     int rc;
 
     rc = configuration_load(&m->conf);
-    if (!rc)
-        rc = peer_start(&m->peer, m->host, command);
+    if (rc)
+        return rc;
+    remind(m);
+    rc = peer_start(&m->peer, m->host, command);
     if (!rc)
         rc = wire_new(&m->wire, m->peer.in_fd, m->peer.out_fd, &m->options);
     if (!rc)

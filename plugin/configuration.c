@@ -13,6 +13,8 @@
 
 #define DEFAULT_PATH SYSCONFDIR "/xl-dedup/xl-dedup.conf"
 #define BUFFER_MAX (1u << 30)
+#define DEFAULT_REMIND 14
+#define REMIND_MAX 36500
 #define DEFAULT_STATE LOCALSTATEDIR "/lib/xl-dedup"
 
 static char *trim(char *s)
@@ -50,10 +52,23 @@ static int set_bytes(size_t *bytes, const char *value)
     return errno || *end || *bytes > BUFFER_MAX ? -EINVAL : 0;
 }
 
+static int set_remind(struct configuration *c, const char *value)
+{
+    char *end;
+    unsigned long days = strtoul(value, &end, 10);
+
+    if (!isdigit((unsigned char)*value) || *end || days > REMIND_MAX)
+        return -EINVAL;
+    c->remind_days = days;
+    return 0;
+}
+
 static int set(struct configuration *c, const char *key, const char *value)
 {
     if (!strcmp(key, "trace-buffer"))
         return set_bytes(&c->trace_buffer, value);
+    if (!strcmp(key, "remind"))
+        return set_remind(c, value);
     if (value[0] != '/')
         return -EINVAL;
     if (!strcmp(key, "reference"))
@@ -93,8 +108,8 @@ static int parse_file(struct configuration *c, FILE *f, const char *path)
     }
     if (rc == -EINVAL)
         log_error("%s: line %u is none of 'reference = /GLOB', "
-                  "'state = /DIRECTORY', 'trace-buffer = BYTES'", path,
-                  number);
+                  "'state = /DIRECTORY', 'trace-buffer = BYTES', "
+                  "'remind = DAYS'", path, number);
     free(line);
     return rc;
 }
@@ -106,6 +121,7 @@ int configuration_load(struct configuration *c)
     int rc = 0;
 
     memset(c, 0, sizeof(*c));
+    c->remind_days = DEFAULT_REMIND;
     if (!path)
         path = DEFAULT_PATH;
     f = fopen(path, "re");

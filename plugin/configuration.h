@@ -9,6 +9,7 @@
  *   state       directory of the records of received disks
  *               (LOCALSTATEDIR/lib/xl-dedup)
  *   trace-buffer    bytes in which the kernel traces writes, per processor
+ *   remind      after how many days an unfinished copy is pointed out
  * A missing file is an empty one.
  */
 #ifndef PLUGIN_CONFIGURATION_H
@@ -21,6 +22,7 @@ struct configuration {
     size_t n_references;
     char *state_dir;
     size_t trace_buffer;        /* 0: the tracker's default */
+    unsigned remind_days;       /* 0: never */
 };
 
 /* Logs file and line of what it does not understand and returns -EINVAL. */

@@ -6,6 +6,7 @@ xl_dedup_SOURCES = %D%/main.c %D%/control.c %D%/control.h \
 	%D%/plain.c %D%/plain.h \
 	%D%/cmd_util.c %D%/cmd_util.h %D%/cmd_scan.c %D%/cmd_compare.c \
 	%D%/cmd_verify.c %D%/cmd_push.c %D%/cmd_allow.c %D%/cmd_status.c \
+	%D%/cmd_clean.c \
 	%D%/proto.h %D%/buf.c %D%/buf.h %D%/wire.c %D%/wire.h \
 	%D%/wire_options.c %D%/wire_options.h \
 	%D%/inbox.c %D%/inbox.h %D%/crew.c %D%/crew.h %D%/pump.c %D%/pump.h \
@@ -17,6 +18,7 @@ xl_dedup_SOURCES = %D%/main.c %D%/control.c %D%/control.h \
 	%D%/source_disk.h %D%/bulk.c %D%/passes.c %D%/deltas.c %D%/live.c %D%/receiver.c %D%/receiver.h \
 	%D%/target_disk.h %D%/rebuild.c %D%/check.c %D%/apply.c \
 	%D%/handshake.c %D%/handshake.h %D%/hold.c %D%/hold.h %D%/fdio.c %D%/fdio.h \
+	%D%/abandoned.c %D%/abandoned.h \
 	%D%/keeper.c %D%/keeper.h %D%/leftover.c %D%/leftover.h \
 	%D%/users.c %D%/users.h \
 	%D%/dirty.c %D%/dirty.h %D%/tracker.c %D%/tracker.h \

@@ -15,6 +15,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "plugin/abandoned.h"
 #include "plugin/log.h"
 #include "plugin/loopdev.h"
 #include "plugin/receiver.h"
@@ -156,6 +157,19 @@ void receiver_fail(struct receiver *r, const char *fmt, ...)
 
 /* Offer */
 
+/* The admin sits at the source. */
+static void put_abandoned(const struct receiver *r, struct buf *b)
+{
+    struct abandoned a;
+
+    abandoned_count(r->conf->state_dir, r->conf->remind_days, r->uuid, &a);
+    if (!a.count)
+        return;
+    buf_put_text_u64(b, "abandoned", a.count);
+    buf_put_text_u64(b, "abandoned_bytes", a.bytes);
+    buf_put_text_u64(b, "abandoned_days", r->conf->remind_days);
+}
+
 static int take_hello(struct receiver *r, const struct frame *f)
 {
     struct buf b = BUF_INIT;
@@ -179,6 +193,7 @@ static int take_hello(struct receiver *r, const struct frame *f)
         wire_set_timeout(r->wire, timeout);
     gethostname(host, sizeof(host) - 1);
     buf_put_text(&b, "host", host);
+    put_abandoned(r, &b);
     rc = wire_send_buf(r->wire, FRAME_HELLO, PROTO_NO_DISK, &b);
     buf_release(&b);
     return rc;

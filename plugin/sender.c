@@ -18,6 +18,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "plugin/abandoned.h"
 #include "plugin/crew.h"
 #include "plugin/log.h"
 #include "plugin/loopdev.h"
@@ -187,6 +188,20 @@ static int answer_probe(struct sender *s, const struct frame *f)
     return wire_send(s->link.wire, FRAME_PROBED, f->disk, &seen, 1);
 }
 
+static void show_abandoned(const struct sender *s, const struct frame *f)
+{
+    struct abandoned a = { 0, 0 };
+    uint64_t count, days;
+
+    if (!text_valid(f->data, f->length) ||
+        text_get_u64(f->data, f->length, "abandoned", &count) ||
+        text_get_u64(f->data, f->length, "abandoned_bytes", &a.bytes) ||
+        text_get_u64(f->data, f->length, "abandoned_days", &days))
+        return;
+    a.count = count < UINT_MAX ? count : UINT_MAX;
+    abandoned_remind(s->link.peer, &a, days < UINT_MAX ? days : UINT_MAX);
+}
+
 static int say_hello(struct sender *s)
 {
     struct buf b = BUF_INIT;
@@ -202,8 +217,10 @@ static int say_hello(struct sender *s)
     if (rc)
         return rc;
     rc = inbox_expect(s->link.inbox, PROTO_NO_DISK, FRAME_HELLO, &f);
-    if (!rc)
+    if (!rc) {
+        show_abandoned(s, &f);
         frame_release(&f);
+    }
     return rc;
 }
 

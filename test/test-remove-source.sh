@@ -53,7 +53,7 @@ moved()
     [ "$status" = 0 ] || { cat "$tmp/err" >&2; fail "$*: status $status"; }
     said 'guest moved'
     cmp "$tmp/orig" "$tmp/b/disk.img" || fail "$*: the copy differs"
-    for i in $(seq 1500); do
+    for _ in $(seq 1500); do
         [ -e "$tmp/helping" ] || return 0
         sleep 0.1
     done
@@ -90,7 +90,7 @@ rm "$tmp/held"
 (exec 8<&-; moved --dedup-wipe-source) &
 pid=$!
 # somebody has it open: it must wait for us
-for i in $(seq 300); do
+for _ in $(seq 300); do
     grep -q 'as soon as nobody' "$tmp/err" 2>/dev/null && break
     sleep 0.1
 done
@@ -149,7 +149,7 @@ migrate --dedup-remove-source
 refused 'is a block device, which cannot be removed; .*--dedup-wipe-source'
 migrate --dedup-wipe-source
 [ "$status" = 0 ] || { cat "$tmp/err" >&2; fail "device: status $status"; }
-for i in $(seq 100); do
+for _ in $(seq 100); do
     grep -q 'was overwritten' "$tmp/err" && break
     sleep 0.1
 done
