@@ -67,6 +67,7 @@ helper_tests = \
 	%D%/test-migrate.sh \
 	%D%/test-migrate-refused.sh \
 	%D%/test-remove-source.sh \
+	%D%/test-return.sh \
 	%D%/test-status.sh \
 	%D%/test-faults-cut.sh \
 	%D%/test-faults-interrupt.sh \
