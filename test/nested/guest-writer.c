@@ -2,15 +2,20 @@
 /*
  * Runs inside a guest of the test bed, through its migration.
  *
- *   guest-writer TARGET...      file:DIRECTORY, raw:DEVICE or
- *                               raw:DEVICE@OFFSET (bytes)
+ *   guest-writer [-n RECORDS] [-r RATE] TARGET...
  *
- * Every target holds SLOTS records of one block.  The program rewrites
+ * TARGET is file:DIRECTORY, raw:DEVICE or raw:DEVICE@OFFSET (bytes).
+ *
+ * Every target holds RECORDS (512) records of one block.  The program rewrites
  * records all the time, in random order, and remembers in memory which
  * sequence number it has written where.  A migration moves memory and disk by
  * different ways; if the two do not meet at the very same moment, the
  * "check" command, which drops the page cache and reads every record back,
  * finds a record that is older, newer or other than memory says.
+ *
+ * With a RATE it writes so many kB a second, 4 to 64 KiB at a place, and has
+ * every file in a directory of its own: ext4 spreads those of its root over
+ * the disk.  Without, a few records, a sync, a pause.
  *
  * A child process counts, every TICK_MS, prints the count to the console
  * each second, and keeps the longest time between two steps: that is the
@@ -40,12 +45,12 @@
 
 enum {
     BLOCK = 4096,
-    SLOTS = 512,                /* records per target */
     PER_FILE = 64,              /* records per file of a file target */
     BURST = 4,                  /* records between two syncs */
     REPLACE = 24,               /* bursts between two replaced files */
     MAX_TARGETS = 4,
     TICK_MS = 20,
+    RUN = 16,                   /* records at one place, at a rate */
     PAUSE_MS = 200,             /* one emulated CPU serves dom0, too */
 };
 
@@ -54,7 +59,7 @@ struct target {
     int raw;
     off_t base;                 /* of a raw target, where its records begin */
     int fd, part;               /* the open file, fd - 1, so that 0 is none */
-    uint64_t seq[SLOTS];        /* what the disk must hold */
+    uint64_t *seq;              /* what the disk must hold */
     uint64_t counter;           /* what the file "counter" must hold */
 };
 
@@ -69,7 +74,7 @@ struct shared {
 };
 
 static struct target targets[MAX_TARGETS];
-static unsigned target_count;
+static unsigned target_count, slots = 512, rate;
 static struct shared *shared;
 static uint64_t next_seq = 1, writes;
 static char problem[256];
@@ -132,7 +137,8 @@ static void record_make(struct record *r, unsigned target, unsigned slot,
 static void file_name(char *name, size_t size, const struct target *t,
                       unsigned slot)
 {
-    snprintf(name, size, "%s/part%u", t->path, slot / PER_FILE);
+    snprintf(name, size, "%s/part%u%s", t->path, slot / PER_FILE,
+             rate ? "/records" : "");
 }
 
 /* Forgets the open file of a target. */
@@ -195,6 +201,12 @@ static void sync_slot(struct target *t, unsigned slot)
         bad("fsync in %s: %s", t->path, strerror(errno));
 }
 
+static void sync_fs(struct target *t)
+{
+    if (t->fd && syncfs(t->fd - 1) < 0)
+        bad("syncfs of %s: %s", t->path, strerror(errno));
+}
+
 /* Writes a new version of a whole file beside the old one and renames it:
  * data moves to other blocks, metadata changes. */
 static void replace_file(struct target *t, unsigned slot)
@@ -242,7 +254,7 @@ static void store_counter(struct target *t)
 static void write_some(struct target *t)
 {
     static unsigned bursts;
-    unsigned first = (unsigned)(mix(next_seq) % (SLOTS / PER_FILE)) * PER_FILE;
+    unsigned first = (unsigned)(mix(next_seq) % (slots / PER_FILE)) * PER_FILE;
     unsigned slot = first;
 
     for (int i = 0; i < BURST; i++) {
@@ -256,6 +268,38 @@ static void write_some(struct target *t)
             replace_file(t, slot);
     }
     sync_slot(t, slot);
+}
+
+/* Some records side by side in one file.  Returns how many. */
+static unsigned write_run(void)
+{
+    uint64_t x = mix(next_seq);
+    struct target *t = &targets[x % target_count];
+    unsigned first = (unsigned)(mix(x) % slots), slot = first;
+    unsigned end = first + 1 + (unsigned)(x / MAX_TARGETS % RUN);
+
+    do
+        rewrite_slot(t, slot++);
+    while (slot < end && slot < slots && slot % PER_FILE != 0);
+    return slot - first;
+}
+
+/* Keeps to the rate from call to call, but never makes up for more than the
+ * last second; one sync a second. */
+static void write_at_rate(void)
+{
+    static uint64_t last, synced;
+    uint64_t now = now_ms(CLOCK_MONOTONIC);
+    uint64_t due = (now - last < 1000 ? now - last : 1000) * rate;
+    uint64_t done = 0;
+
+    while (done < due)
+        done += write_run() * BLOCK;
+    for (unsigned i = 0; i < target_count && now - synced >= 1000; i++)
+        sync_fs(&targets[i]);
+    if (now - synced >= 1000)
+        synced = now;
+    last = now;
 }
 
 static void check_counter(const struct target *t)
@@ -312,7 +356,7 @@ static void check(char *reply, size_t size)
 
     drop_caches();
     for (unsigned i = 0; i < target_count; i++) {
-        for (unsigned slot = 0; slot < SLOTS; slot++, records++)
+        for (unsigned slot = 0; slot < slots; slot++, records++)
             check_slot(&targets[i], slot);
         if (!targets[i].raw)
             check_counter(&targets[i]);
@@ -452,44 +496,71 @@ static void tick_forever(void)
     }
 }
 
+/* Takes a target from the command line. */
+static int take_target(char *word)
+{
+    struct target *t = &targets[target_count];
+    char *path = strchr(word, ':'), *base = strchr(word, '@');
+
+    if (!path || target_count == MAX_TARGETS)
+        return -1;
+    if (base) {
+        *base = '\0';
+        t->base = strtoll(base + 1, NULL, 10);
+    }
+    t->raw = word[0] == 'r';
+    t->path = path + 1;
+    t->seq = calloc(slots, sizeof(*t->seq));
+    target_count++;
+    return t->seq ? 0 : -1;
+}
+
+static void fill_target(struct target *t)
+{
+    char name[256];
+
+    for (unsigned slot = 0; slot < slots; slot++) {
+        snprintf(name, sizeof(name), "%s/part%u", t->path, slot / PER_FILE);
+        if (rate && !t->raw && slot % PER_FILE == 0 && mkdir(name, 0755) < 0)
+            bad("mkdir %s: %s", name, strerror(errno));
+        rewrite_slot(t, slot);
+    }
+    if (!t->raw)
+        store_counter(t);
+    target_close(t);            /* not for the child to keep */
+}
+
 int main(int argc, char **argv)
 {
-    int busy = 1;
+    int busy = 1, c;
 
     setvbuf(stdout, NULL, _IOLBF, 0);
-    for (int i = 1; i < argc && target_count < MAX_TARGETS; i++) {
-        char *path = strchr(argv[i], ':');
-        char *base = strchr(argv[i], '@');
-
-        if (!path)
+    while ((c = getopt(argc, argv, "n:r:")) != -1)
+        if (c == 'n')
+            slots = (unsigned)atoi(optarg);
+        else if (c == 'r')
+            rate = (unsigned)atoi(optarg);
+        else
             return 2;
-        if (base) {
-            *base = '\0';
-            targets[target_count].base = strtoll(base + 1, NULL, 10);
-        }
-        targets[target_count].raw = argv[i][0] == 'r';
-        targets[target_count++].path = path + 1;
-    }
+    for (; optind < argc; optind++)
+        if (take_target(argv[optind]) < 0)
+            return 2;
     shared = mmap(NULL, sizeof(*shared), PROT_READ | PROT_WRITE,
                   MAP_SHARED | MAP_ANONYMOUS, -1, 0);
     if (shared == MAP_FAILED)
         return 1;
-    for (unsigned i = 0; i < target_count; i++) {
-        for (unsigned slot = 0; slot < SLOTS; slot++)
-            rewrite_slot(&targets[i], slot);
-        if (!targets[i].raw)
-            store_counter(&targets[i]);
-        target_close(&targets[i]);      /* not for the child to keep */
-    }
+    for (unsigned i = 0; i < target_count; i++)
+        fill_target(&targets[i]);
     sync();
     if (fork() == 0)
         tick_forever();
     printf("guest: ready, %u targets\n", target_count);
     xs_put("data/reply", "0 READY");
     for (;;) {
-        if (busy)
-            for (unsigned i = 0; i < target_count; i++)
-                write_some(&targets[i]);
+        if (busy && rate)
+            write_at_rate();
+        for (unsigned i = 0; i < target_count && busy && !rate; i++)
+            write_some(&targets[i]);
         if (serve(&busy))
             return 0;
         pause_ms(PAUSE_MS);
