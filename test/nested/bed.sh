@@ -8,8 +8,13 @@
 #   g0   no disk
 #   g1   xvda: GPT with ext4, holds an OS
 #   g2   xvdb: NTFS, xvdc: no file system, xvdd: ext4 on a logical volume
+#   g3   HVM; hda: ext4, a disk that QEMU emulates
+#   g4   xvda: 4 GiB with what g1 has and a second ext4, to which it writes
+#        1 MB/s all over
+#   g5   as g4 without the disk: writes 1 MB/s to its memory
 
-: "${bed_src:?source lib.sh first}" "${bed_run:?}" "${bed_cache:?}"
+: "${bed_src:?source lib.sh first}" "${bed_top:?}" "${bed_run:?}"
+: "${bed_cache:?}"
 
 # Generous: a loaded machine is slower by far, and waiting costs only failures.
 # Seconds that one command at a host, and one migration, may take.
@@ -62,6 +67,7 @@ bed_media()
     cp -a "$1/." "$dir/tree/"
     "$bed_src/guest-initrd.sh" "$dir/initrd"
     cp --sparse=always "$bed_cache"/{guest,reference,ntfs}.img "$dir/"
+    cp "$bed_top/test/fault-proxy.py" "$dir/"
 
     ntfs_records "$dir"
     truncate -s 24M "$dir/raw.img" "$dir/lv.img"
@@ -80,7 +86,8 @@ prepare_host()
         set -e
         cp -a /media/tree/. /
         mkdir -p /etc/xl-dedup
-        echo "reference = /media/reference.img" >/etc/xl-dedup/xl-dedup.conf
+        printf "%s\n" "reference = /media/reference.img" \
+            "state = /bed/disks/state" >/etc/xl-dedup/xl-dedup.conf
         truncate -s 40M /bed/lvm
         lvm_loop=$(losetup -f --show /bed/lvm)
         vgcreate -q bed "$lvm_loop" >/dev/null
@@ -99,9 +106,9 @@ clean_host()
             xl destroy "$id"
         done
         sleep 1
-        umount /bed/disks 2>/dev/null
-        rm -rf /bed/disks /var/lib/xl-dedup
-        mkdir -p /bed/disks
+        # Not the disk itself, but what the case nospace mounts over it.
+        umount small 2>/dev/null
+        find /bed/disks -mindepth 1 -delete
         [ -e /usr/local/sbin/xl-dedup ] ||
             mv /usr/local/sbin/xl-dedup.off /usr/local/sbin/xl-dedup' || :
 }
@@ -125,7 +132,9 @@ where_is()
 # guest_config NAME: the domain configuration, on stdout.
 guest_config()
 {
-    local disks='' words=''
+    local disks='' words='' memory=128 console=hvc0
+    local machine='type = "pvh"
+kernel = "/bed/vmlinux"'
 
     case $1 in
     g0) ;;
@@ -139,30 +148,44 @@ guest_config()
             "format=raw,vdev=xvdd,access=rw,target=/dev/bed/lv"'
         words=xvdb:at=$(cat "$bed_run/ntfs-offset"),xvdc:raw,xvdd:ext4
         ;;
+    g3)
+        disks='"format=raw,vdev=hda,access=rw,target=/bed/disks/g3.img"'
+        words='sda:ext4 xen_emul_unplug=never'
+        memory=192 console=ttyS0
+        machine='type = "hvm"
+kernel = "/vmlinuz"
+vga = "none"
+serial = "pty"
+usb = 0'
+        ;;
+    g4)
+        disks='"format=raw,vdev=xvda,access=rw,target=/bed/disks/g4.img"'
+        words='xvda2:ext4 rate=1000 records=8192'
+        memory=160
+        ;;
+    g5)
+        words=' rate=1000 records=8192'
+        memory=160
+        ;;
     *) die "no guest is called $1" ;;
     esac
     cat <<EOF
 name = "$1"
-type = "pvh"
-memory = 128
+$machine
+memory = $memory
 vcpus = 1
-kernel = "/bed/vmlinux"
 ramdisk = "/media/initrd"
-extra = "console=hvc0 quiet disks=$words"
+extra = "console=$console quiet disks=$words"
 disk = [ $disks ]
 on_poweroff = "destroy"
 on_crash = "preserve"
 EOF
 }
 
-# start_guest NAME HOST: fresh disks, boots, waits until its program writes.
-start_guest()
+fresh_disks()
 {
     local name=$1 host=$2
 
-    note "starting guest $name at $host"
-    guest_config "$name" |
-        "$bed_src/host.sh" ssh "$host" "cat >/bed/$name.cfg"
     case $name in
     g1) on "$host" 'cp --sparse=always /media/guest.img /bed/disks/g1.img' ;;
     g2)
@@ -171,12 +194,36 @@ start_guest()
             cp --sparse=always /media/raw.img g2-raw.img
             dd if=/media/lv.img of=/dev/bed/lv bs=1M conv=fsync status=none'
         ;;
+    g3) on "$host" 'cp --sparse=always /media/lv.img /bed/disks/g3.img' ;;
+    g4)
+        on "$host" 'cd /bed/disks
+            cp --sparse=always /media/guest.img g4.img
+            truncate -s 4G g4.img
+            echo "start=1050624, type=linux" | sfdisk -q -a g4.img 2>/dev/null
+            mke2fs -q -t ext4 -b 4096 -E offset=537919488 g4.img 3580M'
+        ;;
     esac
+}
+
+# boot_guest NAME HOST: from the disks there are; waits until its program
+# writes.
+boot_guest()
+{
+    local name=$1 host=$2
+
+    guest_config "$name" |
+        "$bed_src/host.sh" ssh "$host" "cat >/bed/$name.cfg"
     # Once more if need be: libxl gives the disks' hotplug scripts 40 s, which
     # a loaded machine may exceed.
     on "$host" "xl create -q /bed/$name.cfg || xl create -q /bed/$name.cfg" ||
         { echo "xl create $name failed"; return 1; }
     ask "$name" "$host" reset
+}
+
+start_guest()
+{
+    note "starting guest $1 at $2"
+    fresh_disks "$1" "$2" && boot_guest "$1" "$2"
 }
 
 # Starts the guest at HOST unless it runs somewhere already.
@@ -200,6 +247,9 @@ field()
     echo "${words[$1 - 1]}"
 }
 
+# What xl migrate finds in its environment.
+migrate_env=
+
 # Where a case keeps its files, and what xl said last.
 case_dir=${case_dir:-$bed_run} log=${log:-$bed_run/migrate.log}
 
@@ -212,9 +262,31 @@ migrate()
     shift 3
     note "xl migrate $* $name $to, at $from"
     bed_limit=$((migrate_limit + 20)) on "$from" \
-        "timeout $migrate_limit xl migrate $* $name $to 2>&1" >"$log" || rc=$?
+        "$migrate_env timeout $migrate_limit xl migrate $* $name $to 2>&1" \
+        >"$log" || rc=$?
     note "exit status $rc after $((SECONDS - began)) s"
     return "$rc"
+}
+
+# fault_migrate NAME FROM TO FAULT COMMAND: a migration that meets a fault of
+# test/fault-proxy.py, the action "run" of which is COMMAND.  Fails unless the
+# migration failed and the fault came.
+fault_migrate()
+{
+    local rc=0
+
+    on "$2" 'rm -f /tmp/fault'
+    migrate_env="FAULT=$4 FAULT_LOG=/tmp/fault FAULT_COMMAND='$5'"
+    migrate "$1" "$2" "$3" --dedup --dedup-timeout=15 \
+        -s "'python3 /media/fault-proxy.py - ssh'" || rc=$?
+    migrate_env=
+    on "$2" 'ip link set eth1 up; cat /tmp/fault' && [ "$rc" -gt 0 ]
+}
+
+# sent HOST: kB that it has sent to the other host until now, all included.
+sent()
+{
+    on "$1" 'echo $(($(cat /sys/class/net/eth1/statistics/tx_bytes) / 1000))'
 }
 
 # Guest's halt: unmounts, powers off; waits until the domain is gone.

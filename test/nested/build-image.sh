@@ -60,7 +60,12 @@ for file in /etc/apt/sources.list /etc/apt/sources.list.d/*.list \
         /etc/apt/sources.list.d/*.sources; do
     [ -s "$file" ] && sources+=("$file")
 done
-printf '%s\n' "${excluded[@]/#/path-exclude=}" >"$work/dpkg.cfg"
+{
+    printf '%s\n' "${excluded[@]/#/path-exclude=}"
+    # What the disk of an HVM guest needs.
+    printf 'path-include=/lib/modules/*/kernel/drivers/scsi/%s.ko\n' \
+        sd_mod scsi_mod scsi_common
+} >"$work/dpkg.cfg"
 chmod 755 "$work"
 # INITRD=No: Debian's initrd would be thrown away.
 INITRD=No mmdebstrap --quiet --mode=root --variant=minbase \
@@ -87,13 +92,13 @@ unpack_kernel "$root/boot/vmlinuz-$kernel" >"$work/vmlinux"
 
 # --- initrds ---------------------------------------------------------------
 
-# add_modules DIRECTORY MODULE...: copies the modules and what they need, and
-# writes down the order of loading.
+# add_modules DIRECTORY LIST MODULE...: copies the modules and what they need,
+# and writes down the order of loading, in modules/LIST.
 add_modules()
 {
-    local dir=$1 module path
+    local dir=$1 list=$2 module path
 
-    shift
+    shift 2
     mkdir -p "$dir/modules"
     for module; do
         chroot "$root" modprobe -S "$kernel" --show-depends "$module"
@@ -102,7 +107,7 @@ add_modules()
         module=${path##*/}
         [ -e "$dir/modules/$module" ] && continue
         cp "$root$path" "$dir/modules/$module"
-        echo "$module" >>"$dir/modules/order"
+        echo "$module" >>"$dir/modules/$list"
     done
 }
 
@@ -120,12 +125,14 @@ pack_tree()
 }
 
 start_tree "$work/host-tree"
-add_modules "$work/host-tree" virtio_pci virtio_blk ext4 crc32c_generic
+add_modules "$work/host-tree" order virtio_pci virtio_blk ext4 crc32c_generic
 install -m 755 "$bed_src/dom0/initrd-init" "$work/host-tree/init"
 pack_tree "$work/host-tree" >"$work/initrd"
 
 start_tree "$work/guest-tree"
-add_modules "$work/guest-tree" xen_blkfront ext4 crc32c_generic fuse
+add_modules "$work/guest-tree" order xen_blkfront ext4 crc32c_generic fuse
+# For the disk that QEMU emulates for an HVM guest.
+add_modules "$work/guest-tree" emulated ata_piix sd_mod
 cp "$root/usr/bin/ntfs-3g" "$work/guest-tree/bin/"
 chroot "$root" ldd /usr/bin/ntfs-3g | grep -o '/[^ ]*' |
     while read -r lib; do

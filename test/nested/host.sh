@@ -6,15 +6,18 @@
 #   host.sh start NAME...            boots them side by side, returns when all
 #                                    answer by ssh and Xen's daemons run
 #   host.sh stop NAME...             ends them; what they wrote is gone
+#   host.sh reset NAME               as if its power had failed, and boots it
+#                                    again with what its data disk held
 #   host.sh ssh NAME COMMAND...      runs a shell command there as root
 #   host.sh put NAME FILE... TARGET  copies files there
 #   host.sh get NAME FILE... TARGET  copies files from there
 #
 # A host is a QEMU without acceleration that boots Xen, and a dom0 whose disk
 # is the cached image under a throw-away overlay, so that a stop is cheap and
-# a start is always fresh.  $XL_DEDUP_RUN/media.img, if there, is its second
-# disk, read-only, mounted at /media.  $XL_DEDUP_RUN/NAME/ keeps pid, port
-# and console.log.  Needs build-image.sh to have run.
+# a start is always fresh.  Its second disk, mounted at /bed/disks, is empty
+# at the start but outlives a reset.  $XL_DEDUP_RUN/media.img, if there, is its
+# third, read-only, mounted at /media.  $XL_DEDUP_RUN/NAME/ keeps pid, port,
+# data.img and console.log.  Needs build-image.sh to have run.
 #
 #   XL_DEDUP_CPUS     processors per host (default 1)
 #   XL_DEDUP_MEMORY   MiB per host (default 2560), of which dom0 has 1024
@@ -59,9 +62,6 @@ launch()
     b) peer=a mac=52:54:00:77:00:1 ;;
     *) die "no host is called $name" ;;
     esac
-    ! pid_of "$name" >/dev/null || die "host $name is running already"
-    rm -rf "$dir"
-    mkdir -p "$dir"
     if [ -e "$bed_run/media.img" ]; then
         media=(-drive "file=$bed_run/media.img,format=raw,if=virtio,readonly=on")
     fi
@@ -78,6 +78,7 @@ launch()
                 -append "dom0_mem=1024M,max:1024M console=com1 loglvl=info guest_loglvl=info" \
                 -initrd "vmlinux root=/dev/vda console=hvc0 net.ifnames=0 mitigations=off quiet bed=$name,initrd" \
                 -drive "file=dom0.img,format=raw,if=virtio,snapshot=on" \
+                -drive "file=$dir/data.img,format=raw,if=virtio,cache=unsafe" \
                 "${media[@]}" \
                 -netdev "user,id=drive,restrict=on,hostfwd=tcp:127.0.0.1:$port-:22" \
                 -device "virtio-net-pci,netdev=drive,mac=${mac}1,romfile=" \
@@ -142,11 +143,31 @@ set_clock()
     wait "$clock_PID"
 }
 
+# An empty data disk, with a journal: it has to survive a reset.
+fresh()
+{
+    rm -rf "${bed_run:?}/$1"
+    mkdir -p "$bed_run/$1"
+    truncate -s 16G "$bed_run/$1/data.img"
+    mke2fs -q -t ext4 "$bed_run/$1/data.img"
+}
+
 start()
 {
     local name
 
     [ -e "$bed_cache/recipe" ] || die "no image, run build-image.sh"
+    for name; do
+        ! pid_of "$name" >/dev/null || die "host $name is running already"
+        fresh "$name"
+    done
+    boot "$@"
+}
+
+boot()
+{
+    local name
+
     for name; do
         launch "$name"
     done
@@ -169,12 +190,26 @@ stop()
     done
 }
 
-[ $# -ge 2 ] || die "usage: host.sh start|stop|ssh|put|get NAME ..."
+# What QEMU has written is in this machine's page cache and stays.
+reset()
+{
+    local pid
+
+    pid=$(pid_of "$1") || die "host $1 is not running"
+    kill -9 "$pid"
+    wait_for 10 sh -c "! kill -0 $pid 2>/dev/null" || die "QEMU does not end"
+    mv "$bed_run/$1/console.log" "$bed_run/$1/console-before.log"
+    rm -f "$bed_run/$1/pid" "$bed_run/$1/port" "$bed_run/$1"/{net,ssh}
+    boot "$1"
+}
+
+[ $# -ge 2 ] || die "usage: host.sh start|stop|reset|ssh|put|get NAME ..."
 verb=$1
 shift
 case $verb in
 start) start "$@" ;;
 stop) stop "$@" ;;
+reset) reset "$1" ;;
 ssh) on "$@" ;;
 put) copy "$1" "${@:2:$#-2}" "root@127.0.0.1:${!#}" ;;
 get)
