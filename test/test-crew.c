@@ -87,6 +87,9 @@ static void an_error_ends_it(void)
 
 static int only_wait(void *opaque, unsigned number)
 {
+    struct yard *y = opaque;
+
+    atomic_fetch_add(&y->at_work, 1);
     return fail_or_wait(opaque, number * 2);
 }
 
@@ -97,6 +100,8 @@ static void left_at_work(void)
 
     assert(!pipe(y.gate));
     assert(!crew_start(&c, only_wait, &y, 2, 1));
+    while (!atomic_load(&y.at_work))
+        usleep(1000);
     assert(wait_for(c, 0) == 0);
     assert(crew_leave(c) == -EINPROGRESS);
     assert(write(y.gate[1], "x", 1) == 1);

@@ -1,7 +1,7 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0-or-later
 # Sessions are recorded and decoded by wire-decode.py, which was written from
-# docs/protocol.md: a push, a push over an earlier copy, a migration whose
+# docs/protocol.md: a push, a push over an earlier copy, migrations whose
 # guest writes to the end; and the decoder notices what was tampered with.
 . "${abs_top_srcdir:=$PWD}/test/functions.sh"
 . "$abs_top_srcdir/test/migration.sh"
@@ -68,6 +68,21 @@ RECORD=$tmp/moved
 migrate
 [ "$status" = 0 ] || { cat "$tmp/err" >&2; fail "exit status $status"; }
 decoded moved WANT DATA XL MEMORY MEMORY_END RESTORE RESTORING BLOCKS PATCH
+
+# where the kernel traces writes, blocks follow by themselves
+if loop=$(losetup -f --show a/disk.img 2>/dev/null); then
+    cleanup_fn "losetup -d $loop"
+    FAKE_WRITE="head -c 9000 /dev/urandom | dd of=$loop bs=1M seek=5 \
+conv=notrunc,fsync status=none"
+    RECORD=$tmp/traced
+    migrate
+    [ "$status" = 0 ] || { cat "$tmp/err" >&2; fail "traced: $status"; }
+    if grep -q 'xvda: its writes are traced' "$tmp/err"; then
+        decoded traced COMPARED DELTA
+    else
+        echo "not traced here, so no DELTA"
+    fi
+fi
 
 cp push.target bad.target
 head -c -12 push.source >bad.source
