@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * The bulk copy, the source's part: scan the disk (manifest_build), send the
- * list of its objects, send what the target wants of them.
+ * list of its objects, send what the target wants of them: whole, or as a
+ * recipe (recipe.h) if the target says what it holds instead.
  *
  * Somebody may write meanwhile.  Objects are read again when they are sent,
  * so what arrives may be newer than its digest; the check passes that follow
@@ -15,8 +16,9 @@
 #include <string.h>
 
 #include "plugin/log.h"
+#include "plugin/order.h"
 #include "plugin/proto.h"
-#include "plugin/source_disk.h"
+#include "plugin/recipe.h"
 
 #define MANIFEST_BYTES (256u << 10) /* of a frame, about */
 #define DATA_BYTES (512u << 10)     /* of a frame, about */
@@ -82,7 +84,7 @@ static void put_object(struct buf *b, const struct source_disk *d,
     e = object_extents(d->manifest, o, &n);
     buf_put(b, o->hash, PROTO_SHORT_DIGEST);
     buf_put_varint(b, o->size);
-    buf_put_varint(b, n);
+    buf_put_varint(b, n << 1 | (o->file != OBJECT_RAW));
     for (i = 0; i < n; i++) {
         buf_put_varint(b, e[i].logical - logical);
         buf_put_zigzag(b, (int64_t)(e[i].physical - *physical));
@@ -216,60 +218,171 @@ static void send_progress(const struct link *l, struct source_disk *d)
                  rate / 1e6, rate > 0 ? left / rate : 0.0);
 }
 
-/* Sends the objects that a WANT frame names. */
-static int send_wanted(const struct link *l, struct source_disk *d,
-                       const struct frame *f)
+/* What the target has asked for so far and did not get yet. */
+struct wishes {
+    struct order *order;
+    struct asked **asked;       /* by number: a sketch, or NULL */
+    struct buf data;            /* a DATA frame in the making */
+};
+
+static int wish(struct source_disk *d, struct wishes *w, uint64_t number,
+                struct asked *a)
+{
+    if (number >= d->n_order || d->wanted[number] >= 2 || w->asked[number] ||
+        order_has(w->order, number))
+        return -EPROTO;
+    d->wanted[number]++;
+    w->asked[number] = a;
+    order_add(w->order, number);
+    return 0;
+}
+
+static int take_want(struct source_disk *d, struct wishes *w,
+                     const struct frame *f)
 {
     struct cursor c = CURSOR_INIT(f->data, f->length);
-    struct buf b = BUF_INIT;
     uint32_t count = cursor_u32(&c), i;
     uint64_t number = 0;
     int rc = 0;
 
     if (c.bad || count > cursor_left(&c))
-        return out_of_place(l, f);
+        return -EPROTO;
     for (i = 0; i < count && !rc; i++) {
         number += cursor_zigzag(&c);
-        if (c.bad || number >= d->n_order || d->wanted[number] >= 2) {
-            rc = out_of_place(l, f);
-            break;
-        }
-        d->wanted[number]++;
-        d->bytes_wanted += mapped_bytes(d, number);
-        rc = put_content(l, d, &b, number);
-        send_progress(l, d);
+        rc = c.bad ? -EPROTO : wish(d, w, number, NULL);
+        if (!rc)
+            d->bytes_wanted += mapped_bytes(d, number);
     }
-    if (!rc && b.length)
-        rc = flush_data(l, d, &b);
-    buf_release(&b);
+    return rc;
+}
+
+static int take_sketches(struct source_disk *d, struct wishes *w,
+                         const struct frame *f)
+{
+    struct cursor c = CURSOR_INIT(f->data, f->length);
+    const uint8_t *key = cursor_get(&c, PROTO_KEY);
+    struct asked *a = NULL;
+    uint64_t number = 0;
+    int rc = key ? 0 : -EPROTO;
+
+    while (!rc && cursor_left(&c) > 0) {
+        rc = recipe_take_sketch(&c, key, &number, &a);
+        if (rc)
+            break;
+        rc = wish(d, w, number, a);
+        if (rc)
+            free(a);
+    }
+    return rc;
+}
+
+static int flush_wishes(const struct link *l, struct source_disk *d,
+                        struct wishes *w)
+{
+    return w->data.length ? flush_data(l, d, &w->data) : 0;
+}
+
+static int grant(const struct link *l, struct source_disk *d,
+                 struct wishes *w)
+{
+    struct asked *a;
+    size_t number;
+    int rc = 0;
+
+    order_take(w->order, &number);
+    a = w->asked[number];
+    if (!a) {
+        rc = put_content(l, d, &w->data, number);
+    } else {
+        rc = flush_wishes(l, d, w);
+        if (!rc)
+            rc = recipe_send(l, d, number, a);
+        free(a);
+        w->asked[number] = NULL;
+    }
+    send_progress(l, d);
+    return rc ? rc : order_is_empty(w->order) ? flush_wishes(l, d, w) : 0;
+}
+
+/* 1: the target has all that it wants. */
+static int take_wish(const struct link *l, struct source_disk *d,
+                     struct wishes *w, const struct frame *f)
+{
+    if (f->disk != d->number)
+        return -EPROTO;
+    switch (f->type) {
+    case FRAME_UNKNOWN:
+        return recipe_names(l, d, f);
+    case FRAME_WANT:
+        return take_want(d, w, f);
+    case FRAME_SKETCH:
+        return take_sketches(d, w, f);
+    case FRAME_WANT_END:
+        return f->length ? -EPROTO : 1;
+    default:
+        return -EPROTO;
+    }
+}
+
+/* Requests that are there come first: the more of them, the better the
+ * order. */
+static int grant_all(const struct link *l, struct source_disk *d,
+                     struct wishes *w)
+{
+    bool ended = false;
+    struct frame f;
+    int rc = 0;
+
+    while (!rc && !(ended && order_is_empty(w->order))) {
+        if (ended)
+            rc = -EAGAIN;
+        else if (order_is_empty(w->order))
+            rc = inbox_next(l->inbox, d->number, &f);
+        else
+            rc = inbox_try(l->inbox, d->number, &f);
+        if (rc == -EAGAIN) {
+            rc = grant(l, d, w);
+            continue;
+        }
+        if (rc)
+            return rc;
+        rc = take_wish(l, d, w, &f);
+        if (rc == -EPROTO)
+            out_of_place(l, &f);
+        frame_release(&f);
+        ended = rc == 1;
+        rc = rc == 1 ? 0 : rc;
+    }
     return rc;
 }
 
 static int serve_wants(const struct link *l, struct source_disk *d)
 {
-    bool done = false;
+    struct wishes w = { .data = BUF_INIT };
     struct frame f;
+    uint64_t i;
     int rc;
 
-    while (!done) {
-        rc = inbox_next(l->inbox, d->number, &f);
-        if (rc)
-            return rc;
-        if (f.disk != d->number)
-            rc = out_of_place(l, &f);
-        else if (f.type == FRAME_WANT)
-            rc = send_wanted(l, d, &f);
-        else if (f.type == FRAME_WANT_END)
-            rc = wire_send(l->wire, FRAME_DATA_END, d->number, NULL, 0);
-        else if (f.type == FRAME_BULK_DONE)
-            done = true;
-        else
-            rc = out_of_place(l, &f);
-        frame_release(&f);
-        if (rc)
-            return rc;
-    }
-    return 0;
+    w.asked = calloc(d->n_order + 1, sizeof(*w.asked));
+    rc = w.asked ? order_new(&w.order, d->manifest, d->order, d->n_order) :
+        -ENOMEM;
+    if (!rc)
+        rc = grant_all(l, d, &w);
+    for (i = 0; w.asked && i < d->n_order; i++)
+        free(w.asked[i]);
+    free(w.asked);
+    order_free(w.order);
+    buf_release(&w.data);
+    if (!rc)
+        rc = wire_send(l->wire, FRAME_DATA_END, d->number, NULL, 0);
+    if (!rc)
+        rc = inbox_expect(l->inbox, d->number, FRAME_BULK_DONE, &f);
+    if (rc)
+        return rc;
+    if (f.disk != d->number)
+        rc = out_of_place(l, &f);
+    frame_release(&f);
+    return rc;
 }
 
 int bulk_run(const struct link *l, struct source_disk *d)
@@ -293,9 +406,7 @@ int bulk_run(const struct link *l, struct source_disk *d)
         rc = serve_wants(l, d);
     if (rc)
         return rc;
-    for (i = 0; i < d->n_order; i++)
-        if (d->wanted[i])
-            d->report.different += mapped_bytes(d, i);
+    d->report.different = d->bytes_sent < total ? d->bytes_sent : total;
     d->report.identical = total - d->report.different;
     manifest_free(d->manifest);
     d->manifest = NULL;

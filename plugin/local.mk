@@ -15,8 +15,11 @@ xl_dedup_SOURCES = %D%/main.c %D%/control.c %D%/control.h \
 	%D%/loopdev.c %D%/loopdev.h %D%/destination.c %D%/destination.h \
 	%D%/reference.c %D%/reference.h %D%/report.c %D%/report.h \
 	%D%/peer.c %D%/peer.h %D%/sender.c %D%/sender.h \
-	%D%/source_disk.h %D%/bulk.c %D%/passes.c %D%/deltas.c %D%/live.c %D%/receiver.c %D%/receiver.h \
-	%D%/target_disk.h %D%/rebuild.c %D%/check.c %D%/apply.c \
+	%D%/source_disk.h %D%/bulk.c %D%/passes.c %D%/deltas.c %D%/live.c \
+	%D%/receiver.c %D%/receiver.h %D%/target_disk.h %D%/rebuild.c \
+	%D%/versions.c %D%/check.c %D%/apply.c \
+	%D%/order.c %D%/order.h %D%/recipe.c %D%/recipe.h \
+	%D%/rolling.c %D%/rolling.h %D%/holding.c %D%/holding.h \
 	%D%/handshake.c %D%/handshake.h %D%/hold.c %D%/hold.h %D%/fdio.c %D%/fdio.h \
 	%D%/abandoned.c %D%/abandoned.h \
 	%D%/keeper.c %D%/keeper.h %D%/leftover.c %D%/leftover.h \

@@ -27,6 +27,12 @@
 #define PROTO_ZERO 0x80000000u                /* in a record's length */
 #define PROTO_ROUND_BYTES (128u << 20)              /* of DELTAs, at most */
 #define PROTO_ROUND_RECORDS 65536u
+#define PROTO_NAME_MAX 4000u                        /* bytes */
+#define PROTO_NAMES_MAX 256u                        /* asked for at once */
+#define PROTO_KEY 16
+#define PROTO_SKETCH_BLOCKS (1u << 17)
+#define PROTO_SKETCH_BLOCK_MIN 64u                  /* bytes */
+#define PROTO_SKETCH_BLOCK_MAX (1u << 26)
 #define PROTO_HOLD_BYTES 4096                       /* tail of the memory */
 
 enum proto_type {
@@ -47,6 +53,10 @@ enum proto_type {
     FRAME_DATA = 36,
     FRAME_DATA_END = 37,
     FRAME_BULK_DONE = 38,
+    FRAME_UNKNOWN = 41,
+    FRAME_NAMES = 42,
+    FRAME_SKETCH = 43,
+    FRAME_RECIPE = 44,
     FRAME_SEGMENTS = 48,
     FRAME_PASS_END = 49,
     FRAME_DIFFER = 50,

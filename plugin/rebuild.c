@@ -48,7 +48,7 @@ static int flush_wants(struct target_disk *d)
     return rc;
 }
 
-static int want(struct target_disk *d, uint64_t number)
+int rebuild_want(struct target_disk *d, uint64_t number)
 {
     int rc = 0;
 
@@ -66,18 +66,53 @@ static int want(struct target_disk *d, uint64_t number)
     return rc;
 }
 
-/* Ends a job, or the manifest.  The last one tells the source. */
-static void finish_job(struct target_disk *d, int rc)
+int rebuild_flush_wants(struct target_disk *d)
 {
+    int rc;
+
     pthread_mutex_lock(&d->lock);
+    rc = flush_wants(d);
+    pthread_mutex_unlock(&d->lock);
+    return rc;
+}
+
+static void note_error(struct target_disk *d, int rc)
+{
     if (rc && !d->error)
         d->error = rc;
-    if (--d->pending == 0 && !d->error) {
-        rc = flush_wants(d);
-        if (!rc)
-            rc = wire_send(d->wire, FRAME_WANT_END, d->number, NULL, 0);
-        d->error = rc;
+}
+
+/* The last one tells the source.  If something failed it is told as well: what
+ * it sends then meets the error. */
+static void finish_locked(struct target_disk *d, int rc)
+{
+    note_error(d, rc);
+    if (--d->pending > 0 || d->error == -ECANCELED)
+        return;
+    rc = flush_wants(d);
+    note_error(d, rc ? rc : wire_send(d->wire, FRAME_WANT_END, d->number,
+                                      NULL, 0));
+}
+
+void rebuild_finish(struct target_disk *d, int rc)
+{
+    pthread_mutex_lock(&d->lock);
+    finish_locked(d, rc);
+    pthread_mutex_unlock(&d->lock);
+}
+
+/* Ends the search for an object, or the manifest.  Unless goes_on, it is
+ * finished as well. */
+static void finish_search(struct target_disk *d, int rc, bool goes_on)
+{
+    pthread_mutex_lock(&d->lock);
+    note_error(d, rc);
+    if (--d->searching == 0 && !d->error) {
+        note_error(d, flush_wants(d));
+        note_error(d, versions_flush(d));
     }
+    if (!goes_on)
+        finish_locked(d, 0);
     pthread_mutex_unlock(&d->lock);
 }
 
@@ -95,16 +130,8 @@ static int put(struct target_disk *d, const void *data, size_t length,
     return destination_write(&d->dest, data, length, offset);
 }
 
-struct copy {
-    struct target_disk *disk;
-    const struct wire_object *object;
-    const struct fsparse_extent *extents;
-    uint32_t next;              /* first extent that may still be touched */
-    crypto_generichash_state state;
-};
-
-static void copy_begin(struct copy *c, const struct batch *b,
-                       const struct wire_object *o)
+void rebuild_copy_begin(struct copy *c, const struct batch *b,
+                        const struct wire_object *o)
 {
     c->disk = b->disk;
     c->object = o;
@@ -113,17 +140,18 @@ static void copy_begin(struct copy *c, const struct batch *b,
     crypto_generichash_init(&c->state, NULL, 0, HASH_BYTES);
 }
 
-static bool copy_matches(struct copy *c)
+bool rebuild_copy_is(struct copy *c,
+                     const uint8_t digest[PROTO_SHORT_DIGEST])
 {
     uint8_t hash[HASH_BYTES];
 
     crypto_generichash_final(&c->state, hash, HASH_BYTES);
-    return !memcmp(hash, c->object->digest, PROTO_SHORT_DIGEST);
+    return !memcmp(hash, digest, PROTO_SHORT_DIGEST);
 }
 
 /* Takes content in order: hashes it and writes what extents cover. */
-static int copy_sink(void *opaque, const void *data, size_t length,
-                     uint64_t logical)
+int rebuild_copy(void *opaque, const void *data, size_t length,
+                 uint64_t logical)
 {
     struct copy *c = opaque;
     uint64_t end = logical + length, from, to;
@@ -158,12 +186,12 @@ static int from_reference(const struct batch *b, const struct wire_object *o)
     found = references_find(b->disk->references, o->digest, o->size, &m);
     if (!found)
         return 0;
-    copy_begin(&c, b, o);
-    rc = object_read(m, found, copy_sink, &c);
+    rebuild_copy_begin(&c, b, o);
+    rc = object_read(m, found, rebuild_copy, &c);
     /* A reference that cannot be read is as good as none. */
     if (rc)
         return rc == -EIO ? 0 : rc;
-    return copy_matches(&c);
+    return rebuild_copy_is(&c, o->digest);
 }
 
 /* Whether the destination itself may hold something useful already. */
@@ -215,27 +243,39 @@ static struct place look_at_place(const struct batch *b,
     return place;
 }
 
+bool rebuild_place_is_empty(const struct batch *b,
+                            const struct wire_object *o)
+{
+    return !has_content(&b->disk->dest) || look_at_place(b, o).empty;
+}
+
 static int find_object(void *opaque, uint64_t number)
 {
     const struct batch *b = opaque;
     const struct wire_object *o = &b->objects[number];
     struct target_disk *d = b->disk;
     struct place place = { false, true };
+    bool versions = false;
     int rc = 0;
 
     if (d->error) {
-        finish_job(d, 0);
+        finish_search(d, 0, false);
         return 0;
     }
     if (has_content(&d->dest))
         place = look_at_place(b, o);
     if (!place.same)
         rc = from_reference(b, o);
-    /* Over something old, the check passes send what differs, block by
-     * block, which is never more than the whole object. */
-    if (rc == 0 && !place.same && place.empty)
-        rc = want(d, b->first + number);
-    finish_job(d, rc < 0 ? rc : 0);
+    if (rc == 0 && !place.same) {
+        versions = versions_help(d, o);
+        /* Over something old, the check passes send what differs, block by
+         * block, which is never more than the whole object. */
+        if (versions)
+            rc = versions_ask(d, b->first + number);
+        else if (place.empty)
+            rc = rebuild_want(d, b->first + number);
+    }
+    finish_search(d, rc < 0 ? rc : 0, versions && rc == 0);
     return 0;
 }
 
@@ -276,6 +316,8 @@ static int take_object(struct target_disk *d, struct batch *b,
     memcpy(o->digest, digest, PROTO_SHORT_DIGEST);
     o->size = cursor_varint(c);
     n = cursor_varint(c);
+    o->named = n & 1;
+    n >>= 1;
     if (c->bad || n == 0 || n > room - *n_extents ||
         o->size > d->size + GAP_FILE_MAX)
         return -EPROTO;
@@ -287,8 +329,12 @@ static int take_object(struct target_disk *d, struct batch *b,
 
 static void batch_free(struct batch *b)
 {
+    uint32_t i;
+
     if (!b)
         return;
+    for (i = 0; b->objects && i < b->count; i++)
+        free(b->objects[i].version);
     free(b->objects);
     free(b->extents);
     free(b);
@@ -369,9 +415,11 @@ int rebuild_manifest(struct target_disk *d, const struct frame *f)
     }
     d->n_objects += b->count;
     pthread_mutex_lock(&d->lock);
-    if (d->pending == 0)
-        d->pending = 1;         /* the manifest itself */
+    if (!d->listing)
+        d->pending = d->searching = 1;      /* the manifest itself */
+    d->listing = true;
     d->pending += b->count;
+    d->searching += b->count;
     pthread_mutex_unlock(&d->lock);
     return workers_add(d->pool, find_object, b, 0, b->count);
 }
@@ -388,14 +436,12 @@ int rebuild_manifest_end(struct target_disk *d, const struct frame *f)
     if (!d->touched)
         return -ENOMEM;
     pthread_mutex_lock(&d->lock);
-    if (d->pending == 0)
-        d->pending = 1;
+    if (!d->listing)
+        d->pending = d->searching = 1;
     pthread_mutex_unlock(&d->lock);
-    finish_job(d, 0);
-    return d->error;
+    finish_search(d, 0, false);
+    return 0;
 }
-
-/* Literals */
 
 static const struct batch *batch_of(const struct target_disk *d,
                                     uint64_t number)
@@ -414,6 +460,16 @@ static const struct batch *batch_of(const struct target_disk *d,
     }
     return NULL;
 }
+
+struct wire_object *rebuild_object(const struct target_disk *d,
+                                   uint64_t number,
+                                   const struct batch **b_r)
+{
+    *b_r = batch_of(d, number);
+    return *b_r ? &(*b_r)->objects[number - (*b_r)->first] : NULL;
+}
+
+/* Literals */
 
 /* Turns to the place where the record's bytes go. */
 static int seek_object(struct target_disk *d, uint64_t number)
@@ -553,7 +609,7 @@ int rebuild_data_end(struct target_disk *d)
     uint64_t i;
     int rc = 0;
 
-    if (d->pending > 0 || d->error)
+    if (d->error || d->pending > 0 || !d->listed)
         return d->error ? d->error : -EPROTO;
     if (has_content(&d->dest))
         rc = zero_rest(d);
@@ -586,4 +642,5 @@ void rebuild_release(struct target_disk *d)
     d->wants = NULL;
     free(d->touched);
     d->touched = NULL;
+    versions_release(d);
 }

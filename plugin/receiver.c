@@ -511,6 +511,10 @@ static int take_bulk_frame(struct target_disk *d, const struct frame *f)
         return rebuild_manifest(d, f);
     case FRAME_MANIFEST_END:
         return rebuild_manifest_end(d, f);
+    case FRAME_NAMES:
+        return versions_names(d, f);
+    case FRAME_RECIPE:
+        return versions_recipe(d, f);
     case FRAME_DATA:
         return rebuild_data(d, f);
     case FRAME_DATA_END:

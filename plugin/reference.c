@@ -12,6 +12,10 @@
 #include "plugin/proto.h"
 #include "plugin/reference.h"
 
+/* Versions of a path, and files of one path in several images, that are
+ * looked at on either side of where it would be. */
+#define NEIGHBOURS 16
+
 struct reference {
     struct image image;
     struct manifest *manifest;
@@ -25,8 +29,10 @@ struct entry {
 struct references {
     struct reference **images;
     size_t n_images;
-    struct entry *entries;
+    struct entry *entries;      /* by digest */
     size_t n_entries;
+    struct entry *paths;        /* files, by path */
+    size_t n_paths;
 };
 
 int references_new(struct references **r_r)
@@ -52,6 +58,7 @@ void references_free(struct references *r)
         reference_free(r->images[i]);
     free(r->images);
     free(r->entries);
+    free(r->paths);
     free(r);
 }
 
@@ -67,19 +74,35 @@ static bool have(const struct references *r, const struct image *img)
     return false;
 }
 
+static const struct fsparse_file *file_of(const struct entry *e)
+{
+    return &e->manifest->map->files[e->object->file];
+}
+
 static int add_entries(struct references *r, const struct manifest *m)
 {
-    struct entry *entries;
+    struct entry *entries, *paths;
     size_t i;
 
     entries = realloc(r->entries, (r->n_entries + m->n_objects + 1) *
                                   sizeof(*entries));
-    if (!entries)
+    if (entries)
+        r->entries = entries;
+    paths = realloc(r->paths, (r->n_paths + m->n_files + 1) *
+                              sizeof(*paths));
+    if (paths)
+        r->paths = paths;
+    if (!entries || !paths)
         return -ENOMEM;
-    r->entries = entries;
-    for (i = 0; i < m->n_objects; i++)
-        if (!m->objects[i].zero && m->objects[i].size > 0)
-            entries[r->n_entries++] = (struct entry){ &m->objects[i], m };
+    for (i = 0; i < m->n_objects; i++) {
+        struct entry e = { &m->objects[i], m };
+
+        if (e.object->zero || e.object->size == 0)
+            continue;
+        entries[r->n_entries++] = e;
+        if (e.object->file != OBJECT_RAW && !*file_of(&e)->stream)
+            paths[r->n_paths++] = e;
+    }
     return 0;
 }
 
@@ -154,11 +177,47 @@ static int compare_entries(const void *a, const void *b)
     return compare_key(x->object->hash, x->object->size, y->object);
 }
 
+static bool is_digit(char c)
+{
+    return c >= '0' && c <= '9';
+}
+
+/* Compares paths as if every number in them were the same. */
+static int compare_numberless(const char *a, const char *b)
+{
+    for (; *a && (*a == *b || (is_digit(*a) && is_digit(*b)));) {
+        if (is_digit(*a)) {
+            a += strspn(a, "0123456789");
+            b += strspn(b, "0123456789");
+        } else {
+            a++;
+            b++;
+        }
+    }
+    return (unsigned char)(is_digit(*a) ? '0' : *a) -
+        (unsigned char)(is_digit(*b) ? '0' : *b);
+}
+
+/* Versions of a path are neighbours. */
+static int compare_paths(const char *a, const char *b)
+{
+    int c = compare_numberless(a, b);
+
+    return c ? c : strcmp(a, b);
+}
+
+static int compare_path_entries(const void *a, const void *b)
+{
+    return compare_paths(file_of(a)->path, file_of(b)->path);
+}
+
 void references_sort(struct references *r)
 {
     if (r->n_entries > 0)
         qsort(r->entries, r->n_entries, sizeof(*r->entries),
               compare_entries);
+    if (r->n_paths > 0)
+        qsort(r->paths, r->n_paths, sizeof(*r->paths), compare_path_entries);
 }
 
 const struct object *references_find(const struct references *r,
@@ -182,4 +241,53 @@ const struct object *references_find(const struct references *r,
             low = middle + 1;
     }
     return NULL;
+}
+
+bool references_have_paths(const struct references *r)
+{
+    return r->n_paths > 0;
+}
+
+/* How far apart two sizes are; the same path comes before all others. */
+static uint64_t distance(const struct entry *e, const char *path,
+                         uint64_t size)
+{
+    uint64_t other = e->object->size;
+    uint64_t apart = size > other ? size - other : other - size;
+
+    return apart / 2 + (strcmp(file_of(e)->path, path) ?
+                        UINT64_C(1) << 63 : 0);
+}
+
+static size_t first_not_before(const struct references *r, const char *path)
+{
+    size_t low = 0, high = r->n_paths, middle;
+
+    while (low < high) {
+        middle = low + (high - low) / 2;
+        if (compare_paths(file_of(&r->paths[middle])->path, path) < 0)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    return low;
+}
+
+bool references_find_path(const struct references *r, const char *path,
+                          uint64_t size, struct holding *h_r)
+{
+    size_t at = first_not_before(r, path), i;
+    const struct entry *best = NULL, *e;
+
+    for (i = at > NEIGHBOURS ? at - NEIGHBOURS : 0;
+         i < r->n_paths && i < at + NEIGHBOURS; i++) {
+        e = &r->paths[i];
+        if (compare_numberless(file_of(e)->path, path))
+            continue;
+        if (!best || distance(e, path, size) < distance(best, path, size))
+            best = e;
+    }
+    if (best)
+        holding_of_object(h_r, best->manifest, best->object);
+    return best;
 }

@@ -9,10 +9,11 @@
 #ifndef PLUGIN_REFERENCE_H
 #define PLUGIN_REFERENCE_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
-#include "plugin/manifest.h"
+#include "plugin/holding.h"
 
 struct references;
 
@@ -36,5 +37,18 @@ const struct object *references_find(const struct references *r,
                                      const uint8_t *short_digest,
                                      uint64_t size,
                                      const struct manifest **m_r);
+
+/* Whether there are any files in them. */
+bool references_have_paths(const struct references *r);
+
+/*
+ * Finds the file that is most likely another version of the one of this path
+ * and size: that of the same path, or else of one that differs only in its
+ * numbers (initrd.img-6.1.0-17 for -18), and among these the one of the
+ * nearest size.  Whether its content is alike is for the caller to find out.
+ * Safe for several threads.
+ */
+bool references_find_path(const struct references *r, const char *path,
+                          uint64_t size, struct holding *h_r);
 
 #endif

@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * A disk of the target while it is being rebuilt: private to receiver.c,
- * rebuild.c, check.c and apply.c.
+ * rebuild.c, versions.c, check.c and apply.c.
  */
 #ifndef PLUGIN_TARGET_DISK_H
 #define PLUGIN_TARGET_DISK_H
 
 #include <pthread.h>
+#include <sodium.h>
 #include <stdatomic.h>
 #include <stdbool.h>
 #include <stdint.h>
@@ -18,12 +19,17 @@
 #include "plugin/wire.h"
 #include "plugin/workers.h"
 
+struct version;
+struct versions;
+
 /* An object as the source described it. */
 struct wire_object {
     uint8_t digest[PROTO_SHORT_DIGEST];
+    bool named;                     /* a file: it has a name */
     uint64_t size;
     uint32_t first_extent;          /* in the batch's extents */
     uint32_t n_extents;
+    struct version *version;        /* versions.c, engine thread only */
 };
 
 /* The objects of one MANIFEST frame.  Does not move while threads use it. */
@@ -84,6 +90,7 @@ struct target_disk {
     size_t n_batches;
     uint64_t n_objects;
     uint64_t n_extents;
+    bool listing;                   /* MANIFEST was there */
     bool listed;                    /* MANIFEST_END was there */
     bool bulk_done;
     struct {                        /* where DATA goes on */
@@ -93,8 +100,13 @@ struct target_disk {
         uint64_t done;              /* bytes of that extent */
     } position;
 
+    struct versions *versions;      /* versions.c */
+
     pthread_mutex_t lock;           /* covers what follows */
-    uint64_t pending;               /* jobs, and one for the open manifest */
+    uint64_t pending;               /* objects, and one for the open
+                                       manifest */
+    uint64_t searching;             /* the same, but those that versions.c
+                                       has do not count */
     uint64_t *wants;
     size_t n_wants;
     int error;
@@ -117,6 +129,47 @@ int rebuild_manifest_end(struct target_disk *d, const struct frame *f);
 int rebuild_data(struct target_disk *d, const struct frame *f);
 int rebuild_data_end(struct target_disk *d);
 void rebuild_release(struct target_disk *d);
+
+/* For versions.c.  The object of that number and its batch, or NULL. */
+struct wire_object *rebuild_object(const struct target_disk *d,
+                                   uint64_t number,
+                                   const struct batch **b_r);
+/* Whether nothing is at the destination yet where the object belongs. */
+bool rebuild_place_is_empty(const struct batch *b,
+                            const struct wire_object *o);
+/* An object's content on its way to its place, in order. */
+struct copy {
+    struct target_disk *disk;
+    const struct wire_object *object;
+    const struct fsparse_extent *extents;
+    uint32_t next;              /* first extent that may still be touched */
+    crypto_generichash_state state;
+};
+void rebuild_copy_begin(struct copy *c, const struct batch *b,
+                        const struct wire_object *o);
+int rebuild_copy(void *copy, const void *data, size_t length,
+                 uint64_t logical);
+bool rebuild_copy_is(struct copy *c,
+                     const uint8_t digest[PROTO_SHORT_DIGEST]);
+/* Asks for an object, whole. */
+int rebuild_want(struct target_disk *d, uint64_t number);
+/* Sends what is to be asked for and waits for company. */
+int rebuild_flush_wants(struct target_disk *d);
+/* There is nothing more to be done for an object; rc: or it failed. */
+void rebuild_finish(struct target_disk *d, int rc);
+
+/*
+ * versions.c: what is not found by its digest is made of another version of
+ * the file, which has the same name in a reference.  An object that is handed
+ * to versions_ask() ends in rebuild_finish().
+ */
+bool versions_help(const struct target_disk *d, const struct wire_object *o);
+int versions_ask(struct target_disk *d, uint64_t number);
+/* With the lock held: asks for the names of what waits for company. */
+int versions_flush(struct target_disk *d);
+int versions_names(struct target_disk *d, const struct frame *f);
+int versions_recipe(struct target_disk *d, const struct frame *f);
+void versions_release(struct target_disk *d);
 
 /* check.c: the target's part of the passes. */
 int check_init(struct target_disk *d);

@@ -139,6 +139,33 @@ int workers_add(struct workers *w, workers_job *job, void *opaque,
     return 0;
 }
 
+/* With the lock held. */
+static void put_first(struct workers *w, struct batch *b)
+{
+    b->next = w->head;
+    w->head = b;
+    if (!b->next)
+        w->tail = &b->next;
+    pthread_cond_broadcast(&w->work);
+}
+
+int workers_add_first(struct workers *w, workers_job *job, void *opaque,
+                      uint64_t first, uint64_t count)
+{
+    struct batch *b;
+
+    if (count == 0)
+        return 0;
+    b = malloc(sizeof(*b));
+    if (!b)
+        return -ENOMEM;
+    *b = (struct batch){ NULL, job, opaque, first, count, NULL };
+    pthread_mutex_lock(&w->lock);
+    put_first(w, b);
+    pthread_mutex_unlock(&w->lock);
+    return 0;
+}
+
 int workers_run(struct workers *w, workers_job *job, void *opaque,
                 uint64_t first, uint64_t count)
 {
@@ -151,11 +178,8 @@ int workers_run(struct workers *w, workers_job *job, void *opaque,
     if (!b)
         return -ENOMEM;
     pthread_mutex_lock(&w->lock);
-    *b = (struct batch){ w->head, job, opaque, first, count, &waiting };
-    w->head = b;
-    if (!b->next)
-        w->tail = &b->next;
-    pthread_cond_broadcast(&w->work);
+    *b = (struct batch){ NULL, job, opaque, first, count, &waiting };
+    put_first(w, b);
     while (waiting.unfinished > 0)
         pthread_cond_wait(&waiting.done, &w->lock);
     pthread_mutex_unlock(&w->lock);

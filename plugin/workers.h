@@ -24,6 +24,10 @@ void workers_free(struct workers *w);
 int workers_add(struct workers *w, workers_job *job, void *opaque,
                 uint64_t first, uint64_t count);
 
+/* The same, before all that is queued. */
+int workers_add_first(struct workers *w, workers_job *job, void *opaque,
+                      uint64_t first, uint64_t count);
+
 /* Runs such jobs, before all that is queued, and returns when they are done:
  * 0, or the first non-zero value that one of them returned.  Not to be called
  * from a job. */

@@ -44,6 +44,23 @@ OBJECT = wire.digest(DISK[4096:9096] + bytes(3192) +
 MANIFEST = manifest(0, [(OBJECT, OBJECT_SIZE, EXTENTS)])
 
 
+NAMED = manifest(0, [(OBJECT, OBJECT_SIZE, EXTENTS)], named=1)
+WHOLE = DISK[4096:9096] + bytes(3192) + DISK[2000000:2006000] + \
+    bytes(OBJECT_SIZE - 14192)
+# What the target holds under this name, but for the number in it.
+HELD = b"older" + WHOLE[100:9000] + b"other" * 500
+
+
+def make_reference(directory):
+    tree = os.path.join(directory, "tree")
+    os.makedirs(os.path.join(tree, "dir"))
+    with open(os.path.join(tree, "dir", "file-16.x"), "wb") as f:
+        f.write(HELD)
+    subprocess.run(["mke2fs", "-q", "-t", "ext4", "-d", tree,
+                    os.path.join(directory, "reference.img"), "2M"],
+                   check=True, stderr=subprocess.DEVNULL)
+
+
 def segments(disk=DISK):
     n = wire.SEGMENT_BYTES
     return [disk[i:i + n] for i in range(0, len(disk), n)]
@@ -176,6 +193,24 @@ class Receiver:
         self.rewanted()
         self.send(frame("DATA_END", 0))
         self.expect("BULK_DONE")
+
+    def unknown(self):
+        """The object has a name."""
+        self.accepted()
+        self.send(frame("MANIFEST", 0, NAMED),
+                  frame("MANIFEST_END", 0, u64(1)))
+        assert self.expect("UNKNOWN") == wire.numbers([0])
+
+    def sketched(self):
+        """The target has a file of this name."""
+        self.unknown()
+        self.send(frame("NAMES", 0, wire.names(b"/dir/file-17.x")))
+        payload = self.expect("SKETCH")
+        c = wire.Cursor(payload[16:])
+        assert (c.zigzag(), c.varint()) == (0, len(HELD)), "another file"
+        block, width = c.varint(), c.number("B")
+        assert payload[16:] == wire.sketch(0, HELD, block, width,
+                                           payload[:16]), "wrong hashes"
 
     def listed(self):
         self.accepted()
@@ -413,6 +448,58 @@ frames("wanted", data_unknown=frame("DATA", 0, record(1, b"x")),
        data_cut=frame("DATA", 0, b"\0" * 11))
 
 
+# Names and recipes
+def recipes(stage, **cases):
+    for name, data in cases.items():
+        frames(stage, **{"recipe_" + name: frame("RECIPE", 0, data)})
+
+
+N = len(HELD)
+frames("wanted", names_unasked=frame("NAMES", 0, wire.names(b"/x")))
+frames("unknown", names_empty=frame("NAMES", 0),
+       names_none=frame("NAMES", 0, wire.names()),
+       names_two=frame("NAMES", 0, wire.names(b"/a", b"/b")),
+       names_count=frame("NAMES", 0, wire.names(b"/a", count=2)),
+       names_cut=frame("NAMES", 0, wire.names(b"/dir/file")[:-1]),
+       names_long=frame("NAMES", 0, wire.names(b"/a") + b"x"),
+       names_nul=frame("NAMES", 0, wire.names(b"/a\0b")),
+       names_4001=frame("NAMES", 0, wire.names(b"/" * 4001)),
+       names_huge=frame("NAMES", 0, b"\1\0\0\0" + wire.varint(0) +
+                        wire.varint(HUGE) + b"/"),
+       names_share=frame("NAMES", 0, b"\1\0\0\0" + wire.varint(1) +
+                         wire.varint(1) + b"/"),
+       names_wrap=frame("NAMES", 0, b"\1\0\0\0" + wire.varint((1 << 64) - 1)
+                        + wire.varint(2) + b"/a"))
+recipes("wanted", unasked=wire.recipe(0, PIECES, end=PIECES))
+recipes("unknown", before_names=wire.recipe(0, WHOLE, end=WHOLE))
+recipes("sketched", empty=b"", cut=b"\0" * 7, number=wire.recipe(1, b"x"),
+        huge=wire.recipe(HUGE, b"x"), short=wire.recipe(0, b"x", end=b"x"),
+        no_digest=wire.recipe(0, WHOLE) + b"\0" * 16,
+        long=wire.recipe(0, WHOLE + b"x"), ends_at_once=wire.recipe(0, end=b""),
+        no_bytes=wire.recipe(0) + wire.varint(200) + b"x",
+        copies_nothing=wire.recipe(0, (0, 0), WHOLE, end=WHOLE),
+        copies_behind=wire.recipe(0, (N - 1, 2)),
+        copies_before=wire.recipe(0, (-1, 2)),
+        copies_far=wire.recipe(0, (HUGE, 2)),
+        copies_much=wire.recipe(0, (0, HUGE)),
+        copies_wrap=wire.recipe(0, (N, 1)),
+        goes_on=wire.recipe(0, WHOLE, end=WHOLE) + wire.varint(2) + b"x",
+        frame_later=wire.recipe(0, WHOLE[:9]) + b"\1")
+frames("sketched", recipe_again=2 * frame(
+    "RECIPE", 0, wire.recipe(0, WHOLE, end=WHOLE)))
+
+
+@case("sketched")
+def recipe_not_ended(r):
+    r.send(frame("RECIPE", 0, wire.recipe(0, WHOLE[:99])),
+           frame("DATA_END", 0))
+
+
+@case("sketched")
+def recipe_answered_with_data(r):
+    r.send(frame("DATA", 0, record(0, PIECES)), frame("DATA_END", 0))
+
+
 # The comparison before the manifest
 frames("accepted", compared_unasked=frame("COMPARED", 0),
        segments_unasked=frame("SEGMENTS", 0, ALL))
@@ -600,7 +687,7 @@ def goes_away(command, directory):
     """The source may vanish at any point."""
     for stage in ("greet", "hello", "offered", "probed", "accepted", "listed",
                   "wanted", "copied", "checked", "based", "compared",
-                  "rewanted", "recopied"):
+                  "rewanted", "recopied", "unknown", "sketched"):
         r = Receiver(command, directory)
         getattr(r, stage)()
         r.process.stdin.close()
@@ -771,6 +858,45 @@ def lies(command, directory):
         clean(directory)
 
 
+def good_recipe(command, directory):
+    """An object is made of what is held and what comes; then recipes that
+    give something else than they say: the object is wanted whole."""
+    good = wire.recipe(0, WHOLE[:100], (5, 8900), WHOLE[9000:9500])
+    rest = wire.recipe(0, WHOLE[9500:], end=WHOLE)
+    for wrong in (None, wire.recipe(0, WHOLE, end=b"other"),
+                  wire.recipe(0, WHOLE[:100], (6, 8900), WHOLE[9000:],
+                              end=WHOLE),
+                  wire.recipe(0, (0, 9000), WHOLE[:-9000], end=WHOLE)):
+        r = Receiver(command, directory)
+        r.sketched()
+        if wrong:
+            r.send(frame("RECIPE", 0, wrong))
+            assert r.expect("WANT") == wire.numbers([0])
+            r.expect("WANT_END")
+            r.send(frame("DATA", 0, record(0, PIECES)))
+        else:
+            r.send(frame("RECIPE", 0, good), frame("RECIPE", 0, rest))
+            r.expect("WANT_END")
+        r.send(frame("DATA_END", 0))
+        r.expect("BULK_DONE")
+        r.send(frame("SEGMENTS", 0, ALL), frame("PASS_END", 0))
+        assert r.expect("PASS_DONE") == u64(0), "not what it should be"
+        place(r)
+
+
+def no_such_file(command, directory):
+    """No file of this name, or nothing to go by: the object is wanted."""
+    for name in (b"", b"/dir/other", b"dir/file-16.x", b"/" * 4000, b"\xff"):
+        r = Receiver(command, directory)
+        r.unknown()
+        r.send(frame("NAMES", 0, wire.names(name)))
+        assert r.expect("WANT") == wire.numbers([0])
+        r.expect("WANT_END")
+        r.process.stdin.close()
+        finish(r, False)
+        clean(directory)
+
+
 def after_placed(command, directory):
     for late in (frame("PLACE", 0), frame("PASS_END", 0),
                  frame("SEGMENT", 0, segment(0, OTHER)),
@@ -796,8 +922,10 @@ def main():
     os.makedirs(directory)
     with open(os.path.join(directory, "..", "precious"), "w") as f:
         f.write("precious")
+    make_reference(os.path.dirname(directory))
     bad = 0
-    sessions = {f.__name__: f for f in (good, good_base, lies, goes_away,
+    sessions = {f.__name__: f for f in (good, good_base, good_recipe,
+                                        no_such_file, lies, goes_away,
                                         says_bye, after_placed)}
     for name in only or [*sessions, *CASES]:
         started = time.time()

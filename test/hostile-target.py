@@ -264,6 +264,40 @@ SAYS = dict(fail="no such luck", fail_of_disk="no such luck",
             fail_control="all is well")
 
 
+# Names and sketches
+KEY = bytes(range(16))
+frames("listed", unknown_none=frame("UNKNOWN", 0, numbers([])),
+       unknown_many=frame("UNKNOWN", 0, numbers([0] * 257)),
+       unknown_huge=frame("UNKNOWN", 0, numbers([HUGE])),
+       unknown_cut=frame("UNKNOWN", 0, numbers([0, 0], 3)),
+       unknown_long=frame("UNKNOWN", 0, numbers([0]) + b"x"),
+       unknown_empty=frame("UNKNOWN", 0),
+       sources_NAMES=frame("NAMES", 0, wire.names(b"/x")),
+       sources_RECIPE=frame("RECIPE", 0, wire.recipe(0, b"x", end=b"x")),
+       sketch_no_key=frame("SKETCH", 0, KEY[:9]),
+       sketch_number=frame("SKETCH", 0, KEY + wire.sketch(HUGE, SHORT)),
+       sketch_negative=frame("SKETCH", 0, KEY + wire.sketch(-1, SHORT)),
+       sketch_cut=frame("SKETCH", 0, KEY + wire.sketch(0, SHORT)[:-1]),
+       sketch_long=frame("SKETCH", 0, KEY + wire.sketch(0, SHORT) + b"\0"),
+       sketch_twice=frame("SKETCH", 0, KEY + wire.sketch(0, WHOLE[:99]) +
+                          wire.sketch(0, SHORT[:99])),
+       sketch_and_want=frame("WANT", 0, numbers([0, 0])))
+
+
+def shapes(**cases):
+    for name, (size, block, width) in cases.items():
+        frames("listed", **{"sketch_" + name: frame(
+            "SKETCH", 0, KEY + b"\0" + wire.varint(size) +
+            wire.varint(block) + bytes([width]) + bytes(1000))})
+
+
+shapes(no_file=(0, 512, 4), block_0=(9, 0, 4), block_small=(9, 63, 4),
+       block_large=(9, (1 << 26) + 1, 4), block_2_32=(9, (1 << 32) + 512, 4),
+       block_huge=(9, HUGE, 4), width_0=(9, 512, 0), width_9=(9, 512, 9),
+       many=((1 << 17) * 512 + 1, 512, 4), size_huge=((1 << 64) - 1, 512, 4),
+       missing=(1 << 20, 512, 4))
+
+
 # Probes: only a name beside the image is looked for.
 def probes(t):
     t.offered()
@@ -289,9 +323,11 @@ def good(t):
     t.until("DISKS_END")
     t.send(frame("DISK_OK", 0, wire.text(later="unknown", base=0)))
     number = struct.unpack("<Q", t.until("MANIFEST_END"))[0]
-    t.send(frame("WANT", 0, numbers(range(number))),
-           frame("WANT", 0, numbers(range(number)[::-1])),
-           frame("WANT_END", 0))
+    t.send(frame("UNKNOWN", 0, numbers([number - 1, 0])))
+    assert t.until("NAMES") == wire.names(b"", b"")
+    t.send(frame("WANT", 0, numbers(range(1, number))))
+    recipes(t)
+    t.send(frame("WANT_END", 0))
     t.until("DATA_END")
     t.send(frame("ALIVE"), frame("BULK_DONE", 0))
     t.until("PASS_END")
@@ -299,6 +335,49 @@ def good(t):
     t.until("PLACE")
     t.send(frame("PLACED", 0))
     t.until("BYE")
+
+
+def read_recipe(t, held):
+    """Returns the object, and how much of it was sent."""
+    c, made, own, last = wire.Cursor(t.until("RECIPE")), b"", 0, 0
+    assert c.number("Q") == 0
+    while True:
+        while not c.left():
+            c = wire.Cursor(t.until("RECIPE"))
+            assert c.number("Q") == 0
+        kind = c.varint()
+        length = kind >> 1
+        if not kind:
+            break
+        if kind & 1:
+            last += c.zigzag() + length
+            assert last <= len(held)
+            made += held[last - length:last]
+        else:
+            made += c.bytes(length)
+            own += length
+    assert c.bytes(16) == wire.digest(made)[:16], "another digest"
+    c.end()
+    return made, own
+
+
+def recipes(t):
+    """What is held is found wherever it went; when an object has come it may
+    be asked for again."""
+    image = image_content()
+    held = b"in front" + image[4096:40000] + b"!" + image[:900]
+    t.send(frame("SKETCH", 0, KEY + wire.sketch(0, held, 256, 5)))
+    made, own = read_recipe(t, held)
+    assert made and made == image[:len(made)], "not what the disk holds"
+    assert own <= len(made) - 36000, "%d bytes sent" % own
+    t.send(frame("WANT", 0, numbers([0])))
+    sent = 0
+    while sent < len(made):
+        c = wire.Cursor(t.until("DATA"))
+        while c.left():
+            n, length = c.number("Q"), c.number("I")
+            c.bytes(length)
+            sent += length if n == 0 else 0
 
 
 def answers(t):

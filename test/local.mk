@@ -74,6 +74,7 @@ helper_tests = \
 	%D%/test-faults-kill.sh \
 	%D%/test-faults-storage.sh \
 	%D%/test-push.sh \
+	%D%/test-push-versions.sh \
 	%D%/test-push-damage.sh
 TESTS += $(helper_tests)
 EXTRA_DIST += $(helper_tests) %D%/migration.sh %D%/fake-xl.py \
@@ -100,9 +101,11 @@ EXTRA_DIST += $(IMAGE_TESTS)
 check_LTLIBRARIES += libplugintest.la
 libplugintest_la_SOURCES = %D%/loop.h %D%/unit.h plugin/buf.c \
 	plugin/control.c plugin/crew.c plugin/destination.c plugin/fdio.c \
-	plugin/handshake.c plugin/hashpool.c plugin/hold.c plugin/image.c \
+	plugin/handshake.c plugin/hashpool.c plugin/hold.c \
+	plugin/holding.c plugin/image.c \
 	plugin/inbox.c plugin/leftover.c plugin/log.c plugin/loopdev.c \
-	plugin/manifest.c plugin/parallel.c plugin/record.c \
+	plugin/manifest.c plugin/order.c plugin/parallel.c \
+	plugin/record.c plugin/rolling.c \
 	plugin/reference.c plugin/report.c plugin/segment.c plugin/text.c \
 	plugin/users.c plugin/workers.c
 libplugintest_la_CPPFLAGS = $(xl_dedup_CPPFLAGS)
@@ -111,7 +114,8 @@ UNIT_LDADD = libplugintest.la $(SODIUM_LIBS) $(ZSTD_LIBS) $(JSON_LIBS) \
 UNIT_TESTS = test/test-buf test/test-control test/test-crew \
 	test/test-destination test/test-handshake test/test-hold \
 	test/test-inbox test/test-leftover test/test-record \
-	test/test-reference test/test-segment test/test-wire \
+	test/test-order test/test-reference test/test-rolling \
+	test/test-segment test/test-wire \
 	test/test-workers
 check_PROGRAMS += $(UNIT_TESTS)
 TESTS += $(UNIT_TESTS)
@@ -145,6 +149,12 @@ test_test_record_LDADD = $(UNIT_LDADD)
 test_test_reference_SOURCES = %D%/test-reference.c
 test_test_reference_CPPFLAGS = $(xl_dedup_CPPFLAGS)
 test_test_reference_LDADD = $(UNIT_LDADD)
+test_test_rolling_SOURCES = %D%/test-rolling.c
+test_test_rolling_CPPFLAGS = $(xl_dedup_CPPFLAGS)
+test_test_rolling_LDADD = $(UNIT_LDADD)
+test_test_order_SOURCES = %D%/test-order.c
+test_test_order_CPPFLAGS = $(xl_dedup_CPPFLAGS)
+test_test_order_LDADD = $(UNIT_LDADD)
 test_test_segment_SOURCES = %D%/test-segment.c
 test_test_segment_CPPFLAGS = $(xl_dedup_CPPFLAGS)
 test_test_segment_LDADD = $(UNIT_LDADD)

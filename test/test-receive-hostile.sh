@@ -4,10 +4,11 @@
 # xl-dedup receive ends each of them, puts nothing in place, does not crash
 # and takes no memory that was only announced.
 . "${abs_top_srcdir:=$PWD}/test/functions.sh"
-requires python3
+requires python3 mke2fs
 
 tmpdir
-printf 'state = %s\n' "$tmp/state" >"$tmp/conf"
+printf 'state = %s\nreference = %s/b/reference.img\n' "$tmp/state" "$tmp" \
+    >"$tmp/conf"
 XL_DEDUP_CONFIG=$tmp/conf
 # Under sanitizers: an allocation that fails is an answer, a crash is not.
 ASAN_OPTIONS=allocator_may_return_null=1:detect_leaks=0:exitcode=99

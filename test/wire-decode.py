@@ -18,9 +18,10 @@ from wire import Broken, Cursor                                 # noqa: E402
 SESSION = "HELLO FAIL XL MEMORY MEMORY_END DISKS_END RESTORE RESTORING BYE " \
     "ALIVE".split()
 FROM_SOURCE = "HELLO FAIL XL MEMORY MEMORY_END DISK DISKS_END PROBED " \
-    "MANIFEST MANIFEST_END DATA DATA_END SEGMENTS PASS_END SEGMENT PATCH " \
-    "COMPARED DELTA PLACE RESTORE BYE ALIVE".split()
-FROM_TARGET = "HELLO FAIL XL PROBE DISK_OK WANT WANT_END BULK_DONE DIFFER " \
+    "MANIFEST MANIFEST_END NAMES RECIPE DATA DATA_END SEGMENTS PASS_END " \
+    "SEGMENT PATCH COMPARED DELTA PLACE RESTORE BYE ALIVE".split()
+FROM_TARGET = "HELLO FAIL XL PROBE DISK_OK UNKNOWN SKETCH WANT WANT_END " \
+    "BULK_DONE DIFFER " \
     "BLOCKS PASS_DONE PLACED RESTORING BYE ALIVE".split()
 EMPTY = "DISKS_END WANT_END DATA_END BULK_DONE PASS_END COMPARED PLACE " \
     "PLACED RESTORE RESTORING BYE ALIVE".split()
@@ -44,6 +45,11 @@ class Disk:
         self.content = {}           # bytes of DATA, by object
         self.round = [0, 0]         # bytes, records of DELTAs
         self.changed = set()        # segments that DELTAs have touched
+        self.named = set()
+        self.sizes = []
+        self.names = []             # of each NAMES frame, how many
+        self.recipes = {}           # (copied, own bytes), by object
+        self.recipe = None          # [object, bytes so far, copied to]
 
     def length(self, number):
         check(number < self.segments, "no such segment")
@@ -161,7 +167,11 @@ class Source(Direction):
             c.bytes(16)
             size, mapped, end = c.varint(), 0, 0
             check(size <= d.size + (16 << 30), "size of an object")
-            for _ in range(c.varint()):
+            n = c.varint()
+            if n & 1:
+                d.named.add(len(d.objects))
+            d.sizes.append(size)
+            for _ in range(n >> 1):
                 logical = end + c.varint()
                 physical += c.zigzag()
                 length = c.varint()
@@ -192,8 +202,50 @@ class Source(Direction):
             d.content[n] = d.content.get(n, 0) + length
             c.bytes(length)
 
+    def names(self, c, number):
+        d = self.at(number, "listed")
+        count, name, out = c.number("I"), b"", []
+        check(0 < count <= 256, "how many")
+        for _ in range(count):
+            shared, rest = c.varint(), c.varint()
+            check(shared <= len(name), "shares what is not there")
+            name = name[:shared] + c.bytes(rest)
+            check(len(name) <= 4000 and b"\0" not in name, "no name")
+            out.append(name.decode(errors="replace"))
+        c.end()
+        d.names.append(count)
+        return " ".join(out)[:60]
+
+    def recipe(self, c, number):
+        d = self.at(number, "listed")
+        n = c.number("Q")
+        if d.recipe is None:
+            check(n < len(d.objects) and n not in d.recipes, "object")
+            d.recipe = [n, 0, 0, 0]
+        r = d.recipe
+        check(r[0] == n, "in another recipe")
+        while c.left():
+            check(d.recipe, "behind its end")
+            kind = c.varint()
+            length = kind >> 1
+            if kind & 1:
+                r[2] += c.zigzag()
+                check(length and r[2] >= 0, "copies nothing")
+                r[2] += length
+                r[3] += length
+            elif kind:
+                c.bytes(length)
+            else:
+                c.bytes(16)
+                check(r[1] == d.sizes[n], "not the object's size")
+                d.recipes[n] = (r[3], r[1] - r[3])
+                d.recipe = None
+            r[1] += length
+        return "object %d, %d bytes copied, %d own" % (n, r[3], r[1] - r[3])
+
     def data_end(self, _, number):
         d = self.at(number, "listed")
+        check(d.recipe is None, "in a recipe")
         for n, length in d.content.items():
             check(length % d.objects[n] == 0, "object %d is not whole" % n)
         d.stage = "copied"
@@ -311,7 +363,8 @@ class Target(Direction):
     def __init__(self, path, allowed, source):
         super().__init__(path, allowed)
         self.source = source
-        self.disks = {n: dict(wants={}, left=[], named=[], stage=0)
+        self.disks = {n: dict(wants={}, left=[], named=[], stage=0,
+                              unknown=[], sketches={})
                       for n in source.disks}
 
     def step(self, number, least, new):
@@ -344,8 +397,35 @@ class Target(Direction):
         for n in numbers(c):
             check(0 <= n < len(self.source.disks[number].objects), "object")
             d["wants"][n] = d["wants"].get(n, 0) + 1
-            check(d["wants"][n] <= 2, "object %d a third time" % n)
+            check(d["wants"][n] + (n in d["sketches"]) <= 2,
+                  "object %d a third time" % n)
         return "%d objects so far" % len(d["wants"])
+
+    def unknown(self, c, number):
+        d = self.step(number, 1, 1)
+        out = numbers(c)
+        check(0 < len(out) <= 256, "how many")
+        check(self.source.disks[number].named.issuperset(out), "no file")
+        d["unknown"].append(len(out))
+        return "%d objects" % len(out)
+
+    def sketch(self, c, number):
+        d = self.step(number, 1, 1)
+        c.bytes(16)
+        n = count = 0
+        while c.left():
+            n += c.zigzag()
+            size, block, width = c.varint(), c.varint(), c.number("B")
+            check(0 <= n < len(self.source.disks[number].objects), "object")
+            check(n not in d["sketches"], "object %d again" % n)
+            check(size and 64 <= block <= 1 << 26 and 1 <= width <= 8,
+                  "shape")
+            blocks = -(-size // block)
+            check(blocks <= 1 << 17, "too many blocks")
+            c.bytes(blocks * width)
+            d["sketches"][n] = size
+            count += 1
+        return "%d files" % count
 
     def want_end(self, _, number):
         d = self.step(number, 1, 2)
@@ -354,6 +434,11 @@ class Target(Direction):
                 for n, length in source.content.items()}
         check(sent == d["wants"] or self.source.ended == "FAIL",
               "what was sent is not what was wanted")
+        check(set(source.recipes) == set(d["sketches"]) or
+              self.source.ended == "FAIL",
+              "the recipes are not those of the sketches")
+        check(source.names == d["unknown"] or self.source.ended == "FAIL",
+              "the names are not those that were asked for")
 
     def bulk_done(self, _, number):
         self.step(number, 2, 3)

@@ -4,6 +4,7 @@ plugin/.  What it sends is never compressed; for what it reads it needs
 libzstd, which xl-dedup needs anyway."""
 import ctypes
 import hashlib
+import os
 import struct
 
 MAGIC = b"XL-DEDUP"
@@ -22,7 +23,8 @@ WINDOW_LOG_MAX = 27
 TYPES = dict(
     HELLO=1, FAIL=2, XL=3, MEMORY=4, MEMORY_END=5, DISK=16, DISKS_END=17,
     PROBE=18, PROBED=19, DISK_OK=20, MANIFEST=32, MANIFEST_END=33, WANT=34,
-    WANT_END=35, DATA=36, DATA_END=37, BULK_DONE=38, SEGMENTS=48,
+    WANT_END=35, DATA=36, DATA_END=37, BULK_DONE=38,
+    UNKNOWN=41, NAMES=42, SKETCH=43, RECIPE=44, SEGMENTS=48,
     PASS_END=49, DIFFER=50, PASS_DONE=51, SEGMENT=52, BLOCKS=53, PATCH=54,
     COMPARED=55, DELTA=56, PLACE=64, PLACED=65, RESTORE=66, RESTORING=67, BYE=68,
     ALIVE=0x8001)
@@ -74,6 +76,23 @@ assert siphash(bytes(range(16)), bytes(range(15))) == \
     struct.pack("<Q", 0xa129ca6149be45e5)   # from the paper
 
 
+PRIME = (1 << 61) - 1
+
+
+def polynomial(key, data, width):
+    """The hash of a sketch."""
+    mask = (1 << 64) - 1
+    first, last = struct.unpack("<QQ", key)
+    base = (first & PRIME | 1 << 60) % PRIME
+    h = 0
+    for byte in data:
+        h = (h * base + byte + 1) % PRIME
+    h = h + last & mask
+    h = (h ^ h >> 30) * 0xbf58476d1ce4e5b9 & mask
+    h = (h ^ h >> 27) * 0x94d049bb133111eb & mask
+    return (h ^ h >> 31) >> 64 - 8 * width
+
+
 # Building
 
 def varint(n):
@@ -103,12 +122,12 @@ def text(*pairs, **values):
                     for key, value in pairs)
 
 
-def manifest(first, objects, count=None):
+def manifest(first, objects, count=None, named=0):
     """objects: (digest, size, [(logical, physical, length) ...])"""
     out = struct.pack("<QI", first, len(objects) if count is None else count)
     physical = 0
     for short, size, extents in objects:
-        out += short[:16] + varint(size) + varint(len(extents))
+        out += short[:16] + varint(size) + varint(2 * len(extents) + named)
         end = 0
         for extent in extents:
             out += varint(extent[0] - end) + zigzag(extent[1] - physical)
@@ -125,6 +144,39 @@ def numbers(values, count=None):
     for value in values:
         out += zigzag(value - previous)
         previous = value
+    return out
+
+
+def names(*values, count=None):
+    out = struct.pack("<I", len(values) if count is None else count)
+    previous = b""
+    for value in values:
+        shared = len(os.path.commonprefix([previous, value]))
+        out += varint(shared) + varint(len(value) - shared) + value[shared:]
+        previous = value
+    return out
+
+
+def sketch(number, content, block=512, width=6, key=bytes(range(16))):
+    """One file, behind the key of its frame."""
+    hashes = [polynomial(key, content[at:at + block], width)
+              for at in range(0, len(content), block)]
+    return zigzag(number) + varint(len(content)) + varint(block) + \
+        bytes([width]) + b"".join(h.to_bytes(width, "little")
+                                  for h in hashes)
+
+
+def recipe(number, *records, end=None):
+    """records: bytes, or (offset, length); end: the content, or its digest"""
+    out, last = struct.pack("<Q", number), 0
+    for r in records:
+        if isinstance(r, bytes):
+            out += varint(len(r) << 1) + r
+        else:
+            out += varint(r[1] << 1 | 1) + zigzag(r[0] - last)
+            last = r[0] + r[1]
+    if end is not None:
+        out += varint(0) + digest(end)[:16]
     return out
 
 

@@ -1,0 +1,215 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Recipes, the source's part; see recipe.h. */
+#include "config.h"
+
+#include <errno.h>
+#include <sodium.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "plugin/proto.h"
+#include "plugin/recipe.h"
+
+#define FRAME_BYTES (512u << 10)    /* of a RECIPE frame, about */
+
+/* Names */
+
+static const char *name_of(const struct source_disk *d, uint64_t number)
+{
+    const struct object *o = &d->manifest->objects[d->order[number]];
+    const struct fsparse_file *f;
+
+    if (o->file == OBJECT_RAW)
+        return "";
+    f = &d->manifest->map->files[o->file];
+    return *f->stream || strlen(f->path) > PROTO_NAME_MAX ? "" : f->path;
+}
+
+static void put_name(struct buf *b, const char *name, const char *previous)
+{
+    size_t shared = 0;
+
+    while (name[shared] && name[shared] == previous[shared])
+        shared++;
+    buf_put_varint(b, shared);
+    buf_put_varint(b, strlen(name + shared));
+    buf_put(b, name + shared, strlen(name + shared));
+}
+
+int recipe_names(const struct link *l, const struct source_disk *d,
+                 const struct frame *f)
+{
+    struct cursor c = CURSOR_INIT(f->data, f->length);
+    uint32_t count = cursor_u32(&c), i;
+    const char *name, *previous = "";
+    struct buf b = BUF_INIT;
+    uint64_t number = 0;
+    int rc = 0;
+
+    if (c.bad || count == 0 || count > PROTO_NAMES_MAX)
+        return -EPROTO;
+    buf_put_u32(&b, count);
+    for (i = 0; i < count && !rc; i++) {
+        number += cursor_zigzag(&c);
+        if (c.bad || number >= d->n_order) {
+            rc = -EPROTO;
+            break;
+        }
+        name = name_of(d, number);
+        put_name(&b, name, previous);
+        previous = name;
+    }
+    if (!rc)
+        rc = cursor_left(&c) > 0 ? -EPROTO :
+            wire_send_buf(l->wire, FRAME_NAMES, d->number, &b);
+    buf_release(&b);
+    return rc;
+}
+
+/* Sketches */
+
+int recipe_take_sketch(struct cursor *c, const uint8_t *key,
+                       uint64_t *number, struct asked **a_r)
+{
+    struct sketch s = { .hashes = NULL };
+    struct asked *a;
+    uint64_t block;
+    size_t bytes;
+
+    *number += cursor_zigzag(c);
+    s.size = cursor_varint(c);
+    block = cursor_varint(c);
+    s.width = cursor_u8(c);
+    if (c->bad || s.size == 0 || s.size > PROTO_DISK_BYTES_MAX ||
+        block < PROTO_SKETCH_BLOCK_MIN || block > PROTO_SKETCH_BLOCK_MAX ||
+        s.width == 0 || s.width > 8)
+        return -EPROTO;
+    s.block = block;
+    if (sketch_blocks(&s) > PROTO_SKETCH_BLOCKS)
+        return -EPROTO;
+    bytes = sketch_blocks(&s) * s.width;
+    s.hashes = cursor_get(c, bytes);
+    if (!s.hashes)
+        return -EPROTO;
+    a = malloc(sizeof(*a) + bytes);
+    if (!a)
+        return -ENOMEM;
+    memcpy(a->hashes, s.hashes, bytes);
+    a->sketch = s;
+    a->sketch.hashes = a->hashes;
+    rolling_init(&a->rolling, key);
+    *a_r = a;
+    return 0;
+}
+
+/* Recipes */
+
+struct cook {
+    const struct link *link;
+    struct source_disk *disk;
+    uint64_t number;
+    struct buf frame;
+    struct matcher *matcher;
+    crypto_generichash_state state;
+    uint64_t copy_from;         /* a copy that may still grow */
+    uint64_t copy_length;
+    uint64_t copy_end;          /* of the last one that was put */
+};
+
+static int begin_frame(struct cook *k)
+{
+    buf_reset(&k->frame);
+    buf_put_u64(&k->frame, k->number);
+    return k->frame.failed ? -ENOMEM : 0;
+}
+
+static int flush(struct cook *k)
+{
+    int rc = wire_send_buf(k->link->wire, FRAME_RECIPE, k->disk->number,
+                           &k->frame);
+
+    return rc ? rc : begin_frame(k);
+}
+
+static void put_copy(struct cook *k)
+{
+    if (k->copy_length == 0)
+        return;
+    buf_put_varint(&k->frame, k->copy_length << 1 | 1);
+    buf_put_zigzag(&k->frame, (int64_t)(k->copy_from - k->copy_end));
+    k->copy_end = k->copy_from + k->copy_length;
+    k->copy_length = 0;
+}
+
+static int take_copy(void *opaque, uint64_t offset, uint64_t length)
+{
+    struct cook *k = opaque;
+
+    if (k->copy_length > 0 && k->copy_from + k->copy_length == offset) {
+        k->copy_length += length;
+        return 0;
+    }
+    put_copy(k);
+    k->copy_from = offset;
+    k->copy_length = length;
+    return k->frame.length > FRAME_BYTES ? flush(k) : 0;
+}
+
+static int take_literal(void *opaque, const uint8_t *data, size_t length)
+{
+    struct cook *k = opaque;
+
+    put_copy(k);
+    buf_put_varint(&k->frame, (uint64_t)length << 1);
+    buf_put(&k->frame, data, length);
+    k->disk->bytes_sent += length;
+    k->disk->bytes_wanted += length;
+    return k->frame.length > FRAME_BYTES ? flush(k) : 0;
+}
+
+static int take_content(void *opaque, const void *data, size_t length,
+                        uint64_t logical)
+{
+    struct cook *k = opaque;
+
+    (void)logical;
+    crypto_generichash_update(&k->state, data, length);
+    return matcher_feed(k->matcher, data, length);
+}
+
+static int put_end(struct cook *k)
+{
+    uint8_t hash[HASH_BYTES];
+
+    put_copy(k);
+    crypto_generichash_final(&k->state, hash, HASH_BYTES);
+    buf_put_varint(&k->frame, 0);
+    buf_put(&k->frame, hash, PROTO_SHORT_DIGEST);
+    return wire_send_buf(k->link->wire, FRAME_RECIPE, k->disk->number,
+                         &k->frame);
+}
+
+int recipe_send(const struct link *l, struct source_disk *d, uint64_t number,
+                const struct asked *a)
+{
+    const struct object *o = &d->manifest->objects[d->order[number]];
+    struct cook k = { .link = l, .disk = d, .number = number,
+                      .frame = BUF_INIT };
+    struct matcher_sink sink = { take_literal, take_copy, &k };
+    int rc;
+
+    rc = matcher_new(&k.matcher, &a->rolling, &a->sketch, &sink);
+    if (rc)
+        return rc;
+    crypto_generichash_init(&k.state, NULL, 0, HASH_BYTES);
+    rc = begin_frame(&k);
+    if (!rc)
+        rc = object_read(d->manifest, o, take_content, &k);
+    if (!rc)
+        rc = matcher_end(k.matcher);
+    if (!rc)
+        rc = put_end(&k);
+    matcher_free(k.matcher);
+    buf_release(&k.frame);
+    return rc;
+}

@@ -1,0 +1,514 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Objects made of another version of the same file (docs/protocol.md,
+ * "UNKNOWN, NAMES, SKETCH, RECIPE"): the target's part.
+ *
+ * For an object that is not found by its digest its name is asked for.  If a
+ * reference has a file of that name, a sketch of it goes to the source, whose
+ * answer tells what of the object is in there, and brings the rest.  The
+ * result is hashed as it is written; if it is not what the source says it
+ * read, the object is asked for whole.
+ *
+ * The engine thread decides everything; threads of the pool only read files
+ * and send their sketches.  Of these so many are under way at most that
+ * neither side's memory nor the queue of frames there is filled by them.
+ */
+#include "config.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "plugin/log.h"
+#include "plugin/rolling.h"
+#include "plugin/target_disk.h"
+
+/* Smaller objects cost about as much to ask for as they may save. */
+#define SMALLEST 1024u
+/* A gap costs the source's time.  Not for files that consist of them. */
+#define GAPS_MAX (64u << 20)
+#define UNDERWAY_MAX (4u << 20)     /* bytes of sketches */
+#define SKETCH_FRAME (64u << 10)    /* bytes, about */
+#define JOB_MAX 64u                 /* sketches */
+#define PIECE (256u << 10)
+
+/* An object that waits for its recipe. */
+struct version {
+    struct version *next;
+    uint64_t number;
+    const struct batch *batch;
+    struct wire_object *object;
+    struct holding held;
+    struct sketch shape;
+    bool begun;                     /* a thread sends the sketch */
+};
+
+/* The objects of an UNKNOWN frame. */
+struct naming {
+    struct naming *next;
+    uint32_t count;
+    uint64_t numbers[PROTO_NAMES_MAX];
+};
+
+/* Sketches that a thread makes and sends. */
+struct job {
+    struct target_disk *disk;
+    uint32_t count;
+    struct version *versions[JOB_MAX];
+};
+
+struct versions {
+    uint8_t key[PROTO_KEY];
+    struct rolling rolling;
+
+    /* Covered by the disk's lock. */
+    struct naming *asking;          /* not sent yet */
+    struct naming *asked;           /* in the order sent */
+
+    /* Engine thread only. */
+    struct version *queue;          /* found, but not begun */
+    struct version **queue_end;
+    size_t underway;                /* bytes of sketches not answered */
+    struct {                        /* the recipe that is being followed */
+        struct version *version;
+        struct copy copy;
+        uint64_t done;              /* bytes of the object */
+        uint64_t copied;            /* end of the last copy */
+        uint8_t *piece;
+    } cook;
+};
+
+/* With the lock held. */
+static struct versions *get(struct target_disk *d)
+{
+    struct versions *v = d->versions;
+
+    if (v)
+        return v;
+    v = calloc(1, sizeof(*v));
+    if (!v)
+        return NULL;
+    v->queue_end = &v->queue;
+    randombytes_buf(v->key, sizeof(v->key));
+    rolling_init(&v->rolling, v->key);
+    d->versions = v;
+    return v;
+}
+
+/* Asking for names */
+
+bool versions_help(const struct target_disk *d, const struct wire_object *o)
+{
+    return o->named && o->size >= SMALLEST &&
+        references_have_paths(d->references);
+}
+
+int versions_flush(struct target_disk *d)
+{
+    struct naming *n = d->versions ? d->versions->asking : NULL, **end;
+    struct buf b = BUF_INIT;
+    uint64_t previous = 0;
+    uint32_t i;
+    int rc;
+
+    if (!n)
+        return 0;
+    d->versions->asking = NULL;
+    for (end = &d->versions->asked; *end; end = &(*end)->next)
+        ;
+    *end = n;
+    buf_put_u32(&b, n->count);
+    for (i = 0; i < n->count; i++) {
+        buf_put_zigzag(&b, (int64_t)(n->numbers[i] - previous));
+        previous = n->numbers[i];
+    }
+    rc = wire_send_buf(d->wire, FRAME_UNKNOWN, d->number, &b);
+    buf_release(&b);
+    return rc;
+}
+
+int versions_ask(struct target_disk *d, uint64_t number)
+{
+    struct versions *v;
+    int rc = -ENOMEM;
+
+    pthread_mutex_lock(&d->lock);
+    v = get(d);
+    if (v && !v->asking)
+        v->asking = calloc(1, sizeof(*v->asking));
+    if (v && v->asking) {
+        v->asking->numbers[v->asking->count++] = number;
+        rc = v->asking->count == PROTO_NAMES_MAX ? versions_flush(d) : 0;
+    }
+    pthread_mutex_unlock(&d->lock);
+    return rc;
+}
+
+/* Sketches */
+
+/* In what cannot be read nothing will be found. */
+static int put_hashes(const struct versions *v, const struct version *w,
+                      struct buf *b)
+{
+    size_t n_blocks = sketch_blocks(&w->shape), i;
+    uint8_t *piece = aligned_alloc(4096, PIECE);
+    uint64_t at = 0, end, hash;
+    unsigned k;
+    size_t n;
+
+    if (!piece)
+        return -ENOMEM;
+    for (i = 0; i < n_blocks; i++) {
+        end = at + w->shape.block;
+        if (end > w->shape.size)
+            end = w->shape.size;
+        for (hash = 0; at < end; at += n) {
+            n = end - at < PIECE ? end - at : PIECE;
+            if (holding_read(&w->held, piece, n, at))
+                memset(piece, 0, n);
+            hash = rolling_add(&v->rolling, hash, piece, n);
+        }
+        hash = rolling_cut(&v->rolling, hash, w->shape.width);
+        for (k = 0; k < w->shape.width; k++)
+            buf_put_u8(b, hash >> 8 * k);
+    }
+    free(piece);
+    return 0;
+}
+
+static int put_sketch(const struct versions *v, const struct version *w,
+                      uint64_t previous, struct buf *b)
+{
+    buf_put_zigzag(b, (int64_t)(w->number - previous));
+    buf_put_varint(b, w->shape.size);
+    buf_put_varint(b, w->shape.block);
+    buf_put_u8(b, w->shape.width);
+    return put_hashes(v, w, b);
+}
+
+static int send_sketches(struct target_disk *d, struct buf *b)
+{
+    int rc = b->length > PROTO_KEY ?
+        wire_send_buf(d->wire, FRAME_SKETCH, d->number, b) : 0;
+
+    buf_reset(b);
+    buf_put(b, d->versions->key, PROTO_KEY);
+    return rc;
+}
+
+static const char out_of_memory[] = "out of memory";
+
+static int make_sketches(void *opaque, uint64_t number)
+{
+    struct job *j = opaque;
+    struct target_disk *d = j->disk;
+    struct buf b = BUF_INIT;
+    uint64_t previous = 0;
+    uint32_t i;
+    int rc = 0;
+
+    (void)number;
+    buf_put(&b, d->versions->key, PROTO_KEY);
+    for (i = 0; i < j->count && !rc && d->error != -ECANCELED; i++) {
+        const struct version *w = j->versions[i];
+
+        /* The largest sketch just fits into a frame. */
+        if (b.length + w->shape.width * sketch_blocks(&w->shape) >
+            SKETCH_FRAME) {
+            rc = send_sketches(d, &b);
+            previous = 0;
+        }
+        if (!rc)
+            rc = put_sketch(d->versions, w, previous, &b);
+        previous = w->number;
+    }
+    if (!rc)
+        rc = send_sketches(d, &b);
+    /* Otherwise both sides would wait for each other. */
+    if (rc == -ENOMEM)
+        rc = wire_send(d->wire, FRAME_FAIL, d->number, out_of_memory,
+                       strlen(out_of_memory));
+    buf_release(&b);
+    free(j);
+    return rc;
+}
+
+static size_t cost(const struct version *w)
+{
+    return w->shape.width * sketch_blocks(&w->shape) + 16;
+}
+
+/* Begins as many sketches as may be under way. */
+static int begin_sketches(struct target_disk *d)
+{
+    struct versions *v = d->versions;
+    struct version *w;
+    struct job *j;
+    int rc = 0;
+
+    while (!rc && v->queue && v->underway < UNDERWAY_MAX) {
+        j = calloc(1, sizeof(*j));
+        if (!j)
+            return -ENOMEM;
+        j->disk = d;
+        while ((w = v->queue) && v->underway < UNDERWAY_MAX &&
+               j->count < JOB_MAX) {
+            v->queue = w->next;
+            v->underway += cost(w);
+            w->begun = true;
+            j->versions[j->count++] = w;
+        }
+        if (!v->queue)
+            v->queue_end = &v->queue;
+        rc = workers_add_first(d->pool, make_sketches, j, 0, 1);
+        if (rc)
+            free(j);
+    }
+    return rc;
+}
+
+/* Names */
+
+/* Whether the held file lies at the destination just where the object
+ * belongs: the check passes compare these. */
+static bool is_in_place(const struct target_disk *d, const struct batch *b,
+                        const struct wire_object *o, const struct holding *h)
+{
+    const struct fsparse_extent *e = b->extents + o->first_extent;
+    struct stat st;
+    size_t i;
+
+    if (h->n_extents != o->n_extents || rebuild_place_is_empty(b, o) ||
+        stat(d->path, &st) || (S_ISBLK(st.st_mode) ? st.st_rdev :
+                               st.st_dev) != h->image->dev ||
+        (S_ISREG(st.st_mode) && st.st_ino != h->image->ino))
+        return false;
+    for (i = 0; i < h->n_extents; i++)
+        if (e[i].logical != h->extents[i].logical ||
+            e[i].physical != h->extents[i].physical ||
+            e[i].length != h->extents[i].length)
+            return false;
+    return true;
+}
+
+static bool has_large_gaps(const struct batch *b, const struct wire_object *o)
+{
+    uint64_t held = 0;
+    uint32_t i;
+
+    for (i = 0; i < o->n_extents; i++)
+        held += b->extents[o->first_extent + i].length;
+    return o->size - held > GAPS_MAX;
+}
+
+static int add_version(struct target_disk *d, uint64_t number,
+                       const struct batch *b, struct wire_object *o,
+                       const struct holding *h)
+{
+    struct versions *v = d->versions;
+    struct version *w = calloc(1, sizeof(*w));
+
+    if (!w)
+        return -ENOMEM;
+    w->number = number;
+    w->batch = b;
+    w->object = o;
+    w->held = *h;
+    w->shape.size = h->size;
+    sketch_shape(&w->shape, o->size);
+    o->version = w;
+    *v->queue_end = w;
+    v->queue_end = &w->next;
+    return 0;
+}
+
+static int take_name(struct target_disk *d, uint64_t number, const char *name)
+{
+    const struct batch *b;
+    struct wire_object *o = rebuild_object(d, number, &b);
+    struct holding h;
+    int rc = 0;
+
+    if (*name && !has_large_gaps(b, o) &&
+        references_find_path(d->references, name, o->size, &h)) {
+        if (!is_in_place(d, b, o, &h))
+            return add_version(d, number, b, o, &h);
+    } else {
+        rc = rebuild_want(d, number);
+    }
+    rebuild_finish(d, rc);
+    return 0;
+}
+
+static struct naming *next_naming(struct target_disk *d)
+{
+    struct naming *n;
+
+    pthread_mutex_lock(&d->lock);
+    n = d->versions ? d->versions->asked : NULL;
+    if (n)
+        d->versions->asked = n->next;
+    pthread_mutex_unlock(&d->lock);
+    return n;
+}
+
+/* name: the one before, then the one that comes next. */
+static int read_name(struct cursor *c, char name[PROTO_NAME_MAX + 1])
+{
+    uint64_t shared = cursor_varint(c), rest = cursor_varint(c);
+    const uint8_t *p;
+
+    if (c->bad || shared > strlen(name) || rest > PROTO_NAME_MAX - shared)
+        return -EPROTO;
+    p = cursor_get(c, rest);
+    if (!p || memchr(p, 0, rest))
+        return -EPROTO;
+    memcpy(name + shared, p, rest);
+    name[shared + rest] = '\0';
+    return 0;
+}
+
+int versions_names(struct target_disk *d, const struct frame *f)
+{
+    struct cursor c = CURSOR_INIT(f->data, f->length);
+    struct naming *n = next_naming(d);
+    char name[PROTO_NAME_MAX + 1] = "";
+    uint32_t i;
+    int rc = n && cursor_u32(&c) == n->count ? 0 : -EPROTO;
+
+    for (i = 0; !rc && i < n->count; i++) {
+        rc = read_name(&c, name);
+        if (!rc)
+            rc = take_name(d, n->numbers[i], name);
+    }
+    free(n);
+    if (!rc && cursor_left(&c) > 0)
+        rc = -EPROTO;
+    if (!rc)
+        rc = rebuild_flush_wants(d);
+    return rc ? rc : begin_sketches(d);
+}
+
+/* Recipes */
+
+static int begin_recipe(struct target_disk *d, uint64_t number)
+{
+    struct versions *v = d->versions;
+    const struct batch *b;
+    struct wire_object *o = rebuild_object(d, number, &b);
+
+    if (!o || !o->version || !o->version->begun)
+        return -EPROTO;
+    if (!v->cook.piece)
+        v->cook.piece = aligned_alloc(4096, PIECE);
+    if (!v->cook.piece)
+        return -ENOMEM;
+    v->cook.version = o->version;
+    v->cook.done = 0;
+    v->cook.copied = 0;
+    rebuild_copy_begin(&v->cook.copy, b, o);
+    return 0;
+}
+
+static int add(struct versions *v, const void *data, size_t length)
+{
+    uint64_t at = v->cook.done;
+
+    v->cook.done += length;
+    return rebuild_copy(&v->cook.copy, data, length, at);
+}
+
+/* In what cannot be read something is wrong: the digest will tell. */
+static int add_held(struct versions *v, uint64_t offset, uint64_t length)
+{
+    const struct holding *h = &v->cook.version->held;
+    size_t n;
+    int rc = 0;
+
+    if (offset > h->size || length > h->size - offset)
+        return -EPROTO;
+    for (; length && !rc; length -= n, offset += n) {
+        n = length < PIECE ? length : PIECE;
+        if (holding_read(h, v->cook.piece, n, offset))
+            memset(v->cook.piece, 0, n);
+        rc = add(v, v->cook.piece, n);
+    }
+    return rc;
+}
+
+static int end_recipe(struct target_disk *d, struct cursor *c)
+{
+    struct versions *v = d->versions;
+    struct version *w = v->cook.version;
+    const uint8_t *digest = cursor_get(c, PROTO_SHORT_DIGEST);
+    int rc = 0;
+
+    if (!digest || v->cook.done != w->object->size)
+        return -EPROTO;
+    if (!rebuild_copy_is(&v->cook.copy, digest))
+        rc = rebuild_want(d, w->number);
+    v->underway -= cost(w);
+    v->cook.version = NULL;
+    w->object->version = NULL;
+    free(w);
+    rebuild_finish(d, rc);
+    return rc ? rc : begin_sketches(d);
+}
+
+static int take_record(struct target_disk *d, struct cursor *c)
+{
+    struct versions *v = d->versions;
+    uint64_t n = cursor_varint(c), length = n >> 1;
+    const uint8_t *data;
+
+    if (n == 0)
+        return c->bad ? -EPROTO : end_recipe(d, c);
+    if (length == 0 || length > v->cook.version->object->size - v->cook.done)
+        return -EPROTO;
+    if (n & 1) {
+        v->cook.copied += (uint64_t)cursor_zigzag(c);
+        n = v->cook.copied;
+        v->cook.copied += length;
+        return c->bad ? -EPROTO : add_held(v, n, length);
+    }
+    data = cursor_get(c, length);
+    return data ? add(v, data, length) : -EPROTO;
+}
+
+int versions_recipe(struct target_disk *d, const struct frame *f)
+{
+    struct cursor c = CURSOR_INIT(f->data, f->length);
+    uint64_t number = cursor_u64(&c);
+    struct versions *v = d->versions;
+    int rc = 0;
+
+    if (c.bad || !v || number >= d->n_objects)
+        return -EPROTO;
+    if (d->error)
+        return d->error;
+    if (!v->cook.version)
+        rc = begin_recipe(d, number);
+    else if (v->cook.version->number != number)
+        return -EPROTO;
+    while (!rc && cursor_left(&c) > 0)
+        rc = v->cook.version ? take_record(d, &c) : -EPROTO;
+    return rc;
+}
+
+void versions_release(struct target_disk *d)
+{
+    struct versions *v = d->versions;
+    struct naming *n;
+
+    if (!v)
+        return;
+    while ((n = v->asked)) {
+        v->asked = n->next;
+        free(n);
+    }
+    free(v->asking);
+    free(v->cook.piece);
+    free(v);
+    d->versions = NULL;
+}
