@@ -311,7 +311,9 @@ static int dequeue(struct inbox *in, struct queue *q, struct frame *f)
     } else {
         /* Whoever asks once more gets the same answer. */
         queue_signal(q);
-        say_why(in, in->ended);
+        /* A frame of the session's that nobody took may say more. */
+        if (!in->session.head)
+            say_why(in, in->ended);
         rc = in->ended == -ECONNABORTED ? in->ended : -EPIPE;
     }
     pthread_mutex_unlock(&in->lock);

@@ -296,7 +296,7 @@ static int begin_step(struct sender *s, struct crew **c_r,
 static int take_out_of_turn(struct sender *s)
 {
     struct frame f;
-    int rc = inbox_next(s->link.inbox, PROTO_NO_DISK, &f);
+    int rc = inbox_try(s->link.inbox, PROTO_NO_DISK, &f);
 
     if (rc)
         return rc;
@@ -311,9 +311,9 @@ static int end_step(struct sender *s, struct crew *c)
     int waited = inbox_wait(s->link.inbox, crew_fd(c), -1);
     int rc = crew_leave(c);
 
-    if (waited == -EBUSY)
+    if (waited == -EBUSY || (rc == -EPIPE && !waited))
         waited = take_out_of_turn(s);
-    return waited ? waited : rc;
+    return waited && waited != -EAGAIN ? waited : rc;
 }
 
 /* Runs step for every disk, side by side. */
