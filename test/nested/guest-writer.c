@@ -28,11 +28,14 @@
  *   reset   forgets the longest gap
  *   quiet, busy   stops and starts the writing
  *   check   CHECK OK n records, or CHECK BAD and what
+ *   fill N  reads files of its targets' file systems, about N MiB, so that
+ *           they lie in the page cache: FILLED n MiB
  *   halt    ends the program, after which init unmounts and powers off
  */
 #define _GNU_SOURCE
 #include <errno.h>
 #include <fcntl.h>
+#include <ftw.h>
 #include <stdarg.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -429,6 +432,51 @@ static void xs_put(const char *path, const char *value)
         printf("guest: xenstore write to %s failed\n", path);
 }
 
+/* --- page cache ------------------------------------------------------- */
+
+static uint64_t fill_left, filled;
+
+static int read_one(const char *path, const struct stat *st, int type,
+                    struct FTW *ftw)
+{
+    static char buffer[1 << 16];
+    ssize_t n;
+    int fd;
+
+    (void)st;
+    (void)ftw;
+    fd = type == FTW_F ? open(path, O_RDONLY) : -1;
+    if (fd < 0)
+        return 0;
+    while (fill_left > 0 && (n = read(fd, buffer, sizeof(buffer))) > 0) {
+        filled += (uint64_t)n;
+        fill_left -= (uint64_t)n < fill_left ? (uint64_t)n : fill_left;
+    }
+    close(fd);
+    return fill_left == 0;
+}
+
+/* Reads files below the targets' parent directories, in the order of the
+ * directories, until there are enough or no more. */
+static void fill(const char *mib, char *reply, size_t size)
+{
+    filled = 0;
+    fill_left = strtoull(mib, NULL, 10) << 20;
+    for (unsigned i = 0; i < target_count; i++) {
+        char top[256], *slash;
+
+        if (targets[i].raw)
+            continue;
+        snprintf(top, sizeof(top), "%s", targets[i].path);
+        slash = strrchr(top, '/');
+        if (slash && slash > top)
+            *slash = '\0';
+        nftw(top, read_one, 16, FTW_PHYS);
+    }
+    snprintf(reply, size, "FILLED %llu MiB",
+             (unsigned long long)(filled >> 20));
+}
+
 /* --- commands --------------------------------------------------------- */
 
 /* Answers a new command.  Returns 1 if it was "halt". */
@@ -450,11 +498,13 @@ static int serve(int *busy)
     halt = strcmp(verb, "halt") == 0;
     if (strcmp(verb, "check") == 0)
         check(reply + used, sizeof(reply) - (size_t)used);
+    else if (strncmp(verb, "fill ", 5) == 0)
+        fill(verb + 5, reply + used, sizeof(reply) - (size_t)used);
     else if (strcmp(verb, "quiet") == 0 || strcmp(verb, "busy") == 0)
         *busy = verb[0] == 'b';
     else if (strcmp(verb, "reset") == 0)
         shared->reset = 1;
-    if (strcmp(verb, "check") != 0)
+    if (strcmp(verb, "check") != 0 && strncmp(verb, "fill ", 5) != 0)
         snprintf(reply + used, sizeof(reply) - (size_t)used,
                  "COUNT %llu GAP %llu %llu WRITES %llu",
                  (unsigned long long)shared->count,
