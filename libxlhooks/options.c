@@ -133,7 +133,7 @@ static int check_passed(const char *arg)
     if (!n || strspn(name, "abcdefghijklmnopqrstuvwxyz0123456789-") < n)
         return wrong("bad option name: ", arg);
 #define IS(s) (n == strlen(s) && !strncmp(name, s, n))
-    if (IS("control-fd") || IS("host") || IS("help"))
+    if (IS("control-fd") || IS("host") || IS("parts") || IS("help"))
         return wrong("no such option: ", arg);
     if ((IS("remove-source") || IS("wipe-source")) && value)
         return wrong("this takes no value: ", arg);
@@ -146,7 +146,25 @@ static int check_passed(const char *arg)
     return 0;
 }
 
-/* Turns --dedup-NAME[=VALUE] into the helper's --NAME[=VALUE]. */
+/* What of ours is for the helper: --dedup-NAME[=VALUE] is its --NAME[=VALUE],
+ * --dedup=PARTS its --parts=PARTS.  0 and NULL: nothing. */
+static int translate(const char *arg, char **passed_r)
+{
+    const char *rest = arg + strlen(DEDUP);
+    int rc;
+
+    *passed_r = NULL;
+    if (!*rest)
+        return 0;
+    if (*rest == '=') {
+        if (strcmp(rest, "=disk") && strcmp(rest, "=memory"))
+            return wrong("only disk or memory can be deduplicated: ", arg);
+        return asprintf(passed_r, "--parts%s", rest) < 0 ? -ENOMEM : 0;
+    }
+    rc = check_passed(arg);
+    return rc ? rc : asprintf(passed_r, "-%s", rest) < 0 ? -ENOMEM : 0;
+}
+
 static int parse_ours(struct options *o, char **ours, size_t num)
 {
     size_t i;
@@ -157,18 +175,11 @@ static int parse_ours(struct options *o, char **ours, size_t num)
     if (!o->passed)
         return -ENOMEM;
     for (i = 0; i < num; i++) {
-        if (!strcmp(ours[i], DEDUP) || !strcmp(ours[i], DEDUP "=disk"))
-            continue;
-        if (ours[i][strlen(DEDUP)] == '=')
-            return wrong("only disks can be deduplicated: ", ours[i]);
-        rc = check_passed(ours[i]);
+        rc = translate(ours[i], &passed);
         if (rc)
             return rc;
-        passed = strdup(ours[i] + strlen(DEDUP) - 1);
-        if (!passed)
-            return -ENOMEM;
-        passed[0] = '-';
-        o->passed[o->num_passed++] = passed;
+        if (passed)
+            o->passed[o->num_passed++] = passed;
     }
     return 0;
 }

@@ -14,6 +14,7 @@
 #include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -28,6 +29,7 @@
 #include "plugin/hold.h"
 #include "plugin/keeper.h"
 #include "plugin/log.h"
+#include "plugin/memreceive.h"
 #include "plugin/proto.h"
 #include "plugin/pump.h"
 #include "plugin/receiver.h"
@@ -42,22 +44,57 @@ struct migration {
     struct pump *pump;
     struct receiver *receiver;
     struct hold hold;
+    struct memreceive *memory;
     struct keeper keeper;
     struct busy_path *busy;
     int control_fd;
     pid_t xl;
     bool configured;            /* the hook has named all disks */
     bool restored;              /* libxl has rebuilt the guest */
+    atomic_bool restoring;      /* the disks are there, and stay */
+    bool memory_ended;          /* of which the following is known */
+    uint64_t memory_bytes;
+    uint8_t memory_digest[HASH_BYTES];
 };
 
 /* Bytes from the sending xl (receiving thread). */
-static int from_source(void *opaque, const struct frame *f)
+static int from_source(void *opaque, struct frame *f)
 {
     struct migration *m = opaque;
 
-    if (f->type == FRAME_MEMORY)
-        return hold_memory(&m->hold, f->data, f->length);
+    if (PROTO_IS_MEMORY(f->type))
+        return atomic_load(&m->restoring) ? memreceive_frame(m->memory, f) :
+            -EPROTO;
     return hold_pass(&m->hold, f->data, f->length);
+}
+
+/* The memory's decoder (its thread) */
+
+static int write_memory(void *opaque, const void *data, size_t length)
+{
+    struct migration *m = opaque;
+
+    return hold_memory(&m->hold, data, length);
+}
+
+static int read_disk(void *opaque, uint64_t disk, uint64_t offset, void *data,
+                     size_t length)
+{
+    struct migration *m = opaque;
+
+    return receiver_read(m->receiver, disk, offset, data, length);
+}
+
+static void memory_failed(void *opaque, int rc)
+{
+    struct migration *m = opaque;
+
+    if (rc == -EPIPE)
+        receiver_fail(m->receiver, "xl has stopped reading the guest's "
+                      "memory; see its messages above");
+    else
+        receiver_fail(m->receiver, "the guest's memory cannot be decoded: "
+                      "%s", strerror(-rc));
 }
 
 /* What the hook says */
@@ -163,21 +200,36 @@ static int on_restore(void *opaque)
 {
     struct migration *m = opaque;
 
+    atomic_store(&m->restoring, true);
     return control_send(m->control_fd, "restore", NULL);
 }
 
-static int on_memory_end(void *opaque, uint64_t bytes)
+/* Only noted: disks need not wait until the last of it is decoded. */
+static int on_memory_end(void *opaque, uint64_t bytes,
+                         const uint8_t digest[HASH_BYTES])
 {
     struct migration *m = opaque;
 
-    return bytes == hold_memory_bytes(&m->hold) ? 0 : -EPROTO;
+    if (m->memory_ended)
+        return -EPROTO;
+    m->memory_ended = true;
+    m->memory_bytes = bytes;
+    memcpy(m->memory_digest, digest, HASH_BYTES);
+    return 0;
 }
 
 static int on_final(void *opaque)
 {
     struct migration *m = opaque;
+    int rc;
 
-    return hold_release(&m->hold);
+    if (!m->memory_ended)
+        return -EPROTO;
+    rc = memreceive_finish(m->memory, m->memory_bytes, m->memory_digest);
+    if (rc == -EBADMSG)
+        receiver_fail(m->receiver, "the guest's memory did not arrive as it "
+                      "was sent");
+    return rc ? rc : hold_release(&m->hold);
 }
 
 /* xl */
@@ -253,6 +305,12 @@ static int run(struct migration *m, char **arguments)
         .watched = listen_hook,
         .opaque = m,
     };
+    struct memreceive_options memory = {
+        .write = write_memory,
+        .read = read_disk,
+        .failed = memory_failed,
+        .opaque = m,
+    };
     struct wire_options options = { 0 };
     char garbage[128];
     int xl_out = -1, rc;
@@ -268,6 +326,8 @@ static int run(struct migration *m, char **arguments)
         return rc;
     rc = wire_keep_alive(m->wire);
     if (!rc)
+        rc = memreceive_new(&m->memory, m->wire, &memory);
+    if (!rc)
         rc = inbox_start(&m->inbox, m->wire, "the sending host", from_source, m);
     if (!rc)
         rc = pump_start(&m->pump, xl_out, m->wire, FRAME_XL, true);
@@ -280,6 +340,9 @@ static int run(struct migration *m, char **arguments)
     if (rc)
         control_send(m->control_fd, "fail", NULL);
     close(m->control_fd);
+    /* The keeper tidies up behind us then. */
+    if (!memreceive_stop(m->memory))
+        return rc;
     hold_close(&m->hold);
     /* First: what is not finished goes away, or stays for the next try, before
      * the source can come again. */

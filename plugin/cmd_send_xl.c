@@ -21,6 +21,7 @@
 #include <getopt.h>
 #include <poll.h>
 #include <signal.h>
+#include <sodium.h>
 #include <stdatomic.h>
 #include <stdbool.h>
 #include <stdio.h>
@@ -36,6 +37,8 @@
 #include "plugin/handshake.h"
 #include "plugin/leftover.h"
 #include "plugin/log.h"
+#include "plugin/memory_options.h"
+#include "plugin/memsend.h"
 #include "plugin/peer.h"
 #include "plugin/proto.h"
 #include "plugin/pump.h"
@@ -55,12 +58,14 @@ struct migration {
     const char *host;
     int control_fd;
     struct wire_options options;
+    struct memory_options memory_options;
     struct configuration conf;
     struct peer peer;
     struct wire *wire;
     struct inbox *inbox;
     struct pump *pump;
     struct sender *sender;
+    struct memsend *memory;
     char uuid[64];
     char name[256];
     char domid[16];
@@ -77,20 +82,27 @@ struct migration {
 static void succeeded(struct migration *m)
 {
     double now = report_now();
+    struct memory_counts counts;
+    uint64_t sent;
 
     sender_record_left(m->sender, m->conf.state_dir);
     sender_report(m->sender, now - m->start, now - m->stopped);
+    if (m->memory_options.coded) {
+        memsend_counts(m->memory, &counts, &sent);
+        report_memory(&counts, sent);
+    }
 }
 
-/* Bytes from the receiving xl (receiving thread). */
-static int from_target(void *opaque, const struct frame *f)
+/* Bytes from the receiving xl, and answers to the memory (receiving
+ * thread). */
+static int from_target(void *opaque, struct frame *f)
 {
     struct migration *m = opaque;
     int before = m->handshake.status, rc;
     size_t n;
 
-    if (f->type != FRAME_XL)
-        return -EPROTO;
+    if (PROTO_IS_MEMORY(f->type))
+        return m->memory ? memsend_answer(m->memory, f) : -EPROTO;
     n = handshake_feed(&m->handshake, f->data, f->length);
     rc = fd_write_all(STDOUT_FILENO, f->data, n);
     if (before == HANDSHAKE_PENDING && m->handshake.status == 0)
@@ -154,6 +166,8 @@ static int take_disk(struct migration *m, const struct control_msg *msg)
 
     if (!vdev)
         return -EPROTO;
+    if (m->memory_options.only)
+        return 0;
     if (cdrom && !strcmp(cdrom, "1")) {
         if (path && *path)
             log_info("disk %s: the CD-ROM %s is not moved; %s must have it",
@@ -353,18 +367,48 @@ static int wait_suspended(struct migration *m)
     return result && !strcmp(result, "0") ? 0 : -ECANCELED;
 }
 
-static int end_memory(struct migration *m)
+/* The memory, on the pump's thread. */
+static int take_memory(void *opaque, const void *data, size_t length)
 {
-    struct buf b = BUF_INIT;
-    uint64_t bytes;
+    struct migration *m = opaque;
+
+    return memsend_bytes(m->memory, data, length);
+}
+
+static int memory_pauses(void *opaque)
+{
+    struct migration *m = opaque;
+
+    return memsend_flush(m->memory);
+}
+
+/* All that xl wrote before its hook spoke is handshake; what it writes from
+ * now on is memory. */
+static int begin_memory(struct migration *m)
+{
+    struct pump_sink sink = { take_memory, memory_pauses, m };
+    struct memsend_options opt = {
+        .coded = m->memory_options.coded,
+        .cache_bytes = m->memory_options.cache_bytes,
+        .level = m->options.level,
+    };
     int rc;
 
-    rc = pump_switch(m->pump, FRAME_XL, &bytes);
-    buf_put_u64(&b, bytes);
-    if (!rc)
-        rc = wire_send_buf(m->wire, FRAME_MEMORY_END, PROTO_NO_DISK, &b);
-    buf_release(&b);
-    return rc;
+    randombytes_buf(opt.key, sizeof(opt.key));
+    if (opt.coded)
+        opt.index = sender_index(m->sender, opt.cache_bytes, opt.key);
+    rc = memsend_new(&m->memory, m->wire, &opt);
+    if (rc)
+        return rc;
+    pump_divert(m->pump, FRAME_MEMORY, &sink);
+    return pump_switch(m->pump, FRAME_MEMORY, NULL);
+}
+
+static int end_memory(struct migration *m)
+{
+    int rc = pump_switch(m->pump, FRAME_XL, NULL);
+
+    return rc ? rc : memsend_end(m->memory);
 }
 
 static int migrate(struct migration *m)
@@ -372,9 +416,8 @@ static int migrate(struct migration *m)
     int rc;
 
     rc = collect_disks(m);
-    /* All that xl wrote before its hook spoke is handshake. */
     if (!rc)
-        rc = pump_switch(m->pump, FRAME_MEMORY, NULL);
+        rc = begin_memory(m);
     if (!rc)
         rc = bulk(m);
     if (rc)
@@ -424,6 +467,8 @@ static void give_up(struct migration *m, int rc)
 {
     if (rc == -ECANCELED)
         log_error("xl ended the migration");
+    if (m->memory)
+        memsend_abort(m->memory);
     inbox_explain(m->inbox, rc);
     wire_send(m->wire, FRAME_FAIL, PROTO_NO_DISK, NULL, 0);
     control_send(m->control_fd, "fail", NULL);
@@ -500,6 +545,7 @@ static const char help[] =
 "      --host=NAME     the other host, for messages\n"
 "      --remove-source remove the guest's image files here when it has moved\n"
 "      --wipe-source   overwrite them with zeros first, and block devices\n"
+MEMORY_OPTIONS_HELP
 WIRE_OPTIONS_HELP;
 
 int cmd_send_xl(int argc, char **argv)
@@ -509,6 +555,7 @@ int cmd_send_xl(int argc, char **argv)
         { "host", required_argument, NULL, 'H' },
         { "remove-source", no_argument, NULL, 'R' },
         { "wipe-source", no_argument, NULL, 'W' },
+        MEMORY_OPTIONS_TABLE,
         WIRE_OPTIONS_TABLE,
         { "help", no_argument, NULL, 'h' },
         { NULL, 0, NULL, 0 },
@@ -517,6 +564,7 @@ int cmd_send_xl(int argc, char **argv)
         .host = "the other host",
         .control_fd = -1,
         .handshake = HANDSHAKE_INIT,
+        .memory_options = MEMORY_OPTIONS_INIT,
     };
     int c;
 
@@ -538,7 +586,8 @@ int cmd_send_xl(int argc, char **argv)
             fputs(help, stdout);
             return XD_EXIT_OK;
         default:
-            if (wire_options_take(&m.options, c, optarg))
+            if (memory_options_take(&m.memory_options, c, optarg) &&
+                wire_options_take(&m.options, c, optarg))
                 return XD_EXIT_USAGE;
         }
     if (m.control_fd < 3 || optind >= argc) {

@@ -115,6 +115,7 @@ static int send_piece(struct round *r, uint64_t offset, size_t length)
     if (rc)
         return rc;
     put_piece(r, offset, length);
+    blockindex_put(r->link->index, d->number, offset, r->data, length);
     forget_digests(d, offset, length);
     d->round_bytes += length;
     if (r->frame.length >= DELTA_BYTES)

@@ -115,7 +115,7 @@ static int deliver(struct inbox *in, struct frame *f)
 {
     int rc = 0;
 
-    if (f->type == FRAME_XL || f->type == FRAME_MEMORY)
+    if (f->type == FRAME_XL || PROTO_IS_MEMORY(f->type))
         rc = in->bytes ? in->bytes(in->opaque, f) : -EPROTO;
     else if (f->type == FRAME_FAIL)
         rc = take_fail(in, f);

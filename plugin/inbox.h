@@ -22,9 +22,9 @@
 
 struct inbox;
 
-/* Gets the payload of XL and MEMORY frames.  A non-zero return ends the
- * session. */
-typedef int inbox_bytes(void *opaque, const struct frame *f);
+/* Gets XL frames and those of the memory (PROTO_IS_MEMORY), and may take their
+ * data over.  A non-zero return ends the session. */
+typedef int inbox_bytes(void *opaque, struct frame *f);
 
 /* peer: name of the other host, for messages; borrowed. */
 int inbox_start(struct inbox **in_r, struct wire *w, const char *peer,

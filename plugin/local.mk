@@ -27,6 +27,12 @@ xl_dedup_SOURCES = %D%/main.c %D%/control.c %D%/control.h \
 	%D%/dirty.c %D%/dirty.h %D%/tracker.c %D%/tracker.h \
 	%D%/trackdev.c %D%/trackdev.h %D%/tracepoint.c %D%/tracepoint.h \
 	%D%/tracerecord.c %D%/tracerecord.h \
+	%D%/blockindex.c %D%/blockindex.h \
+	%D%/memstream.c %D%/memstream.h %D%/pagecache.c %D%/pagecache.h \
+	%D%/memencode.c %D%/memencode.h %D%/memdecode.c %D%/memdecode.h \
+	%D%/effort.c %D%/effort.h %D%/memsend.c %D%/memsend.h \
+	%D%/memreceive.c %D%/memreceive.h \
+	%D%/memory_options.c %D%/memory_options.h \
 	%D%/cmd_send_xl.c %D%/cmd_receive_xl.c
 xl_dedup_CPPFLAGS = $(AM_CPPFLAGS) $(SODIUM_CFLAGS) $(ZSTD_CFLAGS) \
 	$(JSON_CFLAGS) $(XTL_CFLAGS)

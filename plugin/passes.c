@@ -76,7 +76,8 @@ static int send_digests(const struct link *l, struct source_disk *d,
             break;
         count = d->n_segments - first < BATCH ? d->n_segments - first : BATCH;
         memset(now, 0, sizeof(now));
-        rc = segments_hash(&d->image, l->pool, first, count, now);
+        rc = segments_hash_noted(&d->image, l->pool, first, count, now,
+                                 l->index, d->number);
         if (rc)
             break;
         buf_reset(&b);
@@ -94,8 +95,8 @@ static int send_digests(const struct link *l, struct source_disk *d,
 
 /* Reads a segment for sending: what goes out and what its digest is of are
  * the same bytes, whatever the guest writes meanwhile. */
-static int read_segment(struct source_disk *d, uint64_t number,
-                        uint8_t **data_r, size_t *length_r,
+static int read_segment(const struct link *l, struct source_disk *d,
+                        uint64_t number, uint8_t **data_r, size_t *length_r,
                         struct segment_digest *digest)
 {
     uint8_t *data;
@@ -113,6 +114,8 @@ static int read_segment(struct source_disk *d, uint64_t number,
         return rc;
     }
     segment_digest_of(data, *length_r, digest);
+    blockindex_put(l->index, d->number, number * PROTO_SEGMENT, data,
+                   *length_r);
     *data_r = data;
     return 0;
 }
@@ -133,7 +136,7 @@ static int send_segment(const struct link *l, struct source_disk *d,
     struct buf b = BUF_INIT;
     uint8_t *data;
     size_t length;
-    int rc = read_segment(d, number, &data, &length, &digest);
+    int rc = read_segment(l, d, number, &data, &length, &digest);
 
     if (rc)
         return rc;
@@ -211,7 +214,8 @@ static int send_patch(const struct link *l, struct source_disk *d,
     size_t length, blocks;
     int rc;
 
-    rc = c->bad ? -EPROTO : read_segment(d, number, &data, &length, &digest);
+    rc = c->bad ? -EPROTO :
+        read_segment(l, d, number, &data, &length, &digest);
     if (rc)
         return rc;
     if (cursor_left(c) > 0) {

@@ -34,6 +34,12 @@
 #define PROTO_SKETCH_BLOCK_MIN 64u                  /* bytes */
 #define PROTO_SKETCH_BLOCK_MAX (1u << 26)
 #define PROTO_HOLD_BYTES 4096                       /* tail of the memory */
+#define PROTO_MEMORY_SLOTS (UINT32_C(1) << 18)      /* pages kept */
+#define PROTO_MEMORY_FRAME (16u << 20)              /* stream bytes in one */
+#define PROTO_MEMORY_DISK 1024u                     /* pages on disk in one */
+#define PROTO_MEMORY_WINDOW (8u << 20)              /* payload not yet taken */
+#define PROTO_MEMORY_KEY 16
+#define PROTO_MEMORY_WINDOW_LOG 24
 
 enum proto_type {
     FRAME_HELLO = 1,
@@ -41,6 +47,11 @@ enum proto_type {
     FRAME_XL = 3,
     FRAME_MEMORY = 4,
     FRAME_MEMORY_END = 5,
+    FRAME_MEMORY_KEY = 6,
+    FRAME_CODED = 7,
+    FRAME_TAKEN = 8,
+    FRAME_MISSED = 9,
+    FRAME_PAGES = 10,
     FRAME_DISK = 16,
     FRAME_DISKS_END = 17,
     FRAME_PROBE = 18,
@@ -72,6 +83,30 @@ enum proto_type {
     FRAME_RESTORING = 67,
     FRAME_BYE = 68,
     FRAME_ALIVE = 0x8001,
+};
+
+/* Of the frames that the inbox gives to the memory's codec: 4, 6 to 15. */
+#define PROTO_IS_MEMORY(type) \
+    ((type) == FRAME_MEMORY || ((type) >= FRAME_MEMORY_KEY && (type) < 16))
+
+/* Commands of a CODED frame: count << MEMORY_OP_BITS | op. */
+#define MEMORY_OP_BITS 3
+enum memory_op {
+    MEMORY_RAW = 0,
+    MEMORY_ENTRIES = 1,
+    MEMORY_ZERO = 2,
+    MEMORY_FILL = 3,
+    MEMORY_REPEAT = 4,
+    MEMORY_DISK = 5,
+    MEMORY_DIFFERENCE = 6,
+    MEMORY_LITERAL = 7,
+};
+
+/* How the content of a CODED frame is packed. */
+enum memory_packing {
+    MEMORY_STORED = 0,
+    MEMORY_PACKED = 1,          /* the next piece of its zstd stream */
+    MEMORY_FAST = 2,            /* the next piece of another one */
 };
 
 #endif

@@ -3,6 +3,7 @@
 #include "config.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <poll.h>
 #include <pthread.h>
 #include <stdbool.h>
@@ -15,10 +16,19 @@
 
 #define PUMP_BYTES (256u << 10)
 
+/* Of xl's pipe, so that it need not wait for every piece that we take. */
+#define PIPE_BYTES (1 << 20)
+
+/* A diverted stream is told after so many milliseconds without a byte. */
+#define IDLE_MS 20
+
 struct pump {
     int fd;                 /* pump thread only */
     bool drain;
+    bool fed;               /* the sink, since it was told to be idle */
     struct wire *wire;
+    struct pump_sink sink;  /* set before the switch to its type */
+    uint16_t sink_type;
     int wake_fd;
     int eof_fd;
     pthread_mutex_t lock;   /* covers what follows */
@@ -62,6 +72,23 @@ static void end(struct pump *p, int rc)
     raise_event(p->eof_fd);
 }
 
+static int hand_on(struct pump *p, size_t n)
+{
+    if (!p->sink.bytes || p->type != p->sink_type)
+        return wire_send(p->wire, p->type, PROTO_NO_DISK, p->buffer, n);
+    p->fed = true;
+    return p->sink.bytes(p->sink.opaque, p->buffer, n);
+}
+
+static void idle(struct pump *p)
+{
+    int rc = p->sink.idle(p->sink.opaque);
+
+    p->fed = false;
+    if (rc)
+        end(p, rc);
+}
+
 /* Carries what one read gives.  False at the end. */
 static bool carry(struct pump *p)
 {
@@ -74,7 +101,7 @@ static bool carry(struct pump *p)
         end(p, 0);
         return false;
     }
-    rc = wire_send(p->wire, p->type, PROTO_NO_DISK, p->buffer, n);
+    rc = hand_on(p, n);
     if (rc) {
         end(p, rc);
         return false;
@@ -97,6 +124,7 @@ static void do_switch(struct pump *p)
             return;
     pthread_mutex_lock(&p->lock);
     p->type = p->next_type;
+    p->fed = false;
     pthread_cond_broadcast(&p->switched);
     pthread_mutex_unlock(&p->lock);
 }
@@ -105,13 +133,17 @@ static void *run(void *opaque)
 {
     struct pump *p = opaque;
     struct pollfd fds[2];
+    int n;
 
     while (p->fd >= 0) {
         fds[0] = (struct pollfd){ .fd = p->fd, .events = POLLIN };
         fds[1] = (struct pollfd){ .fd = p->wake_fd, .events = POLLIN };
-        if (poll(fds, 2, -1) < 0)
+        n = poll(fds, 2, p->fed ? IDLE_MS : -1);
+        if (n < 0)
             continue;
-        if (fds[1].revents)
+        if (n == 0)
+            idle(p);
+        else if (fds[1].revents)
             do_switch(p);
         else
             carry(p);
@@ -145,6 +177,16 @@ int pump_start(struct pump **p_r, int fd, struct wire *w, uint16_t type,
     pthread_detach(thread);
     *p_r = p;
     return 0;
+}
+
+void pump_divert(struct pump *p, uint16_t type, const struct pump_sink *sink)
+{
+    pthread_mutex_lock(&p->lock);
+    p->sink = *sink;
+    p->sink_type = type;
+    /* Only a hint. */
+    fcntl(p->fd, F_SETPIPE_SZ, PIPE_BYTES);
+    pthread_mutex_unlock(&p->lock);
 }
 
 int pump_switch(struct pump *p, uint16_t type, uint64_t *bytes_r)

@@ -23,6 +23,17 @@ struct pump;
 int pump_start(struct pump **p_r, int fd, struct wire *w, uint16_t type,
                bool drain);
 
+/* Where bytes of a type go instead of into frames of it. */
+struct pump_sink {
+    int (*bytes)(void *opaque, const void *data, size_t length);
+    /* No more bytes for the time being. */
+    int (*idle)(void *opaque);
+    void *opaque;
+};
+
+/* To be called before pump_switch() to that type. */
+void pump_divert(struct pump *p, uint16_t type, const struct pump_sink *sink);
+
 /*
  * Carries everything that is already in the pipe, then goes on with frames of
  * another type.  The writer must be known to wait, or the border would fall

@@ -449,13 +449,24 @@ static int take_memory_end(struct receiver *r, const struct frame *f)
 {
     struct cursor c = CURSOR_INIT(f->data, f->length);
     uint64_t bytes = cursor_u64(&c);
+    const uint8_t *digest = cursor_get(&c, HASH_BYTES);
     int rc;
 
     if (c.bad || !r->offered || !r->events.memory_end)
         return -EPROTO;
-    rc = r->events.memory_end(r->events.opaque, bytes);
+    rc = r->events.memory_end(r->events.opaque, bytes, digest);
     /* A guest without disks has nothing else to wait for. */
     return rc || r->n_disks > 0 ? rc : event(r, r->events.final);
+}
+
+int receiver_read(struct receiver *r, uint64_t disk, uint64_t offset,
+                  void *data, size_t length)
+{
+    const struct target_disk *d = disk < r->n_disks ? r->disks[disk] : NULL;
+
+    if (!d || offset > d->size || length > d->size - offset)
+        return -ERANGE;
+    return image_read(&d->dest.storage, data, length, offset);
 }
 
 static int place(struct receiver *r, struct target_disk *d)

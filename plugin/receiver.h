@@ -27,8 +27,10 @@ struct receiver_events {
     int (*configured)(void *opaque);
     /* All bulk is here: libxl may begin to restore. */
     int (*restore)(void *opaque);
-    /* The source has sent all of the memory stream. */
-    int (*memory_end)(void *opaque, uint64_t bytes);
+    /* The source has sent all of the memory stream: so many bytes, with this
+     * digest. */
+    int (*memory_end)(void *opaque, uint64_t bytes,
+                      const uint8_t digest[HASH_BYTES]);
     /* All disks are final: the tail of the memory may go. */
     int (*final)(void *opaque);
     /* The watched descriptor (inbox_watch) became readable. */
@@ -47,6 +49,11 @@ void receiver_free(struct receiver *r);
 int receiver_set_path(struct receiver *r, const char *vdev, const char *path);
 /* Borrowed; what running domains use. */
 void receiver_set_busy(struct receiver *r, const struct busy_path *busy);
+
+/* What lies on a disk's storage now; for any thread, from the event `restore`
+ * on.  -ERANGE if there is no such place. */
+int receiver_read(struct receiver *r, uint64_t disk, uint64_t offset,
+                  void *data, size_t length);
 
 /* The whole session, up to BYE.  Failures have been told to the source. */
 int receiver_run(struct receiver *r);

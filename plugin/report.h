@@ -8,6 +8,8 @@
 
 #include <stdint.h>
 
+#include "plugin/memencode.h"
+
 struct disk_report {
     const char *name;           /* vdev, or the path of a pushed image */
     uint64_t identical;         /* bytes found at the receiver */
@@ -30,6 +32,10 @@ struct session_report {
 
 /* Seconds on the monotonic clock. */
 double report_now(void);
+
+/* What became of the guest's memory: a table on stderr.  sent: bytes on the
+ * wire. */
+void report_memory(const struct memory_counts *counts, uint64_t sent);
 
 /* A table on stderr: one row a disk, and the total. */
 void report_print(const struct disk_report *disks, unsigned n_disks,

@@ -15,6 +15,8 @@ struct hashing {
     const struct image *img;
     uint64_t first;
     struct segment_digest *out;
+    struct blockindex *index;       /* or NULL */
+    unsigned disk;
 };
 
 uint64_t segment_count(uint64_t image_size)
@@ -79,18 +81,29 @@ static int hash_one(void *opaque, uint64_t number)
     if (!data)
         return -ENOMEM;
     rc = image_read(h->img, data, length, offset);
-    if (!rc)
+    if (!rc) {
         segment_digest_of(data, length, d);
+        if (!d->zero)
+            blockindex_put(h->index, h->disk, offset, data, length);
+    }
     free(data);
     return rc;
+}
+
+int segments_hash_noted(const struct image *img, struct workers *pool,
+                        uint64_t first, size_t count,
+                        struct segment_digest *out,
+                        struct blockindex *index, unsigned disk)
+{
+    struct hashing h = { img, first, out, index, disk };
+
+    return workers_run(pool, hash_one, &h, 0, count);
 }
 
 int segments_hash(const struct image *img, struct workers *pool,
                   uint64_t first, size_t count, struct segment_digest *out)
 {
-    struct hashing h = { img, first, out };
-
-    return workers_run(pool, hash_one, &h, 0, count);
+    return segments_hash_noted(img, pool, first, count, out, NULL, 0);
 }
 
 void segments_root(const struct segment_digest *d, uint64_t count,

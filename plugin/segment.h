@@ -10,6 +10,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "plugin/blockindex.h"
 #include "plugin/image.h"
 #include "plugin/manifest.h"
 #include "plugin/workers.h"
@@ -39,6 +40,12 @@ bool segment_equal(const struct segment_digest *a,
  */
 int segments_hash(const struct image *img, struct workers *pool,
                   uint64_t first, size_t count, struct segment_digest *out);
+
+/* The same for a disk whose blocks are noted in an index as they are read. */
+int segments_hash_noted(const struct image *img, struct workers *pool,
+                        uint64_t first, size_t count,
+                        struct segment_digest *out,
+                        struct blockindex *index, unsigned disk);
 
 /* Digest of all digests, for records: BLAKE2b-256 over each segment's digest
  * (32 zero bytes for a zero segment). */

@@ -85,6 +85,7 @@ void sender_free(struct sender *s)
         disk_free(s->disks[i]);
     free(s->disks);
     workers_free(s->link.pool);
+    blockindex_free(s->link.index);
     free(s);
 }
 
@@ -119,6 +120,19 @@ out:
     if (d)
         disk_free(d);
     return rc;
+}
+
+const struct blockindex *sender_index(struct sender *s, uint64_t bytes,
+                                      const uint8_t key[BLOCKINDEX_KEY])
+{
+    uint64_t blocks = 0;
+    unsigned i;
+
+    for (i = 0; i < s->n_disks; i++)
+        blocks += s->disks[i]->image.size / BLOCKINDEX_BLOCK;
+    if (blocks > 0 && blockindex_new(&s->link.index, blocks, bytes, key))
+        s->link.index = NULL;
+    return s->link.index;
 }
 
 /* Offer */

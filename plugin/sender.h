@@ -15,6 +15,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "plugin/blockindex.h"
 #include "plugin/inbox.h"
 #include "plugin/loopdev.h"
 #include "plugin/report.h"
@@ -69,6 +70,11 @@ int sender_settle(struct sender *s);
 
 /* Has the disks made durable and put in place. */
 int sender_place(struct sender *s);
+
+/* An index of what is read and sent of the disks from now on, in at most so
+ * many bytes; NULL if there is no memory for it.  Lives as long as s. */
+const struct blockindex *sender_index(struct sender *s, uint64_t bytes,
+                                      const uint8_t key[BLOCKINDEX_KEY]);
 
 /* Notes in the records that this host's copies are now old ones. */
 void sender_record_left(struct sender *s, const char *state_dir);

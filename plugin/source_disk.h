@@ -7,6 +7,7 @@
 #include <stdatomic.h>
 #include <time.h>
 
+#include "plugin/blockindex.h"
 #include "plugin/dirty.h"
 #include "plugin/image.h"
 #include "plugin/inbox.h"
@@ -69,6 +70,7 @@ struct link {
     struct wire *wire;
     struct inbox *inbox;
     struct workers *pool;
+    struct blockindex *index;       /* of what is sent, or NULL */
     const char *peer;               /* name of the target */
     atomic_bool hurry;              /* the guest stands still: a pass that was
                                        begun before is to be cut short */

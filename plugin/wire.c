@@ -38,6 +38,7 @@ struct wire {
     double next_write;              /* when the cap allows the next piece */
     atomic_uint_fast64_t bytes_in;
     atomic_uint_fast64_t bytes_out;
+    atomic_uint_fast64_t waited;    /* to send: microseconds */
     struct {
         atomic_uint_fast64_t in, out;
     } disks[PROTO_DISKS_MAX];       /* of these, frames of disks */
@@ -139,6 +140,7 @@ static size_t wait_cap(struct wire *w, size_t length)
         pause.tv_sec = w->next_write - t;
         pause.tv_nsec = (w->next_write - t - pause.tv_sec) * 1e9;
         nanosleep(&pause, NULL);
+        atomic_fetch_add(&w->waited, (now() - t) * 1e6);
     } else {
         w->next_write = t;
     }
@@ -160,6 +162,15 @@ static int wait_ready(const struct wire *w, int fd, short events)
     return n == 0 ? -ETIMEDOUT : 0;
 }
 
+static int wait_writable(struct wire *w)
+{
+    double start = now();
+    int rc = wait_ready(w, w->out_fd, POLLOUT);
+
+    atomic_fetch_add(&w->waited, (now() - start) * 1e6);
+    return rc;
+}
+
 static int write_all(struct wire *w, const void *data, size_t length)
 {
     const uint8_t *p = data;
@@ -172,7 +183,7 @@ static int write_all(struct wire *w, const void *data, size_t length)
         while (piece > 0) {
             n = write(w->out_fd, p, piece);
             if (n < 0 && errno == EAGAIN) {
-                rc = wait_ready(w, w->out_fd, POLLOUT);
+                rc = wait_writable(w);
                 if (rc)
                     return rc;
                 continue;
@@ -353,10 +364,9 @@ static void end_turn(struct wire *w)
     pthread_mutex_unlock(&w->turn.lock);
 }
 
-int wire_send(struct wire *w, uint16_t type, uint16_t disk,
-              const void *data, size_t length)
+static int send_frame(struct wire *w, uint16_t type, uint16_t disk,
+                      const void *data, size_t length, bool packed)
 {
-    bool packed = length >= COMPRESS_MIN;
     int rc = 0;
 
     if (length > PROTO_RAW_MAX)
@@ -386,6 +396,19 @@ int wire_send(struct wire *w, uint16_t type, uint16_t disk,
     }
     end_turn(w);
     return rc;
+}
+
+int wire_send(struct wire *w, uint16_t type, uint16_t disk,
+              const void *data, size_t length)
+{
+    return send_frame(w, type, disk, data, length, length >= COMPRESS_MIN);
+}
+
+int wire_send_plain(struct wire *w, uint16_t type, uint16_t disk,
+                    const struct buf *b)
+{
+    return b->failed ? -ENOMEM :
+        send_frame(w, type, disk, b->data, b->length, false);
 }
 
 int wire_send_buf(struct wire *w, uint16_t type, uint16_t disk,
@@ -467,6 +490,11 @@ int wire_recv(struct wire *w, struct frame *f)
     else if (f->disk < PROTO_DISKS_MAX)
         atomic_fetch_add(&w->disks[f->disk].in, sizeof(header) + on_wire);
     return rc;
+}
+
+double wire_waited(const struct wire *w)
+{
+    return atomic_load(&w->waited) * 1e-6;
 }
 
 uint64_t wire_bytes_out(const struct wire *w)

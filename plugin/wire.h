@@ -72,10 +72,16 @@ int wire_send(struct wire *w, uint16_t type, uint16_t disk,
               const void *data, size_t length);
 int wire_send_buf(struct wire *w, uint16_t type, uint16_t disk,
                   const struct buf *b);
+/* The same for a payload that is packed already: it goes as it stands. */
+int wire_send_plain(struct wire *w, uint16_t type, uint16_t disk,
+                    const struct buf *b);
 
 /* Waits for a frame.  -EPIPE at end of file, -ETIMEDOUT if nothing came for
  * too long, -EPROTO (logged) if the peer breaks the protocol. */
 int wire_recv(struct wire *w, struct frame *f);
+
+/* Seconds that senders have waited for the line, or for the cap. */
+double wire_waited(const struct wire *w);
 
 uint64_t wire_bytes_out(const struct wire *w);
 uint64_t wire_bytes_in(const struct wire *w);

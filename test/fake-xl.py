@@ -13,7 +13,9 @@ Environment:
   FAKE_READONLY     "vdev ..."
   FAKE_BUSY         "path=domain ..." at the target
   FAKE_SHARED       the same at the source; "unknown" if libxl cannot tell
-  FAKE_MEMORY       bytes of the memory stream (3000000)
+  FAKE_MEMORY       bytes of the memory stream (3000000), which is noise
+  FAKE_STREAM       or a stream of this kind (make-stream.py), of a guest
+                    whose page cache is of the file FAKE_CACHE
   FAKE_WRITE        command of the "guest", run while the memory is copied,
                     just before it is "suspended"
   FAKE_SUSPEND_RC   what libxl_domain_suspend would return (0)
@@ -35,6 +37,7 @@ tools/xl/xl_migrate.c of Xen 4.17: a failure after GO leaves the guest
 suspended, and a receiving xl that cannot report does not destroy its copy.
 """
 import hashlib
+import importlib
 import os
 import random
 import signal
@@ -42,6 +45,10 @@ import socket
 import struct
 import subprocess
 import sys
+
+sys.dont_write_bytecode = True
+sys.path.insert(0, os.path.dirname(os.path.realpath(__file__)))
+make_stream = importlib.import_module("make-stream")
 
 BANNER = b"xl migration receiver ready, send binary domain data.\n"
 READY = b"domain received, ready to unpause\0"
@@ -115,6 +122,10 @@ class Control:
 
 
 def memory():
+    if env("FAKE_STREAM"):
+        with open(env("FAKE_CACHE", "/dev/null"), "rb") as f:
+            return b"".join(make_stream.stream(env("FAKE_STREAM"), 1, 1500,
+                                               3, f.read()))
     seed = random.Random(int(env("FAKE_SEED", "1")))
     return seed.randbytes(int(env("FAKE_MEMORY", "3000000")))
 
@@ -153,7 +164,9 @@ def suspend(control, fd):
     interrupt_begin(control)
     data = memory()
     try:
-        write_all(fd, struct.pack("<Q", len(data)) + data[:len(data) // 2])
+        if not env("FAKE_STREAM"):
+            write_all(fd, struct.pack("<Q", len(data)))
+        write_all(fd, data[:len(data) // 2])
         if env("FAKE_WRITE"):
             subprocess.run(env("FAKE_WRITE"), shell=True, check=True)
         state("a", "suspended")
@@ -235,7 +248,8 @@ def restore(control):
     rc = int(env("FAKE_RESTORE_RC", "0"))
     try:
         if not rc:
-            length = struct.unpack("<Q", read_exactly(0, 8))[0]
+            length = len(memory()) if env("FAKE_STREAM") else \
+                struct.unpack("<Q", read_exactly(0, 8))[0]
             got = hashlib.sha256(read_exactly(0, length)).digest()
             if got != hashlib.sha256(memory()).digest():
                 print("fake-xl.py: the memory stream is damaged",

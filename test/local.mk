@@ -99,15 +99,15 @@ EXTRA_DIST += $(IMAGE_TESTS)
 # Unit tests, each with what it needs of the program's modules.  test-wire and
 # test-buf include the module that they test.
 check_LTLIBRARIES += libplugintest.la
-libplugintest_la_SOURCES = %D%/loop.h %D%/unit.h plugin/buf.c \
-	plugin/control.c plugin/crew.c plugin/destination.c plugin/fdio.c \
-	plugin/handshake.c plugin/hashpool.c plugin/hold.c \
-	plugin/holding.c plugin/image.c \
-	plugin/inbox.c plugin/leftover.c plugin/log.c plugin/loopdev.c \
-	plugin/manifest.c plugin/order.c plugin/parallel.c \
-	plugin/record.c plugin/rolling.c \
-	plugin/reference.c plugin/report.c plugin/segment.c plugin/text.c \
-	plugin/users.c plugin/workers.c
+libplugintest_la_SOURCES = %D%/loop.h %D%/unit.h plugin/blockindex.c \
+	plugin/buf.c plugin/control.c plugin/crew.c plugin/destination.c \
+	plugin/fdio.c plugin/handshake.c plugin/hashpool.c plugin/hold.c \
+	plugin/holding.c plugin/image.c plugin/inbox.c plugin/leftover.c \
+	plugin/log.c plugin/loopdev.c plugin/manifest.c plugin/memdecode.c \
+	plugin/memencode.c plugin/memstream.c plugin/order.c \
+	plugin/pagecache.c plugin/parallel.c plugin/record.c \
+	plugin/reference.c plugin/report.c plugin/rolling.c plugin/segment.c \
+	plugin/text.c plugin/users.c plugin/workers.c
 libplugintest_la_CPPFLAGS = $(xl_dedup_CPPFLAGS)
 UNIT_LDADD = libplugintest.la $(SODIUM_LIBS) $(ZSTD_LIBS) $(JSON_LIBS) \
 	$(XTL_LIBS)
@@ -211,6 +211,7 @@ EXTRA_DIST += \
 	%D%/nested/build-product.sh %D%/nested/case-disks.sh \
 	%D%/nested/case-exists.sh %D%/nested/case-ext4.sh \
 	%D%/nested/case-hvm.sh \
+	%D%/nested/case-memory.sh \
 	%D%/nested/case-noplugin.sh %D%/nested/case-nospace.sh \
 	%D%/nested/case-paused.sh %D%/nested/case-stock.sh \
 	%D%/nested/demo.sh %D%/nested/dom0/bed-init %D%/nested/dom0/guest \
@@ -218,3 +219,13 @@ EXTRA_DIST += \
 	%D%/nested/guest-init %D%/nested/guest-initrd.sh \
 	%D%/nested/guest-writer.c %D%/nested/host.sh %D%/nested/lib.sh \
 	%D%/nested/packages %D%/nested/run.sh
+
+# The memory codec.
+check_PROGRAMS += memory-tool
+memory_tool_SOURCES = %D%/memory-tool.c
+memory_tool_CPPFLAGS = $(xl_dedup_CPPFLAGS)
+memory_tool_LDADD = $(UNIT_LDADD)
+MEMORY_TESTS = %D%/test-memory-codec.sh %D%/test-memory-migrate.sh
+TESTS += $(MEMORY_TESTS)
+EXTRA_DIST += $(MEMORY_TESTS) %D%/make-stream.py %D%/streams/hvm.xz \
+	%D%/streams/pvh-live-cut.xz %D%/streams/README

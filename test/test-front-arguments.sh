@@ -28,8 +28,10 @@ check()
 tail='xl-dedup receive-xl --'
 check "[migrate][-s][][g1][H --host=b -- ssh b $tail migrate-receive]" \
     migrate --dedup g1 b
-check "[migrate][-s][][g1][H --host=b -- ssh b $tail migrate-receive]" \
-    migrate g1 b --dedup=disk
+check "[migrate][-s][][g1][H --host=b --parts=disk -- ssh b $tail \
+migrate-receive]" migrate g1 b --dedup=disk
+check "[migrate][-s][][g1][H --host=b --parts=memory --memory-cache=9 -- ssh b \
+$tail migrate-receive]" migrate --dedup=memory g1 --dedup-memory-cache=9 b
 # the receiver's options are those of stock xl
 check "[-vvv][-t][migrate][-s][][-F][-p][-D][--debug][--live][g1][H \
 --host=b --level=3 --x-y=1 -- ssh -C b $tail -t -vvv migrate-receive -e -d -p]" \
@@ -66,7 +68,8 @@ wrong migrate --dedup g1 -- -oProxyCommand=x
 wrong migrate --dedup -x g1 b
 wrong migrate --dedup --unknown g1 b
 wrong migrate --dedup g1 b -s
-wrong migrate --dedup=memory g1 b
+wrong migrate --dedup=all g1 b
+wrong migrate --dedup-parts=disk g1 b
 wrong migrate --dedup= g1 b
 wrong migrate --dedup-level g1 b
 wrong migrate --dedup-level= g1 b

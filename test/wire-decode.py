@@ -15,14 +15,15 @@ sys.dont_write_bytecode = True
 import wire                                                     # noqa: E402
 from wire import Broken, Cursor                                 # noqa: E402
 
-SESSION = "HELLO FAIL XL MEMORY MEMORY_END DISKS_END RESTORE RESTORING BYE " \
+SESSION = "HELLO FAIL XL MEMORY MEMORY_END MEMORY_KEY CODED TAKEN MISSED " \
+    "PAGES DISKS_END RESTORE RESTORING BYE ALIVE".split()
+FROM_SOURCE = "HELLO FAIL XL MEMORY MEMORY_END MEMORY_KEY CODED PAGES DISK " \
+    "DISKS_END PROBED MANIFEST MANIFEST_END NAMES RECIPE DATA DATA_END " \
+    "SEGMENTS PASS_END SEGMENT PATCH COMPARED DELTA PLACE RESTORE BYE " \
     "ALIVE".split()
-FROM_SOURCE = "HELLO FAIL XL MEMORY MEMORY_END DISK DISKS_END PROBED " \
-    "MANIFEST MANIFEST_END NAMES RECIPE DATA DATA_END SEGMENTS PASS_END " \
-    "SEGMENT PATCH COMPARED DELTA PLACE RESTORE BYE ALIVE".split()
-FROM_TARGET = "HELLO FAIL XL PROBE DISK_OK UNKNOWN SKETCH WANT WANT_END " \
-    "BULK_DONE DIFFER " \
-    "BLOCKS PASS_DONE PLACED RESTORING BYE ALIVE".split()
+FROM_TARGET = "HELLO FAIL XL TAKEN MISSED PROBE DISK_OK UNKNOWN SKETCH WANT " \
+    "WANT_END BULK_DONE DIFFER BLOCKS PASS_DONE PLACED RESTORING BYE " \
+    "ALIVE".split()
 EMPTY = "DISKS_END WANT_END DATA_END BULK_DONE PASS_END COMPARED PLACE " \
     "PLACED RESTORE RESTORING BYE ALIVE".split()
 
@@ -71,7 +72,9 @@ class Direction:
     """What both directions have in common."""
 
     def __init__(self, path, allowed):
-        self.memory_bytes = 0
+        self.stream = wire.Memory()
+        self.on_disk = []           # blocks by DISK, of each CODED
+        self.pages_sent = self.pages_missed = self.taken_frames = 0
         self.counts = {}
         self.ended = None
         self.disks = {}
@@ -338,13 +341,38 @@ class Source(Direction):
         check("RESTORE" not in self.counts or "MEMORY_END" not in self.counts,
               "behind MEMORY_END")
         check(self.mode == "migrate", "in a push")
-        self.memory_bytes += len(c.data)
+        check("CODED" not in self.counts, "behind CODED")
+        self.stream.bring(c.data)
+
+    def memory_key(self, c, _):
+        check(self.counts["MEMORY_KEY"] == 1, "came before")
+        check(self.mode == "migrate", "in a push")
+        c.bytes(16)
+        c.end()
+
+    def coded(self, c, _):
+        check("RESTORE" in self.counts, "before RESTORE")
+        check("MEMORY_END" not in self.counts, "behind MEMORY_END")
+        check("MEMORY_KEY" in self.counts, "before MEMORY_KEY")
+        check("MEMORY" not in self.counts, "behind MEMORY")
+        before = self.stream.length
+        self.on_disk.append(self.stream.frame(c.data))
+        return "%d bytes, %d blocks" % (self.stream.length - before,
+                                        self.on_disk[-1])
+
+    def pages(self, c, _):
+        check(len(c.data) % wire.BLOCK_BYTES == 0 and c.data, "length")
+        self.pages_sent += len(c.data) // wire.BLOCK_BYTES
 
     def memory_end(self, c, _):
         check("RESTORE" in self.counts, "before RESTORE")
-        check(c.number("Q") == self.memory_bytes, "counts other bytes")
+        check(c.number("Q") == self.stream.length, "counts other bytes")
+        digest = c.bytes(32)
+        check(not self.stream.known or digest == self.stream.hash.digest(),
+              "digest")
         check(self.counts["MEMORY_END"] == 1, "came before")
         c.end()
+        return self.stream.counts
 
     def restore(self, _, __):
         for d in self.disks.values():
@@ -481,6 +509,21 @@ class Target(Direction):
         check(self.source.disks[number].stage == "placed", "not asked for")
         check(d["left"][-1] == 0, "behind a difference")
 
+    def taken(self, c, _):
+        n = c.number("Q")
+        c.end()
+        check(self.taken_frames < n <= len(self.source.on_disk), "number")
+        self.taken_frames = n
+        return n
+
+    def missed(self, c, _):
+        n = c.number("Q")
+        check(n == self.taken_frames, "of another frame")
+        while c.left():
+            check(c.number("I") < self.source.on_disk[n], "no such page")
+            self.pages_missed += 1
+        return "frame %d" % n
+
     def restoring(self, _, __):
         check("RESTORE" in self.source.counts, "not asked for")
 
@@ -493,6 +536,10 @@ class Target(Direction):
             check(self.source.counts.get(ask, 0) ==
                   self.counts.get(answer, 0),
                   "as many %s as %s" % (ask, answer))
+        check(self.source.pages_sent == self.pages_missed,
+              "as many PAGES as MISSED")
+        check(self.taken_frames == len(self.source.on_disk),
+              "all CODED are TAKEN")
         for n, d in self.disks.items():
             self.compare_passes(n, d["named"], d["left"])
 

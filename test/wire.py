@@ -21,7 +21,8 @@ ROUND_RECORDS = 65536
 WINDOW_LOG_MAX = 27
 
 TYPES = dict(
-    HELLO=1, FAIL=2, XL=3, MEMORY=4, MEMORY_END=5, DISK=16, DISKS_END=17,
+    HELLO=1, FAIL=2, XL=3, MEMORY=4, MEMORY_END=5, MEMORY_KEY=6,
+    CODED=7, TAKEN=8, MISSED=9, PAGES=10, DISK=16, DISKS_END=17,
     PROBE=18, PROBED=19, DISK_OK=20, MANIFEST=32, MANIFEST_END=33, WANT=34,
     WANT_END=35, DATA=36, DATA_END=37, BULK_DONE=38,
     UNKNOWN=41, NAMES=42, SKETCH=43, RECIPE=44, SEGMENTS=48,
@@ -332,6 +333,104 @@ class Decompressor:
         if rc == 0:
             raise Broken("the compressed stream ended")
         return room.raw[:length]
+
+
+class Memory:
+    """What CODED frames bring.  Pages on disk are not known here."""
+
+    def __init__(self):
+        self.unpack = {1: Decompressor(), 2: Decompressor()}
+        self.slots = {}
+        self.length = 0
+        self.hash = hashlib.blake2b(digest_size=32)
+        self.known = True           # no page on disk so far
+        self.counts = dict.fromkeys(range(8), 0)
+
+    def bring(self, data):
+        self.length += len(data)
+        self.hash.update(data)
+
+    def frame(self, payload):
+        """Returns how many pages it brings by DISK."""
+        c = Cursor(payload)
+        packing, length = c.number("B"), c.number("I")
+        content = c.bytes(c.left())
+        if packing:
+            if packing not in self.unpack or length > RAW_MAX:
+                raise Broken("packing")
+            content = self.unpack[packing].piece(content, length)
+        elif len(content) != length:
+            raise Broken("length of the content")
+        c = Cursor(content)
+        commands = Cursor(c.bytes(c.number("I")))
+        start, self.slot, self.block, self.entry, blocks = \
+            self.length, 0, 0, 0, 0
+        while commands.left():
+            word = commands.varint()
+            count, op = word >> 3, word & 7
+            if count > 16 << 20:
+                raise Broken("count")
+            self.counts[op] += 1 if op == 6 else count
+            blocks += count if op == 5 else 0
+            self.command(op, count, commands, c)
+        c.end()
+        if self.length - start > 16 << 20 or blocks > 1024:
+            raise Broken("brings too much")
+        return blocks
+
+    def command(self, op, count, commands, data):
+        if op == 0:
+            self.bring(data.bytes(count))
+        elif op == 1:
+            self.entries(count, commands)
+        elif op in (2, 3):
+            word = commands.bytes(8) if op == 3 else bytes(8)
+            self.bring(word * (512 * count))
+        elif op == 5:
+            commands.varint()
+            self.block += commands.zigzag() + count
+            if self.block < count:
+                raise Broken("block")
+            commands.bytes(8 * count)
+            self.known = False
+            self.length += 4096 * count
+        else:
+            slot = self.slot + commands.zigzag()
+            n = 1 if op == 6 else count
+            self.slot = slot + n
+            if slot < 0 or self.slot > 1 << 18:
+                raise Broken("slot")
+            for i in range(slot, self.slot):
+                if op == 7:
+                    self.slots[i] = data.bytes(4096)
+                elif op == 6:
+                    self.change(i, Cursor(data.bytes(count)))
+                if i not in self.slots:
+                    raise Broken("empty slot")
+                self.bring(self.slots[i])
+
+    def entries(self, count, commands):
+        while count > 0:
+            first, n = self.entry + commands.zigzag(), commands.varint()
+            if not 0 < n <= count:
+                raise Broken("run of entries")
+            count -= n
+            self.entry = first + n
+            self.bring(b"".join(u64(i & (1 << 64) - 1)
+                                for i in range(first, first + n)))
+
+    def change(self, slot, c):
+        if slot not in self.slots:
+            raise Broken("empty slot")
+        page, at = bytearray(self.slots[slot]), 0
+        while c.left():
+            at += c.varint()
+            n = c.varint()
+            if at + n > 4096:
+                raise Broken("difference outside the page")
+            page[at:at + n] = c.bytes(n)
+            at += n
+        self.slots[slot] = bytes(page)
 
 
 class Frame:
