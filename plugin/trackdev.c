@@ -2,8 +2,6 @@
 /* Devices through which an image is written; see trackdev.h. */
 #include "config.h"
 
-#include <ctype.h>
-#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
@@ -199,127 +197,6 @@ static bool add_loop(void *opaque, const char *kernel_name)
     return s->rc;
 }
 
-/*
- * Whether the process has the file open for writing.  AT_STATX_DONT_SYNC:
- * someone else's file on a dead server must not keep us.
- */
-static bool process_writes(const char *pid, dev_t dev, ino_t ino)
-{
-    char path[64], text[256];
-    unsigned flags;
-    struct dirent *e;
-    struct statx st;
-    bool found = false;
-    DIR *dir;
-    int fd;
-
-    snprintf(path, sizeof(path), "/proc/%.16s/fd", pid);
-    dir = opendir(path);
-    while (dir && !found && (e = readdir(dir))) {
-        if (!isdigit((unsigned char)e->d_name[0]) ||
-            statx(dirfd(dir), e->d_name, AT_STATX_DONT_SYNC,
-                  STATX_TYPE | STATX_INO, &st) ||
-            !S_ISREG(st.stx_mode) || st.stx_ino != ino ||
-            makedev(st.stx_dev_major, st.stx_dev_minor) != dev)
-            continue;
-        snprintf(path, sizeof(path), "/proc/%.16s/fdinfo/%.16s", pid,
-                 e->d_name);
-        fd = open(path, O_RDONLY | O_CLOEXEC);
-        if (fd < 0)
-            continue;                   /* closed meanwhile */
-        found = read_at(fd, text, sizeof(text)) ||
-            !strstr(text, "flags:") ||
-            sscanf(strstr(text, "flags:"), "flags: %o", &flags) != 1 ||
-            (flags & O_ACCMODE) != O_RDONLY;
-        close(fd);
-    }
-    if (dir)
-        closedir(dir);
-    return found;
-}
-
-/* The kernel's loop devices hold files without a descriptor: not found. */
-static int check_writers(dev_t dev, ino_t ino, char *why, size_t size)
-{
-    DIR *dir = opendir("/proc");
-    char path[64], comm[32] = "?\n";
-    struct dirent *e;
-    int rc = 0, fd;
-
-    if (!dir)
-        return explain(why, size, -ENOTSUP, "/proc: %s", strerror(errno));
-    while (!rc && (e = readdir(dir))) {
-        if (!isdigit((unsigned char)e->d_name[0]) ||
-            !process_writes(e->d_name, dev, ino))
-            continue;
-        snprintf(path, sizeof(path), "/proc/%.16s/comm", e->d_name);
-        fd = open(path, O_RDONLY | O_CLOEXEC);
-        if (fd >= 0 && !read_at(fd, comm, sizeof(comm)))
-            comm[strcspn(comm, "\n")] = '\0';
-        if (fd >= 0)
-            close(fd);
-        rc = explain(why, size, -ENOTSUP, "process %.16s (%s) has the file "
-                     "open for writing, past the block device", e->d_name,
-                     comm);
-    }
-    closedir(dir);
-    return rc;
-}
-
-static bool count_loop(void *opaque, const char *kernel_name)
-{
-    unsigned *n = opaque;
-
-    (void)kernel_name;
-    ++*n;
-    return false;
-}
-
-/* The regular file behind everything, if there is one: of an image that is a
- * file, or that is a loop device on one.  false: there is none. */
-static bool file_behind(const struct trackdevs *devs, const struct image *img,
-                        struct stat *st)
-{
-    struct loop_info64 info;
-    char path[64];
-    int fd;
-
-    if (!img->block)
-        return !fstat(img->fd, st);
-    /* The disk of a partition is the loop device. */
-    snprintf(path, sizeof(path), "/dev/block/%u:%u",
-             (unsigned)(devs->dev[0].disk_dev >> 20),
-             (unsigned)(devs->dev[0].disk_dev & 0xfffff));
-    if (devs->dev[0].disk_dev >> 20 != 7)           /* LOOP_MAJOR */
-        return false;
-    fd = open(path, O_RDONLY | O_CLOEXEC);
-    if (fd < 0)
-        fd = dup(devs->dev[0].fd);
-    memset(st, 0, sizeof(*st));
-    if (!loop_status(fd, &info)) {
-        st->st_dev = info.lo_device;
-        st->st_ino = info.lo_inode;
-    }
-    close(fd);
-    return st->st_ino != 0;
-}
-
-/* That there is no other way to the data. */
-static int check_ways(const struct trackdevs *devs, const struct image *img,
-                      char *why, size_t size)
-{
-    struct stat st;
-    unsigned n = 0;
-
-    if (!file_behind(devs, img, &st))
-        return 0;
-    loopdev_each(&st, count_loop, &n);
-    if (n != devs->n)
-        return explain(why, size, -ENOTSUP, "%u loop devices serve the file, "
-                       "not %zu", n, devs->n);
-    return check_writers(st.st_dev, st.st_ino, why, size);
-}
-
 int trackdevs_open(struct trackdevs *devs, const struct image *img, char *why,
                    size_t why_size)
 {
@@ -328,6 +205,7 @@ int trackdevs_open(struct trackdevs *devs, const struct image *img, char *why,
     int rc;
 
     devs->n = 0;
+    devs->img = img;
     if (img->block) {
         rc = add_device(devs, img->path,
                         kernel_dev(major(img->dev), minor(img->dev)), why,
@@ -341,8 +219,6 @@ int trackdevs_open(struct trackdevs *devs, const struct image *img, char *why,
             rc = explain(why, why_size, -ENOTSUP,
                          "no loop device serves the file");
     }
-    if (!rc)
-        rc = check_ways(devs, img, why, why_size);
     if (rc)
         trackdevs_close(devs);
     return rc;
@@ -359,8 +235,8 @@ void trackdevs_close(struct trackdevs *devs)
     }
 }
 
-static int check_device(const struct trackdev *d, const struct image *img,
-                        char *why, size_t why_size)
+static int check_device(const struct trackdevs *devs,
+                        const struct trackdev *d, char *why, size_t why_size)
 {
     struct loop_info64 info;
     uint64_t size, sequence, iostats;
@@ -377,7 +253,8 @@ static int check_device(const struct trackdev *d, const struct image *img,
         return explain(why, why_size, -EIO, "%s: statistics have been "
                        "switched", d->name);
     if (d->loop && (loop_status(d->fd, &info) ||
-                    info.lo_device != img->dev || info.lo_inode != img->ino ||
+                    info.lo_device != devs->img->dev ||
+                    info.lo_inode != devs->img->ino ||
                     info.lo_offset != d->loop_offset ||
                     info.lo_flags & LO_FLAGS_AUTOCLEAR))
         return explain(why, why_size, -EIO, "%s: it has been detached or set "
@@ -385,20 +262,18 @@ static int check_device(const struct trackdev *d, const struct image *img,
     return 0;
 }
 
-int trackdevs_check(const struct trackdevs *devs, const struct image *img,
-                    char *why, size_t why_size)
+int trackdevs_check(const struct trackdevs *devs, char *why, size_t why_size)
 {
     struct stat st;
     size_t i;
     int rc = 0;
 
     for (i = 0; i < devs->n && !rc; i++)
-        rc = check_device(&devs->dev[i], img, why, why_size);
-    if (!rc && !img->block &&
-        (fstat(img->fd, &st) || (uint64_t)st.st_size != img->size))
+        rc = check_device(devs, &devs->dev[i], why, why_size);
+    if (!rc && !devs->img->block &&
+        (fstat(devs->img->fd, &st) ||
+         (uint64_t)st.st_size != devs->img->size))
         rc = explain(why, why_size, -EIO, "the file's size has changed");
-    if (!rc && check_ways(devs, img, why, why_size))
-        rc = -EIO;
     return rc;
 }
 

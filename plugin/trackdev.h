@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * The block devices through which an image is written: what tracker.c has to
- * trace, whether that is everything, and whether they are still what they
- * were.  Through sysfs, the devices' ioctls and /proc.
+ * trace, and whether they are still what they were (whether they are the only
+ * way to the data: trackways.h).  Through sysfs and the devices' ioctls.
  *
  * Sources: Documentation/ABI/stable/sysfs-block, linux/loop.h, linux/fs.h
- * (BLKGETDISKSEQ), Documentation/admin-guide/iostats.rst, proc(5).
+ * (BLKGETDISKSEQ), Documentation/admin-guide/iostats.rst.
  *
  * The devices are held open: a loop device that is detached meanwhile goes
  * when they are closed, and cannot be set up on another file before.
@@ -13,7 +13,8 @@
  * What no one can see from here, and is taken for granted: that no other host
  * writes to the storage, that nobody writes to what lies below a block device
  * (the physical volume under an LV) while it is used, and that no process
- * keeps a writable mapping of an image file without a descriptor.
+ * keeps a writable mapping of an image file, or of such a device, without a
+ * descriptor, that no file system on such a device is mounted here.
  */
 #ifndef PLUGIN_TRACKDEV_H
 #define PLUGIN_TRACKDEV_H
@@ -47,18 +48,18 @@ struct trackdev {
 struct trackdevs {
     struct trackdev dev[TRACKDEV_MAX];
     size_t n;
+    const struct image *img;        /* borrowed */
 };
 
 /* Finds and opens what serves the image.  -ENOTSUP with a reason if nothing
- * does, or if there is another way to the data than through these. */
+ * does. */
 int trackdevs_open(struct trackdevs *devs, const struct image *img, char *why,
                    size_t why_size);
 void trackdevs_close(struct trackdevs *devs);
 
-/* -EIO with a reason unless everything is still as it was opened, and still
- * the only way to the data. */
-int trackdevs_check(const struct trackdevs *devs, const struct image *img,
-                    char *why, size_t why_size);
+/* -EIO with a reason unless everything is still as it was opened. */
+int trackdevs_check(const struct trackdevs *devs, char *why,
+                    size_t why_size);
 
 /* Sectors written or discarded, and read (read_r may be NULL), as the
  * statistics count them: those of the disk if by_completion, else those of

@@ -27,12 +27,11 @@
 
 #include "plugin/log.h"
 #include "plugin/tracepoint.h"
-#include "plugin/trackdev.h"
 #include "plugin/tracker.h"
+#include "plugin/tracksource.h"
 
 #define GRAIN_DEFAULT 65536
 #define READER_MS 50
-#define CANARY_BYTES 4096
 #define CANARY_MS 700
 #define CANARY_TRIES 3
 
@@ -51,7 +50,8 @@ struct sample {
 
 struct tracker {
     const struct image *img;
-    struct trackdevs devs;
+    struct tracksource *source;
+    const struct trackdevs *devs;   /* the source's */
     struct progress progress[TRACKDEV_MAX];
     bool by_completion;
     struct tracepoint *tp;
@@ -60,6 +60,7 @@ struct tracker {
     pthread_t reader;
     atomic_bool stop;               /* not under the lock */
     struct dirty fresh, pending;
+    bool any_pending;
     bool settled;                   /* base is known */
     uint64_t settle_accounted, settle_seen, settle_ms;
     bool quiet;                     /* at the last look */
@@ -108,17 +109,18 @@ static void mark(struct tracker *t, const struct trackdev *d, uint64_t sector,
     dirty_mark(&t->fresh, offset, length);
     if (!t->by_completion)
         dirty_mark(&t->pending, offset, length);
+    t->any_pending = true;
 }
 
 static int take_event(struct tracker *t, size_t i,
                       const struct trace_event *e)
 {
-    const struct trackdev *d = &t->devs.dev[i];
+    const struct trackdev *d = &t->devs->dev[i];
 
     if (e->op == TRACE_READ) {
         t->canary_seen |= t->canary_dev == d->dev &&
             e->sector <= t->canary_sector &&
-            e->sector + e->sectors >= t->canary_sector + CANARY_BYTES / 512;
+            e->sector + e->sectors >= t->canary_sector + TRACKSOURCE_BLOCK / 512;
         return 0;
     }
     if (e->op == TRACE_FLUSH)
@@ -142,8 +144,8 @@ static int on_event(void *opaque, const struct trace_event *e)
     size_t i;
     int rc = 0;
 
-    for (i = 0; i < t->devs.n && !rc; i++)
-        if (e->dev == t->devs.dev[i].dev || e->dev == t->devs.dev[i].disk_dev)
+    for (i = 0; i < t->devs->n && !rc; i++)
+        if (e->dev == t->devs->dev[i].dev || e->dev == t->devs->dev[i].disk_dev)
             rc = take_event(t, i, e);
     return rc;
 }
@@ -167,9 +169,9 @@ static int start_anew(struct tracker *t)
 
     if (tracepoint_restart(t->tp, t->why, sizeof(t->why)))
         return end_tracking(t);
-    for (i = 0; i < t->devs.n; i++) {
-        if (trackdev_accounted(&t->devs.dev[i], &accounted, NULL)) {
-            fail(t, 0, "%s: no statistics", t->devs.dev[i].name);
+    for (i = 0; i < t->devs->n; i++) {
+        if (trackdev_accounted(&t->devs->dev[i], &accounted, NULL)) {
+            fail(t, 0, "%s: no statistics", t->devs->dev[i].name);
             return end_tracking(t);
         }
         t->progress[i] = (struct progress){ .base = accounted };
@@ -177,6 +179,7 @@ static int start_anew(struct tracker *t)
     dirty_mark_all(&t->fresh);
     if (!t->by_completion)
         dirty_mark_all(&t->pending);
+    t->any_pending = true;
     t->settled = t->by_completion;
     t->settle_ms = 0;
     t->quiet = false;
@@ -201,8 +204,8 @@ static int take_sample(struct tracker *t, struct sample *s)
     int rc;
 
     s->idle = true;
-    for (i = 0; i < t->devs.n; i++) {
-        const struct trackdev *d = &t->devs.dev[i];
+    for (i = 0; i < t->devs->n; i++) {
+        const struct trackdev *d = &t->devs->dev[i];
 
         rc = trackdev_accounted(d, &s->accounted[i], NULL);
         if (!rc)
@@ -251,19 +254,20 @@ static int weigh(struct tracker *t, const struct sample *s)
         settle(t, s);
     if (!t->settled)
         t->quiet = false;
-    for (i = 0; i < t->devs.n && t->settled; i++) {
+    for (i = 0; i < t->devs->n && t->settled; i++) {
         uint64_t sectors = s->accounted[i] - t->progress[i].base;
 
         if (sectors > t->progress[i].seen)
             return fail(t, -EOVERFLOW, "%s: %" PRIu64 " sectors were "
                         "written, but %" PRIu64 " traced",
-                        t->devs.dev[i].name, sectors, t->progress[i].seen);
+                        t->devs->dev[i].name, sectors, t->progress[i].seen);
         if (!t->by_completion && sectors != t->progress[i].seen)
             t->quiet = false;
     }
-    if (!t->by_completion && t->quiet) {
+    if (!t->by_completion && t->quiet && t->any_pending) {
         dirty_or(&t->fresh, &t->pending);
         dirty_clear(&t->pending);
+        t->any_pending = false;
     }
     return 0;
 }
@@ -271,7 +275,7 @@ static int weigh(struct tracker *t, const struct sample *s)
 enum depth {
     TAKE,                           /* what is in the rings */
     SAMPLE,                         /* and compare with statistics */
-    CHECK,                          /* and that nothing else has changed */
+    COUNT,                          /* and with the events' counters */
 };
 
 /* Takes in what the kernel knows.  Doubts are noted, not returned.  -EIO:
@@ -280,14 +284,12 @@ static int look(struct tracker *t, enum depth depth)
 {
     struct sample s = { .idle = false };
     bool sampled = depth >= SAMPLE || !t->by_completion;
-    bool thorough = depth == CHECK;
+    bool thorough = depth == COUNT;
     int rc = 0;
 
     if (t->ended)
         return -EIO;
-    if (thorough)
-        rc = trackdevs_check(&t->devs, t->img, t->why, sizeof(t->why));
-    if (!rc && sampled)
+    if (sampled)
         rc = take_sample(t, &s);
     if (!rc)
         rc = tracepoint_drain(t->tp, thorough, on_event, t, t->why,
@@ -318,8 +320,8 @@ static void write_filter(const struct tracker *t, char *filter, size_t size)
 {
     size_t i, n = 0;
 
-    for (i = 0; i < t->devs.n; i++) {
-        const struct trackdev *d = &t->devs.dev[i];
+    for (i = 0; i < t->devs->n; i++) {
+        const struct trackdev *d = &t->devs->dev[i];
 
         n += snprintf(filter + n, size - n, "%sdev == %" PRIu64,
                       i ? " || " : "", d->disk_dev);
@@ -344,7 +346,7 @@ static int start_reader(struct tracker *t)
 static void tracker_free(struct tracker *t)
 {
     tracepoint_close(t->tp);
-    trackdevs_close(&t->devs);
+    tracksource_close(t->source);
     dirty_release(&t->fresh);
     dirty_release(&t->pending);
     pthread_mutex_destroy(&t->lock);
@@ -355,9 +357,9 @@ static int check_methods(struct tracker *t)
 {
     size_t i;
 
-    t->by_completion = t->devs.dev[0].by_completion;
-    for (i = 1; i < t->devs.n; i++)
-        if (!t->by_completion || !t->devs.dev[i].by_completion)
+    t->by_completion = t->devs->dev[0].by_completion;
+    for (i = 1; i < t->devs->n; i++)
+        if (!t->by_completion || !t->devs->dev[i].by_completion)
             return fail(t, -ENOTSUP, "several devices of different kinds");
     return 0;
 }
@@ -380,18 +382,20 @@ int tracker_start(struct tracker **t_r, const struct image *img,
     t->img = img;
     pthread_mutex_init(&t->lock, NULL);
     grain = opt->grain ? opt->grain : GRAIN_DEFAULT;
+    rc = tracksource_open(&t->source, img, t->why, sizeof(t->why));
+    if (rc)
+        goto out;
+    t->devs = &t->source->devs;
+    rc = check_methods(t);
+    if (rc)
+        goto out;
     rc = dirty_init(&t->fresh, img->size, grain);
-    if (!rc)
+    if (!rc && !t->by_completion)
         rc = dirty_init(&t->pending, img->size, grain);
     if (rc) {
         fail(t, 0, "no memory, or no power of two");
         goto out;
     }
-    rc = trackdevs_open(&t->devs, img, t->why, sizeof(t->why));
-    if (!rc)
-        rc = check_methods(t);
-    if (rc)
-        goto out;
     write_filter(t, filter, sizeof(filter));
     rc = tracepoint_open(&t->tp, t->by_completion ? "block_rq_complete" :
                          "block_bio_queue", filter, opt->ring, t->why,
@@ -418,12 +422,35 @@ void tracker_stop(struct tracker *t)
     tracker_free(t);
 }
 
+/* The tracker's own lock is not held while the devices are asked: that may
+ * take a while, and the rings must be read meanwhile. */
+static int check_source(struct tracker *t)
+{
+    char why[sizeof(t->why)];
+    bool ended;
+    int rc = 0;
+
+    pthread_mutex_lock(&t->lock);
+    ended = t->ended;
+    pthread_mutex_unlock(&t->lock);
+    if (!ended)
+        rc = tracksource_check(t->source, why, sizeof(why));
+    pthread_mutex_lock(&t->lock);
+    if (rc && !t->ended) {
+        fail(t, rc, "%s", why);
+        end_tracking(t);
+    }
+    pthread_mutex_unlock(&t->lock);
+    return rc;
+}
+
 int tracker_collect(struct tracker *t, struct dirty *d)
 {
     int rc;
 
+    check_source(t);
     pthread_mutex_lock(&t->lock);
-    rc = look(t, CHECK);
+    rc = look(t, COUNT);
     if (!rc)
         rc = t->doubt;
     t->doubt = 0;
@@ -444,34 +471,13 @@ static uint64_t place_canary(struct tracker *t, const struct trackdev *d)
 
     clock_gettime(CLOCK_MONOTONIC, &ts);
     place = (ts.tv_nsec * UINT64_C(0x9e3779b97f4a7c15) >> 20) %
-        (d->size / CANARY_BYTES);
+        (d->size / TRACKSOURCE_BLOCK + (d->size < TRACKSOURCE_BLOCK));
     pthread_mutex_lock(&t->lock);
     t->canary_dev = d->dev;
-    t->canary_sector = place * (CANARY_BYTES / 512) + d->start;
+    t->canary_sector = place * (TRACKSOURCE_BLOCK / 512) + d->start;
     t->canary_seen = false;
     pthread_mutex_unlock(&t->lock);
-    return place * CANARY_BYTES;
-}
-
-static int read_canary(struct tracker *t, const struct trackdev *d)
-{
-    uint64_t before, after, writes;
-    void *buf;
-    int rc;
-
-    if (d->size < CANARY_BYTES ||
-        posix_memalign(&buf, CANARY_BYTES, CANARY_BYTES))
-        return -ENOMEM;
-    rc = trackdev_accounted(d, &writes, &before);
-    if (!rc && pread(d->fd, buf, CANARY_BYTES, place_canary(t, d)) !=
-        CANARY_BYTES)
-        rc = -EIO;
-    if (!rc)
-        rc = trackdev_accounted(d, &writes, &after);
-    if (!rc && after < before + CANARY_BYTES / 512)
-        rc = -ENODATA;
-    free(buf);
-    return rc;
+    return place * TRACKSOURCE_BLOCK;
 }
 
 /* 1: its event was seen. */
@@ -485,21 +491,22 @@ static int wait_canary(struct tracker *t)
         if (tries)
             usleep(1000);
         pthread_mutex_lock(&t->lock);
-        rc = look(t, tries ? TAKE : CHECK);
+        rc = look(t, tries ? TAKE : COUNT);
         seen = t->canary_seen;
         pthread_mutex_unlock(&t->lock);
     }
     return rc ? rc : seen;
 }
 
-static int try_canary(struct tracker *t, const struct trackdev *d)
+static int try_canary(struct tracker *t, size_t i)
 {
+    const struct trackdev *d = &t->devs->dev[i];
     unsigned tries;
     int rc = 0;
 
     /* An overflow may take the event along: that is no proof against it. */
     for (tries = 0; tries < CANARY_TRIES && !rc; tries++) {
-        rc = read_canary(t, d);
+        rc = tracksource_read(t->source, i, place_canary(t, d));
         if (!rc)
             rc = wait_canary(t);
     }
@@ -509,7 +516,7 @@ static int try_canary(struct tracker *t, const struct trackdev *d)
     if (!t->ended)
         fail(t, 0, "%s: %s", d->name, !rc ? "reading it leaves no trace" :
              rc == -ENODATA ? "its statistics do not count" :
-             "it cannot be read");
+             rc == -ETIMEDOUT ? "it does not answer" : "it cannot be read");
     rc = end_tracking(t);
     pthread_mutex_unlock(&t->lock);
     return rc;
@@ -520,8 +527,8 @@ int tracker_canary(struct tracker *t)
     size_t i;
     int rc = 0;
 
-    for (i = 0; i < t->devs.n && !rc; i++)
-        rc = try_canary(t, &t->devs.dev[i]);
+    for (i = 0; i < t->devs->n && !rc; i++)
+        rc = try_canary(t, i);
     return rc;
 }
 

@@ -50,7 +50,8 @@
  *    For this, statistics must be on; without them in-flight counters stay at
  *    0, too (queue/iostats; the canary tries it);
  *  - another way to the data, a device set up anew, a size that changes, a
- *    processor that comes or goes: trackdev.h, tracepoint.h.  -EIO;
+ *    processor that comes or goes: trackways.h, trackdev.h, tracepoint.h.
+ *    -EIO;
  *  - by submission, a bio that at the start is traced but not accounted for
  *    longer than two looks at an idle device: told when it is accounted, by
  *    the same comparison.  -EOVERFLOW;
@@ -85,8 +86,13 @@ struct tracker_options {
     size_t ring;            /* bytes for each processor; 0: a default */
 };
 
-/* opt may be NULL.  img is borrowed until tracker_stop().  -ENOTSUP: it
- * cannot be tracked, why says for what reason. */
+/*
+ * opt may be NULL.  img is borrowed until tracker_stop().  -ENOTSUP: it
+ * cannot be tracked, why says for what reason.
+ *
+ * No call waits for a device or a file server that does not answer longer
+ * than TRACKSOURCE_MS at a time (tracksource.h); tracking ends then.
+ */
 int tracker_start(struct tracker **t_r, const struct image *img,
                   const struct tracker_options *opt, char *why,
                   size_t why_size);

@@ -13,7 +13,7 @@ other=$!
 cleanup_fn "kill $other 2>/dev/null"
 sleep 2
 kill -0 $other 2>/dev/null || skip "blktrace: $(tail -1 blktrace.log)"
-race image "$loop" direct 0
+race image "$loop" 0
 kill -INT $other
 wait $other
 [ -n "$(find trace -name '*.blktrace.*' -size +0)" ] ||

@@ -25,16 +25,23 @@ truncate -s 16M image
 refused image "no loop device"
 loop_on image
 exec 9>>image
-refused image "open for writing"
-refused "$loop" "open for writing"
+refused image "process $$ (sh) has the file open for writing"
+refused "$loop" "process $$ (sh) has the file open for writing"
 exec 9>&-
+exec 9<>"$loop"
+refused image "process $$ (sh) has the device open for writing"
+refused "$loop" "process $$ (sh) has the device open for writing"
+exec 9<&-
 queue=/sys/block/${loop#/dev/}/queue
 echo 0 >"$queue/iostats" || fail "iostats"
 refused image "no statistics"
 echo 1 >"$queue/iostats"
 
-later 'exec 9>>image' "open for writing"
+later 'exec 9>>image' "has the file open for writing"
 exec 9>&-
+later ': >>image' "somebody has had the file open for writing"
+later 'exec 9<>"$loop"' "has the device open for writing"
+exec 9<&-
 later 'echo 0 >"$queue/iostats"' "statistics"
 echo 1 >"$queue/iostats"
 # Only the ways are counted: both devices are known if they were there before.
@@ -49,4 +56,36 @@ later 'truncate -s 17M image; losetup -c "$loop"' "size"
 truncate -s 16M image
 losetup -c "$loop"
 later 'losetup -d "$loop"' "detached"
-pass "refused or noticed"
+
+# Who writes past the cache of the device is seen in the trace.
+loop_on image
+mkfifo hold
+dd of="$loop" oflag=direct conv=notrunc <hold 2>/dev/null &
+exec 8>hold
+until [ "$(readlink /proc/$!/fd/1)" = "$loop" ]; do sleep 0.1; done
+later 'exec 9<>"$loop"' "has the device open for writing"
+exec 9<&- 8>&-
+wait $!
+
+# What lies on the device counts, and what it lies on.
+said=
+printf 'start=2048, size=20480\n' >table
+if command -v sfdisk >/dev/null && sfdisk -q image <table &&
+        losetup -d "$loop" && loop_on image -P && [ -b "${loop}p1" ]; then
+    exec 9<>"${loop}p1"
+    refused image "has the device open for writing"
+    refused "${loop}p1" "has the device open for writing"
+    exec 9<&- 9<>"$loop"
+    refused "${loop}p1" "has the device open for writing"
+    exec 9<&-
+    said="$said, partition"
+fi
+if has_dm; then
+    dm_on "$loop"
+    exec 9<>"$dm"
+    refused image "has the device open for writing"
+    refused "$dm" "has the device open for writing"
+    exec 9<&-
+    said="$said, device-mapper"
+fi
+pass "refused or noticed$said"

@@ -8,6 +8,9 @@
  *   skip           collects and forgets: a test must notice
  *   quiet          "quiet 0" or "quiet 1"
  *   canary         "canary CODE"
+ *   cost N         how long N canaries, looks whether it is quiet and
+ *                  collects take: "cost canary MEAN MAX quiet MEAN MAX
+ *                  collect MEAN MAX", in microseconds
  *   stop
  *
  * CODE is 0 or an error's name, with the reason in brackets behind it.
@@ -21,6 +24,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "plugin/log.h"
@@ -86,6 +90,43 @@ static void collect(struct tracker *t, struct dirty *d)
     put_why(t, rc);
 }
 
+static uint64_t now_us(void)
+{
+    struct timespec ts;
+
+    clock_gettime(CLOCK_MONOTONIC, &ts);
+    return ts.tv_sec * UINT64_C(1000000) + ts.tv_nsec / 1000;
+}
+
+static int call(struct tracker *t, struct dirty *d, unsigned which)
+{
+    return which == 0 ? tracker_canary(t) : which == 1 ? tracker_quiet(t) :
+        tracker_collect(t, d);
+}
+
+static void cost(struct tracker *t, struct dirty *d, unsigned n)
+{
+    static const char *const names[] = { "canary", "quiet", "collect" };
+    uint64_t sum[3] = { 0 }, max[3] = { 0 }, start, took;
+    unsigned i, which;
+    int rc = 0;
+
+    for (i = 0; i < n && rc >= 0; i++)
+        for (which = 0; which < 3 && rc >= 0; which++) {
+            dirty_clear(d);
+            start = now_us();
+            rc = call(t, d, which);
+            took = now_us() - start;
+            sum[which] += took;
+            max[which] = took > max[which] ? took : max[which];
+        }
+    printf("cost");
+    for (which = 0; which < 3; which++)
+        printf(" %s %" PRIu64 " %" PRIu64, names[which],
+               sum[which] / (n ? n : 1), max[which]);
+    put_why(t, rc);
+}
+
 /* 0 to go on, 1 at the end, 2 on error. */
 static int obey(struct tracker *t, const struct image *img, struct dirty *d,
                 char *line)
@@ -109,6 +150,8 @@ static int obey(struct tracker *t, const struct image *img, struct dirty *d,
         rc = tracker_canary(t);
         printf("canary %s", code(rc));
         put_why(t, rc);
+    } else if (!strncmp(line, "cost ", 5)) {
+        cost(t, d, strtoul(line + 5, NULL, 10));
     } else {
         return strcmp(line, "stop") ? 2 : 1;
     }

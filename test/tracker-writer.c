@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Writes random bytes at random places until it gets SIGTERM:
- * tracker-writer DEVICE direct|buffered SEED [MAX [THREADS [PAUSE]]]
+ * Writes random bytes at random places, past the cache, until it gets
+ * SIGTERM: tracker-writer DEVICE SEED [MAX [THREADS [PAUSE]]]
  * in writes of 4 KiB up to MAX bytes (default 256 KiB), with a pause of so
  * many microseconds after each.  Of two threads one keeps to even and one to
  * odd MiB, so that no two writes in flight overlap.  Says how many it made,
@@ -80,22 +80,22 @@ int main(int argc, char **argv)
     uint64_t writes = 0, bytes = 0;
     unsigned i;
 
-    assert(argc >= 4);
+    assert(argc >= 3);
     signal(SIGTERM, on_term);
-    fd = open(argv[1], O_RDWR | (strcmp(argv[2], "direct") ? 0 : O_DIRECT));
+    fd = open(argv[1], O_RDWR | O_DIRECT);
     assert(fd >= 0);
     size = lseek(fd, 0, SEEK_END);
+    if (argc > 3)
+        max_write = strtoul(argv[3], NULL, 0);
     if (argc > 4)
-        max_write = strtoul(argv[4], NULL, 0);
+        threads = strtoul(argv[4], NULL, 0);
     if (argc > 5)
-        threads = strtoul(argv[5], NULL, 0);
-    if (argc > 6)
-        pause_us = strtoul(argv[6], NULL, 0);
+        pause_us = strtoul(argv[5], NULL, 0);
     assert(max_write >= BLOCK && max_write <= MiB);
     assert(threads >= 1 && threads <= THREADS_MAX && size >= threads * MiB);
     for (i = 0; i < threads; i++) {
         w[i] = (struct worker){ .number = i,
-            .state = (strtoull(argv[3], NULL, 0) << 8) + i + 1 };
+            .state = (strtoull(argv[2], NULL, 0) << 8) + i + 1 };
         assert(!pthread_create(&w[i].thread, NULL, work, &w[i]));
     }
     for (i = 0; i < threads; i++) {

@@ -11,6 +11,7 @@
 #   until_quiet             waits for 10 s at most
 #   race ...                passes while somebody writes; see there
 
+started_in=$PWD
 requires losetup truncate dd cmp mkfifo
 [ "$(id -u)" = 0 ] || skip "not root"
 tmpdir
@@ -55,11 +56,25 @@ ask() {
     IFS= read -r answer <&4 || fail "$1: the tool has ended"
 }
 
+# A loaded Linux 6.18 loses an event now and then, and says so.  That is as it
+# must be, but no time for exact questions.
+again() {
+    echo "$name: $answer"
+    [ "${TRACK_TRY:-1}" -lt 4 ] || skip "the kernel loses events"
+    TRACK_TRY=$((${TRACK_TRY:-1} + 1))
+    export TRACK_TRY
+    trap - EXIT
+    exec 3>&- 4<&-
+    eval "$cleanups"
+    cd "$started_in" && exec sh "$0"
+}
+
 expect() {
     ask "$1"
     # shellcheck disable=SC2254
     case $answer in
     $2) ;;
+    *EOVERFLOW*"events of processor"*lost*) again ;;
     *) fail "$1: '$answer' instead of '$2'" ;;
     esac
 }
@@ -82,7 +97,7 @@ stop_tool() {
 }
 
 begin_writer() {
-    tracker-writer "$2" "$3" "$seed" $((32 << 10)) 2 "$4" >writes &
+    tracker-writer "$2" "$seed" $((32 << 10)) 2 "$3" >writes &
     writer=$!
     cleanup_fn "kill $writer 2>/dev/null"
 }
@@ -100,10 +115,10 @@ one_pass() {
     passes="$passes $3"
 }
 
-# race IMAGE DEVICE direct|buffered PAUSE: copies the image in passes while a
-# writer never stops, then once more; the copy must be equal.  The writer
-# starts first or, busy=no, when the device has been seen quiet.  The least
-# that a pass copied is in $least.
+# race IMAGE DEVICE PAUSE: copies the image in passes while a writer never
+# stops, then once more; the copy must be equal.  The writer goes past the
+# cache, as blkback does, and starts first or, busy=no, when the device has
+# been seen quiet.  The least that a pass copied is in $least.
 race() {
     rm -f copy
     [ "${busy:-yes}" = no ] || begin_writer "$@"
@@ -123,8 +138,9 @@ race() {
     ! cmp -s "$1" copy || fail "vacuous: equal before the last pass"
     spared=$passes
     one_pass
-    echo "$name: $3: $(cat writes); $doubts doubts; bytes per pass:$passes"
-    cmp "$1" copy || fail "$3: not equal after the last pass"
+    echo "$name: pause $3: $(cat writes); $doubts doubts;" \
+        "bytes per pass:$passes"
+    cmp "$1" copy || fail "not equal after the last pass"
     expect collect "collect 0 0"
     expect canary "canary 0"
     stop_tool
