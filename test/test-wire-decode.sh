@@ -67,7 +67,7 @@ export FAKE_DISKS FAKE_WRITE FAKE_AT_END
 RECORD=$tmp/moved
 migrate
 [ "$status" = 0 ] || { cat "$tmp/err" >&2; fail "exit status $status"; }
-decoded moved WANT DATA XL MEMORY MEMORY_END RESTORE RESTORING BLOCKS PATCH
+decoded moved WANT DATA XL MEMORY_KEY CODED MEMORY_END RESTORE RESTORING BLOCKS PATCH
 
 # where the kernel traces writes, blocks follow by themselves
 if loop=$(losetup -f --show a/disk.img 2>/dev/null); then
