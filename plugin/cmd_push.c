@@ -227,6 +227,8 @@ static int push(const struct push_options *o)
     if (!rc) {
         rc = send_image(image, dest, identity, w, in, &p);
         inbox_explain(in, rc);
+        if (rc)
+            peer_end(&p);
     }
     if (!rc && peer_wait(&p) != 0)
         log_warn("%s: the other end did not exit cleanly", p.host);

@@ -473,7 +473,7 @@ static void give_up(struct migration *m, int rc)
     wire_send(m->wire, FRAME_FAIL, PROTO_NO_DISK, NULL, 0);
     control_send(m->control_fd, "fail", NULL);
     /* It ends by itself now; so the admin's next try meets nothing of it. */
-    peer_wait(&m->peer);
+    peer_end(&m->peer);
     if (m->accepted)
         say_kept(m);
 }

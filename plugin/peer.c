@@ -66,6 +66,14 @@ int peer_wait(struct peer *p)
     return -1;
 }
 
+void peer_end(struct peer *p)
+{
+    if (peer_wait(p) >= 0 || kill(p->pid, SIGTERM))
+        return;
+    if (peer_wait(p) < 0)
+        kill(p->pid, SIGKILL);
+}
+
 int peer_greet(struct peer *p, struct wire *w)
 {
     char garbage[128];

@@ -30,4 +30,9 @@ int peer_greet(struct peer *p, struct wire *w);
  * it had to be left alone. */
 int peer_wait(struct peer *p);
 
+/* After a failure: waits as peer_wait(), then ends the command.  On a line
+ * that is dead without a word ssh itself would stay for a quarter of an hour,
+ * and with it whoever waits for the end of our standard error. */
+void peer_end(struct peer *p);
+
 #endif
