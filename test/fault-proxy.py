@@ -27,8 +27,9 @@ import threading
 import time
 
 TYPES = {
-    1: "HELLO", 2: "FAIL", 3: "XL", 4: "MEMORY", 5: "MEMORY_END", 16: "DISK",
-    17: "DISKS_END", 18: "PROBE", 19: "PROBED", 20: "DISK_OK",
+    1: "HELLO", 2: "FAIL", 3: "XL", 4: "MEMORY", 5: "MEMORY_END",
+    6: "MEMORY_KEY", 7: "CODED", 8: "TAKEN", 9: "MISSED", 10: "PAGES",
+    16: "DISK", 17: "DISKS_END", 18: "PROBE", 19: "PROBED", 20: "DISK_OK",
     32: "MANIFEST", 33: "MANIFEST_END", 34: "WANT", 35: "WANT_END",
     36: "DATA", 37: "DATA_END", 38: "BULK_DONE", 48: "SEGMENTS",
     49: "PASS_END", 50: "DIFFER", 51: "PASS_DONE", 52: "SEGMENT",
@@ -116,6 +117,15 @@ class Proxy:
 
 signal.signal(signal.SIGINT, signal.SIG_DFL)
 proxy = Proxy(sys.argv[2:])
+
+
+def end(*_):
+    proxy.child.terminate()
+    os._exit(255)
+
+
+# As ssh would; its child may never end on a line that is dead.
+signal.signal(signal.SIGTERM, end)
 # Of their own, so that nothing else closes them.
 ends = [os.dup(fd) for fd in (0, proxy.child.stdin.fileno(),
                               proxy.child.stdout.fileno(), 1)]
