@@ -520,12 +520,29 @@ static void keep_owner(struct destination *d)
         log_warn("disk %s: mode of %s is not kept", d->vdev, d->path);
 }
 
-static int put_in_place(struct destination *d)
+/* Where nothing is replaced the record comes first: a host that is reset in
+ * between would have a disk there that nobody knows, and refuse the next try.
+ * An earlier copy is known by its own record until it is replaced. */
+static void record_early(struct destination *d, const uint8_t root[HASH_BYTES])
+{
+    struct record_key key = { d->uuid, d->vdev, d->path };
+    struct image now = IMAGE_INIT;
+
+    if (!d->exists && !image_open(&now, d->staging_path))
+        record_write(d->state_dir, &key, RECORD_RECEIVED, &now, root);
+    image_release(&now);
+}
+
+static int put_in_place(struct destination *d, const uint8_t root[HASH_BYTES])
 {
     int rc = 0;
 
     keep_owner(d);
-    if (fsync(d->fd) || rename(d->staging_path, d->path))
+    if (fsync(d->fd))
+        rc = -errno;
+    if (!rc)
+        record_early(d, root);
+    if (!rc && rename(d->staging_path, d->path))
         rc = -errno;
     if (!rc)
         rc = sync_directory(d->path);
@@ -547,7 +564,7 @@ int destination_place(struct destination *d, const uint8_t root[HASH_BYTES])
 
     rc = destination_sync(d);
     if (!rc && !d->block)
-        rc = put_in_place(d);
+        rc = put_in_place(d, root);
     if (rc)
         return rc;
     record_remove(d->state_dir, &unfinished);

@@ -43,7 +43,14 @@ again()
     # The hotplug script detaches it after xl has ended.
     FAKE_DESTROY="(sleep 0.5; losetup -d $loop) >/dev/null 2>&1 </dev/null &"
 }
-detach() { [ -z "$loop" ] || losetup -d "$loop" 2>/dev/null; loop=; }
+# It may be gone already, and its number another test's.
+detach()
+{
+    case $(losetup -n -O BACK-FILE "${loop:-none}" 2>/dev/null) in
+    "$tmp"/*) losetup -d "$loop" ;;
+    esac
+    loop=
+}
 cleanup_fn detach
 
 # The helper goes on after xl has ended.
