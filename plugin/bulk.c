@@ -157,7 +157,7 @@ static uint64_t mapped_bytes(const struct source_disk *d, uint64_t number)
 
 static int flush_data(const struct link *l, struct source_disk *d, struct buf *b)
 {
-    int rc = wire_send_buf(l->wire, FRAME_DATA, d->number, b);
+    int rc = wire_send_freight_buf(l->wire, FRAME_DATA, d->number, b);
 
     buf_reset(b);
     return rc;
@@ -374,7 +374,7 @@ static int serve_wants(const struct link *l, struct source_disk *d)
     order_free(w.order);
     buf_release(&w.data);
     if (!rc)
-        rc = wire_send(l->wire, FRAME_DATA_END, d->number, NULL, 0);
+        rc = wire_send_freight(l->wire, FRAME_DATA_END, d->number, NULL, 0);
     if (!rc)
         rc = inbox_expect(l->inbox, d->number, FRAME_BULK_DONE, &f);
     if (rc)

@@ -64,6 +64,7 @@ enum proto_type {
     FRAME_DATA = 36,
     FRAME_DATA_END = 37,
     FRAME_BULK_DONE = 38,
+    FRAME_FREIGHT = 40,
     FRAME_UNKNOWN = 41,
     FRAME_NAMES = 42,
     FRAME_SKETCH = 43,

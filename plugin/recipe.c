@@ -125,7 +125,7 @@ static int begin_frame(struct cook *k)
 
 static int flush(struct cook *k)
 {
-    int rc = wire_send_buf(k->link->wire, FRAME_RECIPE, k->disk->number,
+    int rc = wire_send_freight_buf(k->link->wire, FRAME_RECIPE, k->disk->number,
                            &k->frame);
 
     return rc ? rc : begin_frame(k);
@@ -185,7 +185,7 @@ static int put_end(struct cook *k)
     crypto_generichash_final(&k->state, hash, HASH_BYTES);
     buf_put_varint(&k->frame, 0);
     buf_put(&k->frame, hash, PROTO_SHORT_DIGEST);
-    return wire_send_buf(k->link->wire, FRAME_RECIPE, k->disk->number,
+    return wire_send_freight_buf(k->link->wire, FRAME_RECIPE, k->disk->number,
                          &k->frame);
 }
 

@@ -14,6 +14,7 @@
 #include <unistd.h>
 #include <zstd.h>
 
+#include "plugin/freight.h"
 #include "plugin/log.h"
 #include "plugin/proto.h"
 #include "plugin/wire.h"
@@ -50,7 +51,12 @@ struct wire {
     bool said_last;                 /* FAIL or BYE was sent */
     ZSTD_CStream *compressor;
     struct buf out;
-    ZSTD_DStream *decompressor;     /* receiving thread only */
+    pthread_mutex_t freight_lock;   /* covers the making of it */
+    struct freight *freight;        /* NULL: none was sent yet */
+    int level;
+    atomic_int broken;              /* why freight could not be sent */
+    struct unfreight *unfreight;    /* receiving thread only, as the next */
+    ZSTD_DStream *decompressor;
     struct buf in;
 };
 
@@ -85,6 +91,8 @@ int wire_new(struct wire **w_r, int in_fd, int out_fd,
     set_nonblocking(out_fd);
     pthread_mutex_init(&w->turn.lock, NULL);
     pthread_cond_init(&w->turn.next, NULL);
+    w->level = opt->level;
+    pthread_mutex_init(&w->freight_lock, NULL);
     w->compressor = ZSTD_createCStream();
     w->decompressor = ZSTD_createDStream();
     if (!w->compressor || !w->decompressor) {
@@ -103,6 +111,9 @@ void wire_free(struct wire *w)
 {
     if (!w)
         return;
+    w->broken = -ECANCELED;
+    freight_free(w->freight);
+    unfreight_free(w->unfreight);
     if (w->in_fd >= 0)
         close(w->in_fd);
     if (w->out_fd >= 0 && w->out_fd != w->in_fd)
@@ -111,6 +122,7 @@ void wire_free(struct wire *w)
     ZSTD_freeDStream(w->decompressor);
     buf_release(&w->out);
     buf_release(&w->in);
+    pthread_mutex_destroy(&w->freight_lock);
     pthread_cond_destroy(&w->turn.next);
     pthread_mutex_destroy(&w->turn.lock);
     free(w);
@@ -148,18 +160,26 @@ static size_t wait_cap(struct wire *w, size_t length)
     return length;
 }
 
-/* Waits until fd is ready.  -ETIMEDOUT if it takes too long. */
+/* Waits until fd is ready.  -ETIMEDOUT if it takes too long.  Looks up from
+ * time to time: what failed in another thread ends this one as well. */
 static int wait_ready(const struct wire *w, int fd, short events)
 {
     struct pollfd pfd = { .fd = fd, .events = events };
+    unsigned seconds = 0;
     int n;
 
-    do
-        n = poll(&pfd, 1, w->timeout ? (int)w->timeout * 1000 : -1);
-    while (n < 0 && errno == EINTR);
-    if (n < 0)
-        return -errno;
-    return n == 0 ? -ETIMEDOUT : 0;
+    for (;;) {
+        n = poll(&pfd, 1, 1000);
+        if (n > 0)
+            return 0;
+        if (n < 0 && errno != EINTR)
+            return -errno;
+        if (w->broken)
+            return w->broken;
+        seconds += n == 0;
+        if (w->timeout && seconds >= w->timeout)
+            return -ETIMEDOUT;
+    }
 }
 
 static int wait_writable(struct wire *w)
@@ -364,8 +384,10 @@ static void end_turn(struct wire *w)
     pthread_mutex_unlock(&w->turn.lock);
 }
 
+/* account: the disk whose bytes these are. */
 static int send_frame(struct wire *w, uint16_t type, uint16_t disk,
-                      const void *data, size_t length, bool packed)
+                      uint16_t account, const void *data, size_t length,
+                      bool packed)
 {
     int rc = 0;
 
@@ -391,8 +413,8 @@ static int send_frame(struct wire *w, uint16_t type, uint16_t disk,
     if (!rc) {
         set_le32(w->out.data + 4, w->out.length - PROTO_HEADER_BYTES);
         rc = write_all(w, w->out.data, w->out.length);
-        if (!rc && disk < PROTO_DISKS_MAX)
-            atomic_fetch_add(&w->disks[disk].out, w->out.length);
+        if (!rc && account < PROTO_DISKS_MAX)
+            atomic_fetch_add(&w->disks[account].out, w->out.length);
     }
     end_turn(w);
     return rc;
@@ -401,20 +423,59 @@ static int send_frame(struct wire *w, uint16_t type, uint16_t disk,
 int wire_send(struct wire *w, uint16_t type, uint16_t disk,
               const void *data, size_t length)
 {
-    return send_frame(w, type, disk, data, length, length >= COMPRESS_MIN);
+    return send_frame(w, type, disk, disk, data, length,
+                      length >= COMPRESS_MIN);
 }
 
 int wire_send_plain(struct wire *w, uint16_t type, uint16_t disk,
                     const struct buf *b)
 {
     return b->failed ? -ENOMEM :
-        send_frame(w, type, disk, b->data, b->length, false);
+        send_frame(w, type, disk, disk, b->data, b->length, false);
 }
 
 int wire_send_buf(struct wire *w, uint16_t type, uint16_t disk,
                   const struct buf *b)
 {
     return b->failed ? -ENOMEM : wire_send(w, type, disk, b->data, b->length);
+}
+
+static int send_piece(void *opaque, uint16_t disk, const void *data,
+                      size_t length)
+{
+    return send_frame(opaque, FRAME_FREIGHT, PROTO_NO_DISK, disk, data,
+                      length, false);
+}
+
+static void freight_broke(void *opaque, int rc)
+{
+    struct wire *w = opaque;
+
+    /* If the peer has gone, its last words may still be on the way, and the
+     * end of them. */
+    if (rc != -EPIPE)
+        w->broken = rc;
+}
+
+int wire_send_freight(struct wire *w, uint16_t type, uint16_t disk,
+                      const void *data, size_t length)
+{
+    int rc = 0;
+
+    if (length > PROTO_RAW_MAX)
+        return -EMSGSIZE;
+    pthread_mutex_lock(&w->freight_lock);
+    if (!w->freight)
+        rc = freight_new(&w->freight, w->level, send_piece, freight_broke, w);
+    pthread_mutex_unlock(&w->freight_lock);
+    return rc ? rc : freight_put(w->freight, type, disk, data, length);
+}
+
+int wire_send_freight_buf(struct wire *w, uint16_t type, uint16_t disk,
+                          const struct buf *b)
+{
+    return b->failed ? -ENOMEM :
+        wire_send_freight(w, type, disk, b->data, b->length);
 }
 
 static int decompress(struct wire *w, struct frame *f, size_t packed)
@@ -459,7 +520,7 @@ static int recv_payload(struct wire *w, struct frame *f, uint32_t on_wire,
     return rc ? rc : decompress(w, f, on_wire);
 }
 
-int wire_recv(struct wire *w, struct frame *f)
+static int recv_frame(struct wire *w, struct frame *f)
 {
     uint8_t header[PROTO_HEADER_BYTES];
     struct cursor c = CURSOR_INIT(header, sizeof(header));
@@ -490,6 +551,36 @@ int wire_recv(struct wire *w, struct frame *f)
     else if (f->disk < PROTO_DISKS_MAX)
         atomic_fetch_add(&w->disks[f->disk].in, sizeof(header) + on_wire);
     return rc;
+}
+
+/* A piece of freight is given to who unpacks it. */
+static int take_freight(struct wire *w, struct frame *f)
+{
+    int rc = w->unfreight ? 0 : unfreight_new(&w->unfreight);
+
+    if (!rc) {
+        unfreight_give(w->unfreight, f->data, f->length);
+        f->data = NULL;
+    }
+    frame_release(f);
+    return rc;
+}
+
+int wire_recv(struct wire *w, struct frame *f)
+{
+    int rc;
+
+    for (;;) {
+        rc = w->unfreight ? unfreight_take(w->unfreight, f) : 0;
+        if (rc)
+            return rc < 0 ? rc : 0;
+        rc = recv_frame(w, f);
+        if (rc || f->type != FRAME_FREIGHT)
+            return rc;
+        rc = take_freight(w, f);
+        if (rc)
+            return rc;
+    }
 }
 
 double wire_waited(const struct wire *w)

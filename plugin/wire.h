@@ -31,7 +31,8 @@ struct frame {
 void frame_release(struct frame *f);
 
 struct wire_options {
-    int level;              /* zstd's; 0: the default, 3 */
+    int level;              /* zstd's; 0: freight follows the link, all else
+                               has the default, 3 */
     uint64_t bytes_per_second;      /* cap on what is sent; 0: none */
     unsigned timeout;       /* seconds without a byte that end the session,
                                0: the default, 60 */
@@ -75,6 +76,14 @@ int wire_send_buf(struct wire *w, uint16_t type, uint16_t disk,
 /* The same for a payload that is packed already: it goes as it stands. */
 int wire_send_plain(struct wire *w, uint16_t type, uint16_t disk,
                     const struct buf *b);
+
+/* Hands a frame over to be sent as freight (freight.h): some time, after what
+ * was handed over before.  An error may be that of an earlier frame; it ends
+ * the receiving as well. */
+int wire_send_freight(struct wire *w, uint16_t type, uint16_t disk,
+                      const void *data, size_t length);
+int wire_send_freight_buf(struct wire *w, uint16_t type, uint16_t disk,
+                          const struct buf *b);
 
 /* Waits for a frame.  -EPIPE at end of file, -ETIMEDOUT if nothing came for
  * too long, -EPROTO (logged) if the peer breaks the protocol. */

@@ -291,6 +291,20 @@ frames("greet",
        uncompressed_oversize=struct.pack("<HHII", 1, 65535, 2 << 20, 0),
        no_zstd=struct.pack("<HHII", 1, 65535, 9, 9) + b"no zstd.." * 2)
 
+frames("greet",
+       freight_no_zstd=frame("FREIGHT", payload=b"no zstd at all"),
+       freight_packed=struct.pack("<HHII", 40, 65535, 9, 9) + b"no zstd..",
+       freight_nested=wire.freight(wire.freight(frame("ALIVE"))),
+       freight_long=wire.freight(struct.pack("<HHII", 1, 65535, 2 << 20, 0)),
+       freight_huge=wire.freight(struct.pack("<HHII", 1, 65535, ~0 & 2**32 - 1,
+                                             0)),
+       freight_raw=wire.freight(struct.pack("<HHII", 1, 65535, 9, 9) +
+                                b"no zstd.."),
+       freight_unknown=wire.freight(frame(200)),
+       freight_zeros=wire.freight(bytes(64 << 20)),
+       freight_window=frame("FREIGHT", payload=bytes.fromhex(
+           "28b52ffd00a0") + bytes(100)))
+
 # Frames at the wrong time, of the wrong kind, or from the wrong side
 frames("greet", disk_first=frame("DISK", 0, text(vdev="x")),
        hello_no_text=frame("HELLO", payload=b"mode=push\0uuid=x"),
@@ -875,7 +889,11 @@ def good_recipe(command, directory):
             r.expect("WANT_END")
             r.send(frame("DATA", 0, record(0, PIECES)))
         else:
-            r.send(frame("RECIPE", 0, good), frame("RECIPE", 0, rest))
+            # frames of freight end where they like
+            packed = wire.compressed(frame("RECIPE", 0, good) +
+                                     frame("RECIPE", 0, rest))
+            for at in range(0, len(packed), 1000):
+                r.send(frame("FREIGHT", payload=packed[at:at + 1000]))
             r.expect("WANT_END")
         r.send(frame("DATA_END", 0))
         r.expect("BULK_DONE")

@@ -101,7 +101,7 @@ EXTRA_DIST += $(IMAGE_TESTS)
 check_LTLIBRARIES += libplugintest.la
 libplugintest_la_SOURCES = %D%/loop.h %D%/unit.h plugin/blockindex.c \
 	plugin/buf.c plugin/control.c plugin/crew.c plugin/destination.c \
-	plugin/fdio.c plugin/handshake.c plugin/hashpool.c plugin/hold.c \
+	plugin/fdio.c plugin/freight.c plugin/handshake.c plugin/hashpool.c plugin/hold.c \
 	plugin/holding.c plugin/image.c plugin/inbox.c plugin/leftover.c \
 	plugin/log.c plugin/loopdev.c plugin/manifest.c plugin/memdecode.c \
 	plugin/memencode.c plugin/memstream.c plugin/order.c \

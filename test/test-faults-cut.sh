@@ -15,9 +15,9 @@ offer-ok source:DISK_OK:1:cut untouched all hostb: the connection was closed
 staged-compare target:COMPARED:1:cut untouched less hostb is kept there
 copied-compare target:SEGMENTS:1:cut untouched less hostb is kept there
 manifest target:MANIFEST:1:cut untouched all hostb is kept there
-data target:DATA:7:cut untouched less hostb is kept there
+data target:FREIGHT:14:cut untouched less hostb is kept there
 live target:SEGMENTS:1:cut untouched less hostb is kept there
-live-patch target:DATA_END:1:run,target:PATCH:1:cut untouched less kept there
+live-patch source:BULK_DONE:1:run,target:PATCH:1:cut untouched less kept there
 restore target:RESTORE:1:cut untouched less hostb is kept there
 restoring source:RESTORING:1:cut untouched less hostb is kept there
 memory target:MEMORY:4:cut resumed less hostb is kept there

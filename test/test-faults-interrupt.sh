@@ -13,7 +13,7 @@ greeting source:GREETING:1:group killed all -
 offer target:DISK:1:group killed all -
 staged-compare target:COMPARED:1:group killed less hostb is kept there
 manifest target:MANIFEST:1:group killed all hostb is kept there
-data target:DATA:7:group killed less hostb is kept there
+data target:FREIGHT:14:group killed less hostb is kept there
 live target:SEGMENTS:1:group killed less hostb is kept there
 restore target:RESTORE:1:group killed less hostb is kept there
 memory target:MEMORY:4:group resumed less hostb is kept there
@@ -27,7 +27,7 @@ report source:XL:3:group suspended/running none -
 END
 rows <<'END'
 offer target:DISK:1:xl killed all xl ended the migration
-data target:DATA:7:xl killed less xl ended the migration
+data target:FREIGHT:14:xl killed less xl ended the migration
 memory target:MEMORY:4:xl resumed less xl ended the migration
 final target:PATCH:1:xl resumed less interrupted
 placed source:PLACED:1:xl resumed less interrupted

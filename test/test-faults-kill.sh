@@ -13,7 +13,7 @@ greeting source:GREETING:1:sender untouched all -
 offer target:DISK:1:sender untouched all the helper has ended
 staged-compare target:COMPARED:1:sender untouched less the helper has ended
 manifest target:MANIFEST:1:sender untouched all the helper has ended
-data target:DATA:7:sender untouched less the helper has ended
+data target:FREIGHT:14:sender untouched less the helper has ended
 live target:SEGMENTS:1:sender untouched less the helper has ended
 restore target:RESTORE:1:sender untouched less the helper has ended
 memory target:MEMORY:4:sender resumed less -
@@ -31,7 +31,7 @@ greeting source:GREETING:1:target untouched all hostb: the connection was closed
 offer target:DISK:1:target untouched all hostb: the connection was closed
 staged-compare target:COMPARED:1:target untouched less hostb is kept there
 manifest target:MANIFEST:1:target untouched all hostb is kept there
-data target:DATA:7:target untouched less hostb is kept there
+data target:FREIGHT:14:target untouched less hostb is kept there
 live target:SEGMENTS:1:target untouched less hostb is kept there
 restore target:RESTORE:1:target untouched less hostb is kept there
 restoring source:RESTORING:1:target resumed less hostb is kept there

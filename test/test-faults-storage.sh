@@ -38,5 +38,5 @@ cleanup_fn "umount -l '$tmp/b'"
 FAULT_COMMAND="cat /dev/zero >$tmp/b/filler 2>/dev/null || :"
 rows <<'END'
 manifest target:MANIFEST:1:run untouched all disk xvda: no space left for
-data target:DATA:7:run untouched less disk xvda: no space left for .*is kept
+data target:FREIGHT:14:run untouched less disk xvda: no space left for .*is kept
 END

@@ -212,6 +212,98 @@ static void many_senders(void)
     wire_free(b);
 }
 
+#define LOADS 400u
+
+static size_t load_length(unsigned i)
+{
+    return i % 50 == 49 ? PROTO_RAW_MAX : i % 7 * 1000u;
+}
+
+static void *send_freight(void *opaque)
+{
+    struct wire *w = opaque;
+    uint8_t *data = allocate(PROTO_RAW_MAX);
+    unsigned i;
+
+    for (i = 0; i < LOADS; i++) {
+        noise(data, load_length(i), i);
+        assert(!wire_send_freight(w, FRAME_DATA, i, data, load_length(i)));
+        if (i % 10 == 0)
+            assert(!wire_send(w, FRAME_PASS_END, i, NULL, 0));
+    }
+    free(data);
+    return NULL;
+}
+
+/* Freight keeps its own order, and everything comes without being asked. */
+static void freight(void)
+{
+    uint8_t *data = allocate(PROTO_RAW_MAX);
+    unsigned loads = 0, others = 0;
+    struct wire *a, *b;
+    pthread_t thread;
+    struct frame f;
+
+    connect_wires(&a, &b);
+    assert(!pthread_create(&thread, NULL, send_freight, a));
+    while (loads < LOADS || others < LOADS / 10) {
+        assert(!wire_recv(b, &f));
+        if (f.type == FRAME_DATA) {
+            noise(data, load_length(loads), loads);
+            assert(f.disk == loads && f.length == load_length(loads) &&
+                   !memcmp(f.data, data, f.length));
+            loads++;
+        } else {
+            assert(f.type == FRAME_PASS_END && f.disk == others * 10);
+            others++;
+        }
+        frame_release(&f);
+    }
+    assert(!pthread_join(thread, NULL));
+    assert(wire_bytes_out(a) == wire_bytes_in(b));
+    /* many other frames behind the last piece */
+    for (others = 0; others < 100; others++) {
+        assert(!wire_send(a, FRAME_PASS_END, 0, NULL, 0));
+        assert(!wire_recv(b, &f) && f.type == FRAME_PASS_END);
+        frame_release(&f);
+    }
+    /* the same again is found in what went before */
+    assert(!wire_send_freight(a, FRAME_DATA, 1, data, PROTO_RAW_MAX));
+    assert(!wire_recv(b, &f));
+    frame_release(&f);
+    assert(wire_bytes_out(a) == wire_bytes_in(b));
+    assert(wire_send_freight(a, FRAME_DATA, 1, data, PROTO_RAW_MAX + 1) ==
+           -EMSGSIZE);
+    wire_free(a);
+    wire_free(b);
+    free(data);
+}
+
+/* Who hands over freight is told when the peer has gone; what the peer said
+ * before can still be read. */
+static void freight_of_the_gone(void)
+{
+    uint8_t *data = allocate(PROTO_RAW_MAX);
+    struct wire *w;
+    struct frame f;
+    int fd, rc = 0;
+    unsigned i;
+
+    noise(data, PROTO_RAW_MAX, 3);
+    w = lone_wire(&fd);
+    put_header(fd, 3, 0);
+    put_all(fd, "bye", 3);
+    close(fd);
+    for (i = 0; i < 1000 && !rc; i++)
+        rc = wire_send_freight(w, FRAME_DATA, 0, data, PROTO_RAW_MAX);
+    assert(rc == -EPIPE);
+    assert(!wire_recv(w, &f) && f.length == 3);
+    frame_release(&f);
+    assert(wire_recv(w, &f) == -EPIPE);
+    wire_free(w);
+    free(data);
+}
+
 static void too_long_to_send(void)
 {
     uint8_t *data = calloc(1, PROTO_RAW_MAX + 1);
@@ -482,6 +574,8 @@ int main(void)
     RUN(what_compresses_is_compressed);
     RUN(short_reads_and_signals);
     RUN(many_senders);
+    RUN(freight);
+    RUN(freight_of_the_gone);
     RUN(too_long_to_send);
     RUN(oversize);
     RUN(length_that_lies);

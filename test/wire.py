@@ -25,7 +25,7 @@ TYPES = dict(
     CODED=7, TAKEN=8, MISSED=9, PAGES=10, DISK=16, DISKS_END=17,
     PROBE=18, PROBED=19, DISK_OK=20, MANIFEST=32, MANIFEST_END=33, WANT=34,
     WANT_END=35, DATA=36, DATA_END=37, BULK_DONE=38,
-    UNKNOWN=41, NAMES=42, SKETCH=43, RECIPE=44, SEGMENTS=48,
+    FREIGHT=40, UNKNOWN=41, NAMES=42, SKETCH=43, RECIPE=44, SEGMENTS=48,
     PASS_END=49, DIFFER=50, PASS_DONE=51, SEGMENT=52, BLOCKS=53, PATCH=54,
     COMPARED=55, DELTA=56, PLACE=64, PLACED=65, RESTORE=66, RESTORING=67, BYE=68,
     ALIVE=0x8001)
@@ -334,6 +334,18 @@ class Decompressor:
             raise Broken("the compressed stream ended")
         return room.raw[:length]
 
+    def some(self, data, at):
+        """At most 64 KiB of what comes of data from a place on, and where
+        that ends.  Nothing: there is no more."""
+        room = ctypes.create_string_buffer(1 << 16)
+        out = Buffer(ctypes.cast(room, ctypes.c_char_p), 1 << 16, 0)
+        source = Buffer(data, len(data), at)
+        rc = self.zstd.ZSTD_decompressStream(
+            self.stream, ctypes.byref(out), ctypes.byref(source))
+        if self.zstd.ZSTD_isError(ctypes.c_size_t(rc)):
+            raise Broken("damaged freight")
+        return room.raw[:out.pos], source.pos
+
 
 class Memory:
     """What CODED frames bring.  Pages on disk are not known here."""
@@ -433,6 +445,22 @@ class Memory:
         self.slots[slot] = bytes(page)
 
 
+def compressed(data):
+    """A zstd frame of its own, which is a stream as good as any."""
+    zstd = ctypes.CDLL("libzstd.so.1")
+    zstd.ZSTD_compressBound.restype = ctypes.c_size_t
+    zstd.ZSTD_compress.restype = ctypes.c_size_t
+    size = zstd.ZSTD_compressBound(ctypes.c_size_t(len(data)))
+    room = ctypes.create_string_buffer(size)
+    n = zstd.ZSTD_compress(room, ctypes.c_size_t(size), data,
+                           ctypes.c_size_t(len(data)), 3)
+    return room.raw[:n]
+
+
+def freight(*frames):
+    return frame("FREIGHT", payload=compressed(b"".join(frames)))
+
+
 class Frame:
     def __init__(self, number, disk, payload, on_wire):
         self.number = number
@@ -448,6 +476,8 @@ class Reader:
     def __init__(self, read):
         self.read_some = read
         self.decompressor = Decompressor()
+        self.freight = Decompressor()
+        self.unpacked = b""
 
     def read(self, n, may_end=False):
         data = b""
@@ -466,8 +496,31 @@ class Reader:
             raise Broken("no greeting")
         return struct.unpack("<HHI", data[8:])
 
+    def unpack(self, piece):
+        at = 0
+        while True:
+            some, at = self.freight.some(piece, at)
+            if not some and at == len(piece):
+                return
+            self.unpacked += some
+
+    def unpacked_frame(self):
+        if len(self.unpacked) < 12:
+            return None
+        number, disk, length, raw = struct.unpack("<HHII", self.unpacked[:12])
+        if raw or length > RAW_MAX or number == TYPES["FREIGHT"]:
+            raise Broken("freight that is no frame")
+        if len(self.unpacked) < 12 + length:
+            return None
+        payload = self.unpacked[12:12 + length]
+        self.unpacked = self.unpacked[12 + length:]
+        return Frame(number, disk, payload, 0)
+
     def frame(self):
         """The next frame, or None at the end."""
+        unpacked = self.unpacked_frame()
+        if unpacked:
+            return unpacked
         header = self.read(12, may_end=True)
         if header is None:
             return None
@@ -475,6 +528,11 @@ class Reader:
         if on_wire > WIRE_MAX or max(raw, 0 if raw else on_wire) > RAW_MAX:
             raise Broken("a frame that is too long")
         payload = self.read(on_wire)
+        if number == TYPES["FREIGHT"]:
+            if raw or disk != NO_DISK:
+                raise Broken("freight that is compressed, or of a disk")
+            self.unpack(payload)
+            return self.frame()
         if raw:
             payload = self.decompressor.piece(payload, raw)
         return Frame(number, disk, payload, 12 + on_wire)

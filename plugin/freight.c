@@ -1,0 +1,423 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Frames that may take their time; see freight.h. */
+#include "config.h"
+
+#include <errno.h>
+#include <pthread.h>
+#include <stdbool.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <zstd.h>
+
+#include "plugin/freight.h"
+#include "plugin/log.h"
+#include "plugin/parallel.h"
+#include "plugin/proto.h"
+#include "plugin/wire.h"
+
+#define QUEUE_MAX (8u << 20)        /* bytes */
+#define PIECE (256u << 10)          /* bytes of a FREIGHT frame, at most */
+#define WINDOW_LOG 25
+#define JOB_BYTES (4u << 20)        /* that one processor compresses */
+#define OVERLAP_LOG 6               /* with an eighth of the window before */
+#define IDLE_MS 50                  /* without a frame: what there is goes */
+#define LONG_TABLES 16              /* level from which tables are bounded */
+
+/* Levels that the link is followed through, and where that begins. */
+static const int levels[] = {
+    -10, -5, -2, 1, 2, 3, 4, 5, 6, 7, 9, 11, 13, 15, 16, 17, 18, 19
+};
+#define N_LEVELS (sizeof(levels) / sizeof(levels[0]))
+#define FIRST_LEVEL 5
+
+/* A decision is due after so much of both. */
+#define LOOK_SECONDS 0.25
+#define LOOK_BYTES (8u << 20)
+
+struct load {
+    struct load *next;
+    uint16_t disk;
+    size_t length;
+    uint8_t data[];
+};
+
+struct freight {
+    freight_send *send;
+    freight_failed *failed;
+    void *opaque;
+
+    pthread_mutex_t lock;           /* covers what follows */
+    pthread_cond_t more, room;
+    struct load *head, **tail;
+    size_t queued;
+    bool stop;
+    int rc;
+    pthread_t thread;
+
+    /* Of the thread. */
+    ZSTD_CCtx *compressor;
+    uint8_t *out;
+    uint16_t disk;
+    bool unflushed;
+    bool follows;                   /* the link */
+    unsigned level;                 /* index of levels */
+    double start, compressing, writing;
+    uint64_t bytes;
+};
+
+static double now(void)
+{
+    struct timespec ts;
+
+    clock_gettime(CLOCK_MONOTONIC, &ts);
+    return ts.tv_sec + ts.tv_nsec * 1e-9;
+}
+
+/* The tables of the highest levels would be larger than what they index. */
+static void set_level(ZSTD_CCtx *c, int level)
+{
+    ZSTD_CCtx_setParameter(c, ZSTD_c_compressionLevel, level);
+    ZSTD_CCtx_setParameter(c, ZSTD_c_hashLog, level < LONG_TABLES ? 0 : 21);
+    ZSTD_CCtx_setParameter(c, ZSTD_c_chainLog, level < LONG_TABLES ? 0 : 23);
+}
+
+static void look(struct freight *f)
+{
+    double t = now(), all = t - f->start;
+
+    if (!f->follows || all < LOOK_SECONDS || f->bytes < LOOK_BYTES)
+        return;
+    if (f->writing > 0.6 * all && f->level < N_LEVELS - 1)
+        set_level(f->compressor, levels[++f->level]);
+    else if (f->compressing > 0.5 * all && f->level > 0)
+        set_level(f->compressor, levels[--f->level]);
+    f->start = t;
+    f->bytes = 0;
+    f->compressing = f->writing = 0;
+}
+
+/* Compresses, and sends what comes out. */
+static int push(struct freight *f, const void *data, size_t length,
+                ZSTD_EndDirective end)
+{
+    ZSTD_inBuffer in = { data, length, 0 };
+    ZSTD_outBuffer out;
+    double before, between;
+    size_t left;
+    int rc;
+
+    do {
+        before = now();
+        out = (ZSTD_outBuffer){ f->out, PIECE, 0 };
+        left = ZSTD_compressStream2(f->compressor, &out, &in, end);
+        if (ZSTD_isError(left)) {
+            log_error("compression: %s", ZSTD_getErrorName(left));
+            return -EIO;
+        }
+        between = now();
+        f->compressing += between - before;
+        rc = out.pos ? f->send(f->opaque, f->disk, f->out, out.pos) : 0;
+        f->writing += now() - between;
+        if (rc)
+            return rc;
+    } while (in.pos < in.size || (end == ZSTD_e_flush && left > 0));
+    f->bytes += length;
+    f->unflushed = end != ZSTD_e_flush;
+    look(f);
+    return 0;
+}
+
+static void deadline(struct timespec *ts)
+{
+    clock_gettime(CLOCK_MONOTONIC, ts);
+    ts->tv_nsec += IDLE_MS * 1000000;
+    if (ts->tv_nsec >= 1000000000) {
+        ts->tv_nsec -= 1000000000;
+        ts->tv_sec++;
+    }
+}
+
+/* NULL: nothing came for a while, or there will not be any more. */
+static struct load *next_load(struct freight *f)
+{
+    struct timespec until;
+    struct load *l;
+    int rc = 0;
+
+    deadline(&until);
+    pthread_mutex_lock(&f->lock);
+    while (!f->head && !f->stop && rc != ETIMEDOUT)
+        rc = f->unflushed ?
+            pthread_cond_timedwait(&f->more, &f->lock, &until) :
+            pthread_cond_wait(&f->more, &f->lock);
+    l = f->stop ? NULL : f->head;
+    if (l) {
+        f->head = l->next;
+        if (!f->head)
+            f->tail = &f->head;
+        f->queued -= l->length;
+        pthread_cond_broadcast(&f->room);
+    }
+    pthread_mutex_unlock(&f->lock);
+    return l;
+}
+
+static void *work(void *opaque)
+{
+    struct freight *f = opaque;
+    struct load *l;
+    bool stop;
+    int rc = 0;
+
+    f->start = now();
+    do {
+        l = next_load(f);
+        if (l) {
+            f->disk = l->disk;
+            rc = push(f, l->data, l->length, ZSTD_e_continue);
+            free(l);
+        } else if (f->unflushed) {
+            rc = push(f, NULL, 0, ZSTD_e_flush);
+        }
+        pthread_mutex_lock(&f->lock);
+        f->rc = rc;
+        stop = f->stop || rc;
+        pthread_cond_broadcast(&f->room);
+        pthread_mutex_unlock(&f->lock);
+    } while (!stop);
+    if (rc)
+        f->failed(f->opaque, rc);
+    return NULL;
+}
+
+static int prepare(struct freight *f, int level)
+{
+    pthread_condattr_t attr;
+
+    pthread_mutex_init(&f->lock, NULL);
+    pthread_condattr_init(&attr);
+    pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
+    pthread_cond_init(&f->more, &attr);
+    pthread_cond_init(&f->room, NULL);
+    pthread_condattr_destroy(&attr);
+    f->tail = &f->head;
+    f->level = FIRST_LEVEL;
+    f->follows = level == 0;
+    f->compressor = ZSTD_createCCtx();
+    f->out = malloc(PIECE);
+    if (!f->compressor || !f->out)
+        return -ENOMEM;
+    set_level(f->compressor, level ? level : levels[f->level]);
+    ZSTD_CCtx_setParameter(f->compressor, ZSTD_c_windowLog, WINDOW_LOG);
+    ZSTD_CCtx_setParameter(f->compressor, ZSTD_c_enableLongDistanceMatching,
+                           1);
+    /* Refused by a library without threads: then it compresses as well. */
+    ZSTD_CCtx_setParameter(f->compressor, ZSTD_c_nbWorkers,
+                           (int)parallel_count(0, false));
+    ZSTD_CCtx_setParameter(f->compressor, ZSTD_c_jobSize, JOB_BYTES);
+    ZSTD_CCtx_setParameter(f->compressor, ZSTD_c_overlapLog, OVERLAP_LOG);
+    return 0;
+}
+
+int freight_new(struct freight **f_r, int level, freight_send *send,
+                freight_failed *failed, void *opaque)
+{
+    struct freight *f = calloc(1, sizeof(*f));
+    int rc;
+
+    if (!f)
+        return -ENOMEM;
+    f->send = send;
+    f->failed = failed;
+    f->opaque = opaque;
+    rc = prepare(f, level);
+    if (!rc)
+        rc = -pthread_create(&f->thread, NULL, work, f);
+    if (rc) {
+        f->rc = rc;
+        freight_free(f);
+        return rc;
+    }
+    *f_r = f;
+    return 0;
+}
+
+void freight_free(struct freight *f)
+{
+    struct load *l;
+
+    if (!f)
+        return;
+    pthread_mutex_lock(&f->lock);
+    f->stop = true;
+    pthread_cond_broadcast(&f->more);
+    pthread_mutex_unlock(&f->lock);
+    if (f->thread)
+        pthread_join(f->thread, NULL);
+    while ((l = f->head)) {
+        f->head = l->next;
+        free(l);
+    }
+    ZSTD_freeCCtx(f->compressor);
+    free(f->out);
+    pthread_cond_destroy(&f->more);
+    pthread_cond_destroy(&f->room);
+    pthread_mutex_destroy(&f->lock);
+    free(f);
+}
+
+static void set_le(uint8_t *p, uint32_t v, unsigned bytes)
+{
+    for (; bytes--; v >>= 8)
+        *p++ = v;
+}
+
+int freight_put(struct freight *f, uint16_t type, uint16_t disk,
+                const void *data, size_t length)
+{
+    struct load *l = malloc(sizeof(*l) + PROTO_HEADER_BYTES + length);
+    int rc;
+
+    if (!l)
+        return -ENOMEM;
+    l->next = NULL;
+    l->disk = disk;
+    l->length = PROTO_HEADER_BYTES + length;
+    set_le(l->data, type, 2);
+    set_le(l->data + 2, disk, 2);
+    set_le(l->data + 4, length, 4);
+    set_le(l->data + 8, 0, 4);
+    if (length)
+        memcpy(l->data + PROTO_HEADER_BYTES, data, length);
+    pthread_mutex_lock(&f->lock);
+    while (f->queued > QUEUE_MAX && !f->rc)
+        pthread_cond_wait(&f->room, &f->lock);
+    rc = f->rc;
+    if (!rc) {
+        *f->tail = l;
+        f->tail = &l->next;
+        f->queued += l->length;
+        l = NULL;
+        pthread_cond_signal(&f->more);
+    }
+    pthread_mutex_unlock(&f->lock);
+    free(l);
+    return rc;
+}
+
+/* The other end */
+
+struct unfreight {
+    ZSTD_DCtx *decompressor;
+    uint8_t *data;              /* the piece */
+    ZSTD_inBuffer in;
+    uint8_t header[PROTO_HEADER_BYTES];
+    size_t have;                /* bytes of header and payload */
+    struct frame frame;         /* with a payload as soon as length is known */
+};
+
+int unfreight_new(struct unfreight **u_r)
+{
+    struct unfreight *u = calloc(1, sizeof(*u));
+
+    if (!u)
+        return -ENOMEM;
+    u->decompressor = ZSTD_createDCtx();
+    if (!u->decompressor) {
+        free(u);
+        return -ENOMEM;
+    }
+    ZSTD_DCtx_setParameter(u->decompressor, ZSTD_d_windowLogMax,
+                           PROTO_WINDOW_LOG_MAX);
+    *u_r = u;
+    return 0;
+}
+
+void unfreight_free(struct unfreight *u)
+{
+    if (!u)
+        return;
+    ZSTD_freeDCtx(u->decompressor);
+    free(u->data);
+    frame_release(&u->frame);
+    free(u);
+}
+
+void unfreight_give(struct unfreight *u, uint8_t *data, size_t length)
+{
+    free(u->data);
+    u->data = data;
+    u->in = (ZSTD_inBuffer){ data, length, 0 };
+}
+
+/* Decompresses up to n bytes.  *got_r < n: the piece has no more. */
+static int fill(struct unfreight *u, void *data, size_t n, size_t *got_r)
+{
+    ZSTD_outBuffer out = { data, n, 0 };
+    size_t before, left;
+
+    do {
+        before = u->in.pos + out.pos;
+        left = ZSTD_decompressStream(u->decompressor, &out, &u->in);
+        if (ZSTD_isError(left)) {
+            log_error("peer sent damaged freight: %s",
+                      ZSTD_getErrorName(left));
+            return -EPROTO;
+        }
+    } while (out.pos < out.size && u->in.pos + out.pos > before);
+    *got_r = out.pos;
+    if (out.pos < out.size) {
+        /* zstd takes it ill to be asked again and again with nothing. */
+        free(u->data);
+        u->data = NULL;
+    }
+    return 0;
+}
+
+static int read_header(struct unfreight *u)
+{
+    struct cursor c = CURSOR_INIT(u->header, sizeof(u->header));
+    struct frame *f = &u->frame;
+
+    f->type = cursor_u16(&c);
+    f->disk = cursor_u16(&c);
+    f->length = cursor_u32(&c);
+    if (cursor_u32(&c) || f->length > PROTO_RAW_MAX ||
+        f->type == FRAME_FREIGHT) {
+        log_error("peer sent freight that is no frame");
+        return -EPROTO;
+    }
+    f->data = malloc(f->length + 1);
+    return f->data ? 0 : -ENOMEM;
+}
+
+int unfreight_take(struct unfreight *u, struct frame *f)
+{
+    size_t got;
+    int rc;
+
+    if (!u->data)
+        return 0;
+    if (u->have < sizeof(u->header)) {
+        rc = fill(u, u->header + u->have, sizeof(u->header) - u->have, &got);
+        u->have += rc ? 0 : got;
+        if (rc || u->have < sizeof(u->header))
+            return rc;
+        rc = read_header(u);
+        if (rc)
+            return rc;
+    }
+    if (u->have < sizeof(u->header) + u->frame.length) {
+        size_t at = u->have - sizeof(u->header);
+
+        rc = fill(u, u->frame.data + at, u->frame.length - at, &got);
+        u->have += rc ? 0 : got;
+        if (rc || u->have < sizeof(u->header) + u->frame.length)
+            return rc;
+    }
+    *f = u->frame;
+    memset(&u->frame, 0, sizeof(u->frame));
+    u->have = 0;
+    return 1;
+}
