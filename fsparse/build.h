@@ -6,6 +6,8 @@
 #ifndef FSPARSE_BUILD_H
 #define FSPARSE_BUILD_H
 
+#include <stdbool.h>
+
 #include "fsparse/arena.h"
 #include "fsparse/fsparse.h"
 #include "fsparse/record.h"
@@ -22,6 +24,9 @@ struct build {
     struct fsparse_region *regions;
     size_t n_regions, cap_regions;
 
+    struct fsparse_range *free;
+    size_t n_free, cap_free;
+
     /* intake's state */
     uint64_t last_end;          /* logical end of the last file's extents */
     uint64_t last_mapped;       /* bytes the last file's extents cover */
@@ -37,6 +42,10 @@ struct build {
  */
 int intake_record(struct build *b, uint32_t type, const void *payload,
                   size_t length);
+
+/* Forgets what is free if a file lies in it, or if the parser failed: then
+ * something is wrong with the file system or with the parser. */
+void intake_check_free(struct build *b, bool complete);
 
 /* No more records: completes the last file. */
 void intake_finish(struct build *b);

@@ -180,6 +180,17 @@ void emit_note(struct emit *e, unsigned partition, const char *text)
     end(e);
 }
 
+void emit_free(struct emit *e, unsigned partition, uint64_t start,
+               uint64_t length)
+{
+    flush_extents(e);
+    begin(e, RECORD_FREE);
+    put_u32(e, partition);
+    put_u64(e, start);
+    put_u64(e, length);
+    end(e);
+}
+
 void emit_plain(struct emit *e, uint32_t number, uint64_t size)
 {
     begin(e, RECORD_PLAIN);

@@ -35,6 +35,10 @@ void emit_parsed(struct emit *e, unsigned partition);
 
 void emit_note(struct emit *e, unsigned partition, const char *text);
 
+/* Blocks that the partition's file system, which is clean, does not use. */
+void emit_free(struct emit *e, unsigned partition, uint64_t start,
+               uint64_t length);
+
 /* Plain content: the stream with this number of the request will have size
  * bytes.  emit_data() adds some; length <= RECORD_MAX. */
 void emit_plain(struct emit *e, uint32_t number, uint64_t size);

@@ -244,6 +244,37 @@ static int scan_inodes(struct ext *x)
     return 0;
 }
 
+/* Whether the bitmaps can be believed: unmounted cleanly, and everything
+ * could be read. */
+static int is_clean(const struct ext *x)
+{
+    struct ext2_super_block *sb = x->fs->super;
+
+    return (sb->s_state & EXT2_VALID_FS) && !(sb->s_state & EXT2_ERROR_FS) &&
+           !ext2fs_has_feature_journal_needs_recovery(sb) &&
+           !sb->s_last_orphan && !x->unread && x->budget && !x->w->missing &&
+           ext2fs_blocks_count(sb) <= x->w->length / x->fs->blocksize;
+}
+
+static void emit_free_blocks(struct ext *x)
+{
+    blk64_t end = ext2fs_blocks_count(x->fs->super) - 1, from, to;
+    blk64_t next = x->fs->super->s_first_data_block;
+    uint64_t bs = x->fs->blocksize;
+
+    if (!is_clean(x) || ext2fs_read_block_bitmap(x->fs) || x->w->missing)
+        return;
+    while (next <= end &&
+           !ext2fs_find_first_zero_block_bitmap2(x->fs->block_map, next, end,
+                                                 &from)) {
+        if (ext2fs_find_first_set_block_bitmap2(x->fs->block_map, from, end,
+                                                &to))
+            to = end + 1;
+        emit_free(x->e, x->partition, from * bs, (to - from) * bs);
+        next = to;
+    }
+}
+
 static void parse_files(struct ext *x)
 {
     const char *note = NULL;
@@ -260,6 +291,8 @@ static void parse_files(struct ext *x)
         note = "some inodes could not be read";
     if (note)
         emit_note(x->e, x->partition, note);
+    else
+        emit_free_blocks(x);
     if (ext2fs_has_feature_journal_needs_recovery(x->fs->super))
         emit_note(x->e, x->partition, "journal needs recovery");
     free(x->inode);

@@ -102,6 +102,12 @@ struct fsparse_region {
     uint64_t logical;       /* valid for FSPARSE_FILE */
 };
 
+/* Bytes of the image. */
+struct fsparse_range {
+    uint64_t offset;
+    uint64_t length;
+};
+
 struct fsparse_map {
     uint64_t image_size;
     const struct fsparse_partition *partitions;
@@ -110,6 +116,10 @@ struct fsparse_map {
     size_t n_files;
     const struct fsparse_region *regions;
     size_t n_regions;
+    /* What file systems that were unmounted cleanly do not use, ascending.
+     * It lies in no file.  Of a live image it means nothing. */
+    const struct fsparse_range *free;
+    size_t n_free;
     /* What went wrong with the parser, for the log; "" if nothing did. */
     const char *note;
 };

@@ -277,6 +277,48 @@ static int take_parsed(struct build *b, struct record_cursor *c)
     return 0;
 }
 
+/* One range.  Those that do not lie behind the one before are left out. */
+static int take_free(struct build *b, struct record_cursor *c)
+{
+    uint32_t partition = record_u32(c);
+    uint64_t start = record_u64(c), length = record_u64(c), before = 0;
+    const struct fsparse_partition *p;
+
+    if (c->bad || c->left || partition >= b->n_partitions)
+        return -EBADMSG;
+    p = &b->partitions[partition];
+    if (b->n_free)
+        before = b->free[b->n_free - 1].offset + b->free[b->n_free - 1].length;
+    if (!length || start > p->length || length > p->length - start)
+        return -EBADMSG;
+    if (p->start + start < before)
+        return 0;
+    if (array_grow((void **)&b->free, b->n_free, &b->cap_free,
+                   sizeof(*b->free)))
+        return -ENOMEM;
+    b->free[b->n_free++] = (struct fsparse_range){ p->start + start, length };
+    return 0;
+}
+
+void intake_check_free(struct build *b, bool complete)
+{
+    size_t i = 0, r;
+
+    for (r = 0; r < b->n_regions && complete; r++) {
+        const struct fsparse_region *g = &b->regions[r];
+
+        if (g->kind != FSPARSE_FILE)
+            continue;
+        while (i < b->n_free &&
+               b->free[i].offset + b->free[i].length <= g->offset)
+            i++;
+        complete = i == b->n_free ||
+            b->free[i].offset >= g->offset + g->length;
+    }
+    if (!complete)
+        b->n_free = 0;
+}
+
 int intake_record(struct build *b, uint32_t type, const void *payload,
                   size_t length)
 {
@@ -298,6 +340,8 @@ int intake_record(struct build *b, uint32_t type, const void *payload,
         return take_note(b, &c);
     case RECORD_PARSED:
         return take_parsed(b, &c);
+    case RECORD_FREE:
+        return take_free(b, &c);
     case RECORD_END:
         return length ? -EBADMSG : 1;
     default:

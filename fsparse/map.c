@@ -38,7 +38,7 @@ static int take_records(struct build *b, struct reader *r)
 }
 
 /* Only a lack of memory is an error; every other failure is a note. */
-static int parse_image(struct build *b, int fd)
+static int parse_image(struct build *b, int fd, bool *complete_r)
 {
     struct reader *r = reader_new();
     int status, rc;
@@ -49,6 +49,7 @@ static int parse_image(struct build *b, int fd)
     if (!rc)
         rc = take_records(b, r);
     status = reader_free(r);
+    *complete_r = !rc;
     if (rc && rc != -ENOMEM)
         rc = note_failure(b, rc, status);
     if (!rc)
@@ -71,10 +72,13 @@ static void give_out(struct build *b)
     b->map.n_files = b->n_files;
     b->map.regions = b->regions;
     b->map.n_regions = b->n_regions;
+    b->map.free = b->free;
+    b->map.n_free = b->n_free;
 }
 
 int fsparse_map_image(int fd, uint64_t image_size, struct fsparse_map **map_r)
 {
+    bool complete = false;
     struct build *b;
     int own = -1;
     int rc = 0;
@@ -89,10 +93,11 @@ int fsparse_map_image(int fd, uint64_t image_size, struct fsparse_map **map_r)
     b->map.note = "";
     if (image_size) {
         own = reader_reopen(fd);
-        rc = own < 0 ? note_failure(b, own, -1) : parse_image(b, own);
+        rc = own < 0 ? note_failure(b, own, -1) : parse_image(b, own, &complete);
     }
     if (!rc)
         rc = cover_image(b, own);
+    intake_check_free(b, complete);
     if (!rc)
         rc = intake_note_left_out(b);
     if (own >= 0)
@@ -112,6 +117,7 @@ void fsparse_map_free(struct fsparse_map *map)
 
     if (!b)
         return;
+    free(b->free);
     free(b->regions);
     free(b->extents);
     free(b->files);

@@ -14,6 +14,8 @@
  *   FLAGS      u32 flags that are added to the last file's
  *   NOTE       u32 partition, text
  *   PARSED     u32 partition, whose file system could be opened
+ *   FREE       u32 partition, {u64 start, u64 length}... of blocks that its
+ *              clean file system does not use, ascending, from its start on
  *   END        nothing; without it the result is incomplete
  *
  * Asked for plain content, the parser is started with the argument "plain"
@@ -53,6 +55,7 @@ enum record_type {
     RECORD_PARSED,
     RECORD_PLAIN,
     RECORD_DATA,
+    RECORD_FREE,
 };
 
 struct record_header {

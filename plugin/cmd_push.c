@@ -33,6 +33,7 @@ struct push_options {
     const char *rsh;
     struct wire_options wire;
     bool force;
+    const char *free;           /* "skip" or "send" */
 };
 
 static const char push_help[] =
@@ -48,6 +49,10 @@ static const char push_help[] =
 WIRE_OPTIONS_HELP
 "  -f, --force         copy although IMAGE is in use here: the result is\n"
 "                      what was read, not necessarily of one moment\n"
+"      --free=skip|send\n"
+"                      what lies in the free space of clean file systems is\n"
+"                      not copied (the default), or it is. It always is from\n"
+"                      a block device, or if anybody has IMAGE open to write\n"
 "  -h, --help          this text\n"
 "\n"
 "Exit status: 0 copied and verified, 2 failed, 64 wrong use.\n";
@@ -78,6 +83,7 @@ static int parse(struct push_options *o, int argc, char **argv)
         { "rsh", required_argument, NULL, 'e' },
         WIRE_OPTIONS_TABLE,
         { "force", no_argument, NULL, 'f' },
+        { "free", required_argument, NULL, 'F' },
         { "help", no_argument, NULL, 'h' },
         { NULL, 0, NULL, 0 },
     };
@@ -91,6 +97,9 @@ static int parse(struct push_options *o, int argc, char **argv)
         case 'f':
             o->force = true;
             break;
+        case 'F':
+            o->free = optarg;
+            break;
         case 'h':
             fputs(push_help, stdout);
             return XD_EXIT_OK;
@@ -100,6 +109,8 @@ static int parse(struct push_options *o, int argc, char **argv)
         }
     if (argc - optind != 2)
         return usage_error("an image and a destination are needed");
+    if (strcmp(o->free, "skip") && strcmp(o->free, "send"))
+        return usage_error("--free is either skip or send");
     o->image = argv[optind];
     if (parse_destination(o, argv[optind + 1]))
         return usage_error("the destination is not [HOST:]PATH");
@@ -158,11 +169,12 @@ static int connect_peer(const struct push_options *o, struct peer *p)
 }
 
 static int send_image(const char *image, const char *dest,
-                      const char *identity, struct wire *w,
+                      const char *identity, bool skip_free, struct wire *w,
                       struct inbox *in, const struct peer *p)
 {
     struct sender_options opt = {
         .mode = "push", .name = image, .uuid = identity, .peer = p->host,
+        .skip_free = skip_free,
     };
     double start = report_now();
     struct sender *s;
@@ -225,7 +237,8 @@ static int push(const struct push_options *o)
     if (!rc)
         rc = inbox_start(&in, w, p.host, NULL, NULL);
     if (!rc) {
-        rc = send_image(image, dest, identity, w, in, &p);
+        rc = send_image(image, dest, identity, !strcmp(o->free, "skip"), w, in,
+                        &p);
         inbox_explain(in, rc);
         if (rc)
             peer_end(&p);
@@ -241,7 +254,7 @@ out:
 
 int cmd_push(int argc, char **argv)
 {
-    struct push_options o = { .rsh = "ssh" };
+    struct push_options o = { .rsh = "ssh", .free = "skip" };
     int status = parse(&o, argc, argv);
 
     if (status >= 0)

@@ -33,7 +33,7 @@ static const int levels[] = {
 
 /* A decision is due after so much of both. */
 #define LOOK_SECONDS 0.25
-#define LOOK_BYTES (8u << 20)
+#define LOOK_BYTES JOB_BYTES
 
 struct load {
     struct load *next;
@@ -88,10 +88,13 @@ static void look(struct freight *f)
 
     if (!f->follows || all < LOOK_SECONDS || f->bytes < LOOK_BYTES)
         return;
-    if (f->writing > 0.6 * all && f->level < N_LEVELS - 1)
-        set_level(f->compressor, levels[++f->level]);
-    else if (f->compressing > 0.5 * all && f->level > 0)
+    if (f->writing > 0.6 * all && f->level < N_LEVELS - 1) {
+        /* Far off the mark it goes up faster. */
+        f->level += f->writing > 0.85 * all && f->level + 3 < N_LEVELS ? 3 : 1;
+        set_level(f->compressor, levels[f->level]);
+    } else if (f->compressing > 0.5 * all && f->level > 0) {
         set_level(f->compressor, levels[--f->level]);
+    }
     f->start = t;
     f->bytes = 0;
     f->compressing = f->writing = 0;

@@ -124,6 +124,7 @@ void image_release(struct image *img)
     if (img->direct_fd >= 0)
         close(img->direct_fd);
     free(img->path);
+    free(img->unused);
     *img = (struct image)IMAGE_INIT;
 }
 
@@ -186,6 +187,31 @@ static int read_direct(const struct image *img, char *buf, size_t length,
     return rc;
 }
 
+/* Zeros for what is unused. */
+static void blank_unused(const struct image *img, uint8_t *buf,
+                         size_t length, uint64_t offset)
+{
+    uint64_t end = offset + length, from, to;
+    size_t low = 0, high = img->n_unused, middle;
+    const struct fsparse_range *r;
+
+    /* the first that ends behind offset */
+    while (low < high) {
+        middle = low + (high - low) / 2;
+        r = &img->unused[middle];
+        if (r->offset + r->length <= offset)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    for (; low < img->n_unused && img->unused[low].offset < end; low++) {
+        r = &img->unused[low];
+        from = r->offset > offset ? r->offset : offset;
+        to = r->offset + r->length < end ? r->offset + r->length : end;
+        memset(buf + (from - offset), 0, to - from);
+    }
+}
+
 int image_read(const struct image *img, void *buf, size_t length,
                uint64_t offset)
 {
@@ -197,8 +223,10 @@ int image_read(const struct image *img, void *buf, size_t length,
         rc = read_direct(img, buf, length, offset);
     else
         rc = read_exactly(img->fd, buf, length, offset);
-    if (!rc)
+    if (!rc) {
+        blank_unused(img, buf, length, offset);
         return 0;
+    }
     if (rc == -ENODATA)
         log_error("%s: the image ends before byte %llu that was to be read; "
                   "has it been shortened?", img->path,

@@ -15,6 +15,8 @@
 #include <stdint.h>
 #include <sys/types.h>
 
+#include "fsparse/fsparse.h"
+
 struct image {
     char *path;             /* as given, owned */
     int fd;                 /* buffered, for the parser and for holes */
@@ -25,6 +27,9 @@ struct image {
     dev_t dev;              /* st_dev of a file, st_rdev of a device */
     ino_t ino;              /* 0 for a device */
     int64_t mtime_ns;       /* 0 for a device */
+    struct fsparse_range *unused;   /* read as zeros, whatever lies there;
+                                       ascending, owned */
+    size_t n_unused;
 };
 
 #define IMAGE_INIT { .fd = -1, .direct_fd = -1 }

@@ -26,6 +26,7 @@
 #include "plugin/record.h"
 #include "plugin/sender.h"
 #include "plugin/source_disk.h"
+#include "plugin/unused.h"
 
 /* More would only make heads move and caches overflow. */
 #define DISKS_AT_ONCE 4
@@ -112,6 +113,8 @@ int sender_add_disk(struct sender *s, const char *vdev, const char *path,
         log_error("%s is empty; there is nothing to copy", path);
         rc = -ENODATA;
     }
+    if (!rc && s->opt.skip_free)
+        rc = unused_skip(&d->image);
     if (!rc) {
         s->disks[s->n_disks++] = d;
         d = NULL;

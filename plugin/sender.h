@@ -30,6 +30,7 @@ struct sender_options {
     const char *peer;           /* name of the target, for messages */
     size_t trace_ring;          /* bytes of the trace buffer of a processor;
                                    0: the default */
+    bool skip_free;             /* leave out the free space of cold images */
 };
 
 /* Borrows everything. */

@@ -74,6 +74,7 @@ helper_tests = \
 	%D%/test-faults-kill.sh \
 	%D%/test-faults-storage.sh \
 	%D%/test-push.sh \
+	%D%/test-push-free.sh \
 	%D%/test-push-versions.sh \
 	%D%/test-push-damage.sh
 TESTS += $(helper_tests)

@@ -22,7 +22,7 @@ export XL_DEDUP_CONFIG
 dd bs=65536 count=140 status=none | "\$@"
 END
 chmod +x bin/cut-ssh
-xl-dedup push -e "$tmp/bin/cut-ssh" a/disk.img "hostb:$tmp/b/disk.img" \
+xl-dedup push --free=send -e "$tmp/bin/cut-ssh" a/disk.img "hostb:$tmp/b/disk.img" \
     2>err && fail "a cut connection went unnoticed"
 grep -q 'hostb: the connection was closed' err || fail "no reason: $(cat err)"
 [ -e b/disk.img ] && fail "an unfinished copy was put in place"
@@ -31,7 +31,7 @@ kept=$(du -k b/.disk.img.xl-dedup | cut -f1)
 XL_DEDUP_CONFIG=$tmp/b.conf xl-dedup status >status
 grep -q "^unfinished.*/b/.disk.img.xl-dedup$" status || fail "$(cat status)"
 XL_DEDUP_CONFIG=$tmp/b.conf xl-dedup clean | grep . && fail "it is not old"
-xl-dedup push a/disk.img "hostb:$tmp/b/disk.img" 2>err || fail "second try"
+xl-dedup push --free=send a/disk.img "hostb:$tmp/b/disk.img" 2>err || fail "second try"
 XL_DEDUP_CONFIG=$tmp/b.conf xl-dedup status >status
 grep -q "^unfinished" status && fail "finished: $(cat status)"
 grep -q "^received.*/b/disk.img$" status || fail "$(cat status)"
@@ -46,7 +46,7 @@ echo "of $all KiB $kept were kept, the second try sent $sent kB"
 
 # Another broken try, and its remains are thrown away.
 noise news 12000000 >a/news.img
-xl-dedup push -e "$tmp/bin/cut-ssh" a/news.img "hostb:$tmp/b/news.img" 2>err
+xl-dedup push --free=send -e "$tmp/bin/cut-ssh" a/news.img "hostb:$tmp/b/news.img" 2>err
 XL_DEDUP_CONFIG=$tmp/b.conf xl-dedup clean --all |
     grep -q '^removed .*/b/.news.img.xl-dedup' || fail "clean removed nothing"
 [ -e b/.news.img.xl-dedup ] && fail "clean left it"
@@ -60,12 +60,12 @@ for i in 20 25 30; do
         dd of=b/reference-lying.img bs=1M seek="$i" conv=notrunc status=none
 done
 rm b/disk.img
-xl-dedup push a/disk.img "hostb:$tmp/b/disk.img" 2>err || fail "references"
+xl-dedup push --free=send a/disk.img "hostb:$tmp/b/disk.img" 2>err || fail "references"
 cmp a/disk.img b/disk.img || fail "a bad reference made a bad copy"
 
 # A parser that fails: everything goes as unknown blocks.
 rm b/disk.img b/reference*
-XL_DEDUP_PARSER=/bin/false xl-dedup push a/disk.img \
+XL_DEDUP_PARSER=/bin/false xl-dedup push --free=send a/disk.img \
     "hostb:$tmp/b/disk.img" 2>err || fail "without a parser"
 cmp a/disk.img b/disk.img || fail "without a parser differs"
 pass "damage"

@@ -9,7 +9,7 @@ requires mke2fs cmp
 
 pushed()
 {
-    xl-dedup push "$1" "hostb:$2" >"$tmp/out" 2>"$tmp/err" ||
+    xl-dedup push --free=send "$1" "hostb:$2" >"$tmp/out" 2>"$tmp/err" ||
         { cat "$tmp/err" >&2; fail "push of $1"; }
     cmp "$1" "$2" || fail "$1 is not identical"
     kb=$(awk '$1 == "total" { print int($5 * 1000) }' "$tmp/err")

@@ -9,7 +9,7 @@ requires mke2fs cmp
 push()
 {
     status=0
-    xl-dedup push "$@" >"$tmp/out" 2>"$tmp/err" || status=$?
+    xl-dedup push --free=send "$@" >"$tmp/out" 2>"$tmp/err" || status=$?
 }
 
 pushed()

@@ -28,7 +28,7 @@ exec env FAULT=\$FAULT FAULT_LOG=$tmp/faults XL_DEDUP_CONFIG=$tmp/b.conf \
 END
 chmod +x "$tmp/bin/broken"
 for i in one two; do
-    FAULT=target:PLACE:1:cut xl-dedup push -e broken "a/$i" "b:$tmp/b/$i" \
+    FAULT=target:PLACE:1:cut xl-dedup push --free=send -e broken "a/$i" "b:$tmp/b/$i" \
         2>err && fail "was not broken"
 done
 [ -e b/.one.xl-dedup ] && [ -e b/.two.xl-dedup ] || fail "$(cat err)"
@@ -52,16 +52,16 @@ grep -q '^unfinished .* 15d 0h .*\.one\.xl-dedup (old)$' out || fail "$(cat out)
 [ "$(wc -l <out)" = 1 ] || fail "$(cat out)"
 check="j['old'] == 1 and [r['old'] for r in u] == [True, False]" json
 noise three 100000 >a/three
-xl-dedup push a/three "b:$tmp/b/three" 2>err || fail "$(cat err)"
+xl-dedup push --free=send a/three "b:$tmp/b/three" 2>err || fail "$(cat err)"
 grep -q 'b: 1 unfinished copy of other disks, 3.0 MB, is older than 14 days' \
     err || fail "no reminder: $(cat err)"
 # but not to who goes on with it
-xl-dedup push a/one "b:$tmp/b/one" 2>err || fail "$(cat err)"
+xl-dedup push --free=send a/one "b:$tmp/b/one" 2>err || fail "$(cat err)"
 grep -q 'unfinished' err && fail "reminder: $(cat err)"
 cmp a/one b/one || fail "b/one"
 # the sending host's own
 cp "$tmp/b.conf" "$tmp/keep.conf"
-FAULT=target:PLACE:1:cut xl-dedup push -e broken a/three "b:$tmp/b/four" 2>err
+FAULT=target:PLACE:1:cut xl-dedup push --free=send -e broken a/three "b:$tmp/b/four" 2>err
 touch -d '15 days ago' b/.four.xl-dedup
 sed -i "s/\"time\":[0-9]*/\"time\":$(date -d '15 days ago' +%s)/" \
     state-b/records/*.json

@@ -46,12 +46,12 @@ noise more 900000 >tree/more
 mke2fs -q -t ext4 -d tree a/disk.img 9M 2>/dev/null
 
 RECORD=$tmp/push; export RECORD
-xl-dedup push a/disk.img "hostb:$tmp/b/disk.img" 2>err || fail push
+xl-dedup push --free=send a/disk.img "hostb:$tmp/b/disk.img" 2>err || fail push
 cmp a/disk.img b/disk.img || fail "push differs"
 decoded push PROBE WANT DATA
 noise change 40000 | dd of=a/disk.img bs=1M seek=4 conv=notrunc status=none
 RECORD=$tmp/again
-xl-dedup push a/disk.img "hostb:$tmp/b/disk.img" 2>err || fail again
+xl-dedup push --free=send a/disk.img "hostb:$tmp/b/disk.img" 2>err || fail again
 decoded again COMPARED BLOCKS PATCH
 
 # one segment, and the guest writes to it

@@ -1,0 +1,21 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Free space of a cold image.
+ *
+ * A bitmap says what is free only if the file system was unmounted cleanly and
+ * nobody writes: ext4 writes data before the metadata that claims it, and a
+ * guest that is resumed has memory newer than its disk.  So nothing is left
+ * out of an image that anybody has open for writing, nor of a block device, of
+ * which that cannot be told; fsparse takes care of what is not clean (a guest
+ * that was saved leaves a journal to be replayed).
+ */
+#ifndef PLUGIN_UNUSED_H
+#define PLUGIN_UNUSED_H
+
+#include "plugin/image.h"
+
+/* Has the free space of img read as zeros from now on, if it is cold; else
+ * does nothing.  -ENOMEM and the like: an error. */
+int unused_skip(struct image *img);
+
+#endif

@@ -1,0 +1,69 @@
+#!/bin/sh
+# SPDX-License-Identifier: GPL-2.0-or-later
+# Free space: of a cold image with a clean file system it is left out, and the
+# copy's file system is good; it is sent if the file system is not clean, if
+# somebody has the image open for writing, and on demand.
+. "${abs_top_srcdir:=$PWD}/test/functions.sh"
+. "$abs_top_srcdir/test/migration.sh"
+requires mke2fs debugfs cmp
+
+# push IMAGE [OPTION...]: to b/copy
+push()
+{
+    image=$1
+    shift
+    rm -f b/copy
+    xl-dedup push "$@" "$image" "hostb:$tmp/b/copy" >"$tmp/out" \
+        2>"$tmp/err" || { cat "$tmp/err" >&2; fail "push of $image"; }
+    kb=$(awk '$1 == "total" { print int($5 * 1000) }' "$tmp/err")
+    echo "$image $*: $kb kB"
+}
+
+sent() { cmp "$image" b/copy || fail "$1: not identical"; }
+
+migration_setup
+seed 41
+mkdir tree
+noise kept 1000000 >tree/kept
+noise gone 3000000 >tree/gone
+for blocks in 1024 4096; do
+    mke2fs -q -F -t ext4 -b "$blocks" -d tree a/disk 24M 2>/dev/null
+    debugfs -w -R 'rm /gone' a/disk 2>/dev/null
+    e2fsck -fn a/disk >/dev/null 2>&1 || fail "e2fsck"
+
+    push a/disk
+    [ "$kb" -lt 1200 ] || fail "$kb kB for 1 MB of files"
+    cmp -s a/disk b/copy && fail "free space was sent"
+    e2fsck -fn b/copy >log 2>&1 || { cat log >&2; fail "the copy is damaged"; }
+    debugfs -R "dump /kept $tmp/kept" b/copy 2>/dev/null
+    cmp tree/kept kept || fail "another file"
+    # over what is there: what was freed at the source goes there as well
+    xl-dedup push --free=send a/disk "hostb:$tmp/b/copy" 2>/dev/null
+    cmp a/disk b/copy || fail "over the copy: not identical"
+    xl-dedup push a/disk "hostb:$tmp/b/copy" 2>/dev/null
+    cmp -s a/disk b/copy && fail "over the copy: free space was kept"
+
+    push a/disk --free=send
+    sent "--free=send"
+    exec 3<>a/disk
+    push a/disk
+    exec 3>&-
+    sent "open for writing"
+    # a guest that was saved
+    debugfs -w -R 'feature needs_recovery' a/disk 2>/dev/null
+    push a/disk
+    sent "needs recovery"
+    debugfs -w -R 'feature -needs_recovery' a/disk 2>/dev/null
+    push a/disk
+    cmp -s a/disk b/copy && fail "clean again, and sent"
+    debugfs -w -R 'ssv state 2' a/disk 2>/dev/null
+    push a/disk
+    sent "with errors"
+    # a file lies in what is said to be free: nothing is believed
+    debugfs -w -R 'ssv state 1' a/disk 2>/dev/null
+    block=$(debugfs -R 'bmap /kept 3' a/disk 2>/dev/null)
+    debugfs -w -R "freeb $block" a/disk 2>/dev/null
+    push a/disk
+    sent "bitmap that lies"
+done
+pass "free space"
