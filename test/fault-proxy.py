@@ -121,11 +121,11 @@ proxy = Proxy(sys.argv[2:])
 
 
 def end(*_):
-    proxy.child.terminate()
+    proxy.child.kill()
     os._exit(255)
 
 
-# As ssh would; its child may never end on a line that is dead.
+# Its child would wait for a line that is dead, even after a SIGTERM.
 signal.signal(signal.SIGTERM, end)
 # Of their own, so that nothing else closes them.
 ends = [os.dup(fd) for fd in (0, proxy.child.stdin.fileno(),
