@@ -36,6 +36,7 @@ A signal does here what it does to an xl with the hook
 tools/xl/xl_migrate.c of Xen 4.17: a failure after GO leaves the guest
 suspended, and a receiving xl that cannot report does not destroy its copy.
 """
+import functools
 import hashlib
 import importlib
 import os
@@ -121,10 +122,11 @@ class Control:
             self.say("go", busy="all")
 
 
+@functools.lru_cache()
 def memory():
     if env("FAKE_STREAM"):
         with open(env("FAKE_CACHE", "/dev/null"), "rb") as f:
-            return b"".join(make_stream.stream(env("FAKE_STREAM"), 1, 1500,
+            return b"".join(make_stream.stream(env("FAKE_STREAM"), 1, 900,
                                                3, f.read()))
     seed = random.Random(int(env("FAKE_SEED", "1")))
     return seed.randbytes(int(env("FAKE_MEMORY", "3000000")))

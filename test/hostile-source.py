@@ -316,7 +316,10 @@ frames("hello", hello_twice=frame("HELLO", payload=text(mode="push",
        unknown=frame(200), unknown_with_disk=frame(0x7fff, 0),
        restore_early=frame("RESTORE"), of_no_such_disk=frame("PLACE", 0),
        xl=frame("XL", payload=b"xl"), memory=frame("MEMORY", payload=b"xx"),
-       memory_end=frame("MEMORY_END", payload=u64(0)))
+       memory_end=frame("MEMORY_END", payload=u64(0) + bytes(32)),
+       memory_key=frame("MEMORY_KEY", payload=bytes(16)),
+       coded=frame("CODED", payload=bytes(9)),
+       pages=frame("PAGES", payload=bytes(4096)))
 for wrong in ("PROBE", "DISK_OK", "WANT", "WANT_END", "BULK_DONE", "DIFFER",
               "BLOCKS", "PASS_DONE", "PLACED", "RESTORING"):
     frames("accepted", **{"targets_" + wrong: frame(wrong, 0, b"\1\0\0\0")})

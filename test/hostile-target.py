@@ -132,7 +132,9 @@ frames("offered", closes_offered=b"", unknown=frame(77), for_all=frame(78, 0),
        ok_of_no_disk=frame("DISK_OK", 1), ok_of_none=frame("DISK_OK"),
        probe_of_no_disk=frame("PROBE", 9, b"x"),
        want_early=frame("WANT", 0, numbers([0])),
-       xl=frame("XL", payload=b"xl"), memory=frame("MEMORY", payload=b"m"))
+       xl=frame("XL", payload=b"xl"), memory=frame("MEMORY", payload=b"m"),
+       taken=frame("TAKEN", payload=u64(0)),
+       missed=frame("MISSED", payload=u64(0) + bytes(4)))
 for wrong in ("DISK", "DISKS_END", "PROBED", "MANIFEST", "DATA", "DATA_END",
               "SEGMENTS", "SEGMENT", "PATCH", "COMPARED", "PASS_END", "PLACE",
               "RESTORE"):

@@ -20,7 +20,7 @@ live target:SEGMENTS:1:cut untouched less hostb is kept there
 live-patch source:BULK_DONE:1:run,target:PATCH:1:cut untouched less kept there
 restore target:RESTORE:1:cut untouched less hostb is kept there
 restoring source:RESTORING:1:cut untouched less hostb is kept there
-memory target:MEMORY:4:cut resumed less hostb is kept there
+memory target:CODED:2:cut resumed less hostb is kept there
 memory-end target:MEMORY_END:1:cut resumed less hostb is kept there
 final target:PATCH:1:cut resumed less hostb is kept there
 copied-final target:MEMORY_END:1:cut resumed less hostb is kept there

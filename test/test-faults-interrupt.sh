@@ -16,7 +16,7 @@ manifest target:MANIFEST:1:group killed all hostb is kept there
 data target:FREIGHT:14:group killed less hostb is kept there
 live target:SEGMENTS:1:group killed less hostb is kept there
 restore target:RESTORE:1:group killed less hostb is kept there
-memory target:MEMORY:4:group resumed less hostb is kept there
+memory target:CODED:2:group resumed less hostb is kept there
 memory-end target:MEMORY_END:1:group resumed less hostb is kept there
 final target:PATCH:1:group resumed less hostb is kept there
 place target:PLACE:1:group resumed less hostb is kept there
@@ -28,7 +28,7 @@ END
 rows <<'END'
 offer target:DISK:1:xl killed all xl ended the migration
 data target:FREIGHT:14:xl killed less xl ended the migration
-memory target:MEMORY:4:xl resumed less xl ended the migration
+memory target:CODED:2:xl resumed less xl ended the migration
 final target:PATCH:1:xl resumed less interrupted
 placed source:PLACED:1:xl resumed less interrupted
 ready source:XL:2:xl moved none -

@@ -16,7 +16,7 @@ manifest target:MANIFEST:1:sender untouched all the helper has ended
 data target:FREIGHT:14:sender untouched less the helper has ended
 live target:SEGMENTS:1:sender untouched less the helper has ended
 restore target:RESTORE:1:sender untouched less the helper has ended
-memory target:MEMORY:4:sender resumed less -
+memory target:CODED:2:sender resumed less -
 memory-end target:MEMORY_END:1:sender resumed less the helper has ended
 final target:PATCH:1:sender resumed less the helper has ended
 place target:PLACE:1:sender resumed less the helper has ended
@@ -35,7 +35,7 @@ data target:FREIGHT:14:target untouched less hostb is kept there
 live target:SEGMENTS:1:target untouched less hostb is kept there
 restore target:RESTORE:1:target untouched less hostb is kept there
 restoring source:RESTORING:1:target resumed less hostb is kept there
-memory target:MEMORY:4:target resumed less hostb is kept there
+memory target:CODED:2:target resumed less hostb is kept there
 memory-end target:MEMORY_END:1:target resumed less hostb is kept there
 final target:PATCH:1:target resumed less hostb is kept there
 place target:PLACE:1:target resumed less hostb is kept there

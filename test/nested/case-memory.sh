@@ -14,6 +14,7 @@ set -u
 . "$bed_src/bed.sh"
 
 rate=${XL_DEDUP_MEMORY_RATE:-10mbit}
+# shellcheck disable=SC2034  # is bed.sh's
 migrate_limit=1200
 
 # Bytes that HOST has sent to the other one.
