@@ -239,3 +239,6 @@ MEMORY_TESTS = %D%/test-memory-codec.sh %D%/test-memory-migrate.sh
 TESTS += $(MEMORY_TESTS)
 EXTRA_DIST += $(MEMORY_TESTS) %D%/make-stream.py %D%/streams/hvm.xz \
 	%D%/streams/pvh-live-cut.xz %D%/streams/README
+
+EXTRA_DIST += %D%/bench/bench.sh %D%/bench/gen.py \
+	%D%/bench/link.py %D%/bench/mkimages.sh

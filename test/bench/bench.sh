@@ -1,0 +1,198 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-or-later
+# xl-dedup beside rsync, casync, borg and zstd --patch-from: what it costs to
+# bring an image to a host that holds another one.
+#
+#   bench.sh IMAGE REFERENCE [IMAGE REFERENCE]...
+#
+# Prints a table in Markdown: megabytes (10^6) in both directions, seconds of
+# wall clock and of CPU at either side, and peak memory.  What arrives is
+# compared with the image every time.  Programs that are not installed are left
+# out.  Images are made by mkimages.sh.  Environment:
+#   BUILD   directory of the build (.)
+#   WORK    directory with room for three images (a new one in /tmp)
+#   ONLY    some of: xl-dedup rsync casync borg patch links (all)
+#   LEVELS  levels of xl-dedup besides the one that follows the link (3 19)
+#   RATES   Mbit/s of links between two network namespaces (none; root)
+# Words are to be split in some places.
+# shellcheck disable=SC2046,SC2086
+set -euo pipefail
+export LC_ALL=C
+here=$(cd "$(dirname "$0")" && pwd)
+build=$(cd "${BUILD:-.}" && pwd)
+work=${WORK:-$(mktemp -d /tmp/xl-dedup-bench.XXXXXX)}
+XL_DEDUP_PARSER=$build/xl-dedup-parse
+PATH=$build:$PATH
+export XL_DEDUP_PARSER PATH
+mkdir -p "$work"
+near=xdb-near-$$ far=xdb-far-$$ server=
+cleanup()
+{
+    [ -z "$server" ] || kill "$server" || :
+    ip netns del "$near" 2>/dev/null || :
+    ip netns del "$far" 2>/dev/null || :
+    rm -rf "$work"/{new,target.sh,rsh,near,far,near.conf,far.conf,times,err} \
+        "$work"/{state-near,state-far,store,repo,patch}
+}
+trap cleanup EXIT
+
+mb() { awk -v n="$1" 'BEGIN { printf "%.2f", n / 1e6 }'; }
+wanted() { [ -z "${ONLY:-}" ] || [[ " $ONLY " = *" $1 "* ]]; }
+row() { printf '| %s | %s | %s | %s | %s | %s | %s | %s |\n' "$pair" "$@"; }
+
+# timed FILE COMMAND...: wall, CPU, and peak memory in kB go to FILE
+timed() { local to=$1; shift; /usr/bin/time -q -f '%e %U %S %M' -o "$to" "$@"; }
+field() { awk -v n="$2" 'END { print $n }' "$1"; }
+cpu() { awk 'END { printf "%.1f", $2 + $3 }' "$1"; }
+peak() { awk '$4 > m { m = $4 } END { printf "%d", m / 1024 }' "$@"; }
+
+# report METHOD OUT IN: of a run with two sides
+report()
+{
+    cmp "$image" "$work/new" || { echo "$1: not identical" >&2; exit 1; }
+    row "$1" "$2" "$3" "$(field "$work/near" 1)" "$(cpu "$work/near")" \
+        "$(cpu "$work/far")" "$(peak "$work/near" "$work/far")"
+    rm -f "$work/new"
+}
+
+# What runs at the other side, $work/rsh HOST COMMAND..., and what measures it
+connect()
+{
+    cat >"$work/rsh" <<END
+#!/bin/bash
+shift
+[ "\$1" != -l ] || shift 2
+set -- /usr/bin/time -q -f '%e %U %S %M' -o $work/far "\$@"
+if [ -z "$rate" ]; then exec env XL_DEDUP_CONFIG=$work/far.conf "\$@"; fi
+printf '%q ' env XL_DEDUP_CONFIG=$work/far.conf "\$@" >$work/target.sh
+exec ip netns exec $near python3 $here/link.py 10.99.0.2 4000
+END
+    chmod +x "$work/rsh"
+}
+
+shape()         # RATE: tbf in both directions
+{
+    ip netns del "$near" 2>/dev/null || :
+    ip netns del "$far" 2>/dev/null || :
+    ip netns add "$near"
+    ip netns add "$far"
+    ip -n "$near" link add v0 type veth peer name v0 netns "$far"
+    ip -n "$near" addr add 10.99.0.1/24 dev v0
+    ip -n "$far" addr add 10.99.0.2/24 dev v0
+    for ns in "$near" "$far"; do
+        ip -n "$ns" link set v0 up
+        # as a link without offload: whole bursts would pass the limit
+        tc -n "$ns" qdisc add dev v0 root tbf rate "$1mbit" burst 128k \
+            latency 100ms
+    done
+    [ -z "$server" ] || { kill "$server"; wait "$server" || :; }
+    ip netns exec "$far" python3 "$here/link.py" serve 10.99.0.2 4000 \
+        "$work/target.sh" &
+    server=$!
+    sleep 1
+}
+
+xl_dedup()      # NAME OPTION...
+{
+    local name=$1
+    shift
+    rm -rf "$work"/state-{near,far}
+    mkdir "$work"/state-{near,far}
+    echo "state = $work/state-near" >"$work/near.conf"
+    printf 'state = %s\nreference = %s\n' "$work/state-far" "$reference" \
+        >"$work/far.conf"
+    XL_DEDUP_CONFIG=$work/near.conf timed "$work/near" "$build/xl-dedup" \
+        push --free=send -e "$work/rsh" "$@" "$image" "far:$work/new" \
+        2>"$work/err" || { cat "$work/err" >&2; exit 1; }
+    report "$name" $(awk '$1 == "total" { print $5, $6 }' "$work/err")
+}
+
+run_rsync()     # NAME OPTION...
+{
+    local name=$1
+    shift
+    cp --sparse=always "$reference" "$work/new"
+    timed "$work/near" rsync --no-whole-file --stats -S "$@" \
+        -e "$work/rsh" "$image" "far:$work/new" >"$work/err"
+    report "$name" $(awk -F': ' '/Total bytes/ { gsub(",", "", $2)
+        printf "%.2f ", $2 / 1e6 }' "$work/err")
+}
+
+run_casync()
+{
+    rm -rf "$work/store"
+    local make="casync make --chunk-size=16384"
+    $make --store="$work/store/ref.castr" "$work/ref.caibx" "$reference" \
+        >/dev/null
+    timed "$work/near" $make --store="$work/store/new.castr" \
+        "$work/new.caibx" "$image" >/dev/null
+    # chunks of the image that the reference does not have, and the index
+    local bytes
+    bytes=$(cd "$work/store/new.castr" && find . -name '*.cacnk' \
+        -printf '%P %s\n' | while read -r chunk size; do
+        [ -e "$work/store/ref.castr/$chunk" ] || echo "$size"
+    done | awk '{ n += $1 } END { print n + 0 }')
+    bytes=$((bytes + $(stat -c %s "$work/new.caibx")))
+    timed "$work/far" casync extract --store="$work/store/new.castr" \
+        "$work/new.caibx" "$work/new" ||
+        { echo "casync: its own image cannot be extracted" >&2; return 0; }
+    report "casync 16K" "$(mb "$bytes")" 0.00
+    rm -rf "$work/store" "$work"/{ref,new}.caibx
+}
+
+run_borg()
+{
+    rm -rf "$work/repo"
+    export BORG_BASE_DIR=$work/repo-base BORG_RELOCATED_REPO_ACCESS_IS_OK=yes
+    local create="borg create --chunker-params=10,23,16,4095 -C zstd,3"
+    local before bytes
+    borg init -e none "$work/repo"
+    $create "$work/repo::ref" "$reference"
+    before=$(du -sb "$work/repo" | cut -f1)
+    timed "$work/near" $create "$work/repo::new" "$image"
+    bytes=$(($(du -sb "$work/repo" | cut -f1) - before))
+    timed "$work/far" borg extract --stdout "$work/repo::new" >"$work/new"
+    report "borg 64K" "$(mb "$bytes")" 0.00
+    rm -rf "$work/repo" "$work/repo-base"
+}
+
+run_patch()
+{
+    timed "$work/near" zstd -q -f -3 --long=31 --patch-from="$reference" \
+        "$image" -o "$work/patch"
+    timed "$work/far" zstd -q -f -d --long=31 --patch-from="$reference" \
+        "$work/patch" -o "$work/new"
+    report "zstd --patch-from -3 (oracle)" \
+        "$(mb "$(stat -c %s "$work/patch")")" 0.00
+}
+
+have() { command -v "$1" >/dev/null && wanted "$1"; }
+
+[ $# -ge 2 ] && [ $(($# % 2)) = 0 ] || { sed -n '3,20p' "$0" >&2; exit 64; }
+echo '| pair | method | MB there | MB back | seconds | CPU s source |' \
+    'CPU s target | peak MiB |'
+echo '|---|---|---|---|---|---|---|---|'
+while [ $# -gt 0 ]; do
+    image=$(realpath "$1") reference=$(realpath "$2")
+    pair="$(basename "$1" .img) → $(basename "$2" .img)" rate=
+    shift 2
+    connect
+    if wanted xl-dedup; then
+        xl_dedup xl-dedup
+        for level in ${LEVELS-3 19}; do
+            xl_dedup "xl-dedup -$level" --level="$level"
+        done
+    fi
+    ! have rsync || run_rsync 'rsync -z (zstd)' -z --compress-choice=zstd
+    ! have casync || run_casync
+    ! have borg || run_borg
+    ! wanted patch || run_patch
+    for rate in ${RATES:-}; do
+        shape "$rate"
+        connect
+        ! wanted links || xl_dedup "xl-dedup, $rate Mbit/s"
+        ! wanted links || run_rsync "rsync -z, $rate Mbit/s" -z \
+            --compress-choice=zstd
+        ! wanted links || run_rsync "rsync, $rate Mbit/s"
+    done
+done
