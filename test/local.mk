@@ -200,18 +200,22 @@ tracker_tool_LDADD = $(XTL_LIBS)
 tracker_writer_SOURCES = %D%/tracker-writer.c
 tracker_mute_SOURCES = %D%/tracker-mute.c
 
-# Skipped where the kernel does not let us trace.  test/nested/case-tracker.sh
-# runs them with Debian 12's kernel, and those as well that want
-# device-mapper or a second tracer.
+# Skipped where the kernel does not let us trace.
 tracker_tests = \
-	%D%/test-tracker-events.sh \
-	%D%/test-tracker-loop.sh \
+	%D%/test-live-tracked.sh \
 	%D%/test-tracker-lost.sh \
 	%D%/test-tracker-muted.sh \
 	%D%/test-tracker-refused.sh
+# These race with a writer or want device-mapper or a second tracer:
+# test/nested/case-tracker.sh runs them with Debian 12's kernel.
+tracker_races = \
+	%D%/test-tracker-blktrace.sh \
+	%D%/test-tracker-dm.sh \
+	%D%/test-tracker-events.sh \
+	%D%/test-tracker-loop.sh
 TESTS += $(tracker_tests)
-EXTRA_DIST += $(tracker_tests) %D%/tracking.sh \
-	%D%/test-tracker-blktrace.sh %D%/test-tracker-dm.sh
+EXTRA_DIST += $(tracker_tests) $(tracker_races) %D%/tracked.sh \
+	%D%/tracking.sh
 
 EXTRA_DIST += \
 	%D%/nested/bed.sh %D%/nested/build-image.sh \

@@ -72,8 +72,8 @@ decoded moved WANT DATA XL MEMORY_KEY CODED MEMORY_END RESTORE RESTORING BLOCKS 
 # where the kernel traces writes, blocks follow by themselves
 if loop=$(losetup -f --show a/disk.img 2>/dev/null); then
     cleanup_fn "losetup -d $loop"
-    FAKE_WRITE="head -c 9000 /dev/urandom | dd of=$loop bs=1M seek=5 \
-conv=notrunc,fsync status=none"
+    FAKE_WRITE="head -c 8192 /dev/urandom | dd of=$loop bs=4k seek=1300 \
+iflag=fullblock oflag=direct conv=notrunc status=none"
     RECORD=$tmp/traced
     migrate
     [ "$status" = 0 ] || { cat "$tmp/err" >&2; fail "traced: $status"; }
