@@ -221,7 +221,7 @@ EXTRA_DIST += \
 	%D%/nested/bed.sh %D%/nested/build-image.sh \
 	%D%/nested/build-product.sh %D%/nested/case-disks.sh \
 	%D%/nested/case-exists.sh %D%/nested/case-ext4.sh \
-	%D%/nested/case-hvm.sh \
+	%D%/nested/case-faults.sh %D%/nested/case-hvm.sh \
 	%D%/nested/case-memory.sh \
 	%D%/nested/case-noplugin.sh %D%/nested/case-nospace.sh \
 	%D%/nested/case-paused.sh %D%/nested/case-stock.sh \

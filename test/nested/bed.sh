@@ -132,7 +132,7 @@ where_is()
 # guest_config NAME: the domain configuration, on stdout.
 guest_config()
 {
-    local disks='' words='' memory=128 console=hvc0
+    local disks='' words='' memory=128 console=hvc0 weight=256
     local machine='type = "pvh"
 kernel = "/bed/vmlinux"'
 
@@ -160,12 +160,12 @@ usb = 0'
         ;;
     g4)
         disks='"format=raw,vdev=xvda,access=rw,target=/bed/disks/g4.img"'
-        words='xvda2:ext4 rate=1000 records=8192'
-        memory=160
+        words='xvda2:ext4 rate=1000 records=4096'
+        weight=1024
         ;;
     g5)
-        words=' rate=1000 records=8192'
-        memory=160
+        words=' rate=1000 records=4096'
+        weight=1024
         ;;
     *) die "no guest is called $1" ;;
     esac
@@ -174,6 +174,7 @@ name = "$1"
 $machine
 memory = $memory
 vcpus = 1
+cpu_weight = $weight
 ramdisk = "/media/initrd"
 extra = "console=$console quiet disks=$words"
 disk = [ $disks ]
@@ -277,7 +278,7 @@ fault_migrate()
 
     on "$2" 'rm -f /tmp/fault'
     migrate_env="FAULT=$4 FAULT_LOG=/tmp/fault FAULT_COMMAND='$5'"
-    migrate "$1" "$2" "$3" --dedup --dedup-timeout=15 \
+    migrate "$1" "$2" "$3" --dedup --dedup-timeout=20 \
         -s "'python3 /media/fault-proxy.py - ssh'" || rc=$?
     migrate_env=
     on "$2" 'ip link set eth1 up; cat /tmp/fault' && [ "$rc" -gt 0 ]
