@@ -170,7 +170,9 @@ def suspend(control, fd):
             write_all(fd, struct.pack("<Q", len(data)))
         write_all(fd, data[:len(data) // 2])
         if env("FAKE_WRITE"):
-            subprocess.run(env("FAKE_WRITE"), shell=True, check=True)
+            # the guest is not of xl's process group
+            subprocess.run(env("FAKE_WRITE"), shell=True, check=True,
+                           start_new_session=True)
         state("a", "suspended")
         control.say("stopped")
         write_all(fd, data[len(data) // 2:])

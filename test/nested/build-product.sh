@@ -3,7 +3,8 @@
 #
 # build-product.sh DIRECTORY: builds the source tree as it is now and installs
 # it under DIRECTORY, with the prefix /usr/local, configuration in /etc and
-# state in /var.  Leaves the source tree alone: it builds from a copy, so that
+# state in /var, and the tests of the tracker in /usr/local/lib/xl-dedup-test.
+# Leaves the source tree alone: it builds from a copy, so that
 # a tree that was configured in place does no harm.
 set -euo pipefail
 . "$(dirname "$0")/lib.sh"
@@ -26,4 +27,9 @@ cd "$work"
     make -j"$(nproc)"
     rm -rf "$target"
     make install DESTDIR="$target"
+    make tracker-tool tracker-writer tracker-mute
+    tests=$target/usr/local/lib/xl-dedup-test
+    mkdir -p "$tests/test"
+    cp tracker-tool tracker-writer tracker-mute "$tests/"
+    cp test/functions.sh test/tracking.sh test/test-tracker-*.sh "$tests/test/"
 } >"$bed_run/build.log" 2>&1 || die "build failed, see $bed_run/build.log"
