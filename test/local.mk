@@ -225,7 +225,8 @@ EXTRA_DIST += \
 	%D%/nested/case-faults.sh %D%/nested/case-hvm.sh \
 	%D%/nested/case-memory.sh \
 	%D%/nested/case-noplugin.sh %D%/nested/case-nospace.sh \
-	%D%/nested/case-paused.sh %D%/nested/case-stock.sh %D%/nested/case-tracker.sh \
+	%D%/nested/case-paused.sh %D%/nested/case-reset.sh \
+	%D%/nested/case-stock.sh %D%/nested/case-tracker.sh \
 	%D%/nested/demo.sh %D%/nested/dom0/bed-init %D%/nested/dom0/guest \
 	%D%/nested/dom0/initrd-init %D%/nested/dom0/ssh_config \
 	%D%/nested/guest-init %D%/nested/guest-initrd.sh \

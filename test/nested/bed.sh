@@ -296,13 +296,14 @@ halt_guest()
     ask "$1" "$2" halt >/dev/null && on "$2" "guest gone $1 60"
 }
 
-# Makes a guest go away however.
+# Makes a guest go away however, and its disks.
 drop_guest()
 {
     local host
 
     for host in a b; do
-        on "$host" "xl destroy $1 2>/dev/null; guest gone $1 20" || :
+        on "$host" "xl destroy $1 2>/dev/null; guest gone $1 20
+            rm -f /bed/disks/$1[.-]*" || :
     done
 }
 
