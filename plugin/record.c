@@ -198,12 +198,13 @@ static bool has_string(struct json_object *o, const char *key,
         !strcmp(json_object_get_string(v), text);
 }
 
+/* Not the device number: the same file system may have another one after the
+ * host was started again. */
 static bool same_file(struct json_object *o, const struct image *img)
 {
     return number_of(o, "size") == (int64_t)img->size &&
         number_of(o, "ino") == (int64_t)img->ino &&
-        number_of(o, "mtime_ns") == img->mtime_ns &&
-        number_of(o, "dev") == (int64_t)img->dev;
+        number_of(o, "mtime_ns") == img->mtime_ns;
 }
 
 static bool same_device(struct json_object *o, const struct image *img)
