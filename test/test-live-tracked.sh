@@ -49,7 +49,7 @@ rm "$tmp/stopped"
 FAKE_WRITE="head -c 9000 /dev/urandom | dd of=$tmp/a/disk.img bs=1 \
 seek=5000001 conv=notrunc status=none"
 moved
-said 'in doubt (somebody has had the file open for writing'
+said 'no longer tracked: .* the file open for writing'
 
 # The kernel does not let us trace.
 requires setpriv
