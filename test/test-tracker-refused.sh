@@ -25,12 +25,12 @@ truncate -s 16M image
 refused image "no loop device"
 loop_on image
 exec 9>>image
-refused image "process $$ (sh) has the file open for writing"
-refused "$loop" "process $$ (sh) has the file open for writing"
+refused image "process $$ (.*sh) has the file open for writing"
+refused "$loop" "process $$ (.*sh) has the file open for writing"
 exec 9>&-
 exec 9<>"$loop"
-refused image "process $$ (sh) has the device open for writing"
-refused "$loop" "process $$ (sh) has the device open for writing"
+refused image "process $$ (.*sh) has the device open for writing"
+refused "$loop" "process $$ (.*sh) has the device open for writing"
 exec 9<&-
 queue=/sys/block/${loop#/dev/}/queue
 echo 0 >"$queue/iostats" || fail "iostats"
