@@ -15,6 +15,13 @@ the N-th frame of a type is on its way towards "target" or "source":
   group   SIGINT for our process group, as a terminal's Ctrl-C: for us, too
   xl      SIGINT for the source's xl alone, then the frame arrives
   run     FAULT_COMMAND is run, then the frame arrives
+  storage FAULT_CRASH is run, which takes the target's storage away: every
+          request fails from then on; then the frame arrives
+  host-a  the source host is reset: SIGKILL for xl, the helper and all its
+          children, then for us; no domain is left in FAKE_STATE
+  host-b  the same for the target: FAULT_CRASH is run to take its storage away,
+          then SIGKILL for all processes of the session that ssh began there,
+          the keeper included; the link breaks as soon as the source notices
 TYPE is a name of the protocol, or GREETING.  When a fault has happened, its
 text is appended to FAULT_LOG: a test whose fault never came is no test.
 """
@@ -26,17 +33,8 @@ import sys
 import threading
 import time
 
-TYPES = {
-    1: "HELLO", 2: "FAIL", 3: "XL", 4: "MEMORY", 5: "MEMORY_END",
-    6: "MEMORY_KEY", 7: "CODED", 8: "TAKEN", 9: "MISSED", 10: "PAGES",
-    16: "DISK", 17: "DISKS_END", 18: "PROBE", 19: "PROBED", 20: "DISK_OK",
-    32: "MANIFEST", 33: "MANIFEST_END", 34: "WANT", 35: "WANT_END",
-    36: "DATA", 37: "DATA_END", 38: "BULK_DONE", 40: "FREIGHT",
-    48: "SEGMENTS",
-    49: "PASS_END", 50: "DIFFER", 51: "PASS_DONE", 52: "SEGMENT",
-    53: "BLOCKS", 54: "PATCH", 55: "COMPARED", 64: "PLACE", 65: "PLACED",
-    66: "RESTORE", 67: "RESTORING", 68: "BYE", 0x8001: "ALIVE",
-}
+sys.dont_write_bytecode = True
+from wire import NAMES  # noqa: E402
 
 
 def read_exactly(fd, n):
@@ -59,6 +57,45 @@ def parent_of(pid):
         return int(f.read().rsplit(")", 1)[1].split()[1])
 
 
+def processes():
+    """(pid, parent, session) of all there are."""
+    for pid in filter(str.isdigit, os.listdir("/proc")):
+        try:
+            with open("/proc/%s/stat" % pid) as f:
+                words = f.read().rsplit(")", 1)[1].split()
+        except OSError:
+            continue
+        if words[0] != "Z":
+            yield int(pid), int(words[1]), int(words[3])
+
+
+def kill_all(doomed):
+    """Stopped first, so that none sees another one's end; those that were
+    born meanwhile, too."""
+    stopped = set()
+    while True:
+        news = {pid for pid in doomed() if pid not in stopped}
+        if not news:
+            break
+        for pid in news:
+            try:
+                os.kill(pid, signal.SIGSTOP)
+            except ProcessLookupError:
+                pass
+        stopped |= news
+    for pid in stopped:
+        try:
+            os.kill(pid, signal.SIGKILL)
+        except ProcessLookupError:
+            pass
+
+
+def no_domain(side):
+    if os.environ.get("FAKE_STATE"):
+        with open(os.path.join(os.environ["FAKE_STATE"], side), "w") as f:
+            f.write("gone\n")
+
+
 class Proxy:
     def __init__(self, command):
         # The other host has no part in this one's terminal.
@@ -67,16 +104,43 @@ class Proxy:
                                       start_new_session=True)
         self.sender = os.getppid()
         self.xl = parent_of(self.sender)
+        # Held by who resets a host: the end of the first process must not
+        # end us before the last one is gone.
+        self.resetting = threading.Lock()
         self.faults = {}
         for fault in filter(None, os.environ.get("FAULT", "").split(",")):
             direction, name, n, action = fault.split(":")
             self.faults[direction, name, int(n)] = (action, fault)
 
+    def reset_a(self):
+        kill_all(lambda: {pid for pid, parent, _ in processes()
+                          if pid in (self.xl, self.sender) or
+                          parent == self.sender and pid != os.getpid()})
+        no_domain("a")
+        os.kill(os.getpid(), signal.SIGKILL)
+
+    def crash_storage(self):
+        if os.environ.get("FAULT_CRASH"):
+            subprocess.run(os.environ["FAULT_CRASH"], shell=True, check=True,
+                           stdout=sys.stderr)
+
+    def reset_b(self):
+        self.crash_storage()
+        kill_all(lambda: {pid for pid, _, session in processes()
+                          if session == self.child.pid})
+        no_domain("b")
+        os._exit(255)
+
     def do(self, action, fd, frame):
         if action == "cut":
             write_all(fd, frame[:len(frame) // 2])
             os._exit(255)
-        if action == "sender":
+        if action == "host-a":
+            self.reset_a()
+        elif action == "host-b":
+            with self.resetting:
+                self.reset_b()
+        elif action == "sender":
             os.kill(self.sender, signal.SIGKILL)
         elif action == "target":
             self.child.kill()
@@ -86,6 +150,8 @@ class Proxy:
             os.kill(self.xl, signal.SIGINT)
             # Late enough for the signal to have been seen.
             time.sleep(0.2)
+        elif action == "storage":
+            self.crash_storage()
         elif action == "run":
             subprocess.run(os.environ["FAULT_COMMAND"], shell=True,
                            check=True, stdout=sys.stderr)
@@ -105,7 +171,7 @@ class Proxy:
             header = read_exactly(source, 12)
             kind, length = struct.unpack("<HxxI4x", header)
             frame = header + read_exactly(source, length)
-            name = TYPES.get(kind, str(kind))
+            name = NAMES.get(kind, str(kind))
 
     def run(self, direction, source, fd):
         try:
@@ -135,4 +201,5 @@ for fd in (0, 1, proxy.child.stdin.fileno(), proxy.child.stdout.fileno()):
 threading.Thread(target=proxy.run, args=("target", *ends[:2]),
                  daemon=True).start()
 proxy.run("source", *ends[2:])
-os._exit(proxy.child.wait() & 255)
+with proxy.resetting:
+    os._exit(proxy.child.wait() & 255)

@@ -14,18 +14,68 @@
 #   untouched, resumed   the guest runs on at the source, and xl says so
 #   killed               it runs on there; xl died of the signal
 #   moved                it runs at the target
+#   off/TARGET           the source host was reset; at the target it is such
 #   SOURCE/TARGET        xl declares it undefined: the states of both
 # SECOND: "less" if the next try must send clearly less than all, "all" if
-# nothing had arrived that it could use, "none" if there is none to be made.
+# nothing had arrived that it could use, "any" if that is left to what the
+# storage had of it, "none" if there is none to be made.
 # TEXT must have been said; "-": nothing needs to be.
+#
+# volatile_storage, before faults_setup, gives the target a file system of its
+# own that loses what was not brought to its storage when a fault takes it
+# away, and is mounted anew afterwards.
+# traced_disk, before it, puts the source's disk behind a loop device, so that
+# its writes are traced.
 #
 # A FAULT may end in io=FUNCTION:N:ERROR (fail-io.c), which then counts from
 # FAULT_COMMAND on.
+
+volatile='' traced=''
+volatile_storage() { volatile=1; }
+traced_disk() { traced=1; }
+
+# A file system on which every request fails from then on, without what it
+# had in memory, journal included (GOINGDOWN of NOLOGFLUSH).
+make_volatile()
+{
+    [ "$(id -u)" = 0 ] || skip "not root"
+    truncate -s 48M "$tmp/storage"
+    mke2fs -q -F -t ext4 "$tmp/storage" 2>/dev/null
+    mount -o loop "$tmp/storage" "$tmp/b" 2>/dev/null || skip "no loop mount"
+    cleanup_fn "umount -l '$tmp/b'"
+    mkdir "$tmp/b/.state"
+    sed -i "s|^state = .*|state = $tmp/b/.state|" "$tmp/b.conf"
+    cat >"$tmp/die.py" <<END
+import fcntl, os, struct
+fcntl.ioctl(os.open("$tmp/b", os.O_RDONLY), 0x8004587d, struct.pack("I", 2))
+END
+    FAULT_CRASH="python3 $tmp/die.py"
+    export FAULT_CRASH
+}
+
+# After the fault: the host is back.
+mount_again()
+{
+    [ -n "$volatile" ] || return 0
+    umount "$tmp/b" || complain "the file system is still in use"
+    mount -o loop "$tmp/storage" "$tmp/b" || complain "not mounted again"
+}
+
+attach()
+{
+    [ -n "$traced" ] || return 0
+    [ ! -e "$tmp/loop" ] || losetup -d "$(readlink "$tmp/loop")"
+    rm -f "$tmp/loop"
+    [ "${1-}" != none ] || return 0
+    device=$(losetup -f --show "$disk" 2>/dev/null) || skip "no loop devices"
+    ln -s "$device" "$tmp/loop"
+}
 
 faults_setup()
 {
     migration_setup
     seed 17
+    [ -z "$volatile" ] || make_volatile
     cat >"$tmp/bin/ssh" <<END
 #!/bin/sh
 XL_DEDUP_CONFIG=$tmp/b.conf
@@ -42,10 +92,14 @@ END
     FAKE_DISKS="xvda=$disk=$tmp/b/disk.img"
     FAKE_MEMORY=1500000
     FAKE_STATE=$tmp/guest
+    [ -z "$traced" ] || cleanup_fn "attach none"
     # What the guest writes, when it is about to be suspended and in between.
-    guest_writes="head -c 9000 /dev/urandom >$tmp/news
-for f in $disk $tmp/expected; do
-dd if=$tmp/news of=\$f bs=1000 seek=5000 conv=notrunc status=none; done"
+    to="$disk $tmp/expected" direct=''
+    [ -z "$traced" ] || to="$tmp/expected $tmp/loop" direct=oflag=direct
+    guest_writes="head -c 12288 /dev/urandom >$tmp/news
+for f in $to; do
+dd if=$tmp/news of=\$f bs=4096 seek=1221 conv=notrunc status=none $direct
+done"
     FAKE_WRITE=$guest_writes
     FAKE_AT_END="cmp $disk $tmp/b/disk.img && touch $tmp/was-final"
     FAULT_COMMAND=$guest_writes
@@ -58,15 +112,20 @@ dd if=$tmp/news of=\$f bs=1000 seek=5000 conv=notrunc status=none; done"
     migrate
     [ "$status" = 0 ] || { cat "$tmp/err" >&2; fail "without a fault"; }
     all=$(sent)
+    [ -z "$traced" ] || grep -q 'its writes are traced' "$tmp/err" ||
+        skip "writes cannot be traced here"
 }
 
 reset()
 {
+    attach none
     rm -rf "$tmp/a" "$tmp/state-a" "$tmp/state-b" "$tmp/guest" "$tmp/old"
     mkdir -p "$tmp/a" "$tmp/b" "$tmp/state-a" "$tmp/state-b" "$tmp/guest"
     find "$tmp/b" -mindepth 1 -delete
+    [ -z "$volatile" ] || mkdir "$tmp/b/.state"
     cp "$tmp/disk.orig" "$disk"
     cp "$tmp/disk.orig" "$tmp/expected"
+    attach
 }
 
 # kilobytes that the last migration sent
@@ -100,11 +159,16 @@ all_gone()
 # beside it at most the staging file.
 check_target()
 {
+    # only a host or storage that went away leaves the empty one
+    case $fault in
+    *:host-b | *:storage) [ -s "$tmp/b/disk.img" ] || rm -f "$tmp/b/disk.img" ;;
+    esac
     if [ -e "$tmp/b/disk.img" ] && ! cmp -s "$tmp/b/disk.img" "$tmp/old"; then
         cmp "$tmp/b/disk.img" "$tmp/expected" >&2 ||
             complain "what is in place is not the disk"
     fi
-    find "$tmp/b" -mindepth 1 ! -name disk.img ! -name .disk.img.xl-dedup |
+    find "$tmp/b" -mindepth 1 ! -path "$tmp/b/.state*" ! -name disk.img \
+        ! -name .disk.img.xl-dedup |
         grep . >&2 && complain "left behind at the target"
 }
 
@@ -115,6 +179,8 @@ check_guest()
     killed) grep -q guest "$tmp/out" && complain "xl lived"
         wanted=running/gone ;;
     moved) said "guest moved"; wanted=gone/running ;;
+    off/*) grep -q guest "$tmp/out" && complain "xl lived"
+        wanted=gone/${1#*/} ;;
     *) said "guest undefined"; wanted=$1 ;;
     esac
     got=$(state a)/$(state b)
@@ -132,7 +198,7 @@ check_second()
     [ "$status" = 0 ] || complain "the next try failed"
     [ -e "$tmp/was-final" ] || complain "the next try's disk was not final"
     cmp "$disk" "$tmp/b/disk.img" >&2 || complain "the next try differs"
-    [ "$1" = all ] || [ "$(sent)" -lt $((all * 3 / 4)) ] ||
+    [ "$1" = all ] || [ "$1" = any ] || [ "$(sent)" -lt $((all * 3 / 4)) ] ||
         complain "the next try sent $(sent) of $all kB"
 }
 
@@ -155,8 +221,9 @@ row()
     export FAULT_IO FAULT_PRELOAD
     FAULT=${fault%,} FAULT_MARK=$mark migrate
     FAULT_PRELOAD=
-    rm -f "$tmp/b/filler"
     all_gone
+    rm -f "$tmp/b/filler"
+    case $2 in *:host-b | *:storage) mount_again ;; esac
     [ "$(tr '\n' , <"$tmp/faults")" = "$2," ] || complain "$2 never came"
     cmp "$disk" "$tmp/expected" >&2 || complain "the source's disk differs"
     check_guest "$3"

@@ -72,6 +72,8 @@ helper_tests = \
 	%D%/test-faults-cut.sh \
 	%D%/test-faults-interrupt.sh \
 	%D%/test-faults-kill.sh \
+	%D%/test-faults-live.sh \
+	%D%/test-faults-reset.sh \
 	%D%/test-faults-storage.sh \
 	%D%/test-push.sh \
 	%D%/test-resume.sh \

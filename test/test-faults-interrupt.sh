@@ -26,11 +26,19 @@ go target:XL:2:group suspended/gone less hostb is kept there
 report source:XL:3:group suspended/running none -
 END
 rows <<'END'
+greeting source:GREETING:1:xl killed all -
 offer target:DISK:1:xl killed all xl ended the migration
+staged-compare target:COMPARED:1:xl killed less xl ended the migration
+manifest target:MANIFEST:1:xl killed all xl ended the migration
 data target:FREIGHT:14:xl killed less xl ended the migration
+live target:SEGMENTS:1:xl killed less xl ended the migration
+restore target:RESTORE:1:xl killed less xl ended the migration
 memory target:CODED:2:xl resumed less xl ended the migration
+memory-end target:MEMORY_END:1:xl resumed less interrupted
 final target:PATCH:1:xl resumed less interrupted
+place target:PLACE:1:xl resumed less interrupted
 placed source:PLACED:1:xl resumed less interrupted
 ready source:XL:2:xl moved none -
 go target:XL:2:xl moved none -
+report source:XL:3:xl moved none -
 END

@@ -27,6 +27,11 @@ final target:MEMORY_END:1:run,io=fdatasync:1:EIO resumed less Input/output error
 place target:PLACE:1:run,io=fdatasync:1:EIO resumed less Input/output error
 place target:PLACE:1:run,io=fsync:1:ENOSPC resumed less no space left for
 END
+FAULT_COMMAND="$guest_writes
+touch $tmp/armed"
+rows <<'END'
+live source:BULK_DONE:1:run,io=pwrite:1:ENOSPC untouched less no space left for
+END
 unset FAULT_IO_AFTER
 
 # The same where it is really full: somebody else filled it meanwhile.
