@@ -229,7 +229,7 @@ EXTRA_DIST += \
 	%D%/nested/case-noplugin.sh %D%/nested/case-nospace.sh \
 	%D%/nested/case-paused.sh %D%/nested/case-reset.sh \
 	%D%/nested/case-paused.sh %D%/nested/case-reset.sh \
-	%D%/nested/case-soak.sh \
+	%D%/nested/case-soak.sh %D%/nested/soak.sh \
 	%D%/nested/case-stock.sh %D%/nested/case-tracker.sh \
 	%D%/nested/demo.sh %D%/nested/dom0/bed-init %D%/nested/dom0/guest \
 	%D%/nested/dom0/initrd-init %D%/nested/dom0/ssh_config \
