@@ -65,6 +65,9 @@ int inbox_expect(struct inbox *in, uint16_t disk, uint16_t type,
  * no frames are to be had after this. */
 void inbox_explain(struct inbox *in, int rc);
 
+/* The caller says why the session ends: nothing more is logged about it. */
+void inbox_hush(struct inbox *in);
+
 /* Readable when inbox_next() of the session would not wait for the peer. */
 int inbox_fd(const struct inbox *in);
 

@@ -328,6 +328,9 @@ static int end_step(struct sender *s, struct crew *c)
     int waited = inbox_wait(s->link.inbox, crew_fd(c), -1);
     int rc = crew_leave(c);
 
+    /* Disks' threads may see the end that follows before we have said it. */
+    if (waited == -EBUSY)
+        inbox_hush(s->link.inbox);
     if (waited == -EBUSY || (rc == -EPIPE && !waited))
         waited = take_out_of_turn(s);
     return waited && waited != -EAGAIN ? waited : rc;

@@ -122,7 +122,8 @@ reset()
     rm -rf "$tmp/a" "$tmp/state-a" "$tmp/state-b" "$tmp/guest" "$tmp/old"
     mkdir -p "$tmp/a" "$tmp/b" "$tmp/state-a" "$tmp/state-b" "$tmp/guest"
     find "$tmp/b" -mindepth 1 -delete
-    [ -z "$volatile" ] || mkdir "$tmp/b/.state"
+    # What is gone must stay so after the next reset.
+    [ -z "$volatile" ] || { mkdir "$tmp/b/.state"; sync -f "$tmp/b"; }
     cp "$tmp/disk.orig" "$disk"
     cp "$tmp/disk.orig" "$tmp/expected"
     attach
