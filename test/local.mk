@@ -222,12 +222,12 @@ EXTRA_DIST += $(tracker_tests) $(tracker_races) %D%/tracked.sh \
 
 EXTRA_DIST += \
 	%D%/nested/bed.sh %D%/nested/build-image.sh \
-	%D%/nested/build-product.sh %D%/nested/case-disks.sh \
+	%D%/nested/build-product.sh %D%/nested/case-blackout.sh \
+	%D%/nested/case-disks.sh \
 	%D%/nested/case-exists.sh %D%/nested/case-ext4.sh \
 	%D%/nested/case-faults.sh %D%/nested/case-hvm.sh \
 	%D%/nested/case-memory.sh \
 	%D%/nested/case-noplugin.sh %D%/nested/case-nospace.sh \
-	%D%/nested/case-paused.sh %D%/nested/case-reset.sh \
 	%D%/nested/case-paused.sh %D%/nested/case-reset.sh \
 	%D%/nested/case-soak.sh %D%/nested/soak.sh \
 	%D%/nested/case-stock.sh %D%/nested/case-tracker.sh \
