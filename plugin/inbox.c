@@ -256,6 +256,10 @@ int inbox_wait(struct inbox *in, int fd, int milliseconds)
         /* A frame that is there explains more than a channel that closed. */
         if (fds[0].revents)
             return 0;
+        /* Who waits for the session's queue itself has it twice in the list,
+         * and a frame may come while poll is between the two. */
+        if (fds[2].revents && fd == in->session.event_fd)
+            return 0;
         if (fds[2].revents && !session_over(in))
             return -EBUSY;
         if (fds[1].revents)

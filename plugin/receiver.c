@@ -615,8 +615,12 @@ int receiver_run(struct receiver *r)
             rc = r->events.watched(r->events.opaque);
             continue;
         }
-        if (rc)
+        if (rc) {
+            if (rc != -EPIPE && rc != -ECONNABORTED)
+                receiver_fail(r, "cannot wait for the source: %s",
+                              strerror(-rc));
             return rc;
+        }
         bye = f.type == FRAME_BYE;
         if (!bye)
             rc = take_frame(r, &f);

@@ -3,6 +3,7 @@
 #include "config.h"
 
 #include <pthread.h>
+#include <sched.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -124,6 +125,22 @@ static void watches(void)
     wire_free(p.peer);
 }
 
+/* A frame may come at any moment of the wait for it. */
+static void at_any_moment(void)
+{
+    struct pair p;
+    unsigned i, j;
+
+    pair_open(&p);
+    for (i = 0; i < 20000; i++) {
+        say(&p, FRAME_WANT, 0, "x");
+        for (j = 0; j < i % 101; j++)
+            sched_yield();
+        hear(&p, PROTO_NO_DISK, "x");
+    }
+    wire_free(p.peer);
+}
+
 static void *send_much(void *opaque)
 {
     static char megabyte[1 << 20];
@@ -171,6 +188,7 @@ int main(void)
     RUN(each_disk_its_own);
     RUN(the_end_is_for_all);
     RUN(watches);
+    RUN(at_any_moment);
     RUN(full_queues);
     return 0;
 }

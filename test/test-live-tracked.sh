@@ -7,6 +7,7 @@
 . "$abs_top_srcdir/test/migration.sh"
 . "$abs_top_srcdir/test/tracked.sh"
 
+requires pgrep setpriv
 seed 21
 tracked_setup
 can_trace
@@ -16,9 +17,15 @@ moved
 said 'its writes are traced (by completion)'
 not_said 'cannot be traced'
 
-# A buffer of one page, which a burst of small writes overflows.
+# A buffer of one page, which overflows while nobody can empty it: the
+# source's helper, a child of xl, is stopped for a moment.
 echo 'trace-buffer = 4096' >>"$tmp/a.conf"
 writing "$loop" 1000
+FAKE_WRITE="helper=\$(pgrep -P \$PPID -x xl-dedup)
+kill -STOP \$helper
+sleep 0.5
+kill -CONT \$helper
+$FAKE_WRITE"
 moved
 said 'what was written is in doubt (.*all of it is compared again'
 sed -i '/trace-buffer/d' "$tmp/a.conf"
@@ -52,7 +59,6 @@ moved
 said 'no longer tracked: .* the file open for writing'
 
 # The kernel does not let us trace.
-requires setpriv
 writing "$loop" 20000
 migrate() {
     status=0
