@@ -34,6 +34,7 @@
 #include "plugin/configuration.h"
 #include "plugin/control.h"
 #include "plugin/fdio.h"
+#include "plugin/guestdisk.h"
 #include "plugin/handshake.h"
 #include "plugin/leftover.h"
 #include "plugin/log.h"
@@ -116,68 +117,32 @@ static int from_target(void *opaque, struct frame *f)
 
 /* Disks */
 
-static int refuse(const char *vdev, const char *cause, const char *way_out)
-{
-    log_error("disk %s: %s; %s", vdev, cause, way_out);
-    return -ENOTSUP;
-}
-
-static int check_disk(const char *vdev, const struct control_msg *msg)
-{
-    const char *format = control_get(msg, "format");
-    const char *script = control_get(msg, "script");
-    const char *domid = control_get(msg, "backend_domid");
-    const char *path = control_get(msg, "path");
-    char cause[512];
-
-    if (format && strcmp(format, "raw")) {
-        snprintf(cause, sizeof(cause), "its format is %s, only raw images "
-                 "can be moved", format);
-        return refuse(vdev, cause, "convert it with 'qemu-img convert -O "
-                      "raw', or put it on shared storage");
-    }
-    if (script && *script) {
-        snprintf(cause, sizeof(cause), "it is attached by the block script "
-                 "%s", script);
-        return refuse(vdev, cause, "put such storage on both hosts and "
-                      "migrate without --dedup");
-    }
-    if (domid && strcmp(domid, "0"))
-        return refuse(vdev, "its backend is in another domain",
-                      "only disks served by dom0 can be moved");
-    if (!path || path[0] != '/')
-        return refuse(vdev, "it has no path in dom0",
-                      "only files and block devices can be moved");
-    if (access(path, R_OK)) {
-        snprintf(cause, sizeof(cause), "%s: %s", path, strerror(errno));
-        return refuse(vdev, cause, "the guest must have been started with "
-                      "another path; name a configuration with -C");
-    }
-    return 0;
-}
-
 static int take_disk(struct migration *m, const struct control_msg *msg)
 {
-    const char *vdev = control_get(msg, "vdev");
-    const char *path = control_get(msg, "path");
     const char *cdrom = control_get(msg, "cdrom");
     const char *mode = control_get(msg, "mode");
+    const char *domid = control_get(msg, "backend_domid");
+    struct guest_disk d = {
+        .vdev = control_get(msg, "vdev"),
+        .path = control_get(msg, "path"),
+        .format = control_get(msg, "format"),
+        .script = control_get(msg, "script"),
+        .elsewhere = domid && strcmp(domid, "0"),
+    };
     int rc;
 
-    if (!vdev)
+    if (!d.vdev)
         return -EPROTO;
     if (m->memory_options.only)
         return 0;
     if (cdrom && !strcmp(cdrom, "1")) {
-        if (path && *path)
-            log_info("disk %s: the CD-ROM %s is not moved; %s must have it",
-                     vdev, path, m->host);
+        guest_disk_say_cdrom(&d, m->host);
         return 0;
     }
-    rc = check_disk(vdev, msg);
+    rc = guest_disk_check(&d);
     if (!rc && mode && !strcmp(mode, "w"))
-        rc = leftovers_add(&m->leftovers, vdev, path);
-    return rc ? rc : sender_add_disk(m->sender, vdev, path, NULL);
+        rc = leftovers_add(&m->leftovers, d.vdev, d.path);
+    return rc ? rc : sender_add_disk(m->sender, d.vdev, d.path, NULL);
 }
 
 /* A domain that the hook found on this host: the guest itself is one. */

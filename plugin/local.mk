@@ -36,6 +36,7 @@ xl_dedup_SOURCES = %D%/main.c %D%/control.c %D%/control.h \
 	%D%/memory_options.c %D%/memory_options.h \
 	%D%/tracksource.c %D%/tracksource.h %D%/trackways.c %D%/trackways.h \
 	%D%/openers.c %D%/openers.h %D%/bounded.c %D%/bounded.h \
+	%D%/guestdisk.c %D%/guestdisk.h \
 	%D%/cmd_send_xl.c %D%/cmd_receive_xl.c
 xl_dedup_CPPFLAGS = $(AM_CPPFLAGS) $(SODIUM_CFLAGS) $(ZSTD_CFLAGS) \
 	$(JSON_CFLAGS) $(XTL_CFLAGS)
