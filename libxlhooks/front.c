@@ -51,6 +51,9 @@ static const char usage[] =
 "  --dedup-remove-source  remove the image files here when the guest has\n"
 "                     moved; never done otherwise\n"
 "  --dedup-wipe-source  overwrite them with zeros before; block devices, too\n"
+"  --dry-run          migrate nothing: say what HOST holds of the disks, what\n"
+"                     would be sent, and how long that takes at RATE, or at a\n"
+"                     rate that is measured; the guest does not notice\n"
 "  --dedup-NAME[=V]   any other option of 'xl-dedup send-xl', as --NAME[=V]\n"
 "  -h, --help         print this and exit\n"
 "\n"
@@ -59,6 +62,7 @@ static const char usage[] =
 "  -s SSHCOMMAND      use this instead of ssh; it is passed to sh.  If it is\n"
 "                     empty, HOST is a command for sh that ends up running\n"
 "                     'xl-dedup receive-xl -- migrate-receive [-d -e -p]'\n"
+"                     (with --dry-run: 'xl-dedup receive')\n"
 "  -e, -F             do not wait on HOST for the death of the domain\n"
 "  -p                 do not unpause the domain after migrating it\n"
 "  -D                 preserve the domain id\n"
@@ -71,8 +75,9 @@ static const char usage[] =
 "received is used by the next try.  Ctrl-C is such a failure, until HOST is\n"
 "allowed to start the guest.\n"
 "\n"
-"Exit status: 0 the guest runs on HOST, 2 wrong use, other values as xl\n"
-"migrate.  Without --dedup, this is the distribution's xl.\n";
+"Exit status: 0 the guest runs on HOST (--dry-run: it was estimated), 2 wrong\n"
+"use (--dry-run: or it would fail), other values as xl migrate.  Without\n"
+"--dedup, this is the distribution's xl.\n";
 
 static const char *path_of(const char *variable, const char *installed)
 {
@@ -229,6 +234,19 @@ static int migrate(const struct options *o, char **argv, const char *real_xl)
     return run_real(real_xl, (char **)xl_argv);
 }
 
+/* No xl is run in our name: the helper asks it what it needs to know. */
+static int dry_run(const struct options *o, const char *real_xl)
+{
+    const char *helper = path_of("XL_DEDUP", SBINDIR "/xl-dedup");
+
+    if (access(real_xl, X_OK))
+        return missing("cannot run the distribution's xl", real_xl);
+    if (access(helper, X_OK))
+        return missing("cannot run xl-dedup", helper);
+    execl("/bin/sh", "sh", "-c", rune_build_dry(o, helper), (char *)NULL);
+    return missing("cannot run", "/bin/sh");
+}
+
 int main(int argc, char **argv)
 {
     const char *real_xl = path_of("XL_DEDUP_XL", REAL_XL);
@@ -241,6 +259,8 @@ int main(int argc, char **argv)
         status = 2;
     else if (o.help)
         status = fputs(usage, stdout) < 0 || fflush(stdout) ? 1 : 0;
+    else if (o.dry_run)
+        status = dry_run(&o, real_xl);
     else
         status = migrate(&o, argv, real_xl);
     options_release(&o);

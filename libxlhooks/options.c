@@ -13,7 +13,9 @@
 #include "libxlhooks/options.h"
 
 #define DEDUP "--dedup"
+#define DRY_RUN_OPTION "-dry-run"
 #define SHORT_WITH_VALUE "Cs"
+#define DRY_RUN 0x300            /* xl migrate itself has no such option */
 #define LEVEL_MAX 19            /* zstd's, without its "ultra" levels */
 
 /* Is this argument one of ours? */
@@ -133,9 +135,10 @@ static int check_passed(const char *arg)
     if (!n || strspn(name, "abcdefghijklmnopqrstuvwxyz0123456789-") < n)
         return wrong("bad option name: ", arg);
 #define IS(s) (n == strlen(s) && !strncmp(name, s, n))
-    if (IS("control-fd") || IS("host") || IS("parts") || IS("help"))
+    if (IS("control-fd") || IS("host") || IS("parts") || IS("help") ||
+        IS("domain") || IS("config"))
         return wrong("no such option: ", arg);
-    if ((IS("remove-source") || IS("wipe-source")) && value)
+    if ((IS("dry-run") || IS("remove-source") || IS("wipe-source")) && value)
         return wrong("this takes no value: ", arg);
     if (IS("level")) {
         level = value ? strtol(value + 1, &end, 10) : 0;
@@ -154,7 +157,7 @@ static int translate(const char *arg, char **passed_r)
     int rc;
 
     *passed_r = NULL;
-    if (!*rest)
+    if (!*rest || !strcmp(rest, DRY_RUN_OPTION))
         return 0;
     if (*rest == '=') {
         if (strcmp(rest, "=disk") && strcmp(rest, "=memory"))
@@ -175,6 +178,8 @@ static int parse_ours(struct options *o, char **ours, size_t num)
     if (!o->passed)
         return -ENOMEM;
     for (i = 0; i < num; i++) {
+        if (!strcmp(ours[i], DEDUP DRY_RUN_OPTION))
+            o->dry_run = true;
         rc = translate(ours[i], &passed);
         if (rc)
             return rc;
@@ -213,6 +218,9 @@ static int parse_xl_option(struct options *o, int opt, char **argv)
     case 0x200:
         o->live = true;
         return 0;
+    case DRY_RUN:
+        o->dry_run = true;
+        return 0;
     case 'h':
         o->help = true;
         return 0;
@@ -229,6 +237,7 @@ static int parse_xl(struct options *o, int argc, char **argv)
     static const struct option long_options[] = {
         { "debug", no_argument, NULL, 0x100 },
         { "live", no_argument, NULL, 0x200 },
+        { "dry-run", no_argument, NULL, DRY_RUN },
         { "help", no_argument, NULL, 'h' },
         { NULL, 0, NULL, 0 }
     };

@@ -24,6 +24,7 @@ struct options {
     bool no_monitor;            /* what stock xl tells the receiver: -F, -e */
     bool paused, preserve_domid, debug, live;
     const char *domain, *host;
+    bool dry_run;               /* nothing is to happen */
     /* ours, for the helper: --NAME or --NAME=VALUE each */
     char **passed;
     size_t num_passed;

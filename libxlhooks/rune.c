@@ -77,10 +77,49 @@ static void add_remote(struct text *t, const struct options *o, int tty)
         text_add(t, " -p");
 }
 
+static void add_option(struct text *t, const char *name, const char *value)
+{
+    struct text word = TEXT_INIT;
+
+    text_add(&word, name);
+    text_add(&word, value);
+    text_add(t, " ");
+    text_add_word(t, word.data);
+    free(word.data);
+}
+
+char *rune_build_dry(const struct options *o, const char *helper)
+{
+    struct text t = TEXT_INIT;
+    size_t i;
+
+    text_add(&t, "exec ");
+    text_add_word(&t, helper);
+    text_add(&t, " estimate-xl");
+    add_option(&t, "--domain=", o->domain);
+    if (o->config)
+        add_option(&t, "--config=", o->config);
+    if (!options_own_rune(o))
+        add_option(&t, "--host=", o->host);
+    for (i = 0; i < o->num_passed; i++)
+        add_option(&t, o->passed[i], "");
+    text_add(&t, " -- ");
+    if (options_own_rune(o)) {
+        text_add(&t, "sh -c ");
+        text_add_word(&t, o->host);
+    } else {
+        text_add(&t, o->ssh ? o->ssh : "ssh");
+        text_add(&t, " ");
+        text_add_word(&t, o->host);
+        text_add(&t, " xl-dedup receive");
+    }
+    return t.data;
+}
+
 char *rune_build(const struct options *o, const char *helper, int peer,
                  int tty)
 {
-    struct text t = TEXT_INIT, host = TEXT_INIT;
+    struct text t = TEXT_INIT;
     char fd[48];
     size_t i;
 
@@ -88,16 +127,10 @@ char *rune_build(const struct options *o, const char *helper, int peer,
     text_add(&t, "exec ");
     text_add_word(&t, helper);
     text_add(&t, fd);
-    if (!options_own_rune(o)) {
-        text_add(&host, "--host=");
-        text_add(&host, o->host);
-        text_add(&t, " ");
-        text_add_word(&t, host.data);
-    }
-    for (i = 0; i < o->num_passed; i++) {
-        text_add(&t, " ");
-        text_add_word(&t, o->passed[i]);
-    }
+    if (!options_own_rune(o))
+        add_option(&t, "--host=", o->host);
+    for (i = 0; i < o->num_passed; i++)
+        add_option(&t, o->passed[i], "");
     text_add(&t, " -- ");
     if (options_own_rune(o)) {
         text_add(&t, "sh -c ");
@@ -105,6 +138,5 @@ char *rune_build(const struct options *o, const char *helper, int peer,
     } else {
         add_remote(&t, o, tty);
     }
-    free(host.data);
     return t.data;
 }

@@ -22,6 +22,9 @@ void text_add(struct text *t, const char *s);
 /* Adds s as one word of sh, quoted only where it needs to be. */
 void text_add_word(struct text *t, const char *s);
 
+/* The command for a dry run, to be freed. */
+char *rune_build_dry(const struct options *o, const char *helper);
+
 /* The rune, to be freed.  helper is the path of xl-dedup, peer the number of
  * its end of the control channel, tty whether stderr is a terminal. */
 char *rune_build(const struct options *o, const char *helper, int peer,

@@ -73,6 +73,18 @@ static const struct object *object_of(const struct source_disk *d,
     return &d->manifest->objects[d->order[number]];
 }
 
+static uint64_t mapped_bytes(const struct source_disk *d, uint64_t number)
+{
+    const struct fsparse_extent *e;
+    uint64_t bytes = 0;
+    size_t n, i;
+
+    e = object_extents(d->manifest, object_of(d, number), &n);
+    for (i = 0; i < n; i++)
+        bytes += e[i].length;
+    return bytes;
+}
+
 static void put_object(struct buf *b, const struct source_disk *d,
                        uint64_t number, uint64_t *physical)
 {
@@ -132,6 +144,8 @@ static int send_manifest(const struct link *l, struct source_disk *d)
     for (i = 0; i < d->n_order; i++)
         if (fits(d, i))
             d->order[n++] = d->order[i];
+        else
+            d->bytes_unlisted += mapped_bytes(d, i);
     d->n_order = n;
     while (next < d->n_order && !rc)
         rc = send_manifest_frame(l, d, &next);
@@ -143,21 +157,9 @@ static int send_manifest(const struct link *l, struct source_disk *d)
     return rc;
 }
 
-static uint64_t mapped_bytes(const struct source_disk *d, uint64_t number)
-{
-    const struct fsparse_extent *e;
-    uint64_t bytes = 0;
-    size_t n, i;
-
-    e = object_extents(d->manifest, object_of(d, number), &n);
-    for (i = 0; i < n; i++)
-        bytes += e[i].length;
-    return bytes;
-}
-
 static int flush_data(const struct link *l, struct source_disk *d, struct buf *b)
 {
-    int rc = wire_send_freight_buf(l->wire, FRAME_DATA, d->number, b);
+    int rc = rehearse_freight(l, d, FRAME_DATA, b);
 
     buf_reset(b);
     return rc;
@@ -179,7 +181,8 @@ static int put_extent(const struct link *l, struct source_disk *d,
         p = buf_reserve(b, n);
         if (!p)
             return -ENOMEM;
-        rc = image_read(&d->image, p, n, e->physical + done);
+        if (rehearse_reads(d))
+            rc = image_read(&d->image, p, n, e->physical + done);
         if (rc)
             return rc;
         b->length += n;
@@ -317,6 +320,8 @@ static int take_wish(const struct link *l, struct source_disk *d,
         return take_want(d, w, f);
     case FRAME_SKETCH:
         return take_sketches(d, w, f);
+    case FRAME_LEFT:
+        return rehearse_left(d, f);
     case FRAME_WANT_END:
         return f->length ? -EPROTO : 1;
     default:
@@ -404,6 +409,8 @@ int bulk_run(const struct link *l, struct source_disk *d)
     rc = send_manifest(l, d);
     if (!rc)
         rc = serve_wants(l, d);
+    if (!rc && d->dry)
+        rc = rehearse_lists(d);
     if (rc)
         return rc;
     d->report.different = d->bytes_sent < total ? d->bytes_sent : total;

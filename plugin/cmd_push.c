@@ -18,6 +18,7 @@
 
 #include "plugin/commands.h"
 #include "plugin/configuration.h"
+#include "plugin/domains.h"
 #include "plugin/log.h"
 #include "plugin/loopdev.h"
 #include "plugin/peer.h"
@@ -33,6 +34,7 @@ struct push_options {
     const char *rsh;
     struct wire_options wire;
     bool force;
+    bool dry;
     const char *free;           /* "skip" or "send" */
 };
 
@@ -53,9 +55,12 @@ WIRE_OPTIONS_HELP
 "                      what lies in the free space of clean file systems is\n"
 "                      not copied (the default), or it is. It always is from\n"
 "                      a block device, or if anybody has IMAGE open to write\n"
+"  -n, --dry-run       copy nothing: say what HOST holds of IMAGE, what would\n"
+"                      be sent, and how long that takes at RATE, or at a rate\n"
+"                      that is measured\n"
 "  -h, --help          this text\n"
 "\n"
-"Exit status: 0 copied and verified, 2 failed, 64 wrong use.\n";
+"Exit status: 0 copied and verified, or estimated, 2 failed, 64 wrong use.\n";
 
 static int usage_error(const char *message)
 {
@@ -84,12 +89,13 @@ static int parse(struct push_options *o, int argc, char **argv)
         WIRE_OPTIONS_TABLE,
         { "force", no_argument, NULL, 'f' },
         { "free", required_argument, NULL, 'F' },
+        { "dry-run", no_argument, NULL, 'n' },
         { "help", no_argument, NULL, 'h' },
         { NULL, 0, NULL, 0 },
     };
     int c;
 
-    while ((c = getopt_long(argc, argv, "e:fh", options, NULL)) != -1)
+    while ((c = getopt_long(argc, argv, "e:fnh", options, NULL)) != -1)
         switch (c) {
         case 'e':
             o->rsh = optarg;
@@ -99,6 +105,9 @@ static int parse(struct push_options *o, int argc, char **argv)
             break;
         case 'F':
             o->free = optarg;
+            break;
+        case 'n':
+            o->dry = true;
             break;
         case 'h':
             fputs(push_help, stdout);
@@ -168,13 +177,31 @@ static int connect_peer(const struct push_options *o, struct peer *p)
     return peer_start(p, "this host", local);
 }
 
-static int send_image(const char *image, const char *dest,
-                      const char *identity, bool skip_free, struct wire *w,
+static int transfer(struct sender *s)
+{
+    int rc = sender_bulk(s, false);
+
+    if (!rc)
+        rc = sender_settle(s);
+    return rc ? rc : sender_place(s);
+}
+
+static int rehearse(struct sender *s, const struct wire_options *wire)
+{
+    struct rehearsal_options opt = {
+        .level = wire->level, .rate = wire->bytes_per_second,
+    };
+
+    return sender_rehearse(s, &opt);
+}
+
+static int send_image(const struct push_options *o, const char *image,
+                      const char *dest, const char *identity, struct wire *w,
                       struct inbox *in, const struct peer *p)
 {
     struct sender_options opt = {
         .mode = "push", .name = image, .uuid = identity, .peer = p->host,
-        .skip_free = skip_free,
+        .skip_free = !strcmp(o->free, "skip"), .dry = o->dry,
     };
     double start = report_now();
     struct sender *s;
@@ -187,16 +214,13 @@ static int send_image(const char *image, const char *dest,
     if (!rc)
         rc = sender_offer(s);
     if (!rc)
-        rc = sender_bulk(s, false);
-    if (!rc)
-        rc = sender_settle(s);
-    if (!rc)
-        rc = sender_place(s);
+        rc = o->dry ? rehearse(s, &o->wire) : transfer(s);
     if (!rc)
         rc = wire_send(w, FRAME_BYE, PROTO_NO_DISK, NULL, 0);
     if (rc)
         return rc;              /* a thread may still use it */
-    sender_report(s, report_now() - start, -1);
+    if (!o->dry)
+        sender_report(s, report_now() - start, -1);
     sender_free(s);
     return 0;
 }
@@ -237,8 +261,7 @@ static int push(const struct push_options *o)
     if (!rc)
         rc = inbox_start(&in, w, p.host, NULL, NULL);
     if (!rc) {
-        rc = send_image(image, dest, identity, !strcmp(o->free, "skip"), w, in,
-                        &p);
+        rc = send_image(o, image, dest, identity, w, in, &p);
         inbox_explain(in, rc);
         if (rc)
             peer_end(&p);
@@ -263,9 +286,73 @@ int cmd_push(int argc, char **argv)
     return push(&o) ? XD_EXIT_FAILED : XD_EXIT_OK;
 }
 
+/* Of a migration that is only rehearsed nobody else tells what the domains
+ * here use. */
+struct receiving {
+    struct receiver *receiver;
+    struct busy_path *busy;
+};
+
+static int add_busy(struct receiving *r, const struct domain *d)
+{
+    struct busy_path *b;
+    size_t i;
+
+    for (i = 0; i < d->n_disks; i++) {
+        b = calloc(1, sizeof(*b));
+        if (!b)
+            return -ENOMEM;
+        b->next = r->busy;
+        r->busy = b;
+        b->path = strdup(d->disks[i].path);
+        if (asprintf(&b->user, "domain %s", d->name ? d->name : "?") < 0)
+            b->user = NULL;
+        if (!b->path || !b->user)
+            return -ENOMEM;
+    }
+    return 0;
+}
+
+static int ask_domains(void *opaque)
+{
+    struct receiving *r = opaque;
+    struct domains all;
+    size_t i;
+    int rc;
+
+    if (!receiver_is_dry(r->receiver) || receiver_is_push(r->receiver))
+        return 0;
+    rc = domains_list(&all, NULL);
+    if (rc) {
+        receiver_fail(r->receiver, "xl cannot list the domains there; does "
+                      "Xen run?");
+        return rc;
+    }
+    for (i = 0; i < all.n && !rc; i++)
+        rc = add_busy(r, &all.list[i]);
+    domains_release(&all);
+    receiver_set_busy(r->receiver, r->busy);
+    return rc;
+}
+
+static void busy_release(struct busy_path *b)
+{
+    struct busy_path *next;
+
+    for (; b; b = next) {
+        next = b->next;
+        free(b->path);
+        free(b->user);
+        free(b);
+    }
+}
+
 int cmd_receive(int argc, char **argv)
 {
-    struct receiver_events events = { 0 };
+    struct receiving receiving = { NULL, NULL };
+    struct receiver_events events = {
+        .configured = ask_domains, .opaque = &receiving,
+    };
     struct wire_options wire = { 0 };
     struct configuration conf;
     struct receiver *r = NULL;
@@ -292,9 +379,11 @@ int cmd_receive(int argc, char **argv)
         rc = inbox_start(&in, w, "the sending host", NULL, NULL);
     if (!rc)
         rc = receiver_new(&r, w, in, &conf, &events);
+    receiving.receiver = r;
     if (!rc)
         rc = receiver_run(r);
     receiver_free(r);
+    busy_release(receiving.busy);
     configuration_release(&conf);
     return rc ? XD_EXIT_FAILED : XD_EXIT_OK;
 }

@@ -184,6 +184,13 @@ static int on_configured(void *opaque)
     };
     int rc = 0;
 
+    /* Its source starts no xl, and ours would wait for it. */
+    if (receiver_is_dry(m->receiver)) {
+        receiver_fail(m->receiver, "for a dry run the command must end up "
+                      "running 'xl-dedup receive', not 'xl-dedup "
+                      "receive-xl'");
+        return -ENOTSUP;
+    }
     while (!rc && !m->configured) {
         if (poll(fds, 2, -1) < 0)
             continue;

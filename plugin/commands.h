@@ -26,5 +26,6 @@ int cmd_push(int argc, char **argv);
 int cmd_receive(int argc, char **argv);
 int cmd_receive_xl(int argc, char **argv);
 int cmd_send_xl(int argc, char **argv);
+int cmd_estimate_xl(int argc, char **argv);
 
 #endif

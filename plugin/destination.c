@@ -404,6 +404,85 @@ int destination_open(struct destination *d, char *why, size_t size)
     return d->block ? open_device(d, why, size) : open_staging(d, why, size);
 }
 
+/* Another length than the disk's reads as it would be made. */
+static int look_at(struct destination *d, const char *path, char *why,
+                   size_t size)
+{
+    int rc = image_open(&d->storage, path);
+
+    if (rc)
+        return refuse(rc, why, size, "%s cannot be read: %s", path,
+                      strerror(-rc));
+    if (d->storage.size < d->size)
+        d->storage.end = d->storage.size;
+    d->storage.size = d->size;
+    return 0;
+}
+
+static int look_at_staging(struct destination *d, int fd, char *why,
+                           size_t size)
+{
+    struct stat st;
+
+    if (fstat(fd, &st) || !S_ISREG(st.st_mode))
+        return refuse(-EINVAL, why, size, "%s is not a regular file; remove "
+                      "it", d->staging_path);
+    /* Given back at once: it must not be in the way of anybody. */
+    if (flock(fd, LOCK_SH | LOCK_NB))
+        return refuse(-EBUSY, why, size, "%s is being written by another "
+                      "migration", d->staging_path);
+    flock(fd, LOCK_UN);
+    d->resumed = st.st_blocks > 0;
+    return d->resumed ? look_at(d, d->staging_path, why, size) : 0;
+}
+
+int destination_look(struct destination *d, char *why, size_t size)
+{
+    int fd, rc;
+
+    if (d->block)
+        return look_at(d, d->path, why, size);
+    fd = open(d->staging_path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW |
+                               O_NONBLOCK);
+    if (fd < 0 && errno != ENOENT)
+        return refuse(-errno, why, size, "%s cannot be opened: %s",
+                      d->staging_path, strerror(errno));
+    rc = fd < 0 ? 0 : look_at_staging(d, fd, why, size);
+    if (fd >= 0)
+        close(fd);
+    if (rc || d->resumed || !d->exists)
+        return rc;
+    d->resumed = true;
+    return look_at(d, d->path, why, size);
+}
+
+char *destination_stamp(const char *path)
+{
+    struct statx st;
+    struct statx_timestamp *t = &st.stx_btime;
+    char *stamp;
+
+    if (statx(AT_FDCWD, path, 0, STATX_BASIC_STATS | STATX_BTIME, &st) ||
+        !S_ISREG(st.stx_mode))
+        return NULL;
+    if (!(st.stx_mask & STATX_BTIME))
+        t = &st.stx_ctime;
+    if (asprintf(&stamp, "%" PRIu64 ":%" PRIu64 ":%" PRId64 ".%09u",
+                 (uint64_t)st.stx_ino, (uint64_t)st.stx_size,
+                 (int64_t)t->tv_sec, t->tv_nsec) < 0)
+        return NULL;
+    return stamp;
+}
+
+bool destination_is(const char *path, const char *stamp)
+{
+    char *own = destination_stamp(path);
+    bool same = own && !strcmp(own, stamp);
+
+    free(own);
+    return same;
+}
+
 int destination_placeholder(struct destination *d)
 {
     int fd, rc = 0;
@@ -583,7 +662,7 @@ static void remove_empty(const struct destination *d)
     struct stat st;
 
     /* Without storage it was not ours to begin with: somebody has its lock. */
-    if (d->block || d->storage.fd < 0 || d->placed ||
+    if (d->block || d->fd < 0 || d->storage.fd < 0 || d->placed ||
         fstat(d->fd, &st) || st.st_blocks > 0)
         return;
     unlink(d->staging_path);

@@ -63,6 +63,7 @@ struct freight {
     bool follows;                   /* the link */
     unsigned level;                 /* index of levels */
     double start, compressing, writing;
+    double rate;                    /* of a rehearsal's line, or 0 */
     uint64_t bytes;
 };
 
@@ -84,7 +85,8 @@ static void set_level(ZSTD_CCtx *c, int level)
 
 static void look(struct freight *f)
 {
-    double t = now(), all = t - f->start;
+    double t = now();
+    double all = f->rate > 0 ? f->compressing + f->writing : t - f->start;
 
     if (!f->follows || all < LOOK_SECONDS || f->bytes < LOOK_BYTES)
         return;
@@ -121,7 +123,7 @@ static int push(struct freight *f, const void *data, size_t length,
         between = now();
         f->compressing += between - before;
         rc = out.pos ? f->send(f->opaque, f->disk, f->out, out.pos) : 0;
-        f->writing += now() - between;
+        f->writing += f->rate > 0 ? out.pos / f->rate : now() - between;
         if (rc)
             return rc;
     } while (in.pos < in.size || (end == ZSTD_e_flush && left > 0));
@@ -194,17 +196,8 @@ static void *work(void *opaque)
     return NULL;
 }
 
-static int prepare(struct freight *f, int level)
+static int prepare_compressor(struct freight *f, int level)
 {
-    pthread_condattr_t attr;
-
-    pthread_mutex_init(&f->lock, NULL);
-    pthread_condattr_init(&attr);
-    pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
-    pthread_cond_init(&f->more, &attr);
-    pthread_cond_init(&f->room, NULL);
-    pthread_condattr_destroy(&attr);
-    f->tail = &f->head;
     f->level = FIRST_LEVEL;
     f->follows = level == 0;
     f->compressor = ZSTD_createCCtx();
@@ -221,6 +214,20 @@ static int prepare(struct freight *f, int level)
     ZSTD_CCtx_setParameter(f->compressor, ZSTD_c_jobSize, JOB_BYTES);
     ZSTD_CCtx_setParameter(f->compressor, ZSTD_c_overlapLog, OVERLAP_LOG);
     return 0;
+}
+
+static int prepare(struct freight *f, int level)
+{
+    pthread_condattr_t attr;
+
+    pthread_mutex_init(&f->lock, NULL);
+    pthread_condattr_init(&attr);
+    pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
+    pthread_cond_init(&f->more, &attr);
+    pthread_cond_init(&f->room, NULL);
+    pthread_condattr_destroy(&attr);
+    f->tail = &f->head;
+    return prepare_compressor(f, level);
 }
 
 int freight_new(struct freight **f_r, int level, freight_send *send,
@@ -306,6 +313,47 @@ int freight_put(struct freight *f, uint16_t type, uint16_t disk,
     }
     pthread_mutex_unlock(&f->lock);
     free(l);
+    return rc;
+}
+
+/* Rehearsal */
+
+static int count_piece(void *opaque, uint16_t disk, const void *data,
+                       size_t length)
+{
+    uint64_t *bytes = opaque;
+
+    (void)disk;
+    (void)data;
+    *bytes += length;
+    return 0;
+}
+
+int freight_rehearse(int level, double rate, double seconds,
+                     const struct freight_sample *samples, size_t n,
+                     struct freight_rehearsal *r)
+{
+    struct freight f = { .send = count_piece, .opaque = &r->out,
+                         .rate = rate };
+    double start = now();
+    size_t i;
+    int rc;
+
+    memset(r, 0, sizeof(*r));
+    rc = prepare_compressor(&f, level);
+    for (i = 0; i < n && !rc && now() - start < seconds; i++) {
+        rc = push(&f, samples[i].data, samples[i].length, ZSTD_e_continue);
+        r->in += samples[i].length;
+        if (i == n / 2) {
+            r->half_in = r->in;
+            r->half_out = r->out;
+        }
+    }
+    if (!rc)
+        rc = push(&f, NULL, 0, ZSTD_e_flush);
+    r->level = level ? level : levels[f.level];
+    ZSTD_freeCCtx(f.compressor);
+    free(f.out);
     return rc;
 }
 

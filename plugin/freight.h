@@ -37,6 +37,26 @@ void freight_free(struct freight *f);
 int freight_put(struct freight *f, uint16_t type, uint16_t disk,
                 const void *data, size_t length);
 
+/*
+ * What would become of this content on a line of that rate (bytes a second,
+ * not 0): the same compressor takes it, against a line that only counts.  Ends
+ * after so many seconds at the latest, with what was taken until then.
+ */
+struct freight_sample {
+    const void *data;
+    size_t length;
+};
+
+struct freight_rehearsal {
+    uint64_t in, out;           /* bytes */
+    uint64_t half_in, half_out; /* of these, in the first half */
+    int level;                  /* zstd's, at the end */
+};
+
+int freight_rehearse(int level, double rate, double seconds,
+                     const struct freight_sample *samples, size_t n,
+                     struct freight_rehearsal *r);
+
 /* The other end.  A piece is given; then frames are taken until there is none
  * (0).  1: a frame.  -EPROTO: it makes no sense (logged). */
 struct unfreight;

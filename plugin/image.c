@@ -215,8 +215,15 @@ static void blank_unused(const struct image *img, uint8_t *buf,
 int image_read(const struct image *img, void *buf, size_t length,
                uint64_t offset)
 {
+    size_t there;
     int rc;
 
+    if (img->end && length > 0 && offset <= img->size &&
+        length <= img->size - offset && offset + length > img->end) {
+        there = offset < img->end ? img->end - offset : 0;
+        memset((char *)buf + there, 0, length - there);
+        length = there;
+    }
     if (offset > img->size || length > img->size - offset)
         rc = -ENODATA;
     else if (img->block)

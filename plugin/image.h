@@ -24,6 +24,8 @@ struct image {
     bool block;
     int sector;             /* logical block of a device, in bytes; else 0 */
     uint64_t size;          /* bytes */
+    uint64_t end;           /* of a file that is taken for a longer one: what
+                               lies behind reads as zeros; else 0 */
     dev_t dev;              /* st_dev of a file, st_rdev of a device */
     ino_t ino;              /* 0 for a device */
     int64_t mtime_ns;       /* 0 for a device */

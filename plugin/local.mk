@@ -19,6 +19,7 @@ xl_dedup_SOURCES = %D%/main.c %D%/control.c %D%/control.h \
 	%D%/source_disk.h %D%/bulk.c %D%/passes.c %D%/deltas.c %D%/live.c \
 	%D%/receiver.c %D%/receiver.h %D%/target_disk.h %D%/rebuild.c \
 	%D%/versions.c %D%/check.c %D%/apply.c \
+	%D%/sample.c %D%/sample.h %D%/rehearse.c %D%/rehearse.h \
 	%D%/order.c %D%/order.h %D%/recipe.c %D%/recipe.h \
 	%D%/rolling.c %D%/rolling.h %D%/holding.c %D%/holding.h \
 	%D%/handshake.c %D%/handshake.h %D%/hold.c %D%/hold.h %D%/fdio.c %D%/fdio.h \
@@ -36,7 +37,8 @@ xl_dedup_SOURCES = %D%/main.c %D%/control.c %D%/control.h \
 	%D%/memory_options.c %D%/memory_options.h \
 	%D%/tracksource.c %D%/tracksource.h %D%/trackways.c %D%/trackways.h \
 	%D%/openers.c %D%/openers.h %D%/bounded.c %D%/bounded.h \
-	%D%/guestdisk.c %D%/guestdisk.h \
+	%D%/domains.c %D%/domains.h %D%/guestdisk.c %D%/guestdisk.h \
+	%D%/cmd_estimate_xl.c \
 	%D%/cmd_send_xl.c %D%/cmd_receive_xl.c
 xl_dedup_CPPFLAGS = $(AM_CPPFLAGS) $(SODIUM_CFLAGS) $(ZSTD_CFLAGS) \
 	$(JSON_CFLAGS) $(XTL_CFLAGS)

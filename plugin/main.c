@@ -22,6 +22,7 @@ static const struct command {
     { "receive", cmd_receive, NULL },
     { "receive-xl", cmd_receive_xl, NULL },
     { "send-xl", cmd_send_xl, NULL },
+    { "estimate-xl", cmd_estimate_xl, NULL },
     { NULL, NULL, NULL },
 };
 

@@ -156,6 +156,8 @@ static int send_segment(const struct link *l, struct source_disk *d,
 struct block_list {
     const uint8_t *key;         /* NULL: the segment is zero there */
     const uint8_t *hashes;
+    const struct dirty *only;   /* if dry: blocks that count, */
+    uint64_t start;             /* and where the segment is */
 };
 
 static bool block_differs(const struct block_list *list, const uint8_t *data,
@@ -163,6 +165,8 @@ static bool block_differs(const struct block_list *list, const uint8_t *data,
 {
     uint8_t hash[crypto_shorthash_BYTES];
 
+    if (list->only && !dirty_any(list->only, list->start + at, n))
+        return false;
     if (!list->key)
         return !data_is_zero(data + at, n);
     crypto_shorthash(hash, data + at, n, list->key);
@@ -207,7 +211,8 @@ static int send_patch(const struct link *l, struct source_disk *d,
                       struct cursor *c)
 {
     uint64_t number = cursor_u64(c);
-    struct block_list list = { NULL, NULL };
+    struct block_list list = { .only = d->dry ? &d->left_blocks : NULL,
+                               .start = number * PROTO_SEGMENT };
     struct segment_digest digest;
     struct buf b = BUF_INIT;
     uint8_t *data;
@@ -229,7 +234,8 @@ static int send_patch(const struct link *l, struct source_disk *d,
         put_head(&b, number, &digest);
         d->round_bytes += put_records(&b, &list, data, length);
         d->round_segments++;
-        rc = wire_send_buf(l->wire, FRAME_PATCH, d->number, &b);
+        rc = b.failed ? -ENOMEM : d->dry ? sample_put(&d->patches, &b) :
+            wire_send_buf(l->wire, FRAME_PATCH, d->number, &b);
         d->sent[number] = digest;
     }
     buf_release(&b);
@@ -252,7 +258,7 @@ static int take_answer(const struct link *l, struct source_disk *d,
     switch (f->type) {
     case FRAME_DIFFER:
         number = cursor_u64(&c);
-        return c.bad ? -EPROTO : send_segment(l, d, number);
+        return c.bad || d->dry ? -EPROTO : send_segment(l, d, number);
     case FRAME_BLOCKS:
         return send_patch(l, d, &c);
     case FRAME_PASS_DONE:
@@ -310,6 +316,19 @@ int pass_compare(const struct link *l, struct source_disk *d)
         rc = send_digests(l, d, true);
     return rc ? rc :
         wire_send(l->wire, FRAME_COMPARED, d->number, NULL, 0);
+}
+
+int pass_rehearse(const struct link *l, struct source_disk *d)
+{
+    uint64_t left;
+    int rc;
+
+    d->round_bytes = 0;
+    rc = pass_run(l, d, false, &left);
+    d->report.different += d->round_bytes;
+    d->report.identical -= d->round_bytes < d->report.identical ?
+        d->round_bytes : d->report.identical;
+    return rc;
 }
 
 int pass_run(const struct link *l, struct source_disk *d, bool full,

@@ -27,43 +27,79 @@
 
 /* Asking */
 
-/* Called with the lock held, so that WANT_END comes last. */
-static int flush_wants(struct target_disk *d)
+static int flush_numbers(struct target_disk *d, uint16_t type,
+                         const uint64_t *numbers, size_t *n)
 {
     struct buf b = BUF_INIT;
     uint64_t previous = 0;
     size_t i;
     int rc;
 
-    if (d->n_wants == 0)
+    if (*n == 0)
         return 0;
-    buf_put_u32(&b, d->n_wants);
-    for (i = 0; i < d->n_wants; i++) {
-        buf_put_zigzag(&b, (int64_t)(d->wants[i] - previous));
-        previous = d->wants[i];
+    buf_put_u32(&b, *n);
+    for (i = 0; i < *n; i++) {
+        buf_put_zigzag(&b, (int64_t)(numbers[i] - previous));
+        previous = numbers[i];
     }
-    d->n_wants = 0;
-    rc = wire_send_buf(d->wire, FRAME_WANT, d->number, &b);
+    *n = 0;
+    rc = wire_send_buf(d->wire, type, d->number, &b);
     buf_release(&b);
+    return rc;
+}
+
+/* Called with the lock held, so that WANT_END comes last. */
+static int flush_wants(struct target_disk *d)
+{
+    int rc = flush_numbers(d, FRAME_LEFT, d->lefts, &d->n_lefts);
+
+    return rc ? rc : flush_numbers(d, FRAME_WANT, d->wants, &d->n_wants);
+}
+
+static int add_number(struct target_disk *d, uint64_t **list, size_t *n,
+                      uint64_t number)
+{
+    int rc = 0;
+
+    pthread_mutex_lock(&d->lock);
+    if (!*list)
+        *list = calloc(WANTS_AT_ONCE, sizeof(**list));
+    if (!*list) {
+        rc = -ENOMEM;
+    } else {
+        (*list)[(*n)++] = number;
+        if (*n == WANTS_AT_ONCE)
+            rc = flush_wants(d);
+    }
+    pthread_mutex_unlock(&d->lock);
     return rc;
 }
 
 int rebuild_want(struct target_disk *d, uint64_t number)
 {
-    int rc = 0;
+    return add_number(d, &d->wants, &d->n_wants, number);
+}
 
-    pthread_mutex_lock(&d->lock);
-    if (!d->wants)
-        d->wants = calloc(WANTS_AT_ONCE, sizeof(*d->wants));
-    if (!d->wants) {
-        rc = -ENOMEM;
-    } else {
-        d->wants[d->n_wants++] = number;
-        if (d->n_wants == WANTS_AT_ONCE)
-            rc = flush_wants(d);
-    }
-    pthread_mutex_unlock(&d->lock);
-    return rc;
+/* Marks the segments that a pass would have to look at. */
+static void touch(struct target_disk *d, uint64_t offset, uint64_t length)
+{
+    uint64_t n = offset / PROTO_SEGMENT;
+    uint64_t last = length ? (offset + length - 1) / PROTO_SEGMENT : n;
+
+    for (; n <= last; n++)
+        atomic_store_explicit(&d->touched[n], 1, memory_order_relaxed);
+}
+
+int rebuild_left(struct target_disk *d, const struct batch *b,
+                 const struct wire_object *o)
+{
+    const struct fsparse_extent *e = b->extents + o->first_extent;
+    uint32_t i;
+
+    for (i = 0; i < o->n_extents; i++)
+        touch(d, e[i].physical, e[i].length);
+    return add_number(d, &d->lefts, &d->n_lefts,
+                      b->first + (uint64_t)(o - b->objects));
 }
 
 int rebuild_flush_wants(struct target_disk *d)
@@ -122,11 +158,7 @@ static void finish_search(struct target_disk *d, int rc, bool goes_on)
 static int put(struct target_disk *d, const void *data, size_t length,
                uint64_t offset)
 {
-    uint64_t n = offset / PROTO_SEGMENT;
-    uint64_t last = length ? (offset + length - 1) / PROTO_SEGMENT : n;
-
-    for (; n <= last; n++)
-        atomic_store_explicit(&d->touched[n], 1, memory_order_relaxed);
+    touch(d, offset, length);
     return destination_write(&d->dest, data, length, offset);
 }
 
@@ -184,8 +216,8 @@ static int from_reference(const struct batch *b, const struct wire_object *o)
     int rc;
 
     found = references_find(b->disk->references, o->digest, o->size, &m);
-    if (!found)
-        return 0;
+    if (!found || b->disk->dry)
+        return found != NULL;
     rebuild_copy_begin(&c, b, o);
     rc = object_read(m, found, rebuild_copy, &c);
     /* A reference that cannot be read is as good as none. */
@@ -274,6 +306,8 @@ static int find_object(void *opaque, uint64_t number)
             rc = versions_ask(d, b->first + number);
         else if (place.empty)
             rc = rebuild_want(d, b->first + number);
+        else if (d->dry)
+            rc = rebuild_left(d, b, o);
     }
     finish_search(d, rc < 0 ? rc : 0, versions && rc == 0);
     return 0;
@@ -521,7 +555,7 @@ int rebuild_data(struct target_disk *d, const struct frame *f)
     const uint8_t *data;
     uint64_t number;
     uint32_t length;
-    int rc = 0;
+    int rc = d->dry ? -EPROTO : 0;
 
     while (!rc && cursor_left(&c) > 0) {
         number = cursor_u64(&c);
@@ -611,6 +645,9 @@ int rebuild_data_end(struct target_disk *d)
 
     if (d->error || d->pending > 0 || !d->listed)
         return d->error ? d->error : -EPROTO;
+    d->bulk_done = d->dry;
+    if (d->dry)
+        return wire_send(d->wire, FRAME_BULK_DONE, d->number, NULL, 0);
     if (has_content(&d->dest))
         rc = zero_rest(d);
     if (!rc)
@@ -640,6 +677,8 @@ void rebuild_release(struct target_disk *d)
     memset(&d->position, 0, sizeof(d->position));
     free(d->wants);
     d->wants = NULL;
+    free(d->lefts);
+    d->lefts = NULL;
     free(d->touched);
     d->touched = NULL;
     versions_release(d);

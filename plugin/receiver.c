@@ -40,6 +40,7 @@ struct receiver {
     const struct busy_path *busy;
     char *uuid;
     bool push;
+    bool dry;                   /* nothing is to be written */
     bool offered;               /* DISKS_END was seen */
     bool failed;                /* FAIL was sent */
     struct target_disk **disks;
@@ -134,6 +135,16 @@ int receiver_set_path(struct receiver *r, const char *vdev, const char *path)
     return p->vdev && p->path ? 0 : -ENOMEM;
 }
 
+bool receiver_is_dry(const struct receiver *r)
+{
+    return r->dry;
+}
+
+bool receiver_is_push(const struct receiver *r)
+{
+    return r->push;
+}
+
 void receiver_set_busy(struct receiver *r, const struct busy_path *busy)
 {
     r->busy = busy;
@@ -173,7 +184,7 @@ static void put_abandoned(const struct receiver *r, struct buf *b)
 static int take_hello(struct receiver *r, const struct frame *f)
 {
     struct buf b = BUF_INIT;
-    const char *uuid, *mode;
+    const char *uuid, *mode, *dry;
     uint64_t timeout;
     char host[256] = "";
     int rc;
@@ -184,7 +195,9 @@ static int take_hello(struct receiver *r, const struct frame *f)
     mode = text_get(f->data, f->length, "mode", 0);
     if (!uuid || !mode)
         return -EPROTO;
+    dry = text_get(f->data, f->length, "dry", 0);
     r->push = !strcmp(mode, "push");
+    r->dry = dry && !strcmp(dry, "1");
     r->uuid = strdup(uuid);
     if (!r->uuid)
         return -ENOMEM;
@@ -222,18 +235,22 @@ static int describe_disk(struct receiver *r, struct target_disk *d,
     const char *base = text_get(f->data, f->length, "base", 0);
     const char *kind = text_get(f->data, f->length, "kind", 0);
     const char *dest = text_get(f->data, f->length, "dest", 0);
+    const char *stamp = text_get(f->data, f->length, "stamp", 0);
 
-    if (!vdev || !base || !kind || (r->push && !dest) ||
+    if (!vdev || !base || !kind || ((r->push || r->dry) && !dest) ||
         text_get_u64(f->data, f->length, "size", &d->size) ||
         text_get_u64(f->data, f->length, "used", &d->dest.used) ||
         d->size == 0 || d->size > PROTO_DISK_BYTES_MAX)
         return -EPROTO;
     d->vdev = strdup(vdev);
     d->base = strdup(base);
-    if (r->push)
+    if (r->push || r->dry)
         d->path = strdup(dest);
-    if (!d->vdev || !d->base || (r->push && !d->path))
+    if (!d->vdev || !d->base || ((r->push || r->dry) && !d->path))
         return -ENOMEM;
+    if (r->dry && stamp)
+        d->shared = destination_is(d->path, stamp);
+    d->dry = r->dry;
     d->dest.source_is_block = !strcmp(kind, "block") && !r->push;
     return take_ids(d, f);
 }
@@ -269,7 +286,7 @@ static int find_path(struct receiver *r, struct target_disk *d)
 {
     const struct known_path *p;
 
-    if (r->push)
+    if (r->push || r->dry)
         return 0;
     for (p = r->paths; p; p = p->next)
         if (!strcmp(p->vdev, d->vdev)) {
@@ -314,7 +331,8 @@ static int accept_disk(struct receiver *r, struct target_disk *d)
     struct buf b = BUF_INIT;
     int rc;
 
-    rc = destination_open(&d->dest, why, sizeof(why));
+    rc = d->dry ? destination_look(&d->dest, why, sizeof(why)) :
+        destination_open(&d->dest, why, sizeof(why));
     if (rc) {
         receiver_fail(r, "disk %s: %s", d->vdev, why);
         return rc;
@@ -367,12 +385,12 @@ static int check_disk(struct receiver *r, struct target_disk *d)
     d->dest.size = d->size;
     d->dest.busy = r->busy;
     d->dest.state_dir = r->conf->state_dir;
-    if (same_device(d)) {
+    if (d->shared || same_device(d)) {
         fail_shared(r, d);
         return -EEXIST;
     }
     /* Where no file can be made, the check will find the reason. */
-    if (!destination_probe(&d->dest, &d->probe) && d->probe)
+    if (!d->dry && !destination_probe(&d->dest, &d->probe) && d->probe)
         return wire_send(r->wire, FRAME_PROBE, d->number, d->probe,
                          strlen(d->probe));
     return check_destination(r, d);
@@ -431,10 +449,16 @@ static int take_disks_end(struct receiver *r)
 
 /* Course */
 
+static int take_ballast(struct receiver *r)
+{
+    return r->dry ?
+        wire_send(r->wire, FRAME_BALLAST, PROTO_NO_DISK, NULL, 0) : -EPROTO;
+}
+
 static int take_restore(struct receiver *r)
 {
     unsigned i;
-    int rc = r->offered ? 0 : -EPROTO;
+    int rc = r->offered && !r->dry ? 0 : -EPROTO;
 
     for (i = 0; i < r->n_disks && !rc; i++)
         rc = r->disks[i]->bulk_done ?
@@ -452,7 +476,7 @@ static int take_memory_end(struct receiver *r, const struct frame *f)
     const uint8_t *digest = cursor_get(&c, HASH_BYTES);
     int rc;
 
-    if (c.bad || !r->offered || !r->events.memory_end)
+    if (c.bad || !r->offered || r->dry || !r->events.memory_end)
         return -EPROTO;
     rc = r->events.memory_end(r->events.opaque, bytes, digest);
     /* A guest without disks has nothing else to wait for. */
@@ -474,7 +498,7 @@ static int place(struct receiver *r, struct target_disk *d)
     uint8_t root[HASH_BYTES];
     int rc = 0;
 
-    if (d->placed || !d->bulk_done || !check_complete(d) ||
+    if (d->dry || d->placed || !d->bulk_done || !check_complete(d) ||
         d->applied.n_deltas > 0) {
         receiver_fail(r, "disk %s: asked to put it in place before it was "
                       "verified", d->vdev);
@@ -500,6 +524,8 @@ static int take_session_frame(struct receiver *r, const struct frame *f)
         return take_hello(r, f);
     case FRAME_DISKS_END:
         return take_disks_end(r);
+    case FRAME_BALLAST:
+        return take_ballast(r);
     case FRAME_RESTORE:
         return take_restore(r);
     case FRAME_MEMORY_END:
@@ -560,6 +586,8 @@ static int take_disk_frame(struct receiver *r, struct target_disk *d,
 {
     if (f->type == FRAME_PROBED)
         return take_probed(r, d, f);
+    if (d->dry && d->bulk_done)
+        return f->type == FRAME_PASS_END ? check_rehearse(d) : -EPROTO;
     if (f->type == FRAME_PLACE)
         return place(r, d);
     return d->bulk_done ? take_check_frame(d, f) : take_bulk_frame(d, f);

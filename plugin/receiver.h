@@ -10,6 +10,7 @@
 #ifndef PLUGIN_RECEIVER_H
 #define PLUGIN_RECEIVER_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "plugin/configuration.h"
@@ -47,6 +48,10 @@ void receiver_free(struct receiver *r);
 
 /* Path of a disk on this host.  A later one for the same vdev wins. */
 int receiver_set_path(struct receiver *r, const char *vdev, const char *path);
+/* Whether the source only wants to know what a session would cost; known
+ * from the event `configured` on.  Then nothing is written. */
+bool receiver_is_dry(const struct receiver *r);
+bool receiver_is_push(const struct receiver *r);
 /* Borrowed; what running domains use. */
 void receiver_set_busy(struct receiver *r, const struct busy_path *busy);
 

@@ -125,8 +125,7 @@ static int begin_frame(struct cook *k)
 
 static int flush(struct cook *k)
 {
-    int rc = wire_send_freight_buf(k->link->wire, FRAME_RECIPE, k->disk->number,
-                           &k->frame);
+    int rc = rehearse_freight(k->link, k->disk, FRAME_RECIPE, &k->frame);
 
     return rc ? rc : begin_frame(k);
 }
@@ -185,8 +184,7 @@ static int put_end(struct cook *k)
     crypto_generichash_final(&k->state, hash, HASH_BYTES);
     buf_put_varint(&k->frame, 0);
     buf_put(&k->frame, hash, PROTO_SHORT_DIGEST);
-    return wire_send_freight_buf(k->link->wire, FRAME_RECIPE, k->disk->number,
-                         &k->frame);
+    return rehearse_freight(k->link, k->disk, FRAME_RECIPE, &k->frame);
 }
 
 int recipe_send(const struct link *l, struct source_disk *d, uint64_t number,
@@ -209,6 +207,10 @@ int recipe_send(const struct link *l, struct source_disk *d, uint64_t number,
         rc = matcher_end(k.matcher);
     if (!rc)
         rc = put_end(&k);
+    if (!rc)
+        rc = begin_frame(&k);
+    if (!rc && d->dry)
+        rc = wire_send_buf(l->wire, FRAME_RECIPE, d->number, &k.frame);
     matcher_free(k.matcher);
     buf_release(&k.frame);
     return rc;

@@ -20,6 +20,7 @@
 
 #include "plugin/abandoned.h"
 #include "plugin/crew.h"
+#include "plugin/destination.h"
 #include "plugin/log.h"
 #include "plugin/loopdev.h"
 #include "plugin/proto.h"
@@ -65,6 +66,9 @@ static void disk_free(struct source_disk *d)
 {
     tracker_stop(d->tracker);
     dirty_release(&d->dirty);
+    dirty_release(&d->left_blocks);
+    sample_release(&d->freight);
+    sample_release(&d->patches);
     manifest_free(d->manifest);
     image_release(&d->image);
     free(d->order);
@@ -102,6 +106,7 @@ int sender_add_disk(struct sender *s, const char *vdev, const char *path,
     s->disks = list;
     d->image = (struct image)IMAGE_INIT;
     d->number = s->n_disks;
+    d->dry = s->opt.dry;
     d->vdev = strdup(vdev);
     d->path = strdup(path);
     d->dest = dest ? strdup(dest) : NULL;
@@ -159,7 +164,7 @@ static uint64_t bytes_used(const struct image *img)
 static int send_offer(struct sender *s, struct source_disk *d)
 {
     struct buf b = BUF_INIT;
-    char *ids[8];
+    char *ids[8], *stamp = NULL;
     size_t n, i;
     int rc;
 
@@ -171,6 +176,9 @@ static int send_offer(struct sender *s, struct source_disk *d)
     buf_put_text(&b, "kind", d->image.block ? "block" : "file");
     if (d->dest)
         buf_put_text(&b, "dest", d->dest);
+    if (d->dry && (stamp = destination_stamp(d->path)))
+        buf_put_text(&b, "stamp", stamp);
+    free(stamp);
     n = device_identities(&d->image, ids, 8);
     for (i = 0; i < n; i++) {
         buf_put_text(&b, "id", ids[i]);
@@ -229,6 +237,8 @@ static int say_hello(struct sender *s)
     buf_put_text(&b, "name", s->opt.name);
     buf_put_text(&b, "uuid", s->opt.uuid);
     buf_put_text_u64(&b, "timeout", wire_timeout(s->link.wire));
+    if (s->opt.dry)
+        buf_put_text(&b, "dry", "1");
     rc = wire_send_buf(s->link.wire, FRAME_HELLO, PROTO_NO_DISK, &b);
     buf_release(&b);
     if (rc)
@@ -347,6 +357,26 @@ static int each_disk(struct sender *s,
         return 0;
     rc = begin_step(s, &c, step);
     return rc ? rc : end_step(s, c);
+}
+
+static int rehearse_one(struct sender *s, struct source_disk *d)
+{
+    return rehearse_disk(&s->link, d);
+}
+
+int sender_rehearse(struct sender *s, const struct rehearsal_options *opt)
+{
+    double start = report_now();
+    unsigned i;
+    int rc;
+
+    for (i = 0; i < s->n_disks; i++) {
+        sample_init(&s->disks[i]->freight, s->n_disks);
+        sample_init(&s->disks[i]->patches, s->n_disks);
+    }
+    rc = each_disk(s, rehearse_one);
+    return rc ? rc : rehearse_report(&s->link, s->disks, s->n_disks, opt,
+                                     report_now() - start);
 }
 
 static int bulk_disk(struct sender *s, struct source_disk *d)

@@ -18,6 +18,7 @@
 #include "plugin/blockindex.h"
 #include "plugin/inbox.h"
 #include "plugin/loopdev.h"
+#include "plugin/rehearse.h"
 #include "plugin/report.h"
 #include "plugin/wire.h"
 
@@ -31,6 +32,7 @@ struct sender_options {
     size_t trace_ring;          /* bytes of the trace buffer of a processor;
                                    0: the default */
     bool skip_free;             /* leave out the free space of cold images */
+    bool dry;                   /* sender_rehearse() follows sender_offer() */
 };
 
 /* Borrows everything. */
@@ -45,6 +47,10 @@ int sender_add_disk(struct sender *s, const char *vdev, const char *path,
 /* Introduces itself and offers the disks; returns when the target has
  * accepted them all. */
 int sender_offer(struct sender *s);
+
+/* Instead of all that follows: has the target look up what it holds, and
+ * estimates and prints what a session would send. */
+int sender_rehearse(struct sender *s, const struct rehearsal_options *opt);
 
 /* Copies all disks.  live: somebody writes meanwhile; what he writes is sent
  * in rounds until little is left. */

@@ -14,6 +14,7 @@
 #include "plugin/loopdev.h"
 #include "plugin/manifest.h"
 #include "plugin/report.h"
+#include "plugin/sample.h"
 #include "plugin/segment.h"
 #include "plugin/tracker.h"
 #include "plugin/wire.h"
@@ -61,6 +62,14 @@ struct source_disk {
     bool settled;                   /* the target was equal, suspended */
     struct write_mark settled_mark; /* then, if not traced */
 
+    /* A dry run (rehearse.c): content goes to the samples, not to the wire. */
+    bool dry;
+    struct sample freight;          /* of what would go as freight */
+    struct sample patches;          /* of what the passes would send */
+    struct dirty left_blocks;       /* blocks that are for the passes */
+    uint64_t bytes_unlisted;        /* in objects that no list has */
+    uint64_t digests;               /* of segments, that the passes list */
+
     bool stamped;                   /* placed, and then it was like this: */
     struct image_stamp stamp;
 };
@@ -91,6 +100,22 @@ int pass_compare(const struct link *l, struct source_disk *d);
  */
 int pass_run(const struct link *l, struct source_disk *d, bool full,
              uint64_t *left_r);
+
+/* A dry run's pass, after a comparison: of what the target describes, the
+ * blocks that are left to the passes and differ go to d->patches. */
+int pass_rehearse(const struct link *l, struct source_disk *d);
+
+/* Freight of the bulk copy: goes on the wire, or to the sample of a dry run. */
+int rehearse_freight(const struct link *l, struct source_disk *d,
+                     uint16_t type, const struct buf *b);
+/* Before content is read for it: whether that is necessary. */
+bool rehearse_reads(struct source_disk *d);
+/* Takes a LEFT frame. */
+int rehearse_left(struct source_disk *d, const struct frame *f);
+/* The bulk copy and the pass of a dry run. */
+int rehearse_disk(const struct link *l, struct source_disk *d);
+/* Counts what the lists do not tell, while there is a manifest. */
+int rehearse_lists(struct source_disk *d);
 
 /* Sends what is dirty in d->dirty, and has it verified (deltas.c).  The target
  * must have verified all before.  -EAGAIN: not all was sent, because something

@@ -74,10 +74,12 @@ struct target_disk {
     char **ids;                     /* storage behind the source's device */
     size_t n_ids;
     char *probe;
+    bool shared;                    /* if dry: the source's file is this */
     uint64_t size;
     struct destination dest;
     bool accepted;
     bool placed;
+    bool dry;                       /* nothing is to be written */
 
     /* Borrowed from the session. */
     struct wire *wire;
@@ -109,6 +111,8 @@ struct target_disk {
                                        has do not count */
     uint64_t *wants;
     size_t n_wants;
+    uint64_t *lefts;                /* if dry: for LEFT */
+    size_t n_lefts;
     int error;
 
     /* Check (engine thread only). */
@@ -153,6 +157,9 @@ bool rebuild_copy_is(struct copy *c,
                      const uint8_t digest[PROTO_SHORT_DIGEST]);
 /* Asks for an object, whole. */
 int rebuild_want(struct target_disk *d, uint64_t number);
+/* For a dry run: says that the object is left to the passes. */
+int rebuild_left(struct target_disk *d, const struct batch *b,
+                 const struct wire_object *o);
 /* Sends what is to be asked for and waits for company. */
 int rebuild_flush_wants(struct target_disk *d);
 /* There is nothing more to be done for an object; rc: or it failed. */
@@ -177,6 +184,8 @@ int check_segments(struct target_disk *d, const struct frame *f);
 int check_segment(struct target_disk *d, const struct frame *f);
 int check_patch(struct target_disk *d, const struct frame *f);
 int check_pass_end(struct target_disk *d);
+/* The same for a dry run: only describes what a pass would ask for. */
+int check_rehearse(struct target_disk *d);
 /* Whether storage gave what was announced of a segment, of all segments. */
 bool check_verified(const struct target_disk *d, uint64_t number);
 bool check_complete(const struct target_disk *d);

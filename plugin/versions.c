@@ -334,6 +334,8 @@ static int take_name(struct target_disk *d, uint64_t number, const char *name)
         references_find_path(d->references, name, o->size, &h)) {
         if (!is_in_place(d, b, o, &h))
             return add_version(d, number, b, o, &h);
+        if (d->dry)
+            rc = rebuild_left(d, b, o);
     } else {
         rc = rebuild_want(d, number);
     }
@@ -437,6 +439,19 @@ static int add_held(struct versions *v, uint64_t offset, uint64_t length)
     return rc;
 }
 
+/* The source is done with this one; rc: or it failed. */
+static int end_version(struct target_disk *d, struct version *w, int rc)
+{
+    struct versions *v = d->versions;
+
+    v->underway -= cost(w);
+    v->cook.version = NULL;
+    w->object->version = NULL;
+    free(w);
+    rebuild_finish(d, rc);
+    return rc ? rc : begin_sketches(d);
+}
+
 static int end_recipe(struct target_disk *d, struct cursor *c)
 {
     struct versions *v = d->versions;
@@ -448,12 +463,7 @@ static int end_recipe(struct target_disk *d, struct cursor *c)
         return -EPROTO;
     if (!rebuild_copy_is(&v->cook.copy, digest))
         rc = rebuild_want(d, w->number);
-    v->underway -= cost(w);
-    v->cook.version = NULL;
-    w->object->version = NULL;
-    free(w);
-    rebuild_finish(d, rc);
-    return rc ? rc : begin_sketches(d);
+    return end_version(d, w, rc);
 }
 
 static int take_record(struct target_disk *d, struct cursor *c)
@@ -489,7 +499,10 @@ int versions_recipe(struct target_disk *d, const struct frame *f)
         return d->error;
     if (!v->cook.version)
         rc = begin_recipe(d, number);
-    else if (v->cook.version->number != number)
+    if (!rc && d->dry)      /* only the number comes, as the end of it */
+        return cursor_left(&c) > 0 ? -EPROTO :
+            end_version(d, v->cook.version, 0);
+    if (!rc && v->cook.version->number != number)
         return -EPROTO;
     while (!rc && cursor_left(&c) > 0)
         rc = v->cook.version ? take_record(d, &c) : -EPROTO;

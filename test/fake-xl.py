@@ -6,6 +6,8 @@ they are used.
 
   fake-xl.py [OPTIONS] migrate -s '' [OPTIONS] DOMAIN RUNE
   fake-xl.py [OPTIONS] migrate-receive [OPTIONS]
+  fake-xl.py list -l -- [DOMAIN]    in the form of 4.17
+  fake-xl.py create -q -n CONFIG
 
 Environment:
   FAKE_DISKS        "vdev=path[=target path] ..." (no blanks in paths)
@@ -13,6 +15,7 @@ Environment:
   FAKE_READONLY     "vdev ..."
   FAKE_BUSY         "path=domain ..." at the target
   FAKE_SHARED       the same at the source; "unknown" if libxl cannot tell
+  FAKE_NO_DOMAIN    "list" does not find the domain
   FAKE_MEMORY       bytes of the memory stream (3000000), which is noise
   FAKE_STREAM       or a stream of this kind (make-stream.py), of a guest
                     whose page cache is of the file FAKE_CACHE
@@ -39,6 +42,7 @@ suspended, and a receiving xl that cannot report does not destroy its copy.
 import functools
 import hashlib
 import importlib
+import json
 import os
 import random
 import signal
@@ -295,9 +299,45 @@ def receive():
     return 0
 
 
+def configuration(target):
+    disks = []
+    for disk in env("FAKE_DISKS").split():
+        vdev, *paths = disk.split("=")
+        disks.append({"pdev_path": paths[-1 if target else 0], "vdev": vdev,
+                      "format": env("FAKE_FORMAT", "raw"), "removable": 1})
+        if vdev not in env("FAKE_READONLY").split():
+            disks[-1]["readwrite"] = 1
+    return {"c_info": {"type": "pvh", "name": "g1", "uuid": UUID},
+            "b_info": {"max_memkb": 262144, "target_memkb": 196608},
+            "disks": disks}
+
+
+def list_domains(domain):
+    if domain and env("FAKE_NO_DOMAIN"):
+        print("%s is an invalid domain identifier (rc=-6)" % domain,
+              file=sys.stderr)
+        return 1
+    domains = [{"domid": 0, "config": {"c_info": {"name": "Domain-0"}}}]
+    if domain:
+        domains = [{"domid": 7, "config": configuration(False)}]
+    else:
+        for busy in env("FAKE_BUSY").split():
+            path, name = busy.split("=")
+            domains.append({"domid": 3, "config": {
+                "c_info": {"name": name, "uuid": UUID},
+                "disks": [{"pdev_path": path, "vdev": "xvda"}]}})
+    print(json.dumps(domains, indent=4))
+    return 0
+
+
 def main():
     for number in SIGNALS:
         signal.signal(number, signal.SIG_DFL)
+    if sys.argv[1] == "list":
+        return list_domains(sys.argv[4] if len(sys.argv) > 4 else None)
+    if sys.argv[1] == "create":
+        print(json.dumps(configuration(True), indent=4), end="")
+        return 0
     if "migrate-receive" in sys.argv:
         return receive()
     return migrate(sys.argv[-1])

@@ -154,6 +154,39 @@ class Receiver:
         self.send(frame("DISK", 0, self.offer(**changes)),
                   frame("DISKS_END"))
 
+    def dry(self):
+        """A rehearsal, up to HELLO."""
+        self.greet()
+        self.send(frame("HELLO", payload=text(
+            mode="push", name="x", uuid="hostile", dry=1)))
+        self.expect("HELLO")
+
+    def dry_accepted(self):
+        self.dry()
+        self.send(frame("DISK", 0, self.offer()), frame("DISKS_END"))
+        values = dict(wire.read_text(self.expect("DISK_OK")))
+        assert values == {"base": str(self.base)}, values
+
+    def dry_wanted(self):
+        self.dry_accepted()
+        self.send(frame("MANIFEST", 0, MANIFEST),
+                  frame("MANIFEST_END", 0, u64(1)))
+        assert self.expect("WANT") == wire.numbers([0])
+        self.expect("WANT_END")
+
+    def dry_copied(self):
+        self.dry_wanted()
+        self.send(frame("DATA_END", 0))
+        self.expect("BULK_DONE")
+
+    def dry_sketched(self):
+        self.dry_accepted()
+        self.send(frame("MANIFEST", 0, NAMED),
+                  frame("MANIFEST_END", 0, u64(1)))
+        self.expect("UNKNOWN")
+        self.send(frame("NAMES", 0, wire.names(b"/dir/file-17.x")))
+        self.expect("SKETCH")
+
     def probed(self):
         self.offered()
         name = self.expect("PROBE").decode()
@@ -335,6 +368,27 @@ for late in ("MANIFEST", "MANIFEST_END", "DATA", "DATA_END", "PROBED",
 frames("listed", manifest_end_twice=frame("MANIFEST_END", 0, u64(1)) * 2 +
        frame("DATA_END", 0), data_end_early=frame("DATA_END", 0),
        restore_before_bulk=frame("RESTORE"))
+
+# Rehearsals: nothing may be written, whatever comes
+frames("hello", ballast=frame("BALLAST", payload=b"x"))
+frames("dry", dry_hello_twice=frame("HELLO", payload=text(
+    mode="push", uuid="y")), dry_restore=frame("RESTORE"),
+       dry_memory_end=frame("MEMORY_END", payload=u64(0) + bytes(32)),
+       dry_no_dest=frame("DISK", 0, text(vdev="x", size=9, used=9, base="x",
+                                         kind="file")))
+frames("dry_accepted", dry_probed=frame("PROBED", 0, b"\0"),
+       dry_segments=frame("SEGMENTS", 0, bytes(13)),
+       dry_compared=frame("COMPARED", 0), dry_left=frame(
+           "LEFT", 0, wire.numbers([0])))
+frames("dry_wanted", dry_data=frame("DATA", 0, record(0, PIECES)),
+       dry_recipe=frame("RECIPE", 0, u64(0)))
+frames("dry_sketched", dry_recipe_content=frame(
+    "RECIPE", 0, u64(0) + b"\4ab"), dry_recipe_out_of_range=frame(
+        "RECIPE", 0, u64(1)), dry_recipe_short=frame("RECIPE", 0, b"\0"),
+    dry_recipe_twice=frame("RECIPE", 0, u64(0)) * 2)
+for late in ("SEGMENTS", "SEGMENT", "PATCH", "DELTA", "PLACE", "DATA",
+             "MANIFEST", "COMPARED"):
+    frames("dry_copied", **{"dry_" + late: frame(late, 0, MANIFEST)})
 
 # Disks
 disks(empty=dict(size=0), no_size=dict(size=None), no_vdev=dict(vdev=None),
@@ -721,6 +775,54 @@ def says_bye(command, directory):
         clean(directory)
 
 
+def good_dry(command, directory):
+    """A rehearsal leaves nothing, on no disk and over an earlier one."""
+    def same():
+        return sorted((n, os.stat(os.path.join(directory, n)).st_mtime_ns)
+                      for n in os.listdir(directory))
+
+    before = same()
+    r = Receiver(command, directory)
+    r.dry_copied()
+    r.send(frame("BALLAST", payload=b"x" * 70000), frame("BALLAST"))
+    assert r.expect("BALLAST") == b"" and r.expect("BALLAST") == b""
+    r.send(frame("PASS_END", 0))
+    assert r.expect("PASS_DONE") == u64(0)
+    r.send(frame("BYE"))
+    finish(r, True)
+    r = Receiver(command, directory)
+    r.dry_sketched()
+    r.send(frame("RECIPE", 0, u64(0)))
+    r.expect("WANT_END")
+    r.send(frame("BYE"))
+    finish(r, True)
+    assert same() == before, "something was written"
+    # what lies there is older: the object is left to the passes
+    r = Receiver(command, directory)
+    r.copied()
+    r.process.stdin.close()
+    finish(r, False)
+    before = same()
+    r = Receiver(command, directory)
+    r.base = 1
+    r.dry_accepted()
+    r.send(frame("SEGMENTS", 0, run(0, [wire.digest(OTHER)] + DIGESTS[1:])),
+           frame("COMPARED", 0), frame("MANIFEST", 0, manifest(
+               0, [(wire.digest(b"new"), OBJECT_SIZE, EXTENTS)])),
+           frame("MANIFEST_END", 0, u64(1)))
+    assert r.expect("LEFT") == wire.numbers([0])
+    r.expect("WANT_END")
+    r.send(frame("DATA_END", 0))
+    r.expect("BULK_DONE")
+    r.send(frame("PASS_END", 0))
+    r.expect_blocks(0, segments()[0])
+    assert r.expect("PASS_DONE") == u64(1)
+    r.send(frame("BYE"))
+    finish(r, True)
+    assert same() == before, "something was written"
+    clean(directory)
+
+
 def good(command, directory):
     """A session as it should be, with optional frames in it; then once more
     with a segment that is not as first said."""
@@ -945,7 +1047,8 @@ def main():
         f.write("precious")
     make_reference(os.path.dirname(directory))
     bad = 0
-    sessions = {f.__name__: f for f in (good, good_base, good_recipe,
+    sessions = {f.__name__: f for f in (good, good_dry, good_base,
+                                        good_recipe,
                                         no_such_file, lies, goes_away,
                                         says_bye, after_placed)}
     for name in only or [*sessions, *CASES]:

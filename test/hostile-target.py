@@ -146,6 +146,47 @@ frames("listed", closes_listed=b"", placed_never_asked=frame("PLACED", 0),
        ok_again=frame("DISK_OK", 0), restoring=frame("RESTORING"),
        bulk_done_of_no_disk=frame("BULK_DONE", 5))
 
+# Rehearsals: these push with --dry-run
+frames("listed", left_in_earnest=frame("LEFT", 0, numbers([0])),
+       dry_left_huge=frame("LEFT", 0, numbers([HUGE])),
+       dry_left_cut=frame("LEFT", 0, b"\1\0"),
+       dry_left_count_huge=frame("LEFT", 0, numbers([0], 2 ** 32 - 1)),
+       dry_left_twice=frame("LEFT", 0, numbers([0, 0])),
+       dry_left_and_wanted=frame("LEFT", 0, numbers([0])) +
+       frame("WANT", 0, numbers([0])),
+       dry_wanted_and_left=frame("WANT", 0, numbers([0])) +
+       frame("LEFT", 0, numbers([0])),
+       dry_ballast_early=frame("BALLAST"))
+
+
+@case("compared")
+def dry_differ(t):
+    t.until("MANIFEST_END")
+    t.send(frame("WANT_END", 0))
+    t.until("DATA_END")
+    t.send(frame("BULK_DONE", 0))
+    t.until("PASS_END")
+    t.send(frame("DIFFER", 0, u64(0)))
+
+
+@case("compared")
+def dry_blocks_forever(t):
+    t.until("MANIFEST_END")
+    t.send(frame("WANT_END", 0))
+    t.until("DATA_END")
+    t.send(frame("BULK_DONE", 0))
+    t.until("PASS_END")
+    for _ in range(9):
+        t.send(frame("BLOCKS", 0, u64(0)))
+
+
+@case("wanted")
+def dry_restoring_for_ballast(t):
+    t.send(frame("BULK_DONE", 0))
+    t.until("BALLAST")
+    t.send(frame("RESTORING"))
+
+
 # Asking
 frames("listed", want_of_no_disk=frame("WANT", 1, numbers([0])),
        want_huge=frame("WANT", 0, numbers([HUGE])),
@@ -494,7 +535,9 @@ def push(command, directory, image, name):
         f.write('#!/bin/sh\nexec "%s" "%s" --play %s\n' %
                 (sys.executable, os.path.abspath(__file__), name))
     os.chmod(rsh, 0o755)
-    done = subprocess.run([command, "push", "-e", rsh, image, "hostb:/x/y"],
+    dry = ["--dry-run"] * name.startswith("dry_")
+    done = subprocess.run([command, "push", *dry, "-e", rsh, image,
+                           "hostb:/x/y"],
                           stdin=subprocess.DEVNULL, capture_output=True,
                           timeout=PATIENCE)
     said = done.stderr.decode()     # UTF-8, whatever the peer sent

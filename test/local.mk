@@ -76,12 +76,14 @@ helper_tests = \
 	%D%/test-push.sh \
 	%D%/test-resume.sh \
 	%D%/test-push-free.sh \
+	%D%/test-push-dry-run.sh \
+	%D%/test-migrate-dry-run.sh \
 	%D%/test-push-versions.sh \
 	%D%/test-push-damage.sh
 TESTS += $(helper_tests)
 # By name: they race with the kernel's tracing and its writing back.
 EXTRA_DIST += %D%/test-faults-live.sh %D%/test-faults-reset.sh
-EXTRA_DIST += $(helper_tests) %D%/migration.sh %D%/fake-xl.py \
+EXTRA_DIST += $(helper_tests) %D%/dry-run.sh %D%/migration.sh %D%/fake-xl.py \
 	%D%/faults.sh %D%/fault-proxy.py
 
 # Storage that fails, preloaded; -rpath as above.

@@ -52,6 +52,26 @@ check "[migrate][-s][][g1][H -- sh -c 'cd /; exec my'\\''ssh']" \
 check "[migrate][-s][][--][-g][H --host=b -- ssh b $tail migrate-receive]" \
     migrate --dedup -- -g b
 
+# a dry run starts no xl
+check_dry()
+{
+    expected=$1
+    shift
+    "$front" "$@" >"$tmp/out.log" 2>"$tmp/err.log"
+    [ "$(cat "$tmp/out.log")" = "$expected" ] ||
+        fail "$*: expected $expected"
+}
+# shellcheck disable=SC2016
+printf '#!/bin/sh\nfor arg; do printf "[%%s]" "$arg"; done\n' \
+    >"$tmp/xl-dedup"
+check_dry "[estimate-xl][--domain=g1][--host=b][--][ssh][b][xl-dedup][receive]" \
+    migrate --dedup --dry-run g1 b
+check_dry "[estimate-xl][--domain=-g 'x][--config=c d][--host=b][--level=3]\
+[--][ssh][-p][9][b][xl-dedup][receive]" migrate -C 'c d' -s 'ssh -p 9' \
+    --dedup-level=3 --dedup-dry-run -- "-g 'x" b
+check_dry "[estimate-xl][--domain=g1][--parts=disk][--][sh][-c][ab 'c']" \
+    migrate --dedup=disk -s '' --dry-run g1 "ab 'c'"
+
 # wrong use
 wrong()
 {
@@ -83,6 +103,9 @@ wrong migrate --dedup-=1 g1 b
 wrong migrate '--dedup-a b' g1 b
 wrong migrate --dedup-control-fd=1 g1 b
 wrong migrate --dedup-host=1 g1 b
+wrong migrate --dedup-domain=1 g1 b
+wrong migrate --dedup-config=1 g1 b
+wrong migrate --dedup-dry-run=1 g1 b
 
 for help in -h --help --he; do
     "$front" migrate --dedup $help >"$tmp/out.log" 2>"$tmp/err.log" ||

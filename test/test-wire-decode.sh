@@ -20,12 +20,14 @@ decoded()
     decode "$1" || { tail -5 "$tmp/$1.frames" >&2; cat "$tmp/decode-err" >&2
         fail "$1 does not follow docs/protocol.md"; }
     shift
-    for type in HELLO DISK DISK_OK MANIFEST BULK_DONE SEGMENTS \
-        PASS_DONE PLACE PLACED BYE "$@"; do
+    for type in HELLO DISK DISK_OK MANIFEST BULK_DONE BYE "$@"; do
         grep -q " $type " "$tmp/$recording.frames" ||
             fail "$recording has no $type"
     done
 }
+
+# placed NAME [TYPE...]: a session that does not only rehearse
+placed() { decoded "$@" SEGMENTS PASS_DONE PLACE PLACED; }
 
 # tampered HOW: the decoder must not take "bad" for a session
 tampered() { decode bad && fail "passed: $1"; }
@@ -48,11 +50,28 @@ mke2fs -q -t ext4 -d tree a/disk.img 9M 2>/dev/null
 RECORD=$tmp/push; export RECORD
 xl-dedup push --free=send a/disk.img "hostb:$tmp/b/disk.img" 2>err || fail push
 cmp a/disk.img b/disk.img || fail "push differs"
-decoded push PROBE WANT DATA
+placed push PROBE WANT DATA
+RECORD=$tmp/dry
+noise later 30000 | dd of=b/.disk.img.xl-dedup bs=1M seek=2 status=none
+xl-dedup push --dry-run --free=send a/disk.img "hostb:$tmp/b/disk.img" \
+    >out 2>err || fail "dry run"
+rm b/.disk.img.xl-dedup
+decoded dry COMPARED BALLAST
+RECORD=$tmp/dry2
+echo x >>tree/f2
+mke2fs -q -F -t ext4 -d tree a/other.img 9M 2>/dev/null
+xl-dedup push --dry-run --free=send a/other.img "hostb:$tmp/b/other.img" \
+    >out 2>err || fail "another dry run"
+decoded dry2 WANT NAMES SKETCH RECIPE BALLAST
+# what is where a file belongs is older: it is left to the passes
 noise change 40000 | dd of=a/disk.img bs=1M seek=4 conv=notrunc status=none
+RECORD=$tmp/dry3
+xl-dedup push --dry-run --free=send a/disk.img "hostb:$tmp/b/disk.img" \
+    >out 2>err || fail "dry run over a copy"
+decoded dry3 COMPARED LEFT BLOCKS PASS_DONE
 RECORD=$tmp/again
 xl-dedup push --free=send a/disk.img "hostb:$tmp/b/disk.img" 2>err || fail again
-decoded again COMPARED BLOCKS PATCH
+placed again COMPARED BLOCKS PATCH
 
 # one segment, and the guest writes to it
 truncate -s 300000 a/small.img
@@ -67,7 +86,7 @@ export FAKE_DISKS FAKE_WRITE FAKE_AT_END
 RECORD=$tmp/moved
 migrate
 [ "$status" = 0 ] || { cat "$tmp/err" >&2; fail "exit status $status"; }
-decoded moved WANT DATA XL MEMORY_KEY CODED MEMORY_END RESTORE RESTORING BLOCKS PATCH
+placed moved WANT DATA XL MEMORY_KEY CODED MEMORY_END RESTORE RESTORING BLOCKS PATCH
 
 # where the kernel traces writes, blocks follow by themselves
 if loop=$(losetup -f --show a/disk.img 2>/dev/null); then
@@ -79,10 +98,10 @@ iflag=fullblock oflag=direct conv=notrunc status=none"
     [ "$status" = 0 ] || { cat "$tmp/err" >&2; fail "traced: $status"; }
     if grep -q 'xvda: its writes are traced' "$tmp/err" &&
         ! grep -q 'in doubt' "$tmp/err"; then
-        decoded traced COMPARED DELTA
+        placed traced COMPARED DELTA
     else
         echo "not traced here, so no DELTA"
-        decoded traced COMPARED
+        placed traced COMPARED
     fi
 fi
 

@@ -16,14 +16,16 @@ import wire                                                     # noqa: E402
 from wire import Broken, Cursor                                 # noqa: E402
 
 SESSION = "HELLO FAIL XL MEMORY MEMORY_END MEMORY_KEY CODED TAKEN MISSED " \
-    "PAGES DISKS_END RESTORE RESTORING BYE ALIVE".split()
+    "PAGES DISKS_END BALLAST RESTORE RESTORING BYE ALIVE".split()
 FROM_SOURCE = "HELLO FAIL XL MEMORY MEMORY_END MEMORY_KEY CODED PAGES DISK " \
     "DISKS_END PROBED MANIFEST MANIFEST_END NAMES RECIPE DATA DATA_END " \
     "SEGMENTS PASS_END SEGMENT PATCH COMPARED DELTA PLACE RESTORE BYE " \
-    "ALIVE".split()
+    "BALLAST ALIVE".split()
 FROM_TARGET = "HELLO FAIL XL TAKEN MISSED PROBE DISK_OK UNKNOWN SKETCH WANT " \
     "WANT_END BULK_DONE DIFFER BLOCKS PASS_DONE PLACED RESTORING BYE " \
-    "ALIVE".split()
+    "LEFT BALLAST ALIVE".split()
+IN_REHEARSALS = "HELLO FAIL DISK DISKS_END MANIFEST MANIFEST_END NAMES " \
+    "RECIPE DATA_END SEGMENTS COMPARED PASS_END BALLAST BYE ALIVE".split()
 EMPTY = "DISKS_END WANT_END DATA_END BULK_DONE PASS_END COMPARED PLACE " \
     "PLACED RESTORE RESTORING BYE ALIVE".split()
 
@@ -136,7 +138,13 @@ class Source(Direction):
         check(int(values["timeout"]) > 0, "timeout")
         check("name" in values and "uuid" in values, "name or uuid")
         self.mode = values["mode"]
+        self.dry = values.get("dry") == "1"
+        if self.dry:
+            self.allowed = IN_REHEARSALS
         return values
+
+    def ballast(self, _, __):
+        check(self.dry, "not in a rehearsal")
 
     def disk(self, c, number):
         values = dict(wire.read_text(c.data))
@@ -145,7 +153,9 @@ class Source(Direction):
         for key in ("vdev", "used", "path", "base", "kind"):
             check(key in values, "no %s" % key)
         check(values["kind"] in ("file", "block"), "kind")
-        check(self.mode == "migrate" or "dest" in values, "no dest")
+        check(self.mode == "migrate" and not self.dry or "dest" in values,
+              "no dest")
+        check(self.dry or "stamp" not in values, "stamp")
         check(values["base"] == values["path"].split("/")[-1], "base")
         self.disks[number] = Disk(values)
         check(0 < self.disks[number].size <= 1 << 56, "size")
@@ -222,6 +232,10 @@ class Source(Direction):
     def recipe(self, c, number):
         d = self.at(number, "listed")
         n = c.number("Q")
+        if self.dry:
+            check(n < len(d.objects) and n not in d.recipes, "object")
+            d.recipes[n] = (0, d.sizes[n])
+            return c.end()
         if d.recipe is None:
             check(n < len(d.objects) and n not in d.recipes, "object")
             d.recipe = [n, 0, 0, 0]
@@ -254,7 +268,7 @@ class Source(Direction):
         d.stage = "copied"
 
     def segments(self, c, number):
-        d = self.at(number, "offered", "copied")
+        d = self.at(number, "offered", *["copied"][self.dry:])
         check(d.stage == "copied" or not (d.compared or d.objects),
               "behind the comparison")
         named = 0
@@ -282,6 +296,7 @@ class Source(Direction):
 
     def pass_end(self, _, number):
         d = self.at(number, "copied")
+        check(not self.dry or not d.passes and d.compared, "in a rehearsal")
         check(len(d.announced) == d.segments,
               "the first pass left %d out" % (d.segments - len(d.announced)))
         d.passes += 1
@@ -392,7 +407,7 @@ class Target(Direction):
         super().__init__(path, allowed)
         self.source = source
         self.disks = {n: dict(wants={}, left=[], named=[], stage=0,
-                              unknown=[], sketches={})
+                              unknown=[], sketches={}, lefts=set())
                       for n in source.disks}
 
     def step(self, number, least, new):
@@ -401,6 +416,21 @@ class Target(Direction):
         check(d["stage"] == least, "out of order")
         d["stage"] = new
         return d
+
+    def ballast(self, c, _):
+        c.end()
+
+    def left(self, c, number):
+        d = self.step(number, 1, 1)
+        check(self.source.dry and self.source.disks[number].compared,
+              "in this session")
+        out = numbers(c)
+        for n in out:
+            check(0 <= n < len(self.source.disks[number].objects), "object")
+            check(n not in d["wants"] and n not in d["sketches"] and
+                  n not in d["lefts"], "object %d again" % n)
+            d["lefts"].add(n)
+        return "%d objects" % len(out)
 
     def hello(self, c, _):
         check(self.counts["HELLO"] == 1, "came before")
@@ -460,7 +490,8 @@ class Target(Direction):
         source = self.source.disks[number]
         sent = {n: length // source.objects[n]
                 for n, length in source.content.items()}
-        check(sent == d["wants"] or self.source.ended == "FAIL",
+        check(not d["lefts"] & set(d["wants"]), "left and wanted")
+        check(self.source.dry or sent == d["wants"] or self.source.ended == "FAIL",
               "what was sent is not what was wanted")
         check(set(source.recipes) == set(d["sketches"]) or
               self.source.ended == "FAIL",
@@ -532,6 +563,7 @@ class Target(Direction):
         for ask, answer in (("PROBED", "PROBE"), ("DISK", "DISK_OK"),
                             ("DATA_END", "BULK_DONE"), ("PLACE", "PLACED"),
                             ("PASS_END", "PASS_DONE"),
+                            ("BALLAST", "BALLAST"),
                             ("RESTORE", "RESTORING")):
             check(self.source.counts.get(ask, 0) ==
                   self.counts.get(answer, 0),
@@ -541,6 +573,9 @@ class Target(Direction):
         check(self.taken_frames == len(self.source.on_disk),
               "all CODED are TAKEN")
         for n, d in self.disks.items():
+            if self.source.dry:
+                check(sum(d["left"]) == len(d["named"]), "disk %d: left" % n)
+                continue
             self.compare_passes(n, d["named"], d["left"])
 
     def compare_passes(self, disk, named, left):

@@ -1,0 +1,212 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * xl-dedup estimate-xl: "xl migrate --dedup --dry-run".
+ *
+ * No xl migrates here, and no hook takes part: the unmodified xl is asked for
+ * the guest's disks, and at the other host, by "xl-dedup receive", for those
+ * that are in use there.  The guest does not notice, and nothing is written.
+ */
+#include "config.h"
+
+#include <errno.h>
+#include <getopt.h>
+#include <signal.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "plugin/commands.h"
+#include "plugin/configuration.h"
+#include "plugin/domains.h"
+#include "plugin/guestdisk.h"
+#include "plugin/leftover.h"
+#include "plugin/log.h"
+#include "plugin/memory_options.h"
+#include "plugin/peer.h"
+#include "plugin/proto.h"
+#include "plugin/sender.h"
+#include "plugin/wire_options.h"
+
+struct rehearsal {
+    const char *host;
+    const char *domain;
+    const char *config;         /* the guest's at the other host, or NULL */
+    struct wire_options wire;
+    struct memory_options memory;
+    struct leftovers leftovers;
+    struct domains here;        /* one */
+    struct domains there;       /* what config says, or none */
+};
+
+/* Where the disk goes: where the configuration says that is sent. */
+static const char *path_there(const struct rehearsal *r, const char *vdev)
+{
+    const struct domain *d = r->there.n ? &r->there.list[0] :
+        &r->here.list[0];
+    size_t i;
+
+    for (i = 0; i < d->n_disks; i++)
+        if (!strcmp(d->disks[i].vdev, vdev))
+            return d->disks[i].path;
+    return NULL;
+}
+
+static int add_disk(struct rehearsal *r, struct sender *s,
+                    const struct domain_disk *disk)
+{
+    struct guest_disk d = {
+        .vdev = disk->vdev, .path = disk->path, .format = disk->format,
+        .script = disk->script, .elsewhere = disk->elsewhere,
+    };
+    const char *dest;
+    int rc;
+
+    if (disk->cdrom) {
+        guest_disk_say_cdrom(&d, r->host);
+        return 0;
+    }
+    rc = guest_disk_check(&d);
+    if (!rc && disk->writable)
+        rc = leftovers_add(&r->leftovers, d.vdev, d.path);
+    if (rc)
+        return rc;
+    dest = path_there(r, d.vdev);
+    if (!dest) {
+        log_error("disk %s: %s does not have it; is it another guest's?",
+                  d.vdev, r->config);
+        return -ENOENT;
+    }
+    return sender_add_disk(s, d.vdev, d.path, dest);
+}
+
+static int rehearse(struct rehearsal *r, struct wire *w, struct inbox *in)
+{
+    const struct domain *d = &r->here.list[0];
+    struct sender_options opt = {
+        .mode = "migrate", .name = d->name ? d->name : r->domain,
+        .uuid = d->uuid ? d->uuid : "", .peer = r->host, .dry = true,
+    };
+    struct rehearsal_options how = {
+        .level = r->wire.level, .rate = r->wire.bytes_per_second,
+        .memory = d->memory,
+    };
+    struct sender *s;
+    size_t i;
+    int rc;
+
+    rc = sender_new(&s, &opt, w, in);
+    for (i = 0; i < d->n_disks && !rc && !r->memory.only; i++)
+        rc = add_disk(r, s, &d->disks[i]);
+    if (!rc)
+        rc = sender_offer(s);
+    if (!rc)
+        rc = sender_rehearse(s, &how);
+    /* A thread may still use it: the process ends with it. */
+    return rc ? rc : wire_send(w, FRAME_BYE, PROTO_NO_DISK, NULL, 0);
+}
+
+static int connect_and_rehearse(struct rehearsal *r,
+                                const char *const *command)
+{
+    struct peer p = { .pid = -1 };
+    struct wire *w = NULL;
+    struct inbox *in;
+    int rc;
+
+    rc = peer_start(&p, r->host, command);
+    if (!rc)
+        rc = wire_new(&w, p.in_fd, p.out_fd, &r->wire);
+    if (!rc)
+        rc = peer_greet(&p, w);
+    if (!rc)
+        rc = wire_keep_alive(w);
+    if (!rc)
+        rc = inbox_start(&in, w, r->host, NULL, NULL);
+    if (rc)
+        return rc;
+    rc = rehearse(r, w, in);
+    inbox_explain(in, rc);
+    if (rc)
+        peer_end(&p);
+    else
+        peer_wait(&p);
+    return rc;
+}
+
+static int run(struct rehearsal *r, const char *const *command)
+{
+    int rc = domains_list(&r->here, r->domain);
+
+    if (!rc && (r->here.n != 1 || !r->here.list[0].uuid)) {
+        log_error("xl does not know the domain %s", r->domain);
+        rc = -ENOENT;
+    }
+    if (!rc && r->config)
+        rc = domains_read(&r->there, r->config);
+    return rc ? rc : connect_and_rehearse(r, command);
+}
+
+static const char help[] =
+"Usage: xl-dedup estimate-xl --domain=DOMAIN [OPTION]... -- COMMAND...\n"
+"\n"
+"Run by 'xl migrate --dedup --dry-run'; not meant to be typed.  COMMAND leads\n"
+"to 'xl-dedup receive' at the other host.\n"
+"\n"
+"      --host=NAME     the other host, for messages\n"
+"      --config=FILE   the configuration that would be sent\n"
+"      --remove-source would be refused as in a migration\n"
+"      --wipe-source\n"
+MEMORY_OPTIONS_HELP
+WIRE_OPTIONS_HELP;
+
+int cmd_estimate_xl(int argc, char **argv)
+{
+    static const struct option options[] = {
+        { "domain", required_argument, NULL, 'd' },
+        { "host", required_argument, NULL, 'H' },
+        { "config", required_argument, NULL, 'C' },
+        { "remove-source", no_argument, NULL, 'R' },
+        { "wipe-source", no_argument, NULL, 'W' },
+        MEMORY_OPTIONS_TABLE,
+        WIRE_OPTIONS_TABLE,
+        { "help", no_argument, NULL, 'h' },
+        { NULL, 0, NULL, 0 },
+    };
+    struct rehearsal r = {
+        .host = "the other host", .memory = MEMORY_OPTIONS_INIT,
+    };
+    int c;
+
+    while ((c = getopt_long(argc, argv, "+h", options, NULL)) != -1)
+        switch (c) {
+        case 'd':
+            r.domain = optarg;
+            break;
+        case 'H':
+            r.host = optarg;
+            break;
+        case 'C':
+            r.config = optarg;
+            break;
+        case 'R':
+            r.leftovers.remove = true;
+            break;
+        case 'W':
+            r.leftovers.wipe = true;
+            break;
+        case 'h':
+            fputs(help, stdout);
+            return XD_EXIT_OK;
+        default:
+            if (memory_options_take(&r.memory, c, optarg) &&
+                wire_options_take(&r.wire, c, optarg))
+                return XD_EXIT_USAGE;
+        }
+    if (!r.domain || optind >= argc) {
+        log_error("estimate-xl is run by 'xl migrate --dedup --dry-run'");
+        return XD_EXIT_USAGE;
+    }
+    signal(SIGPIPE, SIG_IGN);
+    return run(&r, (const char *const *)(argv + optind)) ? XD_EXIT_FAILED :
+        XD_EXIT_OK;
+}
