@@ -30,6 +30,14 @@ tmpdir() {
     cd "$tmp" || exit 1
 }
 
+# detach DEVICE: of a file below $tmp; if it is gone already, its number may be
+# another test's.
+detach() {
+    case $(losetup -n -O BACK-FILE "${1:-none}" 2>/dev/null) in
+    "$tmp"/*) losetup -d "$1" ;;
+    esac
+}
+
 # seed N: the test's random numbers; SEED of the environment wins.
 seed() {
     seed=${SEED:-$1}

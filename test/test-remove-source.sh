@@ -29,10 +29,10 @@ FAKE_MEMORY=100000
 export FAKE_DISKS FAKE_MEMORY FAKE_DESTROY FAKE_SHARED FAKE_READONLY
 
 # again: a guest with one disk, behind a loop device as libxl has it
-loop=
+loop='' turn=0
 again()
 {
-    detach
+    let_go
     rm -rf "$tmp/a" "$tmp/state-a" "$tmp/syslog"
     find "$tmp/b" "$tmp/state-b" -type f -delete
     mkdir "$tmp/a"
@@ -40,18 +40,20 @@ again()
     loop=$(losetup -f --show "$disk") || skip "no loop devices"
     FAKE_DISKS="xvda=$disk=$tmp/b/disk.img"
     FAKE_SHARED='' FAKE_READONLY=''
-    # The hotplug script detaches it after xl has ended.
-    FAKE_DESTROY="(sleep 0.5; losetup -d $loop) >/dev/null 2>&1 </dev/null &"
+    turn=$((turn + 1))
+    touch "$tmp/turn.$turn"
+    # The hotplug script detaches it after xl has ended; but not what has its
+    # number when we have let it go.
+    FAKE_DESTROY="(sleep 0.5; rm $tmp/turn.$turn && losetup -d $loop) \
+        >/dev/null 2>&1 </dev/null &"
 }
-# It may be gone already, and its number another test's.
-detach()
+let_go()
 {
-    case $(losetup -n -O BACK-FILE "${loop:-none}" 2>/dev/null) in
-    "$tmp"/*) losetup -d "$loop" ;;
-    esac
+    rm -f "$tmp/turn.$turn"
+    detach "$loop"
     loop=
 }
-cleanup_fn detach
+cleanup_fn let_go
 
 # The helper goes on after xl has ended.
 moved()
@@ -142,11 +144,11 @@ FAKE_STATUS=1 migrate --dedup-remove-source
 [ "$status" != 0 ] || fail "succeeded"
 sleep 1
 stays "failed"
-detach
+let_go
 
 # block devices are wiped, not removed
 again
-detach
+let_go
 loop=$(losetup -f --show "$disk")
 truncate -s 3000320 "$tmp/target"
 target=$(losetup -f --show "$tmp/target")

@@ -76,8 +76,8 @@ there_and_back "$tmp/a/disk.img" "$tmp/b/disk.img" file
 cp disk.orig a/device
 truncate -s ${segments}M b/device
 one=$(losetup -f --show a/device 2>/dev/null) || skip "no loop devices"
-cleanup_fn "losetup -d $one"
+cleanup_fn "detach $one"
 other=$(losetup -f --show b/device)
-cleanup_fn "losetup -d $other"
+cleanup_fn "detach $other"
 there_and_back "$one" "$other" device
 pass "return"

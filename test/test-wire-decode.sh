@@ -90,7 +90,7 @@ placed moved WANT DATA XL MEMORY_KEY CODED MEMORY_END RESTORE RESTORING BLOCKS P
 
 # where the kernel traces writes, blocks follow by themselves
 if loop=$(losetup -f --show a/disk.img 2>/dev/null); then
-    cleanup_fn "losetup -d $loop"
+    cleanup_fn "detach $loop"
     FAKE_WRITE="head -c 8192 /dev/urandom | dd of=$loop bs=4k seek=1300 \
 iflag=fullblock oflag=direct conv=notrunc status=none"
     RECORD=$tmp/traced

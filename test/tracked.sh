@@ -20,7 +20,7 @@ tracked_setup()
     truncate -s 16M "$tmp/a/disk.img"
     loop=$(losetup -f --show "$tmp/a/disk.img" 2>/dev/null) ||
         skip "no loop devices"
-    cleanup_fn "losetup -d $loop 2>/dev/null"
+    cleanup_fn "detach $loop"
     FAKE_DISKS=xvda=$tmp/a/disk.img=$tmp/b/disk.img
     FAKE_AT_END="cmp $tmp/a/disk.img $tmp/b/disk.img && touch $tmp/was-equal"
     FAKE_MEMORY=3000000

@@ -19,7 +19,7 @@ tmpdir
 loop_on() {
     loop=$(losetup -f --show "$@" 2>/dev/null) ||
         skip "no loop devices"
-    cleanup_fn "losetup -d $loop 2>/dev/null"
+    cleanup_fn "detach $loop"
 }
 
 has_dm() {
