@@ -15,6 +15,8 @@
 #define BUFFER_MAX (1u << 30)
 #define DEFAULT_REMIND 14
 #define REMIND_MAX 36500
+#define INDEX_WAIT 60u              /* seconds */
+#define INDEX_WAIT_MAX 86400u
 #define DEFAULT_STATE LOCALSTATEDIR "/lib/xl-dedup"
 
 static char *trim(char *s)
@@ -41,15 +43,15 @@ static int add_reference(struct configuration *c, const char *value)
     return list[c->n_references++] ? 0 : -ENOMEM;
 }
 
-static int set_bytes(size_t *bytes, const char *value)
+static int set_number(size_t *n, const char *value, size_t most)
 {
     char *end;
 
     if (!isdigit((unsigned char)*value))
         return -EINVAL;
     errno = 0;
-    *bytes = strtoul(value, &end, 10);
-    return errno || *end || *bytes > BUFFER_MAX ? -EINVAL : 0;
+    *n = strtoul(value, &end, 10);
+    return errno || *end || *n > most ? -EINVAL : 0;
 }
 
 static int set_remind(struct configuration *c, const char *value)
@@ -66,9 +68,11 @@ static int set_remind(struct configuration *c, const char *value)
 static int set(struct configuration *c, const char *key, const char *value)
 {
     if (!strcmp(key, "trace-buffer"))
-        return set_bytes(&c->trace_buffer, value);
+        return set_number(&c->trace_buffer, value, BUFFER_MAX);
     if (!strcmp(key, "remind"))
         return set_remind(c, value);
+    if (!strcmp(key, "index-wait"))
+        return set_number(&c->index_wait, value, INDEX_WAIT_MAX);
     if (value[0] != '/')
         return -EINVAL;
     if (!strcmp(key, "reference"))
@@ -109,7 +113,7 @@ static int parse_file(struct configuration *c, FILE *f, const char *path)
     if (rc == -EINVAL)
         log_error("%s: line %u is none of 'reference = /GLOB', "
                   "'state = /DIRECTORY', 'trace-buffer = BYTES', "
-                  "'remind = DAYS'", path, number);
+                  "'remind = DAYS', 'index-wait = SECONDS'", path, number);
     free(line);
     return rc;
 }
@@ -122,6 +126,7 @@ int configuration_load(struct configuration *c)
 
     memset(c, 0, sizeof(*c));
     c->remind_days = DEFAULT_REMIND;
+    c->index_wait = INDEX_WAIT;
     if (!path)
         path = DEFAULT_PATH;
     f = fopen(path, "re");

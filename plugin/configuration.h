@@ -10,6 +10,9 @@
  *               (LOCALSTATEDIR/lib/xl-dedup)
  *   trace-buffer    bytes in which the kernel traces writes, per processor
  *   remind      after how many days an unfinished copy is pointed out
+ *   index-wait      seconds that a session waits for references that were
+ *               never indexed, before it asks the source for what they may
+ *               hold (60)
  * A missing file is an empty one.
  */
 #ifndef PLUGIN_CONFIGURATION_H
@@ -23,6 +26,7 @@ struct configuration {
     char *state_dir;
     size_t trace_buffer;        /* 0: the tracker's default */
     unsigned remind_days;       /* 0: never */
+    size_t index_wait;          /* seconds */
 };
 
 /* Logs file and line of what it does not understand and returns -EINVAL. */

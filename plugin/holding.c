@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Files that this host holds; see holding.h. */
+/* Content that this host holds; see holding.h. */
 #include "config.h"
 
 #include <errno.h>
@@ -7,15 +7,50 @@
 
 #include "plugin/holding.h"
 
-void holding_of_object(struct holding *h, const struct manifest *m,
-                       const struct object *o)
+static bool fits(const struct index_object *o, uint64_t image_size)
 {
-    const struct fsparse_file *f = &m->map->files[o->file];
+    uint64_t held = 0;
+    size_t i;
 
-    h->image = m->image;
-    h->size = o->size;
-    h->extents = object_extents(m, o, &h->n_extents);
-    h->inline_data = f->flags & FSPARSE_INLINE ? f->inline_data : NULL;
+    for (i = 0; i < o->n_extents; i++) {
+        if (o->extents[i].physical > image_size ||
+            o->extents[i].length > image_size - o->extents[i].physical)
+            return false;
+        held += o->extents[i].length;
+    }
+    return !o->n_extents || o->size - held <= GAP_FILE_MAX;
+}
+
+bool holding_of_indexed(struct holding *h, const struct image *img,
+                        struct index_object *o)
+{
+    if (!fits(o, img->size)) {
+        index_object_release(o);
+        return false;
+    }
+    *h = (struct holding){
+        .image = img,
+        .size = o->size,
+        .extents = o->extents,
+        .n_extents = o->n_extents,
+        .inline_data = o->n_extents ? NULL : o->inline_data,
+        .object = *o,
+    };
+    return true;
+}
+
+void holding_release(struct holding *h)
+{
+    index_object_release(&h->object);
+    memset(h, 0, sizeof(*h));
+}
+
+int holding_stream(const struct holding *h, object_sink *sink, void *opaque)
+{
+    if (h->inline_data)
+        return sink(opaque, h->inline_data, h->size, 0);
+    return content_read(h->image, h->extents, h->n_extents, h->size, sink,
+                        opaque);
 }
 
 /* The first extent that ends behind offset. */

@@ -14,14 +14,21 @@ xl_dedup_SOURCES = %D%/main.c %D%/control.c %D%/control.h \
 	%D%/workers.c %D%/workers.h %D%/segment.c %D%/segment.h \
 	%D%/configuration.c %D%/configuration.h %D%/record.c %D%/record.h \
 	%D%/loopdev.c %D%/loopdev.h %D%/destination.c %D%/destination.h \
-	%D%/reference.c %D%/reference.h %D%/report.c %D%/report.h \
+	%D%/image_list.c %D%/image_list.h %D%/mark.c %D%/mark.h \
+	%D%/store.c %D%/store.h %D%/index.c %D%/index.h \
+	%D%/index_put.c %D%/index_record.c %D%/index_walk.c \
+	%D%/index_sample.c %D%/index_sample.h %D%/holding.c %D%/holding.h \
+	%D%/search.c \
+	%D%/cmd_index.c \
+	%D%/reference.c %D%/reference.h %D%/refresh.c %D%/refresh.h \
+	%D%/report.c %D%/report.h \
 	%D%/peer.c %D%/peer.h %D%/sender.c %D%/sender.h \
 	%D%/source_disk.h %D%/bulk.c %D%/passes.c %D%/deltas.c %D%/live.c \
 	%D%/receiver.c %D%/receiver.h %D%/target_disk.h %D%/rebuild.c \
 	%D%/versions.c %D%/check.c %D%/apply.c \
 	%D%/sample.c %D%/sample.h %D%/rehearse.c %D%/rehearse.h \
 	%D%/order.c %D%/order.h %D%/recipe.c %D%/recipe.h \
-	%D%/rolling.c %D%/rolling.h %D%/holding.c %D%/holding.h \
+	%D%/rolling.c %D%/rolling.h \
 	%D%/handshake.c %D%/handshake.h %D%/hold.c %D%/hold.h %D%/fdio.c %D%/fdio.h \
 	%D%/abandoned.c %D%/abandoned.h \
 	%D%/keeper.c %D%/keeper.h %D%/leftover.c %D%/leftover.h \
@@ -41,6 +48,6 @@ xl_dedup_SOURCES = %D%/main.c %D%/control.c %D%/control.h \
 	%D%/cmd_estimate_xl.c \
 	%D%/cmd_send_xl.c %D%/cmd_receive_xl.c
 xl_dedup_CPPFLAGS = $(AM_CPPFLAGS) $(SODIUM_CFLAGS) $(ZSTD_CFLAGS) \
-	$(JSON_CFLAGS) $(XTL_CFLAGS)
+	$(JSON_CFLAGS) $(LMDB_CFLAGS) $(XTL_CFLAGS)
 xl_dedup_LDADD = libfsparse.la $(SODIUM_LIBS) $(ZSTD_LIBS) $(JSON_LIBS) \
-	$(XTL_LIBS)
+	$(LMDB_LIBS) $(XTL_LIBS)

@@ -15,6 +15,7 @@ static const struct command {
     { "allow", cmd_allow, "let a disk overwrite what is at a path" },
     { "clean", cmd_clean, "remove what failed tries left on this host" },
     { "compare", cmd_compare, "how much of an image others already hold" },
+    { "index", cmd_index, "note what the reference images hold" },
     { "scan", cmd_scan, "what an image holds: partitions, files, hashes" },
     { "status", cmd_status, "what this host keeps of migrations" },
     { "verify", cmd_verify, "compare two images byte for byte" },

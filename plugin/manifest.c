@@ -169,9 +169,9 @@ const struct fsparse_extent *object_extents(const struct manifest *m,
     return m->map->files[o->file].extents;
 }
 
-/* Hands over [pos, end) of an object: bytes of the image from physical on,
+/* Hands over [pos, end) of some content: bytes of the image from physical on,
  * or zeros if buf is NULL. */
-static int read_span(const struct manifest *m, uint8_t *buf, uint64_t pos,
+static int read_span(const struct image *img, uint8_t *buf, uint64_t pos,
                      uint64_t end, uint64_t physical, object_sink *sink,
                      void *opaque)
 {
@@ -181,7 +181,7 @@ static int read_span(const struct manifest *m, uint8_t *buf, uint64_t pos,
     for (; pos < end && !rc; pos += n, physical += n) {
         n = end - pos < PIECE ? end - pos : PIECE;
         if (buf)
-            rc = image_read(m->image, buf, n, physical);
+            rc = image_read(img, buf, n, physical);
         if (!rc)
             rc = sink(opaque, buf ? buf : zero_piece, n, pos);
     }
@@ -203,37 +203,43 @@ static int read_inline(const struct fsparse_file *f, object_sink *sink,
     return rc;
 }
 
+int content_read(const struct image *img, const struct fsparse_extent *e,
+                 size_t n, uint64_t size, object_sink *sink, void *opaque)
+{
+    uint8_t *buf = aligned_alloc(4096, PIECE);
+    uint64_t pos = 0;
+    int rc = 0;
+
+    if (!buf) {
+        log_error("no memory to read an object");
+        return -ENOMEM;
+    }
+    for (; n && !rc; n--, e++) {
+        rc = read_span(img, NULL, pos, e->logical, 0, sink, opaque);
+        pos = e->logical + e->length;
+        if (!rc)
+            rc = read_span(img, buf, e->logical, pos, e->physical, sink,
+                           opaque);
+    }
+    if (!rc)
+        rc = read_span(img, NULL, pos, size, 0, sink, opaque);
+    free(buf);
+    return rc;
+}
+
 int object_read(const struct manifest *m, const struct object *o,
                 object_sink *sink, void *opaque)
 {
     const struct fsparse_extent *e;
-    uint64_t pos = 0;
-    uint8_t *buf;
     size_t n;
-    int rc = 0;
 
     if (o->unusable)
         return 0;
     if (o->file != OBJECT_RAW && m->map->files[o->file].inline_data &&
         (m->map->files[o->file].flags & FSPARSE_INLINE))
         return read_inline(&m->map->files[o->file], sink, opaque);
-    buf = aligned_alloc(4096, PIECE);
-    if (!buf) {
-        log_error("no memory to read an object");
-        return -ENOMEM;
-    }
     e = object_extents(m, o, &n);
-    for (; n && !rc; n--, e++) {
-        rc = read_span(m, NULL, pos, e->logical, 0, sink, opaque);
-        pos = e->logical + e->length;
-        if (!rc)
-            rc = read_span(m, buf, e->logical, pos, e->physical, sink,
-                           opaque);
-    }
-    if (!rc)
-        rc = read_span(m, NULL, pos, o->size, 0, sink, opaque);
-    free(buf);
-    return rc;
+    return content_read(m->image, e, n, o->size, sink, opaque);
 }
 
 char *object_name(const struct manifest *m, const struct object *o,

@@ -102,6 +102,11 @@ typedef int object_sink(void *opaque, const void *data, size_t length,
 int object_read(const struct manifest *m, const struct object *o,
                 object_sink *sink, void *opaque);
 
+/* The same for size bytes that lie in n extents of an image: ascending, inside
+ * the image and the size. */
+int content_read(const struct image *img, const struct fsparse_extent *e,
+                 size_t n, uint64_t size, object_sink *sink, void *opaque);
+
 /* Name for messages and lists: "p1:/usr/bin/env", "p2:/a.txt:stream",
  * "raw:4096+1048576".  Writes at most size bytes with the NUL, escaped as
  * text_escape() does it.  Returns buf. */

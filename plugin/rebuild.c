@@ -207,25 +207,6 @@ int rebuild_copy(void *opaque, const void *data, size_t length,
     return rc;
 }
 
-/* 1: copied; 0: not found or not as expected; negative: writing failed. */
-static int from_reference(const struct batch *b, const struct wire_object *o)
-{
-    const struct manifest *m;
-    const struct object *found;
-    struct copy c;
-    int rc;
-
-    found = references_find(b->disk->references, o->digest, o->size, &m);
-    if (!found || b->disk->dry)
-        return found != NULL;
-    rebuild_copy_begin(&c, b, o);
-    rc = object_read(m, found, rebuild_copy, &c);
-    /* A reference that cannot be read is as good as none. */
-    if (rc)
-        return rc == -EIO ? 0 : rc;
-    return rebuild_copy_is(&c, o->digest);
-}
-
 /* Whether the destination itself may hold something useful already. */
 static bool has_content(const struct destination *dest)
 {
@@ -297,7 +278,7 @@ static int find_object(void *opaque, uint64_t number)
     if (has_content(&d->dest))
         place = look_at_place(b, o);
     if (!place.same)
-        rc = from_reference(b, o);
+        rc = search_object(b, o);
     if (rc == 0 && !place.same) {
         versions = versions_help(d, o);
         /* Over something old, the check passes send what differs, block by
@@ -368,7 +349,7 @@ static void batch_free(struct batch *b)
     if (!b)
         return;
     for (i = 0; b->objects && i < b->count; i++)
-        free(b->objects[i].version);
+        version_free(b->objects[i].version);
     free(b->objects);
     free(b->extents);
     free(b);
@@ -566,6 +547,7 @@ int rebuild_data(struct target_disk *d, const struct frame *f)
         rc = seek_object(d, number);
         if (!rc)
             rc = write_record(d, data, length);
+        references_arrived(d->references, length);
     }
     return rc;
 }

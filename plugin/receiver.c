@@ -65,7 +65,7 @@ int receiver_new(struct receiver **r_r, struct wire *w, struct inbox *in,
     r->events = *events;
     rc = workers_new(&r->pool, 0);
     if (!rc)
-        rc = references_new(&r->references);
+        rc = references_new(&r->references, conf, "/proc/self/exe");
     if (rc) {
         receiver_free(r);
         return rc;
@@ -107,6 +107,8 @@ void receiver_free(struct receiver *r)
             r->disks[i]->error = -ECANCELED;
         pthread_mutex_unlock(&r->disks[i]->lock);
     }
+    if (r->references)
+        references_stop(r->references);
     workers_free(r->pool);
     for (i = 0; i < r->n_disks; i++)
         disk_free(r->disks[i]);
@@ -414,18 +416,15 @@ static int take_probed(struct receiver *r, struct target_disk *d,
     return check_destination(r, d);
 }
 
-static int add_references(struct receiver *r)
+static int start_references(struct receiver *r)
 {
     unsigned i;
-    int rc;
+    int rc = 0;
 
-    rc = references_add_globs(r->references, r->conf->references,
-                              r->conf->n_references);
     for (i = 0; i < r->n_disks && !rc; i++)
         if (r->disks[i]->dest.exists)
             rc = references_add(r->references, r->disks[i]->path);
-    references_sort(r->references);
-    return rc;
+    return rc ? rc : references_start(r->references);
 }
 
 static int event(struct receiver *r, int (*handler)(void *))
@@ -606,9 +605,9 @@ static int take_frame(struct receiver *r, const struct frame *f)
         rc = take_disk_frame(r, r->disks[f->disk], f);
     else
         rc = -EPROTO;
-    /* The source scans its disks while we scan ours. */
+    /* What is not indexed is read while the source scans its disks. */
     if (!rc && accepted < r->n_accepted && r->n_accepted == r->n_disks)
-        rc = add_references(r);
+        rc = start_references(r);
     return rc;
 }
 

@@ -1,51 +1,127 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* What the target already holds; see reference.h. */
+/*
+ * What the target already holds; see reference.h.
+ *
+ * Each allowed image has a slot; the slot knows under which id the index lists
+ * the image now.  A thread of ours starts the refresh, looks from time to time
+ * whether the index has changed (whoever has changed it), and updates the ids.
+ *
+ * lock: covers the ids, the opened images and what is waited for.  It is a
+ * leaf apart from the log's.  The list of images does not change any more when
+ * searching begins.
+ */
 #include "config.h"
 
 #include <errno.h>
-#include <glob.h>
-#include <stdbool.h>
+#include <pthread.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
+#include <unistd.h>
 
+#include "plugin/image_list.h"
 #include "plugin/log.h"
-#include "plugin/proto.h"
 #include "plugin/reference.h"
+#include "plugin/refresh.h"
 
-/* Versions of a path, and files of one path in several images, that are
- * looked at on either side of where it would be. */
-#define NEIGHBOURS 16
+#define PLACES_MAX 64               /* looked at for one object */
+#define LOOK_MS 100                 /* between looks at the index */
+#define WINDOW (4u << 20)           /* bytes asked for at a time while an
+                                       image is read */
+#define LINK_IDLE 1                 /* seconds: then something is asked for in
+                                       any case */
 
-struct reference {
-    struct image image;
-    struct manifest *manifest;
+enum slot_state {
+    SLOT_MISSING,                   /* not indexed, or without names */
+    SLOT_CHANGED,                   /* written to since it was read */
+    SLOT_CURRENT,
 };
 
-struct entry {
-    const struct object *object;
-    const struct manifest *manifest;
+struct slot {
+    enum slot_state state;
+    bool named;
+    uint32_t id;                    /* 0: not indexed */
+    bool opened;                    /* or tried to */
+    struct image image;
 };
 
 struct references {
-    struct reference **images;
-    size_t n_images;
-    struct entry *entries;      /* by digest */
-    size_t n_entries;
-    struct entry *paths;        /* files, by path */
-    size_t n_paths;
+    const struct configuration *conf;
+    const char *program;
+    struct image_list list;
+    struct slot *slots;             /* as many as the list has */
+    char *directory;                /* of the index */
+    bool temporary;
+    bool keep;                      /* nothing is written to the host's */
+    struct store *store;            /* NULL: there is none */
+    uint64_t generation;            /* of the store, when last looked at */
+
+    pthread_mutex_t lock;
+    pthread_cond_t changed;
+    pthread_t thread;
+    bool running;                   /* there is a thread */
+    bool waiting_pays;              /* an image is read for the first time */
+    bool stop;
+    uint64_t news;
+    uint64_t asked;                 /* bytes, and not arrived yet */
+    time_t deadline;
+    time_t last_asked;
 };
 
-int references_new(struct references **r_r)
+static time_t now(void)
 {
-    *r_r = calloc(1, sizeof(**r_r));
-    return *r_r ? 0 : -ENOMEM;
+    struct timespec t;
+
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return t.tv_sec;
 }
 
-static void reference_free(struct reference *ref)
+int references_new(struct references **r_r, const struct configuration *conf,
+                   const char *program)
 {
-    manifest_free(ref->manifest);
-    image_release(&ref->image);
-    free(ref);
+    struct references *r = calloc(1, sizeof(*r));
+    pthread_condattr_t attributes;
+
+    if (!r)
+        return -ENOMEM;
+    r->conf = conf;
+    r->program = program;
+    pthread_mutex_init(&r->lock, NULL);
+    pthread_condattr_init(&attributes);
+    pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
+    pthread_cond_init(&r->changed, &attributes);
+    pthread_condattr_destroy(&attributes);
+    *r_r = r;
+    return 0;
+}
+
+void references_stop(struct references *r)
+{
+    pthread_mutex_lock(&r->lock);
+    r->stop = true;
+    pthread_cond_broadcast(&r->changed);
+    pthread_mutex_unlock(&r->lock);
+}
+
+static void remove_temporary(const char *directory)
+{
+    static const char *const files[] = { "index/data.mdb", "index/lock.mdb",
+                                         "index", "index.lock",
+                                         "index.writer", "" };
+    char *parent = strdup(directory), *slash, *path;
+    size_t i;
+
+    slash = parent ? strrchr(parent, '/') : NULL;
+    if (slash) {
+        *slash = '\0';
+        for (i = 0; i < sizeof(files) / sizeof(files[0]); i++)
+            if (asprintf(&path, "%s/%s", parent, files[i]) >= 0) {
+                remove(path);
+                free(path);
+            }
+    }
+    free(parent);
 }
 
 void references_free(struct references *r)
@@ -54,240 +130,435 @@ void references_free(struct references *r)
 
     if (!r)
         return;
-    for (i = 0; i < r->n_images; i++)
-        reference_free(r->images[i]);
-    free(r->images);
-    free(r->entries);
-    free(r->paths);
+    references_stop(r);
+    if (r->running)
+        pthread_join(r->thread, NULL);
+    for (i = 0; r->slots && i < r->list.n; i++)
+        image_release(&r->slots[i].image);
+    store_close(r->store);
+    if (r->temporary)
+        remove_temporary(r->directory);
+    free(r->directory);
+    free(r->slots);
+    image_list_release(&r->list);
+    pthread_cond_destroy(&r->changed);
+    pthread_mutex_destroy(&r->lock);
     free(r);
 }
 
-static bool have(const struct references *r, const struct image *img)
+void references_keep_index(struct references *r)
 {
-    size_t i;
-
-    for (i = 0; i < r->n_images; i++)
-        if (r->images[i]->image.dev == img->dev &&
-            r->images[i]->image.ino == img->ino &&
-            r->images[i]->image.block == img->block)
-            return true;
-    return false;
-}
-
-static const struct fsparse_file *file_of(const struct entry *e)
-{
-    return &e->manifest->map->files[e->object->file];
-}
-
-static int add_entries(struct references *r, const struct manifest *m)
-{
-    struct entry *entries, *paths;
-    size_t i;
-
-    entries = realloc(r->entries, (r->n_entries + m->n_objects + 1) *
-                                  sizeof(*entries));
-    if (entries)
-        r->entries = entries;
-    paths = realloc(r->paths, (r->n_paths + m->n_files + 1) *
-                              sizeof(*paths));
-    if (paths)
-        r->paths = paths;
-    if (!entries || !paths)
-        return -ENOMEM;
-    for (i = 0; i < m->n_objects; i++) {
-        struct entry e = { &m->objects[i], m };
-
-        if (e.object->zero || e.object->size == 0)
-            continue;
-        entries[r->n_entries++] = e;
-        if (e.object->file != OBJECT_RAW && !*file_of(&e)->stream)
-            paths[r->n_paths++] = e;
-    }
-    return 0;
-}
-
-static int keep(struct references *r, struct reference *ref)
-{
-    struct reference **images;
-    int rc;
-
-    images = realloc(r->images, (r->n_images + 1) * sizeof(*images));
-    if (!images)
-        return -ENOMEM;
-    r->images = images;
-    rc = add_entries(r, ref->manifest);
-    if (!rc)
-        images[r->n_images++] = ref;
-    return rc;
+    r->keep = true;
 }
 
 int references_add(struct references *r, const char *path)
 {
-    struct manifest_options opt = { 0 };
-    struct reference *ref = calloc(1, sizeof(*ref));
-    int rc;
+    int rc = image_list_add(&r->list, path);
 
-    if (!ref)
-        return -ENOMEM;
-    ref->image = (struct image)IMAGE_INIT;
-    rc = image_open(&ref->image, path);
-    if (!rc && have(r, &ref->image))
-        rc = -EEXIST;
-    if (!rc)
-        rc = manifest_build(&ref->image, &opt, &ref->manifest);
-    if (!rc)
-        rc = keep(r, ref);
-    if (!rc)
+    if (!rc || rc == -ENOMEM)
+        return rc;
+    log_errno(rc, "%s is left out as a reference", path);
+    return 0;
+}
+
+/* Slots */
+
+struct slot_update {
+    struct references *r;
+    bool *listed;
+};
+
+static int update_slot(void *opaque, const struct index_image *i)
+{
+    struct slot_update *u = opaque;
+    struct references *r = u->r;
+    struct mark mark;
+    size_t n;
+
+    for (n = 0; n < r->list.n; n++)
+        if (!strcmp(r->list.items[n].path, i->path))
+            break;
+    if (n == r->list.n)
         return 0;
-    reference_free(ref);
-    if (rc != -EEXIST && rc != -ENOMEM)
-        log_warn("reference %s is left out", path);
-    return rc == -ENOMEM ? rc : 0;
+    u->listed[n] = true;
+    r->slots[n].id = i->id;
+    r->slots[n].named = i->named;
+    if (!i->named)
+        r->slots[n].state = SLOT_MISSING;
+    else if (mark_of(i->path, &mark) || !mark_same(&mark, &i->mark))
+        r->slots[n].state = SLOT_CHANGED;
+    else
+        r->slots[n].state = SLOT_CURRENT;
+    return 0;
 }
 
-int references_add_globs(struct references *r, char *const *globs,
-                         size_t n_globs)
+/* With the lock held. */
+static void update_slots(struct references *r)
 {
-    glob_t found;
-    size_t i, j;
-    int rc = 0;
+    struct slot_update u = { r, calloc(r->list.n + 1, sizeof(bool)) };
+    MDB_txn *t;
+    size_t i;
 
-    for (i = 0; i < n_globs && !rc; i++) {
-        if (glob(globs[i], GLOB_NOSORT, NULL, &found))
-            continue;
-        for (j = 0; j < found.gl_pathc && !rc; j++)
-            rc = references_add(r, found.gl_pathv[j]);
-        globfree(&found);
+    if (!u.listed || store_read(r->store, &t)) {
+        free(u.listed);
+        return;
     }
-    return rc;
+    index_images(r->store, t, false, update_slot, &u);
+    store_read_end(r->store, t);
+    for (i = 0; i < r->list.n; i++)
+        if (!u.listed[i])
+            r->slots[i] = (struct slot){ .image = r->slots[i].image,
+                                         .opened = r->slots[i].opened };
+    free(u.listed);
 }
 
-static int compare_key(const uint8_t *digest, uint64_t size,
-                       const struct object *o)
+static size_t count_slots(const struct references *r, enum slot_state state)
 {
-    int c = memcmp(digest, o->hash, PROTO_SHORT_DIGEST);
+    size_t i, n = 0;
 
-    return c ? c : (size > o->size) - (size < o->size);
+    for (i = 0; i < r->list.n; i++)
+        n += r->slots[i].state == state;
+    return n;
 }
 
-static int compare_entries(const void *a, const void *b)
-{
-    const struct entry *x = a, *y = b;
+/* Refresh */
 
-    return compare_key(x->object->hash, x->object->size, y->object);
+/* With the lock held. */
+static void look(struct references *r)
+{
+    uint64_t generation = store_generation(r->store);
+
+    if (generation == r->generation)
+        return;
+    r->generation = generation;
+    update_slots(r);
+    if (count_slots(r, SLOT_MISSING) == 0)
+        r->waiting_pays = false;
+    r->news++;
+    pthread_cond_broadcast(&r->changed);
 }
 
-static bool is_digit(char c)
+/* With the lock held. */
+static void pause_for(struct references *r, unsigned ms)
 {
-    return c >= '0' && c <= '9';
+    struct timespec until;
+
+    clock_gettime(CLOCK_MONOTONIC, &until);
+    until.tv_nsec += ms * 1000000L;
+    until.tv_sec += until.tv_nsec / 1000000000;
+    until.tv_nsec %= 1000000000;
+    pthread_cond_timedwait(&r->changed, &r->lock, &until);
 }
 
-/* Compares paths as if every number in them were the same. */
-static int compare_numberless(const char *a, const char *b)
+/* Has those images read that are in this state.  Called and returns with the
+ * lock held. */
+static void read_images(struct references *r, enum slot_state state)
 {
-    for (; *a && (*a == *b || (is_digit(*a) && is_digit(*b)));) {
-        if (is_digit(*a)) {
-            a += strspn(a, "0123456789");
-            b += strspn(b, "0123456789");
-        } else {
-            a++;
-            b++;
-        }
-    }
-    return (unsigned char)(is_digit(*a) ? '0' : *a) -
-        (unsigned char)(is_digit(*b) ? '0' : *b);
+    char **paths = calloc(r->list.n + 1, sizeof(*paths));
+    pid_t pid = -1;
+    size_t i, n = 0;
+    bool ended;
+
+    for (i = 0; paths && i < r->list.n; i++)
+        if (r->slots[i].state == state)
+            paths[n++] = r->list.items[i].path;
+    if (n && !r->stop)
+        pid = refresh_start(r->program, r->directory, paths, n,
+                            state == SLOT_CHANGED);
+    free(paths);
+    if (pid < 0)
+        return;
+    do {
+        pause_for(r, LOOK_MS);
+        ended = refresh_ended(pid);
+        look(r);
+    } while (!ended && !r->stop);
+    if (!ended)
+        refresh_stop(pid);
 }
 
-/* Versions of a path are neighbours. */
-static int compare_paths(const char *a, const char *b)
+static void *refresh(void *opaque)
 {
-    int c = compare_numberless(a, b);
+    struct references *r = opaque;
 
-    return c ? c : strcmp(a, b);
-}
-
-static int compare_path_entries(const void *a, const void *b)
-{
-    return compare_paths(file_of(a)->path, file_of(b)->path);
-}
-
-void references_sort(struct references *r)
-{
-    if (r->n_entries > 0)
-        qsort(r->entries, r->n_entries, sizeof(*r->entries),
-              compare_entries);
-    if (r->n_paths > 0)
-        qsort(r->paths, r->n_paths, sizeof(*r->paths), compare_path_entries);
-}
-
-const struct object *references_find(const struct references *r,
-                                     const uint8_t *short_digest,
-                                     uint64_t size,
-                                     const struct manifest **m_r)
-{
-    size_t low = 0, high = r->n_entries, middle;
-    int c;
-
-    while (low < high) {
-        middle = low + (high - low) / 2;
-        c = compare_key(short_digest, size, r->entries[middle].object);
-        if (c == 0) {
-            *m_r = r->entries[middle].manifest;
-            return r->entries[middle].object;
-        }
-        if (c < 0)
-            high = middle;
-        else
-            low = middle + 1;
-    }
+    pthread_mutex_lock(&r->lock);
+    read_images(r, SLOT_MISSING);
+    r->waiting_pays = false;
+    pthread_cond_broadcast(&r->changed);
+    read_images(r, SLOT_CHANGED);
+    pthread_mutex_unlock(&r->lock);
     return NULL;
 }
 
-bool references_have_paths(const struct references *r)
+/* Start */
+
+static int open_index(struct references *r, const char *state_dir,
+                      bool read_only)
 {
-    return r->n_paths > 0;
-}
+    struct store_options opt = { .read_only = read_only };
+    int rc;
 
-/* How far apart two sizes are; the same path comes before all others. */
-static uint64_t distance(const struct entry *e, const char *path,
-                         uint64_t size)
-{
-    uint64_t other = e->object->size;
-    uint64_t apart = size > other ? size - other : other - size;
-
-    return apart / 2 + (strcmp(file_of(e)->path, path) ?
-                        UINT64_C(1) << 63 : 0);
-}
-
-static size_t first_not_before(const struct references *r, const char *path)
-{
-    size_t low = 0, high = r->n_paths, middle;
-
-    while (low < high) {
-        middle = low + (high - low) / 2;
-        if (compare_paths(file_of(&r->paths[middle])->path, path) < 0)
-            low = middle + 1;
-        else
-            high = middle;
+    free(r->directory);
+    r->directory = index_directory(state_dir);
+    if (!r->directory)
+        return -ENOMEM;
+    /* As who writes does it: the state directory may not be there yet. */
+    if (!read_only) {
+        rc = index_prepare(r->directory);
+        if (rc)
+            return rc;
     }
-    return low;
+    return store_open(&r->store, r->directory, &opt);
 }
 
-bool references_find_path(const struct references *r, const char *path,
+static int open_temporary(struct references *r)
+{
+    const char *const places[] = { getenv("TMPDIR"), "/var/tmp", "/tmp",
+                                   "/run", "/dev/shm" };
+    char *directory;
+    size_t i;
+    int rc = -ENOENT;
+
+    for (i = 0; i < sizeof(places) / sizeof(places[0]) && rc; i++) {
+        if (!places[i])
+            continue;
+        if (asprintf(&directory, "%s/xl-dedup-index-XXXXXX", places[i]) < 0)
+            return -ENOMEM;
+        if (mkdtemp(directory)) {
+            rc = open_index(r, directory, false);
+            r->temporary = true;
+            if (rc)
+                remove_temporary(r->directory);
+        }
+        free(directory);
+    }
+    r->temporary = !rc;
+    return rc;
+}
+
+/* An index that can be written to; else one to read that lacks nothing; else
+ * one of our own. */
+static int find_index(struct references *r)
+{
+    int rc = r->keep ? -EROFS : open_index(r, r->conf->state_dir, false);
+
+    if (!rc)
+        return 0;
+    if (!r->keep)
+        log_warn("%s: the index cannot be written to (%s)",
+                 r->conf->state_dir, strerror(-rc));
+    if (!open_index(r, r->conf->state_dir, true)) {
+        update_slots(r);
+        if (!r->program || !count_slots(r, SLOT_MISSING))
+            return 0;
+        store_close(r->store);
+        r->store = NULL;
+    }
+    rc = open_temporary(r);
+    if (rc)
+        log_errno(rc, "no index can be made; nothing is taken from "
+                  "references");
+    return rc;
+}
+
+int references_start(struct references *r)
+{
+    size_t i, missing;
+    int rc;
+
+    rc = image_list_add_globs(&r->list, r->conf->references,
+                              r->conf->n_references);
+    if (rc || r->list.n == 0)
+        return rc;
+    r->slots = calloc(r->list.n, sizeof(*r->slots));
+    if (!r->slots)
+        return -ENOMEM;
+    for (i = 0; i < r->list.n; i++)
+        r->slots[i].image = (struct image)IMAGE_INIT;
+    pthread_mutex_lock(&r->lock);
+    rc = find_index(r);
+    if (!rc) {
+        r->generation = store_generation(r->store);
+        update_slots(r);
+        missing = count_slots(r, SLOT_MISSING);
+        r->waiting_pays = missing > 0;
+        r->deadline = now() + r->conf->index_wait;
+        if (r->program && (!r->keep || r->temporary) &&
+            (missing || count_slots(r, SLOT_CHANGED)))
+            r->running = !pthread_create(&r->thread, NULL, refresh, r);
+        r->waiting_pays = missing > 0 && r->running;
+    }
+    pthread_mutex_unlock(&r->lock);
+    return rc == -ENOMEM ? rc : 0;
+}
+
+/* Waiting */
+
+uint64_t references_news(struct references *r)
+{
+    uint64_t news;
+
+    pthread_mutex_lock(&r->lock);
+    news = r->news;
+    pthread_mutex_unlock(&r->lock);
+    return news;
+}
+
+/* With the lock held. */
+static bool may_ask(const struct references *r)
+{
+    time_t t = now();
+
+    if (r->stop || !r->waiting_pays)
+        return true;
+    return t >= r->deadline &&
+        (r->asked < WINDOW || t > r->last_asked + LINK_IDLE);
+}
+
+bool references_wait(struct references *r, uint64_t news, uint64_t size)
+{
+    bool again;
+
+    pthread_mutex_lock(&r->lock);
+    while (r->news == news && !may_ask(r))
+        pause_for(r, LOOK_MS);
+    again = r->news != news && !r->stop;
+    if (!again && r->waiting_pays) {
+        r->asked += size;
+        r->last_asked = now();
+    }
+    pthread_mutex_unlock(&r->lock);
+    return again;
+}
+
+void references_arrived(struct references *r, uint64_t bytes)
+{
+    pthread_mutex_lock(&r->lock);
+    r->asked -= bytes < r->asked ? bytes : r->asked;
+    if (r->waiting_pays)
+        pthread_cond_broadcast(&r->changed);
+    pthread_mutex_unlock(&r->lock);
+}
+
+/* Searching */
+
+/* The image, open, or NULL: not one of this session's, or not to be read. */
+static const struct image *image_of(struct references *r, uint32_t id)
+{
+    const struct image *found = NULL;
+    struct slot *s;
+    size_t i;
+
+    pthread_mutex_lock(&r->lock);
+    for (i = 0; i < r->list.n; i++)
+        if (r->slots[i].id == id)
+            break;
+    if (i < r->list.n) {
+        s = &r->slots[i];
+        if (!s->opened)
+            image_open(&s->image, r->list.items[i].path);
+        s->opened = true;
+        found = s->image.fd >= 0 ? &s->image : NULL;
+    }
+    pthread_mutex_unlock(&r->lock);
+    return found;
+}
+
+static bool is_object(const struct index_object *o, const uint8_t *digest,
+                      uint64_t size)
+{
+    return o->size == size && !memcmp(o->digest, digest, PROTO_SHORT_DIGEST);
+}
+
+bool references_find(struct references *r, const uint8_t *short_digest,
+                     uint64_t size, unsigned nth, struct holding *h_r)
+{
+    struct index_place places[PLACES_MAX];
+    const struct image *image;
+    struct index_object o;
+    bool found = false;
+    MDB_txn *t;
+    int n, i;
+
+    if (!r->store || store_read(r->store, &t))
+        return false;
+    n = index_by_hash(r->store, t, short_digest, size, places, PLACES_MAX);
+    for (i = 0; i < n && !found; i++) {
+        image = image_of(r, places[i].id);
+        if (!image || index_get(r->store, t, places[i], &o))
+            continue;
+        if (!is_object(&o, short_digest, size) || nth > 0) {
+            index_object_release(&o);
+            nth -= nth > 0;
+            continue;
+        }
+        found = holding_of_indexed(h_r, image, &o);
+    }
+    store_read_end(r->store, t);
+    return found;
+}
+
+bool references_have_paths(struct references *r)
+{
+    bool have = false;
+    size_t i;
+
+    pthread_mutex_lock(&r->lock);
+    for (i = 0; r->slots && i < r->list.n; i++)
+        have = have || (r->slots[i].id && r->slots[i].named);
+    pthread_mutex_unlock(&r->lock);
+    return have;
+}
+
+static uint64_t distance(uint64_t a, uint64_t b)
+{
+    return a > b ? a - b : b - a;
+}
+
+/* The nearest in size of these. */
+static bool nearest(struct references *r, MDB_txn *t,
+                    const struct index_place *places, int n, uint64_t size,
+                    struct holding *h_r)
+{
+    const struct image *image;
+    struct index_object o;
+    struct holding h;
+    bool found = false;
+    int i;
+
+    for (i = 0; i < n; i++) {
+        image = image_of(r, places[i].id);
+        if (!image || index_get(r->store, t, places[i], &o) ||
+            !holding_of_indexed(&h, image, &o))
+            continue;
+        if (found && distance(h.size, size) >= distance(h_r->size, size)) {
+            holding_release(&h);
+            continue;
+        }
+        if (found)
+            holding_release(h_r);
+        *h_r = h;
+        found = true;
+    }
+    return found;
+}
+
+bool references_find_path(struct references *r, const char *path,
                           uint64_t size, struct holding *h_r)
 {
-    size_t at = first_not_before(r, path), i;
-    const struct entry *best = NULL, *e;
+    struct index_place places[PLACES_MAX];
+    bool found;
+    MDB_txn *t;
+    int n;
 
-    for (i = at > NEIGHBOURS ? at - NEIGHBOURS : 0;
-         i < r->n_paths && i < at + NEIGHBOURS; i++) {
-        e = &r->paths[i];
-        if (compare_numberless(file_of(e)->path, path))
-            continue;
-        if (!best || distance(e, path, size) < distance(best, path, size))
-            best = e;
+    if (!r->store || store_read(r->store, &t))
+        return false;
+    n = index_by_path(r->store, t, path, "", places, PLACES_MAX);
+    found = nearest(r, t, places, n, size, h_r);
+    if (!found) {
+        n = index_by_version(r->store, t, path, places, PLACES_MAX);
+        found = nearest(r, t, places, n, size, h_r);
     }
-    if (best)
-        holding_of_object(h_r, best->manifest, best->object);
-    return best;
+    store_read_end(r->store, t);
+    return found;
 }

@@ -177,6 +177,12 @@ int versions_flush(struct target_disk *d);
 int versions_names(struct target_disk *d, const struct frame *f);
 int versions_recipe(struct target_disk *d, const struct frame *f);
 void versions_release(struct target_disk *d);
+void version_free(struct version *w);
+
+/* search.c: looks for an object's content in the references, waiting for them
+ * if that pays.  1: it is in its place; 0: it was not found, or was not what
+ * it should be; negative: writing failed. */
+int search_object(const struct batch *b, const struct wire_object *o);
 
 /* check.c: the target's part of the passes. */
 int check_init(struct target_disk *d);

@@ -332,8 +332,13 @@ static int take_name(struct target_disk *d, uint64_t number, const char *name)
 
     if (*name && !has_large_gaps(b, o) &&
         references_find_path(d->references, name, o->size, &h)) {
-        if (!is_in_place(d, b, o, &h))
-            return add_version(d, number, b, o, &h);
+        if (!is_in_place(d, b, o, &h)) {
+            rc = add_version(d, number, b, o, &h);
+            if (rc)
+                holding_release(&h);
+            return rc;
+        }
+        holding_release(&h);
         if (d->dry)
             rc = rebuild_left(d, b, o);
     } else {
@@ -447,7 +452,7 @@ static int end_version(struct target_disk *d, struct version *w, int rc)
     v->underway -= cost(w);
     v->cook.version = NULL;
     w->object->version = NULL;
-    free(w);
+    version_free(w);
     rebuild_finish(d, rc);
     return rc ? rc : begin_sketches(d);
 }
@@ -507,6 +512,13 @@ int versions_recipe(struct target_disk *d, const struct frame *f)
     while (!rc && cursor_left(&c) > 0)
         rc = v->cook.version ? take_record(d, &c) : -EPROTO;
     return rc;
+}
+
+void version_free(struct version *w)
+{
+    if (w)
+        holding_release(&w->held);
+    free(w);
 }
 
 void versions_release(struct target_disk *d)

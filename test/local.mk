@@ -107,19 +107,22 @@ EXTRA_DIST += $(IMAGE_TESTS)
 check_LTLIBRARIES += libplugintest.la
 libplugintest_la_SOURCES = %D%/loop.h %D%/unit.h plugin/blockindex.c \
 	plugin/buf.c plugin/control.c plugin/crew.c plugin/destination.c \
-	plugin/fdio.c plugin/freight.c plugin/handshake.c plugin/hashpool.c plugin/hold.c \
-	plugin/holding.c plugin/image.c plugin/inbox.c plugin/leftover.c \
-	plugin/log.c plugin/loopdev.c plugin/manifest.c plugin/memdecode.c \
-	plugin/memencode.c plugin/memstream.c plugin/order.c \
-	plugin/pagecache.c plugin/parallel.c plugin/record.c \
-	plugin/reference.c plugin/report.c plugin/rolling.c plugin/segment.c \
-	plugin/text.c plugin/users.c plugin/workers.c
+	plugin/fdio.c plugin/freight.c \
+	plugin/handshake.c plugin/hashpool.c plugin/hold.c plugin/holding.c \
+	plugin/image.c plugin/image_list.c plugin/inbox.c plugin/index.c \
+	plugin/index_put.c plugin/index_record.c plugin/index_walk.c \
+	plugin/leftover.c plugin/log.c plugin/loopdev.c plugin/manifest.c \
+	plugin/mark.c plugin/memdecode.c plugin/memencode.c \
+	plugin/memstream.c plugin/order.c plugin/pagecache.c \
+	plugin/parallel.c plugin/record.c plugin/reference.c \
+	plugin/refresh.c plugin/report.c plugin/rolling.c plugin/segment.c \
+	plugin/store.c plugin/text.c plugin/users.c plugin/workers.c
 libplugintest_la_CPPFLAGS = $(xl_dedup_CPPFLAGS)
 UNIT_LDADD = libplugintest.la $(SODIUM_LIBS) $(ZSTD_LIBS) $(JSON_LIBS) \
-	$(XTL_LIBS)
+	$(LMDB_LIBS) $(XTL_LIBS)
 UNIT_TESTS = test/test-buf test/test-control test/test-crew \
 	test/test-destination test/test-handshake test/test-hold \
-	test/test-inbox test/test-leftover test/test-record \
+	test/test-inbox test/test-index test/test-leftover test/test-record \
 	test/test-order test/test-reference test/test-rolling \
 	test/test-segment test/test-wire \
 	test/test-workers
@@ -149,6 +152,9 @@ test_test_inbox_LDADD = $(UNIT_LDADD)
 test_test_leftover_SOURCES = %D%/test-leftover.c
 test_test_leftover_CPPFLAGS = $(xl_dedup_CPPFLAGS)
 test_test_leftover_LDADD = $(UNIT_LDADD)
+test_test_index_SOURCES = %D%/test-index.c
+test_test_index_CPPFLAGS = $(xl_dedup_CPPFLAGS)
+test_test_index_LDADD = $(UNIT_LDADD) libfsparse.la
 test_test_record_SOURCES = %D%/test-record.c
 test_test_record_CPPFLAGS = $(xl_dedup_CPPFLAGS)
 test_test_record_LDADD = $(UNIT_LDADD)
@@ -178,6 +184,10 @@ PEER_TESTS = \
 TESTS += $(PEER_TESTS)
 EXTRA_DIST += $(PEER_TESTS) %D%/wire.py %D%/wire-decode.py \
 	%D%/hostile-source.py %D%/hostile-target.py
+
+INDEX_TESTS = %D%/test-index-command.sh %D%/test-index-receive.sh
+TESTS += $(INDEX_TESTS)
+EXTRA_DIST += $(INDEX_TESTS)
 
 TESTS += %D%/test-docs.sh
 EXTRA_DIST += %D%/test-docs.sh

@@ -23,8 +23,9 @@ exec "\$@"
 END
     chmod +x "$tmp/bin/ssh"
     printf 'state = %s\n' "$tmp/state-a" >"$tmp/a.conf"
-    printf 'state = %s\nreference = %s/b/reference*.img\n' "$tmp/state-b" \
-        "$tmp" >"$tmp/b.conf"
+    # the wait must not depend on how busy the machine is
+    printf 'state = %s\nreference = %s/b/reference*.img\nindex-wait = 900\n' \
+        "$tmp/state-b" "$tmp" >"$tmp/b.conf"
     PATH=$tmp/bin:$PATH
     XL_DEDUP=$tmp/bin/xl-dedup
     XL_DEDUP_CONFIG=$tmp/a.conf

@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* Unit test of reference.c, with maps without any file in place of fsparse:
- * every MiB of a reference is an object. */
+ * every MiB of a reference is an object.  Nothing is read in the background:
+ * what is to be indexed is indexed before. */
 #include "config.h"
 
 #include <sodium.h>
 
 #include "test/unit.h"
 
-#include "plugin/proto.h"
 #include "plugin/reference.h"
 
 #define MiB RAW_OBJECT_MAX
@@ -53,27 +53,78 @@ static char *make_image(const char *name, const unsigned *keys, unsigned n,
     return path;
 }
 
-static const struct object *find(const struct references *r, unsigned key,
-                                 size_t length, const struct manifest **m_r)
+static struct references *start(char **globs, size_t n)
 {
-    uint8_t *data = allocate(MiB), hash[HASH_BYTES];
-    const struct object *o;
+    static struct configuration conf;
+    struct references *r;
+
+    conf.references = globs;
+    conf.n_references = n;
+    conf.state_dir = directory;
+    assert(!references_new(&r, &conf, NULL));
+    return r;
+}
+
+static void enter(const char *path)
+{
+    struct store_options store_options = { .map_bytes = 0 };
+    struct manifest_options options = { .threads = 1 };
+    char *name = index_directory(directory), *resolved;
+    struct image img;
+    struct manifest *m;
+    struct store *s;
+    struct mark mark;
+
+    resolved = realpath(path, NULL);
+    assert(resolved && !mark_of(resolved, &mark));
+    assert(!image_open(&img, resolved));
+    assert(!manifest_build(&img, &options, &m));
+    assert(!store_open(&s, name, &store_options));
+    assert(!index_put_manifest(s, resolved, &mark, m));
+    store_close(s);
+    manifest_free(m);
+    image_release(&img);
+    free(resolved);
+    free(name);
+}
+
+static int sink(void *opaque, const void *data, size_t length,
+                uint64_t logical)
+{
+    memcpy((uint8_t *)opaque + logical, data, length);
+    return 0;
+}
+
+/* The path of the image it was found in, or "". */
+static const char *find_nth(struct references *r, unsigned key, size_t length,
+                            unsigned nth)
+{
+    uint8_t *data = allocate(MiB), *got = allocate(MiB), hash[HASH_BYTES];
+    static char path[4096];
+    struct holding h;
 
     noise(data, MiB, key);
     crypto_generichash(hash, HASH_BYTES, data, length, NULL, 0);
     /* what is behind the short digest must not matter */
     memset(hash + PROTO_SHORT_DIGEST, 0, HASH_BYTES - PROTO_SHORT_DIGEST);
-    o = references_find(r, hash, length, m_r);
-    assert(!o || (o->size == length &&
-                  !memcmp(o->hash, hash, PROTO_SHORT_DIGEST)));
-    if (o)
-        assert(o >= (*m_r)->objects &&
-               o < (*m_r)->objects + (*m_r)->n_objects);
+    *path = '\0';
+    if (references_find(r, hash, length, nth, &h)) {
+        snprintf(path, sizeof(path), "%s", h.image->path);
+        assert(h.size == length && !holding_stream(&h, sink, got));
+        assert(!memcmp(got, data, length));
+        holding_release(&h);
+    }
     /* the same digest, another size */
-    assert(!references_find(r, hash, length - 1, m_r));
-    assert(!references_find(r, hash, length + 1, m_r));
+    assert(!references_find(r, hash, length - 1, nth, &h));
+    assert(!references_find(r, hash, length + 1, nth, &h));
+    free(got);
     free(data);
-    return o;
+    return path;
+}
+
+static bool find(struct references *r, unsigned key, size_t length)
+{
+    return *find_nth(r, key, length, 0);
 }
 
 static void found(void)
@@ -83,50 +134,69 @@ static void found(void)
     char *second = make_image("b.img", b, 3, MiB);
     char *pattern = path_in(directory, "*.img");
     char *globs[] = { pattern, (char *)"/nonexistent/*", first };
-    const struct manifest *m;
     struct references *r;
+    char *one;
 
-    assert(!references_new(&r));
-    references_sort(r);
-    assert(!find(r, 1, MiB, &m));
-    assert(!references_add_globs(r, globs, 3));
-    assert(!references_add(r, second));
-    references_sort(r);
-    assert(find(r, 1, MiB, &m) && find(r, 2, MiB, &m));
-    assert(!strcmp(m->image->path, first) || !strcmp(m->image->path, second));
-    assert(find(r, 3, 1000, &m));
-    assert(!strcmp(m->image->path, first));
-    assert(find(r, 4, MiB, &m) && find(r, 5, MiB, &m));
-    assert(!strcmp(m->image->path, second));
-    assert(!find(r, 6, MiB, &m) && !find(r, 3, MiB, &m));
+    enter(first);
+    enter(second);
+    r = start(globs, 3);
+    assert(!find(r, 1, MiB));           /* not started */
+    assert(!references_start(r));
+    assert(find(r, 1, MiB) && find(r, 2, MiB));
+    one = strdup(find_nth(r, 2, MiB, 0));
+    assert(*find_nth(r, 2, MiB, 1) && strcmp(find_nth(r, 2, MiB, 1), one));
+    assert(!*find_nth(r, 2, MiB, 2));
+    assert(!strcmp(find_nth(r, 3, 1000, 0), first));
+    assert(!strcmp(find_nth(r, 4, MiB, 0), second));
+    assert(find(r, 5, MiB) && !find(r, 6, MiB) && !find(r, 3, MiB));
     references_free(r);
+
+    /* only what is allowed, whatever is indexed */
+    r = start(globs + 2, 1);
+    assert(!references_start(r));
+    assert(find(r, 1, MiB) && find(r, 2, MiB) && !find(r, 4, MiB));
+    assert(!*find_nth(r, 2, MiB, 1));
+    references_free(r);
+    r = start(NULL, 0);
+    assert(!references_add(r, second) && !references_start(r));
+    assert(!find(r, 1, MiB) && find(r, 4, MiB));
+    /* nothing is read: nobody waits */
+    assert(!references_wait(r, references_news(r), 1));
+    references_free(r);
+    free(one);
     free(pattern);
     free(first);
     free(second);
 }
 
-/* What cannot be read is left out, and costs nothing else. */
+/* What cannot be read is left out, and costs nothing else; what has become
+ * shorter is not read behind its end. */
 static void unusable(void)
 {
-    static const unsigned keys[] = { 7 };
-    char *good = make_image("good", keys, 1, MiB), *link, *empty;
-    const struct manifest *m;
+    static const unsigned keys[] = { 7, 8 };
+    char *good = make_image("good", keys, 2, MiB), *link, *empty;
     struct references *r;
 
     link = path_in(directory, "link");
     empty = path_in(directory, "empty");
     write_file(empty, "", 0);
     assert(!symlink("good", link));
-    assert(!references_new(&r));
+    enter(good);
+    r = start(NULL, 0);
     assert(!references_add(r, "/nonexistent"));
     assert(!references_add(r, directory));
     assert(!references_add(r, empty));
-    assert(!references_add(r, good));
     assert(!references_add(r, link));
-    references_sort(r);
-    assert(find(r, 7, MiB, &m));
-    /* found under the name it came by first */
-    assert(!strcmp(m->image->path, good));
+    assert(!references_add(r, good));
+    assert(!references_start(r));
+    assert(!strcmp(find_nth(r, 7, MiB, 0), good));
+    assert(!*find_nth(r, 7, MiB, 1));
+    references_free(r);
+
+    assert(!truncate(good, MiB + 5));
+    r = start(NULL, 0);
+    assert(!references_add(r, good) && !references_start(r));
+    assert(find(r, 7, MiB) && !find(r, 8, MiB));
     references_free(r);
     references_free(NULL);
     free(link);

@@ -1,0 +1,61 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Looking for an object in the references, and bringing it to its place.
+ *
+ * Content is hashed while it is copied; what is not what the digest says is
+ * looked for in the next image that should have it.  A dry run takes the
+ * index at its word.
+ */
+#include "config.h"
+
+#include <errno.h>
+
+#include "plugin/target_disk.h"
+
+#define HOLDINGS_MAX 4              /* tried for one object */
+
+static int copy_holding(const struct batch *b, const struct wire_object *o,
+                        const struct holding *h)
+{
+    struct copy c;
+    int rc;
+
+    if (b->disk->dry)
+        return 1;
+    rebuild_copy_begin(&c, b, o);
+    rc = holding_stream(h, rebuild_copy, &c);
+    /* A reference that cannot be read is as good as none. */
+    if (rc)
+        return rc == -EIO ? 0 : rc;
+    return rebuild_copy_is(&c, o->digest);
+}
+
+/* 1: copied; 0: not found or not as expected; negative: writing failed. */
+static int from_reference(const struct batch *b, const struct wire_object *o)
+{
+    struct references *r = b->disk->references;
+    struct holding h;
+    unsigned nth;
+    int rc = 0;
+
+    for (nth = 0; nth < HOLDINGS_MAX && !rc; nth++) {
+        if (!references_find(r, o->digest, o->size, nth, &h))
+            break;
+        rc = copy_holding(b, o, &h);
+        holding_release(&h);
+    }
+    return rc;
+}
+
+int search_object(const struct batch *b, const struct wire_object *o)
+{
+    struct references *r = b->disk->references;
+    uint64_t news;
+    int rc;
+
+    do {
+        news = references_news(r);
+        rc = from_reference(b, o);
+    } while (!rc && references_wait(r, news, o->size));
+    return rc;
+}
