@@ -415,7 +415,5 @@ int bulk_run(const struct link *l, struct source_disk *d)
         return rc;
     d->report.different = d->bytes_sent < total ? d->bytes_sent : total;
     d->report.identical = total - d->report.different;
-    manifest_free(d->manifest);
-    d->manifest = NULL;
     return 0;
 }

@@ -177,6 +177,16 @@ static int connect_peer(const struct push_options *o, struct peer *p)
     return peer_start(p, "this host", local);
 }
 
+static void enter(const struct sender *s)
+{
+    struct configuration conf;
+
+    if (configuration_load(&conf))
+        return;
+    sender_enter(s, conf.state_dir);
+    configuration_release(&conf);
+}
+
 static int transfer(struct sender *s)
 {
     int rc = sender_bulk(s, false);
@@ -219,8 +229,10 @@ static int send_image(const struct push_options *o, const char *image,
         rc = wire_send(w, FRAME_BYE, PROTO_NO_DISK, NULL, 0);
     if (rc)
         return rc;              /* a thread may still use it */
-    if (!o->dry)
+    if (!o->dry) {
         sender_report(s, report_now() - start, -1);
+        enter(s);
+    }
     sender_free(s);
     return 0;
 }
@@ -382,6 +394,8 @@ int cmd_receive(int argc, char **argv)
     receiving.receiver = r;
     if (!rc)
         rc = receiver_run(r);
+    if (!rc && !receiver_is_dry(r))
+        receiver_enter(r);
     receiver_free(r);
     busy_release(receiving.busy);
     configuration_release(&conf);

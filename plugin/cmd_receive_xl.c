@@ -351,6 +351,8 @@ static int run(struct migration *m, char **arguments)
     if (!memreceive_stop(m->memory))
         return rc;
     hold_close(&m->hold);
+    if (!rc)
+        receiver_enter(m->receiver);
     /* First: what is not finished goes away, or stays for the next try, before
      * the source can come again. */
     receiver_free(m->receiver);

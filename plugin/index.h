@@ -127,6 +127,15 @@ int index_put(struct store *s, const char *path, const struct mark *mark,
 int index_put_manifest(struct store *s, const char *path,
                        const struct mark *mark, const struct manifest *m);
 
+/* The objects of a manifest, borrowed. */
+struct index_source index_source_of(const struct manifest *m);
+
+/* Enters one image into the index of a state directory, with all that it
+ * takes; by who does not have the store open.  If somebody else changes the
+ * index just now, nothing is done.  Logs failure. */
+void index_enter(const char *state_dir, const char *path,
+                 const struct mark *mark, const struct index_source *source);
+
 int index_drop(struct store *s, uint32_t id);
 /* Removes what crashes have left. */
 int index_clean(struct store *s);

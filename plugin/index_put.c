@@ -466,7 +466,7 @@ static bool from_manifest(void *opaque, uint32_t i, struct index_object *o)
     return o->n_extents || (f && (f->flags & FSPARSE_INLINE));
 }
 
-static struct index_source index_source_of(const struct manifest *m)
+struct index_source index_source_of(const struct manifest *m)
 {
     return (struct index_source){
         .n = m->n_objects,

@@ -16,7 +16,7 @@ xl_dedup_SOURCES = %D%/main.c %D%/control.c %D%/control.h \
 	%D%/loopdev.c %D%/loopdev.h %D%/destination.c %D%/destination.h \
 	%D%/image_list.c %D%/image_list.h %D%/mark.c %D%/mark.h \
 	%D%/store.c %D%/store.h %D%/index.c %D%/index.h \
-	%D%/index_put.c %D%/index_record.c %D%/index_walk.c \
+	%D%/index_enter.c %D%/index_put.c %D%/index_record.c %D%/index_walk.c \
 	%D%/index_sample.c %D%/index_sample.h %D%/holding.c %D%/holding.h \
 	%D%/search.c \
 	%D%/cmd_index.c \

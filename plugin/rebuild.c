@@ -620,6 +620,19 @@ static int zero_rest(struct target_disk *d)
     return rc;
 }
 
+/* The batches stay: what the disk was made of is entered into the index. */
+static void release_work(struct target_disk *d)
+{
+    memset(&d->position, 0, sizeof(d->position));
+    free(d->wants);
+    d->wants = NULL;
+    free(d->lefts);
+    d->lefts = NULL;
+    free(d->touched);
+    d->touched = NULL;
+    versions_release(d);
+}
+
 int rebuild_data_end(struct target_disk *d)
 {
     uint64_t i;
@@ -640,7 +653,7 @@ int rebuild_data_end(struct target_disk *d)
     for (i = 0; i < d->n_segments; i++)
         if (d->touched[i])
             d->own[i].known = false;
-    rebuild_release(d);
+    release_work(d);
     d->bulk_done = true;
     return wire_send(d->wire, FRAME_BULK_DONE, d->number, NULL, 0);
 }
@@ -656,12 +669,5 @@ void rebuild_release(struct target_disk *d)
     d->n_batches = 0;
     d->n_objects = 0;
     d->n_extents = 0;
-    memset(&d->position, 0, sizeof(d->position));
-    free(d->wants);
-    d->wants = NULL;
-    free(d->lefts);
-    d->lefts = NULL;
-    free(d->touched);
-    d->touched = NULL;
-    versions_release(d);
+    release_work(d);
 }

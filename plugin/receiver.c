@@ -424,6 +424,8 @@ static int start_references(struct receiver *r)
     for (i = 0; i < r->n_disks && !rc; i++)
         if (r->disks[i]->dest.exists)
             rc = references_add(r->references, r->disks[i]->path);
+    if (r->dry)
+        references_keep_index(r->references);
     return rc ? rc : references_start(r->references);
 }
 
@@ -609,6 +611,20 @@ static int take_frame(struct receiver *r, const struct frame *f)
     if (!rc && accepted < r->n_accepted && r->n_accepted == r->n_disks)
         rc = start_references(r);
     return rc;
+}
+
+void receiver_enter(struct receiver *r)
+{
+    unsigned i;
+
+    /* A process opens the index once. */
+    references_stop(r->references);
+    workers_free(r->pool);
+    r->pool = NULL;
+    references_free(r->references);
+    r->references = NULL;
+    for (i = 0; i < r->n_disks; i++)
+        search_enter(r->disks[i], r->conf->state_dir);
 }
 
 /* One line for the admin at the source; details are in our own log. */

@@ -63,6 +63,10 @@ int receiver_read(struct receiver *r, uint64_t disk, uint64_t offset,
 /* The whole session, up to BYE.  Failures have been told to the source. */
 int receiver_run(struct receiver *r);
 
+/* After a session that succeeded, and before receiver_free(): enters the disks
+ * that came into this host's index. */
+void receiver_enter(struct receiver *r);
+
 /* Tells the source why the session ends. */
 void receiver_fail(struct receiver *r, const char *fmt, ...)
     __attribute__((format(printf, 2, 3)));

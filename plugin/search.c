@@ -9,6 +9,7 @@
 #include "config.h"
 
 #include <errno.h>
+#include <string.h>
 
 #include "plugin/target_disk.h"
 
@@ -58,4 +59,39 @@ int search_object(const struct batch *b, const struct wire_object *o)
         rc = from_reference(b, o);
     } while (!rc && references_wait(r, news, o->size));
     return rc;
+}
+
+/* Entering */
+
+static bool from_batches(void *opaque, uint32_t i, struct index_object *o)
+{
+    const struct batch *b;
+    const struct wire_object *w;
+    struct target_disk *d = opaque;
+
+    w = rebuild_object(d, i, &b);
+    if (!w || !w->size)
+        return false;
+    *o = (struct index_object){
+        .size = w->size,
+        .extents = b->extents + w->first_extent,
+        .n_extents = w->n_extents,
+        .path = "",
+        .stream = "",
+    };
+    memcpy(o->digest, w->digest, sizeof(o->digest));
+    return true;
+}
+
+void search_enter(struct target_disk *d, const char *state_dir)
+{
+    struct index_source source = {
+        .n = d->n_objects,
+        .get = from_batches,
+        .opaque = d,
+    };
+    struct mark mark;
+
+    if (d->placed && d->n_objects && !mark_of(d->path, &mark))
+        index_enter(state_dir, d->path, &mark, &source);
 }

@@ -21,6 +21,7 @@
 #include "plugin/abandoned.h"
 #include "plugin/crew.h"
 #include "plugin/destination.h"
+#include "plugin/index.h"
 #include "plugin/log.h"
 #include "plugin/loopdev.h"
 #include "plugin/proto.h"
@@ -120,6 +121,8 @@ int sender_add_disk(struct sender *s, const char *vdev, const char *path,
     }
     if (!rc && s->opt.skip_free)
         rc = unused_skip(&d->image);
+    if (!rc)
+        rc = mark_of(path, &d->mark);
     if (!rc) {
         s->disks[s->n_disks++] = d;
         d = NULL;
@@ -506,6 +509,21 @@ int sender_stamp(const struct sender *s, const char *vdev,
         return 0;
     }
     return -ENOENT;
+}
+
+void sender_enter(const struct sender *s, const char *state_dir)
+{
+    struct index_source source;
+    unsigned i;
+
+    for (i = 0; i < s->n_disks; i++) {
+        const struct source_disk *d = s->disks[i];
+
+        if (!d->manifest || d->manifest->n_objects > UINT32_MAX)
+            continue;
+        source = index_source_of(d->manifest);
+        index_enter(state_dir, d->path, &d->mark, &source);
+    }
 }
 
 void sender_report(struct sender *s, double seconds, double blackout)

@@ -13,6 +13,7 @@
 #include "plugin/inbox.h"
 #include "plugin/loopdev.h"
 #include "plugin/manifest.h"
+#include "plugin/mark.h"
 #include "plugin/report.h"
 #include "plugin/sample.h"
 #include "plugin/segment.h"
@@ -33,6 +34,7 @@ struct source_disk {
     char *path;
     char *dest;
     struct image image;
+    struct mark mark;               /* before it was scanned */
     struct disk_report report;
 
     /* Bulk copy. */

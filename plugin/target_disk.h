@@ -183,6 +183,8 @@ void version_free(struct version *w);
  * if that pays.  1: it is in its place; 0: it was not found, or was not what
  * it should be; negative: writing failed. */
 int search_object(const struct batch *b, const struct wire_object *o);
+/* Enters a disk that is in place into the index, as it was described. */
+void search_enter(struct target_disk *d, const char *state_dir);
 
 /* check.c: the target's part of the passes. */
 int check_init(struct target_disk *d);

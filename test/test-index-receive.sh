@@ -43,6 +43,10 @@ push one.img
 grep -q xl-dedup-parse trace || fail "the trace shows no parser"
 listed b >list
 grep -q '^b/reference.img (current)' list || fail "not indexed: $(cat list)"
+# both ends have entered what has moved
+grep -q '^b/one.img (current, without names)' list || fail "$(cat list)"
+[ "$(listed a)" = "a/disk.img (current)" ] || fail "source: $(listed a)"
+
 # indexed: found at once, and not parsed again
 push two.img
 [ "$(kb_sent)" -lt 900 ] || fail "$(kb_sent) kB sent with an index"
