@@ -6,7 +6,6 @@
 #include <fcntl.h>
 #include <inttypes.h>
 #include <libgen.h>
-#include <linux/falloc.h>
 #include <linux/fs.h>
 #include <sodium.h>
 #include <stdarg.h>
@@ -498,56 +497,6 @@ int destination_placeholder(struct destination *d)
     close(fd);
     d->placeholder = true;
     return 0;
-}
-
-int destination_write(struct destination *d, const void *data, size_t length,
-                      uint64_t offset)
-{
-    const uint8_t *p = data;
-    ssize_t n;
-    int rc;
-
-    while (length > 0) {
-        n = pwrite(d->fd, p, length, offset);
-        if (n < 0 && errno == EINTR)
-            continue;
-        if (n <= 0) {
-            rc = n < 0 ? -errno : -EIO;
-            log_errno(rc, "disk %s: writing %s at %" PRIu64, d->vdev,
-                      d->block ? d->path : d->staging_path, offset);
-            return rc;
-        }
-        p += n;
-        offset += n;
-        length -= n;
-    }
-    return 0;
-}
-
-static int write_zeros(struct destination *d, uint64_t offset,
-                       uint64_t length)
-{
-    static const uint8_t zeros[64 << 10];
-    size_t n;
-    int rc = 0;
-
-    for (; length > 0 && !rc; offset += n, length -= n) {
-        n = length < sizeof(zeros) ? length : sizeof(zeros);
-        rc = destination_write(d, zeros, n, offset);
-    }
-    return rc;
-}
-
-int destination_zero(struct destination *d, uint64_t offset, uint64_t length)
-{
-    int mode = d->block ? FALLOC_FL_ZERO_RANGE : FALLOC_FL_PUNCH_HOLE;
-
-    if (length == 0)
-        return 0;
-    if (!fallocate(d->fd, mode | FALLOC_FL_KEEP_SIZE, offset, length))
-        return 0;
-    /* Not supported here, or not aligned for a device. */
-    return write_zeros(d, offset, length);
 }
 
 int destination_sync(struct destination *d)

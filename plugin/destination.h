@@ -87,6 +87,9 @@ int destination_placeholder(struct destination *d);
 /* Writing.  Errors are logged; -ENOSPC is passed on. */
 int destination_write(struct destination *d, const void *data, size_t length,
                       uint64_t offset);
+/* The same, but whole blocks of zeros become holes of a file. */
+int destination_fill(struct destination *d, const void *data, size_t length,
+                     uint64_t offset);
 /* Makes bytes read as zero: a hole in a file, zeros on a device. */
 int destination_zero(struct destination *d, uint64_t offset, uint64_t length);
 /* Brings everything to the storage. */

@@ -14,11 +14,12 @@ xl_dedup_SOURCES = %D%/main.c %D%/control.c %D%/control.h \
 	%D%/workers.c %D%/workers.h %D%/segment.c %D%/segment.h \
 	%D%/configuration.c %D%/configuration.h %D%/record.c %D%/record.h \
 	%D%/loopdev.c %D%/loopdev.h %D%/destination.c %D%/destination.h \
+	%D%/destination_write.c \
 	%D%/image_list.c %D%/image_list.h %D%/mark.c %D%/mark.h \
 	%D%/store.c %D%/store.h %D%/index.c %D%/index.h \
 	%D%/index_enter.c %D%/index_put.c %D%/index_record.c %D%/index_walk.c \
 	%D%/index_sample.c %D%/index_sample.h %D%/holding.c %D%/holding.h \
-	%D%/search.c \
+	%D%/search.c %D%/local_copy.c %D%/local_copy.h \
 	%D%/cmd_index.c \
 	%D%/reference.c %D%/reference.h %D%/refresh.c %D%/refresh.h \
 	%D%/report.c %D%/report.h \

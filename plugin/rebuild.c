@@ -80,8 +80,8 @@ int rebuild_want(struct target_disk *d, uint64_t number)
     return add_number(d, &d->wants, &d->n_wants, number);
 }
 
-/* Marks the segments that a pass would have to look at. */
-static void touch(struct target_disk *d, uint64_t offset, uint64_t length)
+/* Notes that the digests of these segments are old. */
+void rebuild_touch(struct target_disk *d, uint64_t offset, uint64_t length)
 {
     uint64_t n = offset / PROTO_SEGMENT;
     uint64_t last = length ? (offset + length - 1) / PROTO_SEGMENT : n;
@@ -97,7 +97,7 @@ int rebuild_left(struct target_disk *d, const struct batch *b,
     uint32_t i;
 
     for (i = 0; i < o->n_extents; i++)
-        touch(d, e[i].physical, e[i].length);
+        rebuild_touch(d, e[i].physical, e[i].length);
     return add_number(d, &d->lefts, &d->n_lefts,
                       b->first + (uint64_t)(o - b->objects));
 }
@@ -158,8 +158,8 @@ static void finish_search(struct target_disk *d, int rc, bool goes_on)
 static int put(struct target_disk *d, const void *data, size_t length,
                uint64_t offset)
 {
-    touch(d, offset, length);
-    return destination_write(&d->dest, data, length, offset);
+    rebuild_touch(d, offset, length);
+    return destination_fill(&d->dest, data, length, offset);
 }
 
 void rebuild_copy_begin(struct copy *c, const struct batch *b,

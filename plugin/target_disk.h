@@ -178,6 +178,8 @@ int versions_names(struct target_disk *d, const struct frame *f);
 int versions_recipe(struct target_disk *d, const struct frame *f);
 void versions_release(struct target_disk *d);
 void version_free(struct version *w);
+/* Notes that bytes of the destination are no longer what was hashed. */
+void rebuild_touch(struct target_disk *d, uint64_t offset, uint64_t length);
 
 /* search.c: looks for an object's content in the references, waiting for them
  * if that pays.  1: it is in its place; 0: it was not found, or was not what

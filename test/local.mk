@@ -107,7 +107,7 @@ EXTRA_DIST += $(IMAGE_TESTS)
 check_LTLIBRARIES += libplugintest.la
 libplugintest_la_SOURCES = %D%/loop.h %D%/unit.h plugin/blockindex.c \
 	plugin/buf.c plugin/control.c plugin/crew.c plugin/destination.c \
-	plugin/fdio.c plugin/freight.c \
+	plugin/destination_write.c plugin/fdio.c plugin/freight.c \
 	plugin/handshake.c plugin/hashpool.c plugin/hold.c plugin/holding.c \
 	plugin/image.c plugin/image_list.c plugin/inbox.c plugin/index.c \
 	plugin/index_put.c plugin/index_record.c plugin/index_walk.c \
@@ -185,7 +185,8 @@ TESTS += $(PEER_TESTS)
 EXTRA_DIST += $(PEER_TESTS) %D%/wire.py %D%/wire-decode.py \
 	%D%/hostile-source.py %D%/hostile-target.py
 
-INDEX_TESTS = %D%/test-index-command.sh %D%/test-index-receive.sh
+INDEX_TESTS = %D%/test-index-command.sh %D%/test-index-receive.sh \
+	%D%/test-local-copies.sh
 TESTS += $(INDEX_TESTS)
 EXTRA_DIST += $(INDEX_TESTS)
 

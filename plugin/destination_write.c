@@ -1,0 +1,105 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Writing to the destination; see destination.h. */
+#include "config.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <linux/falloc.h>
+#include <unistd.h>
+
+#include "plugin/destination.h"
+#include "plugin/log.h"
+
+#define HOLE_BLOCK 4096u
+
+int destination_write(struct destination *d, const void *data, size_t length,
+                      uint64_t offset)
+{
+    const uint8_t *p = data;
+    ssize_t n;
+    int rc;
+
+    while (length > 0) {
+        n = pwrite(d->fd, p, length, offset);
+        if (n < 0 && errno == EINTR)
+            continue;
+        if (n <= 0) {
+            rc = n < 0 ? -errno : -EIO;
+            log_errno(rc, "disk %s: writing %s at %" PRIu64, d->vdev,
+                      d->block ? d->path : d->staging_path, offset);
+            return rc;
+        }
+        p += n;
+        offset += n;
+        length -= n;
+    }
+    return 0;
+}
+
+static int write_zeros(struct destination *d, uint64_t offset,
+                       uint64_t length)
+{
+    static const uint8_t zeros[64 << 10];
+    size_t n;
+    int rc = 0;
+
+    for (; length > 0 && !rc; offset += n, length -= n) {
+        n = length < sizeof(zeros) ? length : sizeof(zeros);
+        rc = destination_write(d, zeros, n, offset);
+    }
+    return rc;
+}
+
+int destination_zero(struct destination *d, uint64_t offset, uint64_t length)
+{
+    int mode = d->block ? FALLOC_FL_ZERO_RANGE : FALLOC_FL_PUNCH_HOLE;
+
+    if (length == 0)
+        return 0;
+    if (!fallocate(d->fd, mode | FALLOC_FL_KEEP_SIZE, offset, length))
+        return 0;
+    /* Not supported here, or not aligned for a device. */
+    return write_zeros(d, offset, length);
+}
+
+/* Length of the run from p on that is (zero) or is not all zero, in blocks
+ * aligned at the destination. */
+static size_t run_length(const uint8_t *p, size_t length, uint64_t offset,
+                         bool *zero_r)
+{
+    size_t done = 0, n;
+    bool zero;
+
+    while (done < length) {
+        n = HOLE_BLOCK - (offset + done) % HOLE_BLOCK;
+        zero = n == HOLE_BLOCK && n <= length - done &&
+            data_is_zero(p + done, n);
+        if (n > length - done)
+            n = length - done;
+        if (done == 0)
+            *zero_r = zero;
+        else if (zero != *zero_r)
+            break;
+        done += n;
+    }
+    return done;
+}
+
+int destination_fill(struct destination *d, const void *data, size_t length,
+                     uint64_t offset)
+{
+    const uint8_t *p = data;
+    bool zero = false;
+    size_t n;
+    int rc = 0;
+
+    if (d->block)
+        return destination_write(d, data, length, offset);
+    for (; length > 0 && !rc; p += n, offset += n, length -= n) {
+        n = run_length(p, length, offset, &zero);
+        rc = zero ? destination_zero(d, offset, n) :
+            destination_write(d, p, n, offset);
+    }
+    return rc;
+}
