@@ -84,7 +84,8 @@ prepare_host()
 {
     on "$1" '
         set -e
-        cp -a /media/tree/. /
+        # /lib is a link there
+        tar -C /media/tree -c . | tar -C / -x --keep-directory-symlink
         mkdir -p /etc/xl-dedup
         printf "%s\n" "reference = /media/reference.img" \
             "state = /bed/disks/state" >/etc/xl-dedup/xl-dedup.conf
