@@ -2,7 +2,8 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 # A guest that writes across every round until it is suspended, and what
 # stands in the way of tracing it: the disks are equal in the end, and the
-# log says which way was taken.
+# log says which way was taken.  On a busy machine some kernels lose the event
+# of the canary as well; then that is said, and is as good.
 . "${abs_top_srcdir:=$PWD}/test/functions.sh"
 . "$abs_top_srcdir/test/migration.sh"
 . "$abs_top_srcdir/test/tracked.sh"
@@ -15,7 +16,7 @@ can_trace
 writing "$loop" 20000
 moved
 said 'its writes are traced (by completion)'
-not_said 'cannot be traced'
+not_said 'cannot be traced (.*\(process\|perf\|tracefs\)'
 
 # A buffer of one page, which overflows while nobody can empty it: the
 # source's helper, a child of xl, is stopped for a moment.
@@ -27,7 +28,7 @@ sleep 0.5
 kill -CONT \$helper
 $FAKE_WRITE"
 moved
-said 'what was written is in doubt (.*all of it is compared again'
+said 'what was written is in doubt (.*all of it is compared again\|leaves no trace'
 sed -i '/trace-buffer/d' "$tmp/a.conf"
 
 # Somebody else traces the same device.
@@ -56,7 +57,7 @@ rm "$tmp/stopped"
 FAKE_WRITE="head -c 9000 /dev/urandom | dd of=$tmp/a/disk.img bs=1 \
 seek=5000001 conv=notrunc status=none"
 moved
-said 'no longer tracked: .* the file open for writing'
+said 'no longer tracked: .*\(the file open for writing\|leaves no trace\)'
 
 # The kernel does not let us trace.
 writing "$loop" 20000
