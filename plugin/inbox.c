@@ -242,11 +242,14 @@ int inbox_wait(struct inbox *in, int fd, int milliseconds)
         { .fd = in->watch_fd, .events = in->watch_events },
         { .fd = in->session.event_fd, .events = POLLIN },
     };
+    /* Who waits for the session's queue itself must not have it twice in the
+     * list: a frame may come while poll is between the two. */
+    bool twice = fd == in->session.event_fd;
     int n;
 
     for (;;) {
         fds[2].revents = 0;
-        n = poll(fds, session_over(in) ? 2 : 3, milliseconds);
+        n = poll(fds, twice || session_over(in) ? 2 : 3, milliseconds);
         if (n < 0 && errno != EINTR)
             return -errno;
         if (n == 0)
@@ -255,10 +258,6 @@ int inbox_wait(struct inbox *in, int fd, int milliseconds)
             continue;
         /* A frame that is there explains more than a channel that closed. */
         if (fds[0].revents)
-            return 0;
-        /* Who waits for the session's queue itself has it twice in the list,
-         * and a frame may come while poll is between the two. */
-        if (fds[2].revents && fd == in->session.event_fd)
             return 0;
         if (fds[2].revents && !session_over(in))
             return -EBUSY;
