@@ -115,13 +115,7 @@ static int connect_and_rehearse(struct rehearsal *r,
 
     rc = peer_start(&p, r->host, command);
     if (!rc)
-        rc = wire_new(&w, p.in_fd, p.out_fd, &r->wire);
-    if (!rc)
-        rc = peer_greet(&p, w);
-    if (!rc)
-        rc = wire_keep_alive(w);
-    if (!rc)
-        rc = inbox_start(&in, w, r->host, NULL, NULL);
+        rc = peer_session(&p, &r->wire, &w, &in, NULL, NULL);
     if (rc)
         return rc;
     rc = rehearse(r, w, in);
@@ -165,8 +159,7 @@ int cmd_estimate_xl(int argc, char **argv)
         { "domain", required_argument, NULL, 'd' },
         { "host", required_argument, NULL, 'H' },
         { "config", required_argument, NULL, 'C' },
-        { "remove-source", no_argument, NULL, 'R' },
-        { "wipe-source", no_argument, NULL, 'W' },
+        LEFTOVERS_OPTIONS_TABLE,
         MEMORY_OPTIONS_TABLE,
         WIRE_OPTIONS_TABLE,
         { "help", no_argument, NULL, 'h' },
@@ -188,17 +181,12 @@ int cmd_estimate_xl(int argc, char **argv)
         case 'C':
             r.config = optarg;
             break;
-        case 'R':
-            r.leftovers.remove = true;
-            break;
-        case 'W':
-            r.leftovers.wipe = true;
-            break;
         case 'h':
             fputs(help, stdout);
             return XD_EXIT_OK;
         default:
-            if (memory_options_take(&r.memory, c, optarg) &&
+            if (leftovers_take(&r.leftovers, c) &&
+                memory_options_take(&r.memory, c, optarg) &&
                 wire_options_take(&r.wire, c, optarg))
                 return XD_EXIT_USAGE;
         }

@@ -265,13 +265,7 @@ static int push(const struct push_options *o)
     }
     rc = identity && dest ? connect_peer(o, &p) : -ENOMEM;
     if (!rc)
-        rc = wire_new(&w, p.in_fd, p.out_fd, &o->wire);
-    if (!rc)
-        rc = peer_greet(&p, w);
-    if (!rc)
-        rc = wire_keep_alive(w);
-    if (!rc)
-        rc = inbox_start(&in, w, p.host, NULL, NULL);
+        rc = peer_session(&p, &o->wire, &w, &in, NULL, NULL);
     if (!rc) {
         rc = send_image(o, image, dest, identity, w, in, &p);
         inbox_explain(in, rc);

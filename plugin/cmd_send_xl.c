@@ -482,13 +482,8 @@ static int run(struct migration *m, const char *const *command)
     remind(m);
     rc = peer_start(&m->peer, m->host, command);
     if (!rc)
-        rc = wire_new(&m->wire, m->peer.in_fd, m->peer.out_fd, &m->options);
-    if (!rc)
-        rc = peer_greet(&m->peer, m->wire);
-    if (!rc)
-        rc = wire_keep_alive(m->wire);
-    if (!rc)
-        rc = inbox_start(&m->inbox, m->wire, m->host, from_target, m);
+        rc = peer_session(&m->peer, &m->options, &m->wire, &m->inbox,
+                          from_target, m);
     if (!rc)
         rc = pump_start(&m->pump, STDIN_FILENO, m->wire, FRAME_XL, false);
     if (rc)
@@ -519,8 +514,7 @@ int cmd_send_xl(int argc, char **argv)
     static const struct option options[] = {
         { "control-fd", required_argument, NULL, 'c' },
         { "host", required_argument, NULL, 'H' },
-        { "remove-source", no_argument, NULL, 'R' },
-        { "wipe-source", no_argument, NULL, 'W' },
+        LEFTOVERS_OPTIONS_TABLE,
         MEMORY_OPTIONS_TABLE,
         WIRE_OPTIONS_TABLE,
         { "help", no_argument, NULL, 'h' },
@@ -542,17 +536,12 @@ int cmd_send_xl(int argc, char **argv)
         case 'H':
             m.host = optarg;
             break;
-        case 'R':
-            m.leftovers.remove = true;
-            break;
-        case 'W':
-            m.leftovers.wipe = true;
-            break;
         case 'h':
             fputs(help, stdout);
             return XD_EXIT_OK;
         default:
-            if (memory_options_take(&m.memory_options, c, optarg) &&
+            if (leftovers_take(&m.leftovers, c) &&
+                memory_options_take(&m.memory_options, c, optarg) &&
                 wire_options_take(&m.options, c, optarg))
                 return XD_EXIT_USAGE;
         }

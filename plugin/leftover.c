@@ -317,6 +317,17 @@ static void leftover_free(struct leftover *l)
     free(l);
 }
 
+int leftovers_take(struct leftovers *l, int option)
+{
+    if (option == LEFTOVERS_OPTION_REMOVE)
+        l->remove = true;
+    else if (option == LEFTOVERS_OPTION_WIPE)
+        l->wipe = true;
+    else
+        return -ENOENT;
+    return 0;
+}
+
 int leftovers_add(struct leftovers *l, const char *vdev, const char *path)
 {
     struct leftover *p;

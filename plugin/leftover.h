@@ -40,6 +40,18 @@ struct leftovers {
     struct leftover *first;
 };
 
+enum {
+    LEFTOVERS_OPTION_REMOVE = 0x300,
+    LEFTOVERS_OPTION_WIPE,
+};
+
+#define LEFTOVERS_OPTIONS_TABLE \
+    { "remove-source", no_argument, NULL, LEFTOVERS_OPTION_REMOVE }, \
+    { "wipe-source", no_argument, NULL, LEFTOVERS_OPTION_WIPE }
+
+/* Takes an option.  -ENOENT: not one of these. */
+int leftovers_take(struct leftovers *l, int option);
+
 /* A writable disk that is about to be sent; nothing happens unless something
  * is wanted.  -ENOTSUP (logged) if it cannot be done with this disk. */
 int leftovers_add(struct leftovers *l, const char *vdev, const char *path);

@@ -82,7 +82,7 @@ void peer_end(struct peer *p)
         kill(p->pid, SIGKILL);
 }
 
-int peer_greet(struct peer *p, struct wire *w)
+static int greet(struct peer *p, struct wire *w)
 {
     char garbage[128];
     int rc = wire_greet(w, garbage, sizeof(garbage)), status;
@@ -113,4 +113,17 @@ int peer_greet(struct peer *p, struct wire *w)
         log_error("%s: the connection was closed before xl-dedup answered",
                   p->host);
     return rc;
+}
+
+int peer_session(struct peer *p, const struct wire_options *options,
+                 struct wire **w_r, struct inbox **in_r, inbox_bytes *bytes,
+                 void *opaque)
+{
+    int rc = wire_new(w_r, p->in_fd, p->out_fd, options);
+
+    if (!rc)
+        rc = greet(p, *w_r);
+    if (!rc)
+        rc = wire_keep_alive(*w_r);
+    return rc ? rc : inbox_start(in_r, *w_r, p->host, bytes, opaque);
 }

@@ -8,6 +8,7 @@
 
 #include <sys/types.h>
 
+#include "plugin/inbox.h"
 #include "plugin/wire.h"
 
 struct peer {
@@ -21,10 +22,14 @@ struct peer {
  * descriptors of ours that are not close-on-exec are inherited. */
 int peer_start(struct peer *p, const char *host, const char *const *argv);
 
-/* Exchanges greetings.  Logs what stands in the way: an unreachable host, a
- * missing xl-dedup, a login shell that prints.  Then the connection is of no
- * more use. */
-int peer_greet(struct peer *p, struct wire *w);
+/* Begins the session with what was started: greetings, keep-alive, and the
+ * inbox, which calls bytes() as inbox_start() says.  *w_r is set before it may.
+ * Logs what stands in the way of the greeting: an unreachable host, a missing
+ * xl-dedup, a login shell that prints.  Then the connection is of no more
+ * use. */
+int peer_session(struct peer *p, const struct wire_options *options,
+                 struct wire **w_r, struct inbox **in_r, inbox_bytes *bytes,
+                 void *opaque);
 
 /* Waits up to a few seconds for the command to end; its wait status, or -1 if
  * it had to be left alone. */
