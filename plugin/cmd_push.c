@@ -301,22 +301,12 @@ struct receiving {
 
 static int add_busy(struct receiving *r, const struct domain *d)
 {
-    struct busy_path *b;
     size_t i;
+    int rc = 0;
 
-    for (i = 0; i < d->n_disks; i++) {
-        b = calloc(1, sizeof(*b));
-        if (!b)
-            return -ENOMEM;
-        b->next = r->busy;
-        r->busy = b;
-        b->path = strdup(d->disks[i].path);
-        if (asprintf(&b->user, "domain %s", d->name ? d->name : "?") < 0)
-            b->user = NULL;
-        if (!b->path || !b->user)
-            return -ENOMEM;
-    }
-    return 0;
+    for (i = 0; i < d->n_disks && !rc; i++)
+        rc = busy_add(&r->busy, d->disks[i].path, d->name);
+    return rc;
 }
 
 static int ask_domains(void *opaque)
@@ -339,18 +329,6 @@ static int ask_domains(void *opaque)
     domains_release(&all);
     receiver_set_busy(r->receiver, r->busy);
     return rc;
-}
-
-static void busy_release(struct busy_path *b)
-{
-    struct busy_path *next;
-
-    for (; b; b = next) {
-        next = b->next;
-        free(b->path);
-        free(b->user);
-        free(b);
-    }
 }
 
 int cmd_receive(int argc, char **argv)

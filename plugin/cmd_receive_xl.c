@@ -101,22 +101,11 @@ static void memory_failed(void *opaque, int rc)
 
 static int take_busy(struct migration *m, const struct control_msg *msg)
 {
-    const char *path = control_get(msg, "path");
-    const char *name = control_get(msg, "name");
-    struct busy_path *b;
+    int rc = busy_add(&m->busy, control_get(msg, "path"),
+                      control_get(msg, "name"));
 
-    if (!path || !*path)
-        return 0;
-    b = calloc(1, sizeof(*b));
-    if (!b)
-        return -ENOMEM;
-    b->next = m->busy;
-    m->busy = b;
-    b->path = strdup(path);
-    if (asprintf(&b->user, "domain %s", name ? name : "?") < 0)
-        b->user = NULL;
     receiver_set_busy(m->receiver, m->busy);
-    return b->path && b->user ? 0 : -ENOMEM;
+    return rc;
 }
 
 static int take_disk(struct migration *m, const struct control_msg *msg)

@@ -16,15 +16,9 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "plugin/busy.h"
 #include "plugin/image.h"
 #include "plugin/record.h"
-
-/* What a running domain of this host uses. */
-struct busy_path {
-    char *path;
-    char *user;                 /* "domain g1" */
-    struct busy_path *next;
-};
 
 struct destination {
     /* Set by the caller before destination_check(); borrowed. */
