@@ -282,9 +282,19 @@ static int sync_written(struct target_disk *d)
     return rc;
 }
 
-int check_pass_end(struct target_disk *d)
+static int say_done(struct target_disk *d, uint64_t left)
 {
     struct buf b = BUF_INIT;
+    int rc;
+
+    buf_put_u64(&b, left);
+    rc = wire_send_buf(d->wire, FRAME_PASS_DONE, d->number, &b);
+    buf_release(&b);
+    return rc;
+}
+
+int check_pass_end(struct target_disk *d)
+{
     uint64_t i, end, left = 0;
     int rc;
 
@@ -304,17 +314,11 @@ int check_pass_end(struct target_disk *d)
         left += !check_verified(d, i);
         d->flags[i] &= ~SEGMENT_NAMED;
     }
-    if (rc)
-        return rc;
-    buf_put_u64(&b, left);
-    rc = wire_send_buf(d->wire, FRAME_PASS_DONE, d->number, &b);
-    buf_release(&b);
-    return rc;
+    return rc ? rc : say_done(d, left);
 }
 
 int check_rehearse(struct target_disk *d)
 {
-    struct buf b = BUF_INIT;
     uint64_t i, left = 0;
     int rc = 0;
 
@@ -325,12 +329,7 @@ int check_rehearse(struct target_disk *d)
         left++;
         rc = name(d, i);
     }
-    if (rc)
-        return rc;
-    buf_put_u64(&b, left);
-    rc = wire_send_buf(d->wire, FRAME_PASS_DONE, d->number, &b);
-    buf_release(&b);
-    return rc;
+    return rc ? rc : say_done(d, left);
 }
 
 int check_root(struct target_disk *d, uint8_t root[HASH_BYTES])

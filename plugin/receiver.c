@@ -183,6 +183,12 @@ static void put_abandoned(const struct receiver *r, struct buf *b)
     buf_put_text_u64(b, "abandoned_days", r->conf->remind_days);
 }
 
+/* Else the xl of this host does. */
+static bool source_names_paths(const struct receiver *r)
+{
+    return r->push || r->dry;
+}
+
 static int take_hello(struct receiver *r, const struct frame *f)
 {
     struct buf b = BUF_INIT;
@@ -239,16 +245,16 @@ static int describe_disk(struct receiver *r, struct target_disk *d,
     const char *dest = text_get(f->data, f->length, "dest", 0);
     const char *stamp = text_get(f->data, f->length, "stamp", 0);
 
-    if (!vdev || !base || !kind || ((r->push || r->dry) && !dest) ||
+    if (!vdev || !base || !kind || (source_names_paths(r) && !dest) ||
         text_get_u64(f->data, f->length, "size", &d->size) ||
         text_get_u64(f->data, f->length, "used", &d->dest.used) ||
         d->size == 0 || d->size > PROTO_DISK_BYTES_MAX)
         return -EPROTO;
     d->vdev = strdup(vdev);
     d->base = strdup(base);
-    if (r->push || r->dry)
+    if (source_names_paths(r))
         d->path = strdup(dest);
-    if (!d->vdev || !d->base || ((r->push || r->dry) && !d->path))
+    if (!d->vdev || !d->base || (source_names_paths(r) && !d->path))
         return -ENOMEM;
     if (r->dry && stamp)
         d->shared = destination_is(d->path, stamp);
@@ -288,7 +294,7 @@ static int find_path(struct receiver *r, struct target_disk *d)
 {
     const struct known_path *p;
 
-    if (r->push || r->dry)
+    if (source_names_paths(r))
         return 0;
     for (p = r->paths; p; p = p->next)
         if (!strcmp(p->vdev, d->vdev)) {

@@ -187,6 +187,15 @@ static int put_end(struct cook *k)
     return rehearse_freight(k->link, k->disk, FRAME_RECIPE, &k->frame);
 }
 
+/* Of a dry run the target hears only that this one is done. */
+static int say_cooked(struct cook *k)
+{
+    int rc = begin_frame(k);
+
+    return rc ? rc : wire_send_buf(k->link->wire, FRAME_RECIPE,
+                                   k->disk->number, &k->frame);
+}
+
 int recipe_send(const struct link *l, struct source_disk *d, uint64_t number,
                 const struct asked *a)
 {
@@ -207,10 +216,8 @@ int recipe_send(const struct link *l, struct source_disk *d, uint64_t number,
         rc = matcher_end(k.matcher);
     if (!rc)
         rc = put_end(&k);
-    if (!rc)
-        rc = begin_frame(&k);
     if (!rc && d->dry)
-        rc = wire_send_buf(l->wire, FRAME_RECIPE, d->number, &k.frame);
+        rc = say_cooked(&k);
     matcher_free(k.matcher);
     buf_release(&k.frame);
     return rc;

@@ -49,8 +49,6 @@ int rehearse_left(struct source_disk *d, const struct frame *f)
 
     if (!d->dry || c.bad || count > cursor_left(&c))
         return -EPROTO;
-    if (!d->left_blocks.words)
-        rc = dirty_init(&d->left_blocks, d->image.size, PROTO_BLOCK);
     for (i = 0; i < count && !rc; i++) {
         number += cursor_zigzag(&c);
         if (c.bad || number >= d->n_order || d->wanted[number])
@@ -68,39 +66,35 @@ int rehearse_left(struct source_disk *d, const struct frame *f)
  * are not zero. */
 int rehearse_lists(struct source_disk *d)
 {
-    uint64_t n_segments = segment_count(d->image.size), i, n;
+    struct dirty used = DIRTY_INIT;
     const struct fsparse_extent *e;
-    uint8_t *used;
     size_t count, j;
+    uint64_t i;
+    int rc;
 
     if (d->base)
         return 0;
-    used = calloc(n_segments + 1, 1);
-    if (!used)
-        return -ENOMEM;
+    rc = dirty_init(&used, d->image.size, PROTO_SEGMENT);
+    if (rc)
+        return rc;
     for (i = 0; i < d->n_order; i++) {
         e = object_extents(d->manifest, &d->manifest->objects[d->order[i]],
                            &count);
         for (j = 0; j < count; j++)
-            for (n = e[j].physical / PROTO_SEGMENT;
-                 n <= (e[j].physical + e[j].length - 1) / PROTO_SEGMENT; n++)
-                used[n] = 1;
+            dirty_mark(&used, e[j].physical, e[j].length);
     }
-    for (i = 0; i < n_segments; i++)
-        d->digests += used[i];
-    free(used);
+    d->digests = segment_count(dirty_bytes(&used));
+    dirty_release(&used);
     return 0;
 }
 
 int rehearse_disk(const struct link *l, struct source_disk *d)
 {
-    int rc = bulk_run(l, d);
+    int rc = dirty_init(&d->left_blocks, d->image.size, PROTO_BLOCK);
 
-    if (rc || !d->base)
-        return rc;
-    if (!d->left_blocks.words)
-        rc = dirty_init(&d->left_blocks, d->image.size, PROTO_BLOCK);
-    return rc ? rc : pass_rehearse(l, d);
+    if (!rc)
+        rc = bulk_run(l, d);
+    return rc || !d->base ? rc : pass_rehearse(l, d);
 }
 
 /* The line */
@@ -286,7 +280,7 @@ static int estimate_all(const struct link *l, struct source_disk **disks,
                         unsigned n, const struct rehearsal_options *opt,
                         double rate, struct estimate *total)
 {
-    uint64_t found = 0, lacking = 0, own = 0, out, in;
+    uint64_t found = 0, lacking = 0, later;
     struct estimate e;
     unsigned i;
     int rc = 0;
@@ -299,20 +293,16 @@ static int estimate_all(const struct link *l, struct source_disk **disks,
             break;
         print_row(disks[i]->report.name, disks[i]->report.identical,
                   disks[i]->report.different, &e);
-        wire_bytes_of_disk(l->wire, i, &out, &in);
-        own += out;
         found += disks[i]->report.identical;
         lacking += disks[i]->report.different;
-        total->lists += e.lists;
+        /* The lists that were sent now are in the total already. */
+        later = HASH_BYTES * disks[i]->digests;
+        total->lists += later;
+        total->sent += e.sent - e.lists + later;
         total->content += e.content;
         total->sampled += e.sampled;
-        total->sent += e.sent;
         total->level = e.level > total->level ? e.level : total->level;
     }
-    /* What is of no disk. */
-    total->lists -= total->lists < own ? total->lists : own;
-    total->sent -= own;
-    (void)in;
     if (!rc)
         print_row("total", found, lacking, total);
     return rc;

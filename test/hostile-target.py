@@ -91,6 +91,13 @@ class Target:
                   frame("WANT_END", 0))
         self.until("DATA_END")
 
+    def nothing_wanted(self):
+        self.until("MANIFEST_END")
+        self.send(frame("WANT_END", 0))
+        self.until("DATA_END")
+        self.send(frame("BULK_DONE", 0))
+        self.until("PASS_END")
+
     def copied(self):
         self.wanted()
         self.send(frame("BULK_DONE", 0))
@@ -161,21 +168,13 @@ frames("listed", left_in_earnest=frame("LEFT", 0, numbers([0])),
 
 @case("compared")
 def dry_differ(t):
-    t.until("MANIFEST_END")
-    t.send(frame("WANT_END", 0))
-    t.until("DATA_END")
-    t.send(frame("BULK_DONE", 0))
-    t.until("PASS_END")
+    t.nothing_wanted()
     t.send(frame("DIFFER", 0, u64(0)))
 
 
 @case("compared")
 def dry_blocks_forever(t):
-    t.until("MANIFEST_END")
-    t.send(frame("WANT_END", 0))
-    t.until("DATA_END")
-    t.send(frame("BULK_DONE", 0))
-    t.until("PASS_END")
+    t.nothing_wanted()
     for _ in range(9):
         t.send(frame("BLOCKS", 0, u64(0)))
 
@@ -475,11 +474,7 @@ def good_base(t):
             named += count
             c.bytes(0 if zero else 32 * count)
     assert named == 3, "not all segments"
-    t.until("MANIFEST_END")
-    t.send(frame("WANT_END", 0))
-    t.until("DATA_END")
-    t.send(frame("BULK_DONE", 0))
-    t.until("PASS_END")
+    t.nothing_wanted()
     answers(t)
     t.until("PLACE")
     t.send(frame("PLACED", 0))
