@@ -52,13 +52,10 @@ void text_add_word(struct text *t, const char *s)
 
 /* The command on the other host: what stock xl has there, told to our
  * receiver, which runs it. */
-static void add_remote(struct text *t, const struct options *o, int tty)
+static void add_receiver(struct text *t, const struct options *o, int tty)
 {
     int i;
 
-    text_add(t, o->ssh ? o->ssh : "ssh");
-    text_add(t, " ");
-    text_add_word(t, o->host);
     text_add(t, " xl-dedup receive-xl --");
     if (o->progress_cr || tty)
         text_add(t, " -t");
@@ -88,10 +85,27 @@ static void add_option(struct text *t, const char *name, const char *value)
     free(word.data);
 }
 
+/* What is passed on to the helper, and how the other host is reached.  False:
+ * o has its own command, and what runs there is in it. */
+static bool add_way(struct text *t, const struct options *o)
+{
+    bool own = options_own_rune(o);
+    size_t i;
+
+    if (!own)
+        add_option(t, "--host=", o->host);
+    for (i = 0; i < o->num_passed; i++)
+        add_option(t, o->passed[i], "");
+    text_add(t, " -- ");
+    text_add(t, own ? "sh -c" : o->ssh ? o->ssh : "ssh");
+    text_add(t, " ");
+    text_add_word(t, o->host);
+    return !own;
+}
+
 char *rune_build_dry(const struct options *o, const char *helper)
 {
     struct text t = TEXT_INIT;
-    size_t i;
 
     text_add(&t, "exec ");
     text_add_word(&t, helper);
@@ -99,20 +113,8 @@ char *rune_build_dry(const struct options *o, const char *helper)
     add_option(&t, "--domain=", o->domain);
     if (o->config)
         add_option(&t, "--config=", o->config);
-    if (!options_own_rune(o))
-        add_option(&t, "--host=", o->host);
-    for (i = 0; i < o->num_passed; i++)
-        add_option(&t, o->passed[i], "");
-    text_add(&t, " -- ");
-    if (options_own_rune(o)) {
-        text_add(&t, "sh -c ");
-        text_add_word(&t, o->host);
-    } else {
-        text_add(&t, o->ssh ? o->ssh : "ssh");
-        text_add(&t, " ");
-        text_add_word(&t, o->host);
+    if (add_way(&t, o))
         text_add(&t, " xl-dedup receive");
-    }
     return t.data;
 }
 
@@ -121,22 +123,12 @@ char *rune_build(const struct options *o, const char *helper, int peer,
 {
     struct text t = TEXT_INIT;
     char fd[48];
-    size_t i;
 
     snprintf(fd, sizeof(fd), " send-xl --control-fd=%d", peer);
     text_add(&t, "exec ");
     text_add_word(&t, helper);
     text_add(&t, fd);
-    if (!options_own_rune(o))
-        add_option(&t, "--host=", o->host);
-    for (i = 0; i < o->num_passed; i++)
-        add_option(&t, o->passed[i], "");
-    text_add(&t, " -- ");
-    if (options_own_rune(o)) {
-        text_add(&t, "sh -c ");
-        text_add_word(&t, o->host);
-    } else {
-        add_remote(&t, o, tty);
-    }
+    if (add_way(&t, o))
+        add_receiver(&t, o, tty);
     return t.data;
 }
