@@ -189,6 +189,16 @@ static int list_wanted(struct image_list *l, const struct index_options *o,
     return rc;
 }
 
+/* A descriptor that holds it. */
+static int take_lock(const struct index_options *o)
+{
+    int lock = index_lock(o->directory, true);
+
+    if (lock < 0)
+        log_errno(lock, "%s: the index cannot be locked", o->directory);
+    return lock;
+}
+
 static int open_store(struct store **s_r, const struct index_options *o,
                       bool read_only)
 {
@@ -213,11 +223,9 @@ static int update(const struct index_options *o,
     int rc, failed, lock;
     size_t i;
 
-    lock = index_lock(o->directory, true);
-    if (lock < 0) {
-        log_errno(lock, "%s: the index cannot be locked", o->directory);
+    lock = take_lock(o);
+    if (lock < 0)
         return lock;
-    }
     failed = list_wanted(&l, o, conf);
     rc = open_store(&s, o, false);
     if (!rc)
@@ -371,11 +379,9 @@ static int drop(const struct index_options *o)
     struct store *s = NULL;
     int i, rc, failed = 0, lock;
 
-    lock = index_lock(o->directory, true);
-    if (lock < 0) {
-        log_errno(lock, "%s: the index cannot be locked", o->directory);
+    lock = take_lock(o);
+    if (lock < 0)
         return lock;
-    }
     rc = open_store(&s, o, false);
     for (i = 0; i < o->n_paths && !rc; i++)
         if (drop_one(s, o->paths[i]))
