@@ -163,7 +163,7 @@ def suspend(control, fd):
     """The hooked libxl_domain_suspend: a libxl error code."""
     try:
         control.describe(False)
-    except BrokenPipeError:
+    except ConnectionError:
         return -7
     if control.hear() != "suspend":
         return -7           # ERROR_GUEST_TIMEDOUT
@@ -182,7 +182,7 @@ def suspend(control, fd):
         write_all(fd, data[len(data) // 2:])
         rc = int(env("FAKE_SUSPEND_RC", "0"))
         control.say("suspended", rc=str(rc))
-    except BrokenPipeError:
+    except ConnectionError:
         rc = -3
     if rc == 0 and control.hear() != "done":
         rc = -3
@@ -217,7 +217,7 @@ def migrate(rune):
         if read_exactly(back, len(BANNER)) != BANNER:
             raise EOFError
         write_all(to, CONFIG)
-    except (EOFError, BrokenPipeError):
+    except (EOFError, ConnectionError):
         return failed(to, child, "guest untouched")
     rc = suspend(control, to)
     if rc == -7:
@@ -233,7 +233,7 @@ def migrate(rune):
         status = read_exactly(back, 1)[0]
         if status:
             assert read_exactly(back, len(GO)) == GO
-    except (EOFError, BrokenPipeError):
+    except (EOFError, ConnectionError):
         return failed(to, child, "guest undefined")
     if status:
         state("a", "running")
@@ -271,7 +271,7 @@ def restore(control):
     state("b", "gone" if rc else "paused")
     try:
         control.say("restored", rc=str(rc))
-    except BrokenPipeError:
+    except ConnectionError:
         pass
     control.socket.close()
     return rc
@@ -345,5 +345,5 @@ def main():
 
 try:
     sys.exit(main())
-except (EOFError, BrokenPipeError):
+except (EOFError, ConnectionError):
     sys.exit(1)

@@ -100,7 +100,7 @@ class Receiver:
             for data in frames:
                 while data:
                     data = data[os.write(self.process.stdin.fileno(), data):]
-        except BrokenPipeError:
+        except ConnectionError:
             pass                # why will be read
 
     def next(self):

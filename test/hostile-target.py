@@ -290,7 +290,7 @@ def never_done(t):
         while True:
             t.send(frame("BLOCKS", 0, u64(1)))
             t.until("PATCH")
-    except BrokenPipeError:
+    except ConnectionError:
         pass
 
 
