@@ -230,7 +230,7 @@ static int send_image(const struct push_options *o, const char *image,
     if (rc)
         return rc;              /* a thread may still use it */
     if (!o->dry) {
-        sender_report(s, report_now() - start, -1);
+        sender_report(s, report_now() - start, NULL);
         enter(s);
     }
     sender_free(s);

@@ -72,7 +72,7 @@ struct migration {
     char domid[16];
     struct leftovers leftovers;
     double start;
-    double stopped;             /* guest seen suspended; 0: not yet */
+    struct blackout blackout;
     bool accepted;              /* the target takes all disks */
     struct handshake handshake; /* receiving thread only */
     atomic_bool moved;          /* xl has been told that the guest runs there */
@@ -82,12 +82,12 @@ struct migration {
  * ends without waiting for us. */
 static void succeeded(struct migration *m)
 {
-    double now = report_now();
     struct memory_counts counts;
     uint64_t sent;
 
+    m->blackout.ended = report_now();
     sender_record_left(m->sender, m->conf.state_dir);
-    sender_report(m->sender, now - m->start, now - m->stopped);
+    sender_report(m->sender, m->blackout.ended - m->start, &m->blackout);
     if (m->memory_options.coded) {
         memsend_counts(m->memory, &counts, &sent);
         report_memory(&counts, sent);
@@ -306,7 +306,7 @@ static int wait_suspended(struct migration *m)
     int rc, pause = ROUND_MS_MIN;
 
     for (;;) {
-        rc = next_word(m, &msg, m->stopped > 0 ? -1 : pause);
+        rc = next_word(m, &msg, m->blackout.began > 0 ? -1 : pause);
         if (rc == -EAGAIN) {
             pause = keep_up(m);
             if (pause < 0)
@@ -317,16 +317,16 @@ static int wait_suspended(struct migration *m)
             return rc;
         if (!strcmp(control_verb(&msg), "suspended"))
             break;
-        if (strcmp(control_verb(&msg), "stopped") || m->stopped > 0)
+        if (strcmp(control_verb(&msg), "stopped") || m->blackout.began > 0)
             return -EPROTO;
-        m->stopped = report_now();
+        m->blackout.began = report_now();
         watch_for_end(m);
         rc = sender_settle_traced(m->sender);
         if (rc)
             return rc;
     }
-    if (m->stopped <= 0)
-        m->stopped = report_now();
+    if (m->blackout.began <= 0)
+        m->blackout.began = report_now();
     result = control_get(&msg, "rc");
     /* libxl has said why. */
     return result && !strcmp(result, "0") ? 0 : -ECANCELED;
@@ -392,11 +392,14 @@ static int migrate(struct migration *m)
         rc = wait_suspended(m);
     if (!rc)
         rc = end_memory(m);
+    m->blackout.memory = report_now();
     watch_for_end(m);
     if (!rc)
         rc = sender_settle(m->sender);
+    m->blackout.disks = report_now();
     if (!rc)
         rc = sender_place(m->sender);
+    m->blackout.placed = report_now();
     return rc ? rc : control_send(m->control_fd, "done", NULL);
 }
 

@@ -39,6 +39,15 @@ static void say_rounds(const struct disk_report *d)
             mb(d->resent), d->rounds, mb(d->last));
 }
 
+/* So that who finds it long sees what to look at. */
+static void say_blackout(const struct blackout *b)
+{
+    fprintf(stderr, "guest blackout: %.2f seconds (memory %.2f, disks %.2f, "
+            "placing %.2f, xl %.2f)\n", b->ended - b->began,
+            b->memory - b->began, b->disks - b->memory, b->placed - b->disks,
+            b->ended - b->placed);
+}
+
 void report_print(const struct disk_report *disks, unsigned n_disks,
                   const struct session_report *session)
 {
@@ -57,11 +66,11 @@ void report_print(const struct disk_report *disks, unsigned n_disks,
     total.wire_in = session->wire_in;
     total.seconds = session->seconds;
     row(&total);
-    if (session->blackout < 0)
+    if (session->blackout.began <= 0)
         return;
     for (i = 0; i < n_disks; i++)
         say_rounds(&disks[i]);
-    fprintf(stderr, "guest blackout: %.2f seconds\n", session->blackout);
+    say_blackout(&session->blackout);
 }
 
 void report_memory(const struct memory_counts *c, uint64_t sent)

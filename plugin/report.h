@@ -23,11 +23,21 @@ struct disk_report {
     double seconds;
 };
 
+/* When the guest was seen suspended, and what it waited for then: each is the
+ * time at which that was done, in this order.  All 0: it was not suspended. */
+struct blackout {
+    double began;
+    double memory;              /* the last of it has been sent */
+    double disks;               /* what was written is sent and verified */
+    double placed;              /* disks are durable and in place */
+    double ended;               /* the other host says that it runs */
+};
+
 struct session_report {
     uint64_t wire_out;          /* of the whole session, all included */
     uint64_t wire_in;
     double seconds;
-    double blackout;            /* guest stood still, seconds; < 0: none */
+    struct blackout blackout;   /* by report_now() */
 };
 
 /* Seconds on the monotonic clock. */

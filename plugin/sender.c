@@ -526,19 +526,21 @@ void sender_enter(const struct sender *s, const char *state_dir)
     }
 }
 
-void sender_report(struct sender *s, double seconds, double blackout)
+void sender_report(struct sender *s, double seconds,
+                   const struct blackout *blackout)
 {
     struct session_report session = {
         .wire_out = wire_bytes_out(s->link.wire),
         .wire_in = wire_bytes_in(s->link.wire),
         .seconds = seconds,
-        .blackout = blackout,
     };
     struct disk_report *rows = calloc(s->n_disks + 1, sizeof(*rows));
     unsigned i;
 
     if (!rows)
         return;
+    if (blackout)
+        session.blackout = *blackout;
     for (i = 0; i < s->n_disks; i++) {
         rows[i] = s->disks[i]->report;
         wire_bytes_of_disk(s->link.wire, i, &rows[i].wire_out,

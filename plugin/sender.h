@@ -90,10 +90,14 @@ void sender_record_left(struct sender *s, const char *state_dir);
  * it.  -ENOENT: there is no such disk, or it has not come that far. */
 int sender_stamp(const struct sender *s, const char *vdev,
                  struct image_stamp *stamp_r);
+
 /* Enters what the disks held when they were scanned into this host's index,
  * for the return trip. */
 void sender_enter(const struct sender *s, const char *state_dir);
 
-void sender_report(struct sender *s, double seconds, double blackout);
+/* Prints what was done.  seconds: it took; blackout: NULL if no guest had to
+ * stand still. */
+void sender_report(struct sender *s, double seconds,
+                   const struct blackout *blackout);
 
 #endif
