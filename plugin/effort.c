@@ -58,16 +58,30 @@ static void try_other(struct effort *e, double rate, double line)
     e->rate_before = rate;
 }
 
+/* The share of what was sent in this stretch that is still under way at its
+ * end, beyond what was so at its start. */
+static double left_behind(const struct effort *e,
+                          const struct effort_sample *now)
+{
+    uint64_t sent = now->sent - e->start.sent;
+
+    return sent > 0 && now->queued > e->start.queued ?
+        (double)(now->queued - e->start.queued) / sent : 0;
+}
+
 void effort_sent(struct effort *e, uint64_t bytes,
                  const struct effort_sample *now)
 {
-    double seconds = now->now - e->start.now, rate, line, xl;
+    double seconds = now->now - e->start.now, rate, line, xl, behind;
 
     e->bytes += bytes;
     if (seconds < STRETCH_SECONDS || e->bytes < STRETCH_BYTES)
         return;
-    rate = e->bytes / seconds;
+    behind = left_behind(e, now);
+    rate = e->bytes * (1 - behind) / seconds;
     line = (now->line - e->start.line) / seconds;
+    if (line < behind)
+        line = behind;
     xl = (now->xl - e->start.xl) / seconds;
     begin_stretch(e, now);
     if (xl > XL_SHARE)

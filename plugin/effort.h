@@ -6,6 +6,10 @@
  * waits for, more effort is tried, while we are, less; and kept if the stream
  * got on faster.  While xl is (it gives less than we could take), nothing is
  * changed.  Zero pages do not count, or a stretch of them would decide.
+ *
+ * Buffers on the way (of ssh, of both kernels) take megabytes without a wait,
+ * which a slow line needs seconds for.  So what counts is what the target has
+ * taken.
  */
 #ifndef PLUGIN_EFFORT_H
 #define PLUGIN_EFFORT_H
@@ -21,11 +25,13 @@ enum effort_level {
     EFFORT_CHEAP,               /* not packed, not looked for */
 };
 
-/* Seconds since the start of a stretch, spent waiting. */
+/* Sums since whenever, but for what is queued. */
 struct effort_sample {
-    double now;
-    double line;                /* for the line, or for the target */
-    double xl;                  /* for bytes of the stream */
+    double now;                 /* seconds */
+    double line;                /* seconds of waiting for the line or target */
+    double xl;                  /* seconds of waiting for the stream's bytes */
+    uint64_t sent;              /* bytes of payload */
+    uint64_t queued;            /* of these, not taken by the target yet */
 };
 
 struct effort {
@@ -41,7 +47,7 @@ struct effort {
 
 void effort_init(struct effort *e, const struct effort_sample *now);
 
-/* So many bytes of content have been sent.  Sums since whenever. */
+/* So many bytes of content have been sent. */
 void effort_sent(struct effort *e, uint64_t bytes,
                  const struct effort_sample *now);
 

@@ -202,11 +202,17 @@ static void strip(struct memory_batch *b)
 
 static struct effort_sample sample(struct memsend *m)
 {
-    return (struct effort_sample){
+    struct effort_sample s = {
         .now = report_now(),
         .line = wire_waited(m->wire) + m->line_seconds,
         .xl = atomic_load(&m->xl_ns) * 1e-9,
     };
+
+    pthread_mutex_lock(&m->lock);
+    s.sent = m->wire_bytes;
+    s.queued = m->payload;
+    pthread_mutex_unlock(&m->lock);
+    return s;
 }
 
 static void account(struct memsend *m, uint64_t bytes)
@@ -568,9 +574,9 @@ int memsend_new(struct memsend **m_r, struct wire *w,
     m->sent.tail = &m->sent.head;
     m->wants_tail = &m->wants;
     m->left = report_now();
+    pthread_mutex_init(&m->lock, NULL);
     now = sample(m);
     effort_init(&m->effort, &now);
-    pthread_mutex_init(&m->lock, NULL);
     pthread_cond_init(&m->changed, NULL);
     pthread_mutex_init(&m->hashing.lock, NULL);
     pthread_cond_init(&m->hashing.changed, NULL);

@@ -22,34 +22,53 @@ struct machine {
     struct effort_sample now;
     double line;                /* bytes a second */
     double xl;
+    double cpu;                 /* speed, 1: as above */
+    double buffer;              /* bytes that are taken without a wait */
+    double queued;
     unsigned used[3];           /* batches sent at each level */
 };
 
-static void init(struct machine *m, double line, double xl)
+static void init(struct machine *m, double line, double xl, double buffer)
 {
     memset(m, 0, sizeof(*m));
     m->line = line;
     m->xl = xl;
+    m->cpu = 1;
+    m->buffer = buffer;
     effort_init(&m->effort, &m->now);
+}
+
+/* The line goes on sending what is queued. */
+static void pass(struct machine *m, double seconds)
+{
+    m->now.now += seconds;
+    m->queued -= m->line * seconds;
+    if (m->queued < 0)
+        m->queued = 0;
 }
 
 /* Sends batches for so many seconds, one after the other. */
 static void run(struct machine *m, double seconds)
 {
-    double end = m->now.now + seconds, work, wire, give;
+    double end = m->now.now + seconds, work, give, wait;
     int level;
 
     memset(m->used, 0, sizeof(m->used));
     while (m->now.now < end) {
         level = m->effort.level;
-        work = BATCH / speed[level];
-        wire = BATCH * size[level] / m->line;
+        work = BATCH / speed[level] / m->cpu;
         give = BATCH / m->xl;
         /* packing, sending and giving go on at the same time */
-        m->now.line += wire > work ? wire - work : 0;
-        m->now.xl += give > work && give > wire ? give - work : 0;
-        m->now.now += give > work && give > wire ? give :
-            wire > work ? wire : work;
+        m->now.xl += give > work ? give - work : 0;
+        pass(m, give > work ? give : work);
+        m->queued += BATCH * size[level];
+        m->now.sent += BATCH * size[level];
+        if (m->queued > m->buffer) {
+            wait = (m->queued - m->buffer) / m->line;
+            m->now.line += wait;
+            pass(m, wait);
+        }
+        m->now.queued = m->queued;
         m->used[level]++;
         effort_sent(&m->effort, BATCH, &m->now);
     }
@@ -64,7 +83,18 @@ static void slow_line(void)
 {
     struct machine m;
 
-    init(&m, 1.25e6, 1e9);
+    init(&m, 1.25e6, 1e9, BATCH);
+    run(&m, 600);
+    assert(percent(&m, EFFORT_FULL) == 100);
+}
+
+/* What buffers take at first must not look like a fast line. */
+static void slow_line_behind_buffers(void)
+{
+    struct machine m;
+
+    init(&m, 1.25e6, 1e9, 6e6);
+    m.cpu = 0.05;
     run(&m, 600);
     assert(percent(&m, EFFORT_FULL) == 100);
 }
@@ -73,7 +103,7 @@ static void fast_line(void)
 {
     struct machine m;
 
-    init(&m, 1.25e9, 2e9);
+    init(&m, 1.25e9, 2e9, BATCH);
     run(&m, 10);
     run(&m, 60);
     assert(percent(&m, EFFORT_CHEAP) > 90);
@@ -84,7 +114,7 @@ static void middle(void)
 {
     struct machine m;
 
-    init(&m, 119e6, 2e9);
+    init(&m, 119e6, 2e9, BATCH);
     run(&m, 10);
     run(&m, 60);
     /* the second level moves 238 MB/s, the first 100, the last 119 */
@@ -95,7 +125,7 @@ static void line_changes(void)
 {
     struct machine m;
 
-    init(&m, 1.25e9, 2e9);
+    init(&m, 1.25e9, 2e9, BATCH);
     run(&m, 60);
     m.line = 1.25e6;
     run(&m, 60);
@@ -112,7 +142,7 @@ static void slow_xl(void)
 {
     struct machine m;
 
-    init(&m, 1.25e9, 30e6);
+    init(&m, 1.25e9, 30e6, BATCH);
     run(&m, 60);
     assert(percent(&m, EFFORT_FULL) == 100);
 }
@@ -120,6 +150,7 @@ static void slow_xl(void)
 int main(void)
 {
     RUN(slow_line);
+    RUN(slow_line_behind_buffers);
     RUN(fast_line);
     RUN(middle);
     RUN(line_changes);
