@@ -139,9 +139,11 @@ kernel = "/bed/vmlinux"'
 
     case $1 in
     g0) ;;
-    g1)
-        disks='"format=raw,vdev=xvda,access=rw,target=/bed/disks/g1.img"'
+    g1 | g6)
+        disks='"format=raw,vdev=xvda,access=rw,target=/bed/disks/'$1'.img"'
         words=xvda1:ext4
+        # room for files beside the kernel and the initrd
+        [ "$1" = g1 ] || memory=192
         ;;
     g2)
         disks='"format=raw,vdev=xvdb,access=rw,target=/bed/disks/g2-ntfs.img",
@@ -189,7 +191,9 @@ fresh_disks()
     local name=$1 host=$2
 
     case $name in
-    g1) on "$host" 'cp --sparse=always /media/guest.img /bed/disks/g1.img' ;;
+    g1 | g6)
+        on "$host" "cp --sparse=always /media/guest.img /bed/disks/$name.img"
+        ;;
     g2)
         on "$host" 'cd /bed/disks
             cp --sparse=always /media/ntfs.img g2-ntfs.img

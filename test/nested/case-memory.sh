@@ -38,9 +38,9 @@ unshape()
 same_disk()
 {
     on "$from" 'sync'
-    on "$from" "ssh $to 'mkdir -p /bed/disks; rm -f /bed/disks/g1.img'
-        tar -C /bed/disks -cSf - g1.img | ssh $to 'tar -C /bed/disks -xSf -'
-        ssh $to 'sync; xl-dedup allow /bed/disks/g1.img'"
+    on "$from" "ssh $to 'mkdir -p /bed/disks; rm -f /bed/disks/g6.img'
+        tar -C /bed/disks -cSf - g6.img | ssh $to 'tar -C /bed/disks -xSf -'
+        ssh $to 'sync; xl-dedup allow /bed/disks/g6.img'"
 }
 
 # measure LABEL OPTION...: fills the page cache, migrates, notes the figures
@@ -49,29 +49,29 @@ measure()
     local label=$1 before after start reply
 
     shift
-    from=$(where_is g1)
+    from=$(where_is g6)
     to=$(other "$from")
-    ask g1 "$from" quiet >/dev/null
-    assert "$label: page cache is filled" ask g1 "$from" 'fill 76'
+    ask g6 "$from" quiet >/dev/null
+    assert "$label: page cache is filled" ask g6 "$from" 'fill 115'
     same_disk
     [ "$line" = wide ] || shape "$from" "$rate"
-    ask g1 "$from" reset >/dev/null
+    ask g6 "$from" reset >/dev/null
     before=$(sent "$from")
     start=$(date +%s%N)
-    assert "$label: xl migrate $*" migrate g1 "$from" "$to" "$@"
+    assert "$label: xl migrate $*" migrate g6 "$from" "$to" "$@"
     seconds=$((($(date +%s%N) - start) / 10000000))
     after=$(sent "$from")
     unshape "$from"
     bytes=$((after - before))
-    reply=$(ask g1 "$to" count) || return 1
+    reply=$(ask g6 "$to" count) || return 1
     gap=$(field 4 "$reply")
     sed -n '/^memory/,+1p; /blackout/p' "$log" | sed 's/^/  | /'
     printf '  = %s: %d bytes, %d.%02d s, blackout %s ms\n' "$label" "$bytes" \
         $((seconds / 100)) $((seconds % 100)) "$gap"
-    assert "$label: guest is sound" guest_is_sound g1 "$to" 0
+    assert "$label: guest is sound" guest_is_sound g6 "$to" 0
 }
 
-want_guest g1 a || exit 1
+want_guest g6 a || exit 1
 for line in ${XL_DEDUP_MEMORY_LINES:-wide narrow}; do
     measure "stock, $line"
     stock_bytes=$bytes stock_seconds=$seconds stock_gap=$gap
