@@ -37,6 +37,9 @@
 /* xl destroys a half-built domain before it exits. */
 #define XL_EXIT_SECONDS 60
 
+/* Between looks at the source while one of its frames waits. */
+#define LOOK_MS 200
+
 struct migration {
     struct configuration conf;
     struct wire *wire;
@@ -171,6 +174,7 @@ static int on_configured(void *opaque)
         { .fd = m->control_fd, .events = POLLIN },
         { .fd = inbox_fd(m->inbox), .events = POLLIN },
     };
+    bool frame = false;
     int rc = 0;
 
     /* Its source starts no xl, and ours would wait for it. */
@@ -181,13 +185,15 @@ static int on_configured(void *opaque)
         return -ENOTSUP;
     }
     while (!rc && !m->configured) {
-        if (poll(fds, 2, -1) < 0)
+        if (poll(fds, frame ? 1 : 2, frame ? LOOK_MS : -1) < 0)
             continue;
         if (fds[0].revents)
             rc = listen_hook(m);
-        else if (fds[1].revents)
-            /* The source only waits now: this is its end. */
+        else if (inbox_over(m->inbox))
             rc = -EPIPE;
+        else
+            /* Of a guest without disks the source goes on at once. */
+            frame = true;
     }
     return rc;
 }

@@ -224,6 +224,16 @@ int inbox_fd(const struct inbox *in)
     return in->session.event_fd;
 }
 
+bool inbox_over(struct inbox *in)
+{
+    bool over;
+
+    pthread_mutex_lock(&in->lock);
+    over = in->ended != 0;
+    pthread_mutex_unlock(&in->lock);
+    return over;
+}
+
 /* Whether nothing more is to come for the session. */
 static bool session_over(struct inbox *in)
 {

@@ -17,6 +17,7 @@
 #define PLUGIN_INBOX_H
 
 #include <poll.h>
+#include <stdbool.h>
 
 #include "plugin/wire.h"
 
@@ -67,6 +68,10 @@ void inbox_explain(struct inbox *in, int rc);
 
 /* The caller says why the session ends: nothing more is logged about it. */
 void inbox_hush(struct inbox *in);
+
+/* Whether the peer has left or ended the session; frames that came before may
+ * still be waiting. */
+bool inbox_over(struct inbox *in);
 
 /* Readable when inbox_next() of the session would not wait for the peer. */
 int inbox_fd(const struct inbox *in);

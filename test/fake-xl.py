@@ -15,6 +15,7 @@ Environment:
   FAKE_READONLY     "vdev ..."
   FAKE_BUSY         "path=domain ..." at the target
   FAKE_SHARED       the same at the source; "unknown" if libxl cannot tell
+  FAKE_SLOW         seconds the target's xl takes to name its disks (0)
   FAKE_NO_DOMAIN    "list" does not find the domain
   FAKE_MEMORY       bytes of the memory stream (3000000), which is noise
   FAKE_STREAM       or a stream of this kind (make-stream.py), of a guest
@@ -50,6 +51,7 @@ import socket
 import struct
 import subprocess
 import sys
+import time
 
 sys.dont_write_bytecode = True
 sys.path.insert(0, os.path.dirname(os.path.realpath(__file__)))
@@ -114,6 +116,8 @@ class Control:
             if not target:
                 self.say("busy", path=paths[0], domid="7", name="g1")
         others = env("FAKE_BUSY" if target else "FAKE_SHARED")
+        if target:
+            time.sleep(float(env("FAKE_SLOW", "0")))
         if others == "unknown":
             self.say("go", busy="some")
             return
