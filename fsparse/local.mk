@@ -20,6 +20,7 @@ xl_dedup_parse_SOURCES = \
 	%D%/ext_io.c %D%/ext_io.h \
 	%D%/ext_names.c %D%/ext_names.h \
 	%D%/ntfs.c %D%/ntfs.h %D%/ntfs_lib.h \
+	%D%/ntfs_bitmap.c %D%/ntfs_bitmap.h \
 	%D%/ntfs_device.c %D%/ntfs_device.h \
 	%D%/ntfs_names.c %D%/ntfs_names.h \
 	%D%/ntfs_plain.c %D%/ntfs_plain.h \

@@ -66,4 +66,51 @@ for blocks in 1024 4096; do
     push a/disk
     sent "bitmap that lies"
 done
+
+# NTFS, made over noise, which its free clusters keep.  Its copy is read by
+# ntfsprogs; the last sector, behind all clusters, is the backup of the first.
+ntfs()
+{
+    noise under 24000000 >a/ntfs
+    truncate -s 24000000 a/ntfs
+    mkntfs -q -Q -F -c "$1" a/ntfs >/dev/null 2>&1 || fail "mkntfs -c $1"
+    ntfscp -q a/ntfs tree/kept kept || fail "ntfscp"
+}
+
+requires mkntfs ntfscp ntfscat ntfsfix ntfsinfo
+for cluster in 512 4096; do
+    ntfs "$cluster"
+    push a/ntfs
+    [ "$kb" -lt 1400 ] || fail "ntfs: $kb kB for 1 MB of files"
+    cmp -s a/ntfs b/copy && fail "ntfs: free space was sent"
+    ntfsfix -n b/copy >log 2>&1 || { cat log >&2; fail "ntfs: damaged"; }
+    ntfscat b/copy kept | cmp - tree/kept || fail "ntfs: another file"
+    tail -c 512 b/copy >last
+    tail -c 512 a/ntfs | cmp - last || fail "ntfs: no backup boot sector"
+    push a/ntfs --free=send
+    sent "ntfs: --free=send"
+
+    # a Windows that sleeps
+    { printf hibr; noise hibernated 8188; } >hiberfile
+    ntfscp -q a/ntfs hiberfile hiberfil.sys || fail "ntfscp"
+    push a/ntfs
+    sent "ntfs: hibernated"
+
+    # something is to be replayed, as far as can be told
+    ntfs "$cluster"
+    lcn=$(ntfsinfo -v -i 2 a/ntfs 2>/dev/null |
+        awk '/Runlist/ { getline; print $2; exit }')
+    noise log 4096 | dd of=a/ntfs bs="$cluster" seek="$((lcn))" conv=notrunc \
+        status=none
+    push a/ntfs
+    sent "ntfs: its log"
+
+    ntfs "$cluster"
+    ntfsfix a/ntfs >log 2>&1 || fail "ntfsfix"
+    push a/ntfs
+    sent "ntfs: marked dirty"
+    ntfsfix -d a/ntfs >log 2>&1 || fail "ntfsfix -d"
+    push a/ntfs
+    cmp -s a/ntfs b/copy && fail "ntfs: clean again, and sent"
+done
 pass "free space"
