@@ -26,7 +26,7 @@ attempt()
 
 drop_guest g1
 start_guest g1 a || exit 1
-attempt "link cut in the bulk" target:DATA:4:run 'ip link set eth1 down'
+attempt "link cut in the bulk" target:FREIGHT:14:run 'ip link set eth1 down'
 attempt "source's helper killed in the memory copy" target:CODED:5:sender :
 attempt "link cut in the memory copy" target:CODED:5:run \
     'ip link set eth1 down'
