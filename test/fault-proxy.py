@@ -69,9 +69,10 @@ def processes():
             yield int(pid), int(words[1]), int(words[3])
 
 
-def kill_all(doomed):
+def kill_all(doomed, last=None):
     """Stopped first, so that none sees another one's end; those that were
-    born meanwhile, too."""
+    born meanwhile, too.  The kernel sends SIGHUP to a group whose ties to its
+    session are gone while some of it is stopped: to us, if xl's went first."""
     stopped = set()
     while True:
         news = {pid for pid in doomed() if pid not in stopped}
@@ -83,7 +84,7 @@ def kill_all(doomed):
             except ProcessLookupError:
                 pass
         stopped |= news
-    for pid in stopped:
+    for pid in sorted(stopped, key=lambda pid: pid == last):
         try:
             os.kill(pid, signal.SIGKILL)
         except ProcessLookupError:
@@ -115,7 +116,8 @@ class Proxy:
     def reset_a(self):
         kill_all(lambda: {pid for pid, parent, _ in processes()
                           if pid in (self.xl, self.sender) or
-                          parent == self.sender and pid != os.getpid()})
+                          parent == self.sender and pid != os.getpid()},
+                 self.xl)
         no_domain("a")
         os.kill(os.getpid(), signal.SIGKILL)
 

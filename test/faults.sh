@@ -47,6 +47,7 @@ make_volatile()
     sed -i "s|^state = .*|state = $tmp/b/.state|" "$tmp/b.conf"
     cat >"$tmp/die.py" <<END
 import fcntl, os, struct
+assert os.path.ismount("$tmp/b")
 fcntl.ioctl(os.open("$tmp/b", os.O_RDONLY), 0x8004587d, struct.pack("I", 2))
 END
     FAULT_CRASH="python3 $tmp/die.py"
@@ -64,7 +65,7 @@ mount_again()
 attach()
 {
     [ -n "$traced" ] || return 0
-    [ ! -e "$tmp/loop" ] || losetup -d "$(readlink "$tmp/loop")"
+    detach "$(readlink "$tmp/loop")"
     rm -f "$tmp/loop"
     [ "${1-}" != none ] || return 0
     device=$(losetup -f --show "$disk" 2>/dev/null) || skip "no loop devices"
