@@ -198,6 +198,13 @@ static int next_word(struct migration *m, struct control_msg *msg,
     return rc == -EPIPE ? -ECANCELED : rc;
 }
 
+static int say_word(struct migration *m, const char *verb)
+{
+    int rc = control_send(m->control_fd, verb, NULL);
+
+    return rc == -EPIPE ? -ECANCELED : rc;
+}
+
 static int collect_disks(struct migration *m)
 {
     struct control_msg msg;
@@ -387,7 +394,7 @@ static int migrate(struct migration *m)
         rc = bulk(m);
     if (rc)
         return rc;
-    rc = control_send(m->control_fd, "suspend", NULL);
+    rc = say_word(m, "suspend");
     if (!rc)
         rc = wait_suspended(m);
     if (!rc)
@@ -400,7 +407,7 @@ static int migrate(struct migration *m)
     if (!rc)
         rc = sender_place(m->sender);
     m->blackout.placed = report_now();
-    return rc ? rc : control_send(m->control_fd, "done", NULL);
+    return rc ? rc : say_word(m, "done");
 }
 
 static void say_kept(const struct migration *m)

@@ -43,7 +43,9 @@ int control_send(int fd, const char *verb, ...)
     do
         n = send(fd, msg.data, msg.length, MSG_NOSIGNAL);
     while (n < 0 && errno == EINTR);
-    return n < 0 ? -errno : 0;
+    if (n < 0)
+        return errno == ECONNRESET ? -EPIPE : -errno;
+    return 0;
 }
 
 int control_recv(int fd, struct control_msg *msg)

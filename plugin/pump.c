@@ -199,7 +199,7 @@ int pump_switch(struct pump *p, uint16_t type, uint64_t *bytes_r)
     while (p->type != type && !p->ended)
         pthread_cond_wait(&p->switched, &p->lock);
     if (p->ended)
-        rc = p->rc ? p->rc : -EPIPE;
+        rc = p->rc ? p->rc : -ECANCELED;
     if (bytes_r)
         *bytes_r = p->bytes;
     p->bytes = 0;

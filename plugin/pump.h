@@ -38,7 +38,8 @@ void pump_divert(struct pump *p, uint16_t type, const struct pump_sink *sink);
  * Carries everything that is already in the pipe, then goes on with frames of
  * another type.  The writer must be known to wait, or the border would fall
  * anywhere.  *bytes_r (or NULL): bytes carried with the type that ends here.
- * -EPIPE if the wire has failed.
+ * -ECANCELED if the writer has closed it; what the wire or the sink failed
+ * with.
  */
 int pump_switch(struct pump *p, uint16_t type, uint64_t *bytes_r);
 

@@ -23,6 +23,7 @@ Environment:
   FAKE_WRITE        command of the "guest", run while the memory is copied,
                     just before it is "suspended"
   FAKE_SUSPEND_RC   what libxl_domain_suspend would return (0)
+  FAKE_KILLED       xl is killed when that has returned
   FAKE_RESTORE_RC   what libxl_domain_create_restore would return (0)
   FAKE_STATUS       byte in the report of the receiving xl (0)
   FAKE_AT_END       command run at the target when the memory stream ended:
@@ -185,9 +186,16 @@ def suspend(control, fd):
         control.say("stopped")
         write_all(fd, data[len(data) // 2:])
         rc = int(env("FAKE_SUSPEND_RC", "0"))
-        control.say("suspended", rc=str(rc))
     except ConnectionError:
         rc = -3
+    if env("FAKE_KILLED"):
+        os.close(fd)
+    try:
+        control.say("suspended", rc=str(rc))
+    except ConnectionError:
+        pass                    # what follows will tell
+    if env("FAKE_KILLED"):
+        os.kill(os.getpid(), signal.SIGKILL)
     if rc == 0 and control.hear() != "done":
         rc = -3
     interrupt_end()

@@ -7,8 +7,9 @@
 #
 # Prints a table in Markdown: megabytes (10^6) in both directions, seconds of
 # wall clock and of CPU at either side, and peak memory.  What arrives is
-# compared with the image every time.  Programs that are not installed are left
-# out.  Images are made by mkimages.sh.  Environment:
+# compared with the image every time; where free space is left out, with what
+# dumpe2fs or ntfsclone say of it.  Programs that are not installed are left
+# out.  Images, of one partition, are made by mkimages.sh.  Environment:
 #   BUILD   directory of the build (.)
 #   WORK    directory with room for three images (a new one in /tmp)
 #   ONLY    some of: xl-dedup rsync casync borg patch links (all)
@@ -31,7 +32,7 @@ cleanup()
     [ -z "$server" ] || kill "$server" || :
     ip netns del "$near" 2>/dev/null || :
     ip netns del "$far" 2>/dev/null || :
-    rm -rf "$work"/{new,target.sh,rsh,near,far,near.conf,far.conf,times,err} \
+    rm -rf "$work"/{new,used,target.sh,rsh,near,far,near.conf,far.conf,times,err} \
         "$work"/{state-near,state-far,store,repo,patch}
 }
 trap cleanup EXIT
@@ -46,10 +47,53 @@ field() { awk -v n="$2" 'END { print $n }' "$1"; }
 cpu() { awk 'END { printf "%.1f", $2 + $3 }' "$1"; }
 peak() { awk '$4 > m { m = $4 } END { printf "%d", m / 1024 }' "$@"; }
 
+# The image, with zeros in all blocks that its file system does not use: in
+# $work/used.  Independent of what is measured.
+make_used()
+{
+    local start sectors offset type loop end size
+    size=$(stat -c %s "$image")
+    read -r start sectors < <(sfdisk -d "$image" | tr -d , |
+        awk '/start=/ { sub(/.*start= */, ""); n = $1; sub(/.*size= */, "")
+            print n, $1; exit }')
+    offset=$((start * 512)) end=$(((start + sectors) * 512))
+    rm -f "$work/used"
+    truncate -s "$size" "$work/used"
+    loop=$(losetup -f --show -r -o "$offset" --sizelimit $((sectors * 512)) \
+        "$image")
+    type=$(blkid -p -o value -s TYPE "$loop")
+    case $type in
+    ext4)
+        cp --sparse=always "$image" "$work/used"
+        dumpe2fs "$loop" 2>/dev/null | awk -v at="$offset" '
+            /^Block size:/ { size = $3 }
+            /^  Free blocks: ./ {
+                sub(/^  Free blocks: /, "")
+                n = split($0, range, ", ")
+                for (i = 1; i <= n; i++) {
+                    if (split(range[i], end, "-") < 2) end[2] = end[1]
+                    printf "-o %d -l %d\n", at + end[1] * size,
+                        (end[2] - end[1] + 1) * size
+                } }' | xargs -L 1 fallocate -p "$work/used" ;;
+    ntfs)
+        ntfsclone -q -f -O "$work/volume" "$loop" >/dev/null
+        dd if="$work/volume" of="$work/used" bs=512 seek="$start" \
+            conv=notrunc,sparse status=none
+        rm -f "$work/volume" ;;
+    *) losetup -d "$loop"; return 1 ;;
+    esac
+    losetup -d "$loop"
+    # what is around the partition
+    dd if="$image" of="$work/used" bs=512 count="$start" conv=notrunc \
+        status=none
+    dd if="$image" of="$work/used" bs=512 skip=$((end / 512)) \
+        seek=$((end / 512)) conv=notrunc status=none
+}
+
 # report METHOD OUT IN: of a run with two sides
 report()
 {
-    cmp "$image" "$work/new" || { echo "$1: not identical" >&2; exit 1; }
+    cmp "$expected" "$work/new" || { echo "$1: not identical" >&2; exit 1; }
     row "$1" "$2" "$3" "$(field "$work/near" 1)" "$(cpu "$work/near")" \
         "$(cpu "$work/far")" "$(peak "$work/near" "$work/far")"
     rm -f "$work/new"
@@ -102,7 +146,7 @@ xl_dedup()      # NAME OPTION...
     printf 'state = %s\nreference = %s\n' "$work/state-far" "$reference" \
         >"$work/far.conf"
     XL_DEDUP_CONFIG=$work/near.conf timed "$work/near" "$build/xl-dedup" \
-        push --free=send -e "$work/rsh" "$@" "$image" "far:$work/new" \
+        push -e "$work/rsh" "$@" "$image" "far:$work/new" \
         2>"$work/err" || { cat "$work/err" >&2; exit 1; }
     report "$name" $(awk '$1 == "total" { print $5, $6 }' "$work/err")
 }
@@ -177,12 +221,17 @@ while [ $# -gt 0 ]; do
     pair="$(basename "$1" .img) → $(basename "$2" .img)" rate=
     shift 2
     connect
+    make_used
     if wanted xl-dedup; then
+        expected=$work/used
         xl_dedup xl-dedup
         for level in ${LEVELS-3 19}; do
             xl_dedup "xl-dedup -$level" --level="$level"
         done
+        expected=$image
+        xl_dedup "xl-dedup --free=send" --free=send
     fi
+    expected=$image
     ! have rsync || run_rsync 'rsync -z (zstd)' -z --compress-choice=zstd
     ! have casync || run_casync
     ! have borg || run_borg
@@ -190,7 +239,9 @@ while [ $# -gt 0 ]; do
     for rate in ${RATES:-}; do
         shape "$rate"
         connect
+        expected=$work/used
         ! wanted links || xl_dedup "xl-dedup, $rate Mbit/s"
+        expected=$image
         ! wanted links || run_rsync "rsync -z, $rate Mbit/s" -z \
             --compress-choice=zstd
         ! wanted links || run_rsync "rsync, $rate Mbit/s"
