@@ -439,8 +439,21 @@ static int wait_for_xl(struct migration *m)
     return rc;
 }
 
+/* xl also ends because we have closed its pipe, and its hook may be heard of
+ * before what we had closed it for. */
+static int why_it_ended(struct migration *m)
+{
+    int rc = pump_error(m->pump);
+
+    if (rc == -EPIPE || rc == -ETIMEDOUT)
+        return rc;
+    return inbox_has_ended(m->inbox) ? -EPIPE : -ECANCELED;
+}
+
 static void give_up(struct migration *m, int rc)
 {
+    if (rc == -ECANCELED)
+        rc = why_it_ended(m);
     if (rc == -ECANCELED)
         log_error("xl ended the migration");
     if (m->memory)

@@ -10,6 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/eventfd.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "plugin/inbox.h"
@@ -19,6 +20,9 @@
 
 /* Payload bytes waiting before the wire is left alone for a while. */
 #define QUEUE_BYTES_MAX (16u << 20)
+
+/* A peer that takes nothing may go on talking, while a guest stands still. */
+#define EXPLAIN_SECONDS 5
 
 struct entry {
     struct entry *next;
@@ -159,6 +163,7 @@ int inbox_start(struct inbox **in_r, struct wire *w, const char *peer,
                 inbox_bytes *bytes, void *opaque)
 {
     struct inbox *in = calloc(1, sizeof(*in));
+    pthread_condattr_t monotonic;
     pthread_t thread;
     int rc;
 
@@ -171,7 +176,10 @@ int inbox_start(struct inbox **in_r, struct wire *w, const char *peer,
     in->watch_fd = -1;
     pthread_mutex_init(&in->lock, NULL);
     pthread_cond_init(&in->room, NULL);
-    pthread_cond_init(&in->end, NULL);
+    pthread_condattr_init(&monotonic);
+    pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
+    pthread_cond_init(&in->end, &monotonic);
+    pthread_condattr_destroy(&monotonic);
     rc = queue_init(&in->session);
     if (rc) {
         free(in);
@@ -364,16 +372,31 @@ void inbox_hush(struct inbox *in)
     pthread_mutex_unlock(&in->lock);
 }
 
+bool inbox_has_ended(struct inbox *in)
+{
+    bool ended;
+
+    pthread_mutex_lock(&in->lock);
+    ended = in->ended;
+    pthread_mutex_unlock(&in->lock);
+    return ended;
+}
+
 void inbox_explain(struct inbox *in, int rc)
 {
+    struct timespec until;
+
     if (rc != -EPIPE && rc != -ETIMEDOUT)
         return;
+    clock_gettime(CLOCK_MONOTONIC, &until);
+    until.tv_sec += EXPLAIN_SECONDS;
     pthread_mutex_lock(&in->lock);
     in->discard = true;
     pthread_cond_broadcast(&in->room);
-    while (rc == -EPIPE && !in->explained && !in->ended)
-        pthread_cond_wait(&in->end, &in->lock);
-    say_why(in, rc == -EPIPE ? in->ended : rc);
+    while (rc == -EPIPE && !in->explained && !in->ended &&
+           pthread_cond_timedwait(&in->end, &in->lock, &until) != ETIMEDOUT)
+        ;
+    say_why(in, rc == -EPIPE && in->ended ? in->ended : rc);
     pthread_mutex_unlock(&in->lock);
 }
 

@@ -61,9 +61,13 @@ int inbox_try(struct inbox *in, uint16_t disk, struct frame *f);
 int inbox_expect(struct inbox *in, uint16_t disk, uint16_t type,
                  struct frame *f);
 
+/* Whether nothing more comes from the peer; inbox_explain() of -EPIPE then
+ * says why. */
+bool inbox_has_ended(struct inbox *in);
+
 /* After wire_send() failed with rc: logs why the session ends, which may be
- * waiting among what the peer sent before it left.  Nothing is said twice, and
- * no frames are to be had after this. */
+ * waiting among what the peer sent before it left; waits some seconds for
+ * that.  Nothing is said twice, and no frames are to be had after this. */
 void inbox_explain(struct inbox *in, int rc);
 
 /* The caller says why the session ends: nothing more is logged about it. */

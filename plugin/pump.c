@@ -60,13 +60,15 @@ static void discard(struct pump *p)
 
 static void end(struct pump *p, int rc)
 {
+    pthread_mutex_lock(&p->lock);
+    p->rc = rc;
+    pthread_mutex_unlock(&p->lock);
     if (rc && p->drain)
         discard(p);
     close(p->fd);
     p->fd = -1;
     pthread_mutex_lock(&p->lock);
     p->ended = true;
-    p->rc = rc;
     pthread_cond_broadcast(&p->switched);
     pthread_mutex_unlock(&p->lock);
     raise_event(p->eof_fd);
@@ -203,6 +205,16 @@ int pump_switch(struct pump *p, uint16_t type, uint64_t *bytes_r)
     if (bytes_r)
         *bytes_r = p->bytes;
     p->bytes = 0;
+    pthread_mutex_unlock(&p->lock);
+    return rc;
+}
+
+int pump_error(struct pump *p)
+{
+    int rc;
+
+    pthread_mutex_lock(&p->lock);
+    rc = p->rc;
     pthread_mutex_unlock(&p->lock);
     return rc;
 }

@@ -38,10 +38,13 @@ void pump_divert(struct pump *p, uint16_t type, const struct pump_sink *sink);
  * Carries everything that is already in the pipe, then goes on with frames of
  * another type.  The writer must be known to wait, or the border would fall
  * anywhere.  *bytes_r (or NULL): bytes carried with the type that ends here.
- * -ECANCELED if the writer has closed it; what the wire or the sink failed
- * with.
+ * -ECANCELED if xl has closed it; if the wire has failed, pump_error().
  */
 int pump_switch(struct pump *p, uint16_t type, uint64_t *bytes_r);
+
+/* Why the descriptor was closed before its end: negative errno of the wire or
+ * of the sink; 0 if it was not.  Known before xl can see it closed. */
+int pump_error(struct pump *p);
 
 /* Becomes readable when the descriptor has reached its end. */
 int pump_eof_fd(const struct pump *p);

@@ -14,6 +14,8 @@ the N-th frame of a type is on its way towards "target" or "source":
   target  SIGKILL for the target's helper, which is our child
   group   SIGINT for our process group, as a terminal's Ctrl-C: for us, too
   xl      SIGINT for the source's xl alone, then the frame arrives
+  deaf    nothing more is taken from that side; what the other one says still
+          arrives for a while, then it is as with "cut"
   run     FAULT_COMMAND is run, then the frame arrives
   storage FAULT_CRASH is run, which takes the target's storage away: every
           request fails from then on; then the frame arrives
@@ -133,7 +135,7 @@ class Proxy:
         no_domain("b")
         os._exit(255)
 
-    def do(self, action, fd, frame):
+    def do(self, action, source, fd, frame):
         if action == "cut":
             write_all(fd, frame[:len(frame) // 2])
             os._exit(255)
@@ -152,6 +154,10 @@ class Proxy:
             os.kill(self.xl, signal.SIGINT)
             # Late enough for the signal to have been seen.
             time.sleep(0.2)
+        elif action == "deaf":
+            os.close(source)
+            time.sleep(2)
+            os._exit(255)
         elif action == "storage":
             self.crash_storage()
         elif action == "run":
@@ -168,7 +174,7 @@ class Proxy:
             if action:
                 with open(os.environ["FAULT_LOG"], "a") as log:
                     log.write(text + "\n")
-                self.do(action, fd, frame)
+                self.do(action, source, fd, frame)
             write_all(fd, frame)
             header = read_exactly(source, 12)
             kind, length = struct.unpack("<HxxI4x", header)

@@ -19,7 +19,8 @@
 # SECOND: "less" if the next try must send clearly less than all, "all" if
 # nothing had arrived that it could use, "any" if that is left to what the
 # storage had of it, "none" if there is none to be made.
-# TEXT must have been said; "-": nothing needs to be.
+# TEXT must have been said; "-": nothing needs to be.  That xl ended is said
+# only if that is why.
 #
 # volatile_storage, before faults_setup, gives the target a file system of its
 # own that loses what was not brought to its storage when a fault takes it
@@ -239,6 +240,10 @@ row()
     check_guest "$3"
     check_target
     [ "$5" = - ] || said "$5"
+    case $2 in
+    *:xl) ;;
+    *) ! grep -q 'xl ended' "$tmp/err" || complain "xl was blamed" ;;
+    esac
     echo "$1, $2: $(state a)/$(state b)"
     grep -h '^guest\|^xl-dedup: ' "$tmp/out" "$tmp/err"
     check_second "$4"

@@ -30,3 +30,11 @@ ready source:XL:2:cut resumed less hostb is kept there
 go target:XL:2:cut suspended/gone less hostb: the connection was closed
 report source:XL:3:cut suspended/running none hostb: the connection was closed
 END
+
+# The direction from the source alone is cut: xl cannot write its memory and
+# fails, before it is known why.
+FAKE_MEMORY=6000000
+rows <<'END'
+memory target:CODED:1:deaf resumed any hostb: the connection was closed
+END
+pass "cut"

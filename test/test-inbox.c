@@ -183,6 +183,20 @@ static void full_queues(void)
     assert(!pthread_join(thread, NULL));
 }
 
+/* A peer that takes nothing any more, but does not leave. */
+static void never_ends(void)
+{
+    struct pair p;
+
+    pair_open(&p);
+    assert(!inbox_has_ended(p.inbox));
+    inbox_explain(p.inbox, -EPIPE);
+    assert(!inbox_has_ended(p.inbox));
+    wire_free(p.peer);
+    while (!inbox_has_ended(p.inbox))
+        usleep(1000);
+}
+
 int main(void)
 {
     RUN(each_disk_its_own);
@@ -190,5 +204,6 @@ int main(void)
     RUN(watches);
     RUN(at_any_moment);
     RUN(full_queues);
+    RUN(never_ends);
     return 0;
 }
