@@ -72,6 +72,8 @@ helper_tests = \
 	%D%/test-faults-cut.sh \
 	%D%/test-faults-interrupt.sh \
 	%D%/test-faults-kill.sh \
+	%D%/test-faults-live.sh \
+	%D%/test-faults-reset.sh \
 	%D%/test-faults-storage.sh \
 	%D%/test-push.sh \
 	%D%/test-resume.sh \
@@ -81,8 +83,6 @@ helper_tests = \
 	%D%/test-push-versions.sh \
 	%D%/test-push-damage.sh
 TESTS += $(helper_tests)
-# By name: they race with the kernel's tracing and its writing back.
-EXTRA_DIST += %D%/test-faults-live.sh %D%/test-faults-reset.sh
 EXTRA_DIST += $(helper_tests) %D%/dry-run.sh %D%/migration.sh %D%/fake-xl.py \
 	%D%/faults.sh %D%/fault-proxy.py
 
@@ -219,18 +219,18 @@ tracker_mute_SOURCES = %D%/tracker-mute.c
 # Skipped where the kernel does not let us trace.
 tracker_tests = \
 	%D%/test-live-tracked.sh \
+	%D%/test-tracker-events.sh \
+	%D%/test-tracker-loop.sh \
 	%D%/test-tracker-lost.sh \
 	%D%/test-tracker-muted.sh \
 	%D%/test-tracker-refused.sh
-# These race with a writer or want device-mapper or a second tracer:
-# test/nested/case-tracker.sh runs them with Debian 12's kernel.
-tracker_races = \
+# These want blktrace or device-mapper: test/nested/case-tracker.sh runs them,
+# and the others, with Debian 12's kernel.
+tracker_devices = \
 	%D%/test-tracker-blktrace.sh \
-	%D%/test-tracker-dm.sh \
-	%D%/test-tracker-events.sh \
-	%D%/test-tracker-loop.sh
+	%D%/test-tracker-dm.sh
 TESTS += $(tracker_tests)
-EXTRA_DIST += $(tracker_tests) $(tracker_races) %D%/tracked.sh \
+EXTRA_DIST += $(tracker_tests) $(tracker_devices) %D%/tracked.sh \
 	%D%/tracking.sh
 
 EXTRA_DIST += \
