@@ -447,7 +447,7 @@ static int why_it_ended(struct migration *m)
 
     if (rc == -EPIPE || rc == -ETIMEDOUT)
         return rc;
-    return inbox_has_ended(m->inbox) ? -EPIPE : -ECANCELED;
+    return inbox_over(m->inbox) ? -EPIPE : -ECANCELED;
 }
 
 static void give_up(struct migration *m, int rc)

@@ -372,16 +372,6 @@ void inbox_hush(struct inbox *in)
     pthread_mutex_unlock(&in->lock);
 }
 
-bool inbox_has_ended(struct inbox *in)
-{
-    bool ended;
-
-    pthread_mutex_lock(&in->lock);
-    ended = in->ended;
-    pthread_mutex_unlock(&in->lock);
-    return ended;
-}
-
 void inbox_explain(struct inbox *in, int rc)
 {
     struct timespec until;

@@ -61,10 +61,6 @@ int inbox_try(struct inbox *in, uint16_t disk, struct frame *f);
 int inbox_expect(struct inbox *in, uint16_t disk, uint16_t type,
                  struct frame *f);
 
-/* Whether nothing more comes from the peer; inbox_explain() of -EPIPE then
- * says why. */
-bool inbox_has_ended(struct inbox *in);
-
 /* After wire_send() failed with rc: logs why the session ends, which may be
  * waiting among what the peer sent before it left; waits some seconds for
  * that.  Nothing is said twice, and no frames are to be had after this. */
@@ -74,7 +70,7 @@ void inbox_explain(struct inbox *in, int rc);
 void inbox_hush(struct inbox *in);
 
 /* Whether the peer has left or ended the session; frames that came before may
- * still be waiting. */
+ * still be waiting.  inbox_explain() of -EPIPE then says why. */
 bool inbox_over(struct inbox *in);
 
 /* Readable when inbox_next() of the session would not wait for the peer. */

@@ -189,11 +189,11 @@ static void never_ends(void)
     struct pair p;
 
     pair_open(&p);
-    assert(!inbox_has_ended(p.inbox));
+    assert(!inbox_over(p.inbox));
     inbox_explain(p.inbox, -EPIPE);
-    assert(!inbox_has_ended(p.inbox));
+    assert(!inbox_over(p.inbox));
     wire_free(p.peer);
-    while (!inbox_has_ended(p.inbox))
+    while (!inbox_over(p.inbox))
         usleep(1000);
 }
 
