@@ -75,12 +75,13 @@ static double now(void)
     return ts.tv_sec + ts.tv_nsec * 1e-9;
 }
 
-/* The tables of the highest levels would be larger than what they index. */
+/* The tables of the highest levels would be larger than what they index, and
+ * every processor has its own. */
 static void set_level(ZSTD_CCtx *c, int level)
 {
     ZSTD_CCtx_setParameter(c, ZSTD_c_compressionLevel, level);
     ZSTD_CCtx_setParameter(c, ZSTD_c_hashLog, level < LONG_TABLES ? 0 : 21);
-    ZSTD_CCtx_setParameter(c, ZSTD_c_chainLog, level < LONG_TABLES ? 0 : 23);
+    ZSTD_CCtx_setParameter(c, ZSTD_c_chainLog, level < LONG_TABLES ? 0 : 22);
 }
 
 static void look(struct freight *f)
