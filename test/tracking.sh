@@ -77,6 +77,7 @@ expect() {
     *EOVERFLOW*"events of processor"*lost*) again ;;
     *EOVERFLOW*"lost events"* | *EOVERFLOW*"sectors were written, but "*)
         again ;;
+    "canary EIO "*"leaves no trace"*) again ;;
     *) fail "$1: '$answer' instead of '$2'" ;;
     esac
 }
@@ -146,7 +147,8 @@ race() {
     expect collect "collect 0 0"
     expect canary "canary 0"
     stop_tool
-    # How much was spared says nothing if the kernel lost events.
+    # Nothing could be spared.
+    [ "$doubts" -lt 6 ] || again
     least=$(stat -c %s copy)
     for n in $spared; do [ "$n" -ge "$least" ] || least=$n; done
 }
