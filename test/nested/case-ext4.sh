@@ -10,6 +10,11 @@ set -u
 drop_guest g1
 start_guest g1 a || exit 1
 before=$(ask g1 a reset)
+assert "xl migrate --dedup --dry-run" migrate g1 a b --dedup --dry-run
+sed 's/^/  | /' "$log"
+assert "the guest has not moved" guest_is_sound g1 a "$(field 2 "$before")"
+assert "nothing was written at b" on b '! ls /bed/disks/*g1* /bed/disks/.*g1*'
+before=$(ask g1 a reset)
 assert "xl migrate --dedup" migrate g1 a b --dedup
 echo "  --- xl said:"
 sed 's/^/  | /' "$log"
