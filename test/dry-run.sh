@@ -2,22 +2,6 @@
 # shellcheck shell=sh
 # What the tests of dry runs share; to be sourced after migration.sh.
 
-# After a migration xl does not wait for the helpers, which still enter the
-# disks into the index.
-helpers_gone()
-{
-    for _ in $(seq 300); do
-        left=
-        for pid in $(pgrep -x xl-dedup); do
-            ! grep -qsa "XL_DEDUP_CONFIG=$tmp/" "/proc/$pid/environ" ||
-                left=$pid
-        done
-        [ -n "$left" ] || return 0
-        sleep 0.1
-    done
-    fail "${row:-}: process $left is left"
-}
-
 # All that is at both hosts: names, times, inodes, content.  But not the file
 # in which those who read the index enter themselves.
 snapshot()

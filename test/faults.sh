@@ -120,6 +120,7 @@ done"
 
 reset()
 {
+    helpers_gone
     attach none
     rm -rf "$tmp/a" "$tmp/state-a" "$tmp/state-b" "$tmp/guest" "$tmp/old"
     mkdir -p "$tmp/a" "$tmp/b" "$tmp/state-a" "$tmp/state-b" "$tmp/guest"

@@ -47,6 +47,22 @@ migrate()
         >"$tmp/out" 2>"$tmp/err" </dev/null || status=$?
 }
 
+# After a migration xl does not wait for the helpers, which still enter the
+# disks into the index.
+helpers_gone()
+{
+    for _ in $(seq 300); do
+        left=
+        for pid in $(pgrep -x xl-dedup); do
+            ! grep -qsa "XL_DEDUP_CONFIG=$tmp/" "/proc/$pid/environ" ||
+                left=$pid
+        done
+        [ -n "$left" ] || return 0
+        sleep 0.1
+    done
+    fail "${row:-}: process $left is left"
+}
+
 # said TEXT: the admin was told so
 said()
 {

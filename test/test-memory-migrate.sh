@@ -29,6 +29,12 @@ decoded()
         { tail -3 "$tmp/frames" >&2; fail "$1 does not follow the page"; }
 }
 
+forget_b()
+{
+    helpers_gone
+    rm -r b/disk.img state-b
+}
+
 migration_setup
 seed 5
 mv bin/ssh bin/plain-ssh
@@ -57,7 +63,7 @@ grep -q ' CODED ' frames || fail "nothing is coded"
 
 # The disk gets other content while its old content is in the memory: the
 # target has none of it any more.
-rm -r b/disk.img state-b
+forget_b
 FAKE_WRITE="openssl enc -aes-128-ctr -nosalt -pass pass:1 -pbkdf2 -iter 1 \
 -in /dev/zero 2>/dev/null | dd of=$tmp/a/disk.img bs=1M count=3 \
 conv=notrunc iflag=fullblock status=none"
@@ -68,7 +74,7 @@ decoded "stale index"
 unset FAKE_WRITE
 
 # memory only: the disk is shared storage, as far as we know
-rm -r b/disk.img state-b
+forget_b
 FAKE_AT_END="test ! -e $tmp/b/disk.img"
 # The source has no answers to wait for: it is ahead of the other xl.
 FAKE_SLOW=1
@@ -88,7 +94,7 @@ decoded "disk only"
 grep -q ' MEMORY ' frames || fail "no plain memory"
 
 # without a cache, and another kind of guest
-rm -r b/disk.img state-b
+forget_b
 FAKE_STREAM=pv
 migrate --dedup-memory-cache=0
 moved "no cache"
