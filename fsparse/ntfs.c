@@ -219,12 +219,40 @@ static void parse_records(struct ntfs *n, uint64_t n_records, char *batch)
     }
 }
 
+/* Says so if the guest has the volume open; -1 if it cannot be found out. */
+static int is_dirty(ntfs_volume *vol)
+{
+    ntfs_inode *ni = ntfs_inode_open(vol, FILE_Volume);
+    ntfs_attr_search_ctx *ctx;
+    int dirty = -1;
+
+    if (!ni)
+        return -1;
+    ctx = ntfs_attr_get_search_ctx(ni, NULL);
+    if (ctx && !ntfs_attr_lookup(AT_VOLUME_INFORMATION, AT_UNNAMED, 0,
+                                 CASE_SENSITIVE, 0, NULL, 0, ctx) &&
+        !ctx->attr->non_resident &&
+        le32_to_cpu(ctx->attr->value_length) >= sizeof(VOLUME_INFORMATION) &&
+        le16_to_cpu(ctx->attr->value_offset) + sizeof(VOLUME_INFORMATION) <=
+        le32_to_cpu(ctx->attr->length)) {
+        const VOLUME_INFORMATION *info = (const VOLUME_INFORMATION *)
+            ((char *)ctx->attr + le16_to_cpu(ctx->attr->value_offset));
+
+        dirty = (info->flags & VOLUME_IS_DIRTY) != 0;
+    }
+    if (ctx)
+        ntfs_attr_put_search_ctx(ctx);
+    ntfs_inode_close(ni);
+    return dirty;
+}
+
 static void parse_volume(struct ntfs *n)
 {
     /* What the window cannot hold is not there, whatever $MFT claims; the
      * tables that follow are as large as this number. */
     uint64_t size = (uint64_t)n->vol->mft_na->initialized_size;
     uint64_t n_records;
+    int dirty = is_dirty(n->vol);
     char *batch = calloc(BATCH, n->vol->mft_record_size);
 
     if (n->vol->mft_na->initialized_size < 0 || size > n->w->length)
@@ -237,9 +265,9 @@ static void parse_volume(struct ntfs *n)
         emit_note(n->e, n->partition, "ntfs: out of memory");
     if (n->unread)
         emit_note(n->e, n->partition, "some records could not be read");
-    else if (n->names && batch)
+    else if (n->names && batch && !dirty)
         ntfs_bitmap_emit_free(n->vol, n->w, n->e, n->partition);
-    if (ntfs_bitmap_dirty(n->vol) == 1)
+    if (dirty == 1)
         emit_note(n->e, n->partition, "volume is marked dirty");
     ntfs_names_free(n->names);
     free(batch);

@@ -16,32 +16,6 @@
 
 #define CHUNK 65536             /* bytes of the bitmap read at once */
 
-int ntfs_bitmap_dirty(ntfs_volume *vol)
-{
-    ntfs_inode *ni = ntfs_inode_open(vol, FILE_Volume);
-    ntfs_attr_search_ctx *ctx;
-    int dirty = -1;
-
-    if (!ni)
-        return -1;
-    ctx = ntfs_attr_get_search_ctx(ni, NULL);
-    if (ctx && !ntfs_attr_lookup(AT_VOLUME_INFORMATION, AT_UNNAMED, 0,
-                                 CASE_SENSITIVE, 0, NULL, 0, ctx) &&
-        !ctx->attr->non_resident &&
-        le32_to_cpu(ctx->attr->value_length) >= sizeof(VOLUME_INFORMATION) &&
-        le16_to_cpu(ctx->attr->value_offset) + sizeof(VOLUME_INFORMATION) <=
-        le32_to_cpu(ctx->attr->length)) {
-        const VOLUME_INFORMATION *info = (const VOLUME_INFORMATION *)
-            ((char *)ctx->attr + le16_to_cpu(ctx->attr->value_offset));
-
-        dirty = (info->flags & VOLUME_IS_DIRTY) != 0;
-    }
-    if (ctx)
-        ntfs_attr_put_search_ctx(ctx);
-    ntfs_inode_close(ni);
-    return dirty;
-}
-
 /* The unnamed data of one of the volume's own files. */
 static ntfs_attr *open_system(ntfs_volume *vol, u64 record, ntfs_inode **ni_r)
 {
@@ -144,8 +118,7 @@ void ntfs_bitmap_emit_free(ntfs_volume *vol, struct window *w, struct emit *e,
     ntfs_attr *na;
 
     if (clusters > w->length >> r.shift || w->missing ||
-        ntfs_bitmap_dirty(vol) != 0 || !log_is_clean(vol) ||
-        ntfs_volume_check_hiberfile(vol, 0))
+        !log_is_clean(vol) || ntfs_volume_check_hiberfile(vol, 0))
         return;
     na = open_system(vol, FILE_Bitmap, &ni);
     if (!na)

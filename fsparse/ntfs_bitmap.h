@@ -9,12 +9,8 @@
 #include "fsparse/ntfs_lib.h"
 #include "fsparse/window.h"
 
-/* 1 if the volume is marked dirty: the guest has it open, or crashed; 0 if
- * not; -1 if that cannot be found out. */
-int ntfs_bitmap_dirty(ntfs_volume *vol);
-
-/* Emits the free clusters of a volume that was closed cleanly: not marked
- * dirty, nothing to be replayed in $LogFile, no Windows that sleeps in
+/* Emits the free clusters of a volume that is not marked dirty and was closed
+ * cleanly: nothing to be replayed in $LogFile, no Windows that sleeps in
  * hiberfil.sys and goes on with its own idea of the volume, and nothing that
  * could not be read.  Of any other emits nothing. */
 void ntfs_bitmap_emit_free(ntfs_volume *vol, struct window *w, struct emit *e,
