@@ -106,8 +106,6 @@ done"
     FAKE_AT_END="cmp $disk $tmp/b/disk.img && touch $tmp/was-final"
     FAULT_COMMAND=$guest_writes
     FAULT_LOG=$tmp/faults
-    # What a process of this test is known by.
-    mark=$tmp/mark
     export FAKE_DISKS FAKE_MEMORY FAKE_STATE FAKE_WRITE FAKE_AT_END
     export FAULT_COMMAND FAULT_LOG
     reset
@@ -146,17 +144,7 @@ complain()
 # No process of the session is left after a bounded time.
 all_gone()
 {
-    for i in $(seq 100); do
-        # not by its status: processes end while it reads
-        grep -lsa "FAULT_MARK=$mark" /proc/[0-9]*/environ >"$tmp/left"
-        [ -s "$tmp/left" ] || return 0
-        sleep 0.1
-    done
-    while read -r environ; do
-        tr '\0' ' ' <"${environ%/*}/cmdline" >&2
-        echo >&2
-    done <"$tmp/left"
-    complain "processes are left"
+    processes_gone 10 || complain "processes are left"
 }
 
 # Where the disk goes there is nothing, the earlier copy, or all of the disk;
@@ -223,7 +211,7 @@ row()
         FAULT_PRELOAD=$abs_top_builddir/.libs/libfailio.so ;;
     esac
     export FAULT_IO FAULT_PRELOAD
-    FAULT=${fault%,} FAULT_MARK=$mark migrate
+    FAULT=${fault%,} migrate
     FAULT_PRELOAD=
     all_gone
     rm -f "$tmp/b/filler"

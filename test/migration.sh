@@ -43,24 +43,32 @@ END
 migrate()
 {
     status=0
-    timeout 120 "$abs_top_builddir/xl" migrate --dedup "$@" g1 hostb \
-        >"$tmp/out" 2>"$tmp/err" </dev/null || status=$?
+    MIGRATION_MARK=$tmp timeout 120 "$abs_top_builddir/xl" migrate --dedup \
+        "$@" g1 hostb >"$tmp/out" 2>"$tmp/err" </dev/null || status=$?
+}
+
+# processes_gone SECONDS: waits so long at most until no process of this test's
+# migrations is left; fails, and shows those that are.
+processes_gone()
+{
+    for _ in $(seq $(($1 * 10))); do
+        # not by its status: processes end while it reads
+        grep -lsa "MIGRATION_MARK=$tmp" /proc/[0-9]*/environ >"$tmp/left"
+        [ -s "$tmp/left" ] || return 0
+        sleep 0.1
+    done
+    while read -r environ; do
+        tr '\0' ' ' <"${environ%/*}/cmdline" >&2
+        echo >&2
+    done <"$tmp/left"
+    return 1
 }
 
 # After a migration xl does not wait for the helpers, which still enter the
 # disks into the index.
 helpers_gone()
 {
-    for _ in $(seq 300); do
-        left=
-        for pid in $(pgrep -x xl-dedup); do
-            ! grep -qsa "XL_DEDUP_CONFIG=$tmp/" "/proc/$pid/environ" ||
-                left=$pid
-        done
-        [ -n "$left" ] || return 0
-        sleep 0.1
-    done
-    fail "${row:-}: process $left is left"
+    processes_gone 30 || fail "${row:-}: processes are left"
 }
 
 # said TEXT: the admin was told so

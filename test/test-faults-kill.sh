@@ -50,7 +50,7 @@ END
 # stays so, but nobody waits for a word of xl.
 row=xl
 reset
-FAKE_KILLED=1 FAULT_MARK=$mark migrate
+FAKE_KILLED=1 migrate
 all_gone
 said 'xl ended the migration'
 said 'hostb is kept there'
