@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * libxlhooks.so: preloaded into xl, stands in front of two libxl functions.
+ * libxlhooks.so: preloaded into xl, stands in front of two libxl functions, and
+ * of execvp() (hotplug.c).
  *
  * Promises: without a control channel in the environment, and for calls that
  * are asynchronous, nothing is different from an xl without this library.

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * What the parts of libxlhooks.so share.  Nothing of this is exported: the
- * version script (libxlhooks.map) lets out the two hooked names only.
+ * version script (libxlhooks.map) lets out the hooked names only.
  *
  * Two threads at most: the one xl runs in, and the watcher.  They share the
  * control socket and nothing else; each message is one packet, so concurrent
@@ -79,6 +79,13 @@ struct watcher;
 struct watcher *watcher_start(int control, uint32_t domid);
 /* Ends and frees it; NULL is fine.  Nothing is sent after this. */
 void watcher_stop(struct watcher *w);
+
+/* hotplug.c */
+
+/* Between these two, disks are attached by our own program where that does
+ * the same as the distribution's script. */
+void hotplug_begin(void);
+void hotplug_end(void);
 
 /* suspend.c, restore.c: the hooked functions, given a control channel.
  * The caller closes it. */

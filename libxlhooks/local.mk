@@ -5,6 +5,7 @@ libxlhooks_la_SOURCES = \
 	%D%/disks.c \
 	%D%/hooks.c \
 	%D%/hooks.h \
+	%D%/hotplug.c \
 	%D%/interrupt.c \
 	%D%/restore.c \
 	%D%/suspend.c \
@@ -27,3 +28,14 @@ xl_SOURCES = \
 	%D%/rune.c \
 	%D%/rune.h
 xl_CPPFLAGS = $(AM_CPPFLAGS) $(XTL_CFLAGS)
+
+# What the module runs instead of the hotplug script of a disk.
+pkglibexec_PROGRAMS += xl-dedup-attach
+xl_dedup_attach_SOURCES = \
+	%D%/attach.c \
+	%D%/blockscript.c \
+	%D%/blockscript.h \
+	plugin/loopdev.c \
+	plugin/loopdev.h
+xl_dedup_attach_CPPFLAGS = $(AM_CPPFLAGS) $(SODIUM_CFLAGS) $(XENSTORE_CFLAGS)
+xl_dedup_attach_LDADD = $(SODIUM_LIBS) $(XENSTORE_LIBS)

@@ -51,9 +51,11 @@ int restore_dedup(int control, libxl_ctx *ctx, libxl_domain_config *config,
     if (rc)
         return ERROR_FAIL;
 
+    hotplug_begin();
     rc = real.libxl_domain_create_restore(ctx, config, domid, restore_fd,
                                           send_back_fd, params, NULL,
                                           aop_console_how);
+    hotplug_end();
     snprintf(result, sizeof(result), "%d", rc);
     /* a helper that has gone by now has nothing left to do */
     control_send(control, "restored", "rc", result, NULL);

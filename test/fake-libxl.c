@@ -13,6 +13,9 @@
  *   FAKE_CONFIG_RC     what libxl_retrieve_domain_configuration() returns
  *   FAKE_CTX_RC        what libxl_ctx_alloc() returns
  *   FAKE_NO_DOMAINS    if set, the host's domains cannot be listed
+ *   FAKE_HOTPLUG       program that libxl_domain_create_restore() runs as the
+ *                      hotplug script of a device of the kind...
+ *   FAKE_HOTPLUG_KIND  ...this
  */
 #include "config.h"
 
@@ -22,6 +25,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -284,6 +288,25 @@ int libxl_domain_resume(libxl_ctx *ctx, uint32_t domid, int cancel,
     return 0;
 }
 
+/* As libxl__exec() does: variables set in the child, then execvp(). */
+static int hotplug(const char *script, const char *kind)
+{
+    char name[256];
+    char *args[] = { name, (char []){ "add" }, NULL };
+    int status;
+    pid_t pid = fork();
+
+    if (pid < 0)
+        return ERROR_FAIL;
+    if (!pid) {
+        snprintf(name, sizeof(name), "%s", script);
+        setenv("XENBUS_TYPE", kind, 1);
+        execvp(name, args);
+        _exit(255);
+    }
+    return waitpid(pid, &status, 0) == pid && !status ? 0 : ERROR_FAIL;
+}
+
 int libxl_domain_create_restore(libxl_ctx *ctx, libxl_domain_config *d_config,
                                 uint32_t *domid, int restore_fd,
                                 int send_back_fd,
@@ -297,5 +320,8 @@ int libxl_domain_create_restore(libxl_ctx *ctx, libxl_domain_config *d_config,
     note("restore name=%s fds=%d,%d%s", d_config->c_info.name, restore_fd,
          send_back_fd, ao_how ? " async" : "");
     *domid = 9;
+    if (getenv("FAKE_HOTPLUG") &&
+        hotplug(getenv("FAKE_HOTPLUG"), getenv("FAKE_HOTPLUG_KIND")))
+        return ERROR_FAIL;
     return number("FAKE_RESTORE_RC");
 }

@@ -46,7 +46,16 @@ test_fake_old_xl_LDADD = libfakeoldxenlight.la $(XTL_LIBS)
 test_fake_old_xl_LDFLAGS = $(test_fake_xl_LDFLAGS)
 EXTRA_DIST += %D%/fake-helper.py %D%/hooks.sh
 
+# As xl-dedup-attach, but the test says which scripts are known.
+check_PROGRAMS += attach-tool
+attach_tool_SOURCES = libxlhooks/attach.c %D%/known-script.c \
+	plugin/loopdev.c
+attach_tool_CPPFLAGS = $(AM_CPPFLAGS) $(XENSTORE_CFLAGS)
+attach_tool_LDADD = $(XENSTORE_LIBS)
+EXTRA_DIST += %D%/fake-xenstored.py
+
 hook_tests = \
+	%D%/test-attach.sh \
 	%D%/test-front-arguments.sh \
 	%D%/test-front-chain.sh \
 	%D%/test-front-configure.sh \

@@ -19,6 +19,8 @@ for name in libxl_domain_suspend libxl_domain_create_restore; do
     grep -F "binding file $xl" "$tmp"/bind.* | grep -F "\`$name'" |
         grep -Fq "libxlhooks.so" || fail "xl does not bind $name to us"
 done
+grep 'binding file [^ ]*libxenlight' "$tmp"/bind.* | grep -F "\`execvp'" |
+    grep -Fq "libxlhooks.so" || fail "libxl does not bind execvp to us"
 
 for library in libxenlight libxentoollog; do
     path=$(ldd "$xl" | awk -v l="$library" 'index($1, l) == 1 { print $3 }')

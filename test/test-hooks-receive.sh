@@ -53,3 +53,26 @@ has err 'fake-xl: restore rc=-6'
 # the helper may leave after "restore"
 receive '<go restore close'
 [ $status = 0 ] || fail "helper left: status $status"
+
+# disks are attached by our program, in xl's environment; everything else, and
+# disks where there is none, by what libxl wanted to run
+for program in attach block vif-bridge; do
+    printf '#!/bin/sh\necho "%s $*" >>"%s"\n' "$program" "$tmp/hotplug" \
+        >"$tmp/$program"
+    chmod +x "$tmp/$program"
+done
+# hotplug SCRIPT KIND PROGRAM EXPECTED...
+hotplug()
+{
+    rm -f "$tmp/hotplug"
+    FAKE_HOTPLUG=$tmp/$1 FAKE_HOTPLUG_KIND=$2 XL_DEDUP_ATTACH=$tmp/$3 \
+        receive '<go restore <restored'
+    shift 3
+    [ $status = 0 ] || fail "hotplug: status $status"
+    [ "$(cat "$tmp/hotplug")" = "$*" ] ||
+        fail "hotplug ran $(cat "$tmp/hotplug"), not $*"
+}
+hotplug block vbd attach "attach $tmp/block add"
+hotplug block vbd none 'block add'
+hotplug block qdisk attach 'block add'
+hotplug vif-bridge vif attach 'vif-bridge add'

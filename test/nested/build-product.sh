@@ -20,6 +20,7 @@ else
     tar -C "$bed_top" --exclude=./.cache -c . | tar -C "$work" -x
 fi
 cd "$work"
+# Not "... || die", which would make the shell go on after what fails in it.
 {
     [ -x configure ] || autoreconf -fi
     [ ! -e Makefile ] || make distclean
@@ -32,4 +33,5 @@ cd "$work"
     mkdir -p "$tests/test"
     cp tracker-tool tracker-writer tracker-mute "$tests/"
     cp test/functions.sh test/tracking.sh test/test-tracker-*.sh "$tests/test/"
-} >"$bed_run/build.log" 2>&1 || die "build failed, see $bed_run/build.log"
+} >"$bed_run/build.log" 2>&1 &
+wait $! || die "build failed, see $bed_run/build.log"
