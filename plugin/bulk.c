@@ -19,10 +19,12 @@
 #include "plugin/order.h"
 #include "plugin/proto.h"
 #include "plugin/recipe.h"
+#include "plugin/x86code.h"
 
 #define MANIFEST_BYTES (256u << 10) /* of a frame, about */
 #define DATA_BYTES (512u << 10)     /* of a frame, about */
 #define READ_BYTES (256u << 10)
+#define RECORD_HEADER (8 + 4)       /* of DATA */
 
 static void scan_progress(void *opaque, uint64_t done, uint64_t total)
 {
@@ -165,8 +167,26 @@ static int flush_data(const struct link *l, struct source_disk *d, struct buf *b
     return rc;
 }
 
+/* An object on its way out. */
+struct outgoing {
+    uint64_t number;
+    uint64_t sent;              /* bytes of its extents */
+    bool code;                  /* is code, and goes with places */
+};
+
+/* Puts a record in front of its n bytes at p, which come right behind. */
+static void put_record(struct buf *b, struct outgoing *o, uint8_t *p, size_t n)
+{
+    if (o->code)
+        x86code_to_places(p, n, o->sent);
+    buf_put_u64(b, o->number | (o->code ? PROTO_CODE : 0));
+    buf_put_u32(b, n);
+    b->length += n;
+    o->sent += n;
+}
+
 static int put_extent(const struct link *l, struct source_disk *d,
-                      struct buf *b, uint64_t number,
+                      struct buf *b, struct outgoing *o,
                       const struct fsparse_extent *e)
 {
     uint64_t done;
@@ -176,16 +196,18 @@ static int put_extent(const struct link *l, struct source_disk *d,
 
     for (done = 0; done < e->length && !rc; done += n) {
         n = e->length - done < READ_BYTES ? e->length - done : READ_BYTES;
-        buf_put_u64(b, number);
-        buf_put_u32(b, n);
-        p = buf_reserve(b, n);
+        p = buf_reserve(b, RECORD_HEADER + n);
         if (!p)
             return -ENOMEM;
-        if (rehearse_reads(d))
+        p += RECORD_HEADER;
+        if (rehearse_reads(d)) {
             rc = image_read(&d->image, p, n, e->physical + done);
-        if (rc)
-            return rc;
-        b->length += n;
+            if (rc)
+                return rc;
+            if (e->logical + done == 0)
+                o->code = x86code_begins(p, n);
+        }
+        put_record(b, o, p, n);
         d->bytes_sent += n;
         if (b->length >= DATA_BYTES)
             rc = flush_data(l, d, b);
@@ -196,13 +218,14 @@ static int put_extent(const struct link *l, struct source_disk *d,
 static int put_content(const struct link *l, struct source_disk *d,
                        struct buf *b, uint64_t number)
 {
+    struct outgoing o = { .number = number };
     const struct fsparse_extent *e;
     size_t n, i;
     int rc = 0;
 
     e = object_extents(d->manifest, object_of(d, number), &n);
     for (i = 0; i < n && !rc; i++)
-        rc = put_extent(l, d, b, number, &e[i]);
+        rc = put_extent(l, d, b, &o, &e[i]);
     return rc;
 }
 

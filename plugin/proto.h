@@ -88,6 +88,10 @@ enum proto_type {
     FRAME_ALIVE = 0x8001,
 };
 
+/* Of the number of an object in DATA and RECIPE: its bytes are code, with
+ * places for distances. */
+#define PROTO_CODE (UINT64_C(1) << 63)
+
 /* Of the frames that the inbox gives to the memory's codec: 4, 6 to 15. */
 #define PROTO_IS_MEMORY(type) \
     ((type) == FRAME_MEMORY || ((type) >= FRAME_MEMORY_KEY && (type) < 16))

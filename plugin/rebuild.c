@@ -22,6 +22,7 @@
 
 #include "plugin/log.h"
 #include "plugin/target_disk.h"
+#include "plugin/x86code.h"
 
 #define WANTS_AT_ONCE 256
 
@@ -500,6 +501,7 @@ static int seek_object(struct target_disk *d, uint64_t number)
     d->position.number = number;
     d->position.extent = 0;
     d->position.done = 0;
+    d->position.total = 0;
     return d->position.batch ? 0 : -EPROTO;
 }
 
@@ -522,6 +524,7 @@ static int write_record(struct target_disk *d, const uint8_t *p, size_t left)
         p += n;
         left -= n;
         d->position.done += n;
+        d->position.total += n;
         if (d->position.done == e->length) {
             d->position.extent++;
             d->position.done = 0;
@@ -544,7 +547,10 @@ int rebuild_data(struct target_disk *d, const struct frame *f)
         data = cursor_get(&c, length);
         if (!data)
             return -EPROTO;
-        rc = seek_object(d, number);
+        rc = seek_object(d, number & ~PROTO_CODE);
+        if (!rc && number & PROTO_CODE)
+            x86code_to_distances(f->data + (data - f->data), length,
+                                 d->position.total);
         if (!rc)
             rc = write_record(d, data, length);
         references_arrived(d->references, length);

@@ -9,6 +9,7 @@
 
 #include "plugin/proto.h"
 #include "plugin/recipe.h"
+#include "plugin/x86code.h"
 
 #define FRAME_BYTES (512u << 10)    /* of a RECIPE frame, about */
 
@@ -114,12 +115,14 @@ struct cook {
     uint64_t copy_from;         /* a copy that may still grow */
     uint64_t copy_length;
     uint64_t copy_end;          /* of the last one that was put */
+    uint64_t done;              /* bytes of the object */
+    bool code;                  /* is code: what is sent has places */
 };
 
 static int begin_frame(struct cook *k)
 {
     buf_reset(&k->frame);
-    buf_put_u64(&k->frame, k->number);
+    buf_put_u64(&k->frame, k->number | (k->code ? PROTO_CODE : 0));
     return k->frame.failed ? -ENOMEM : 0;
 }
 
@@ -144,6 +147,7 @@ static int take_copy(void *opaque, uint64_t offset, uint64_t length)
 {
     struct cook *k = opaque;
 
+    k->done += length;
     if (k->copy_length > 0 && k->copy_from + k->copy_length == offset) {
         k->copy_length += length;
         return 0;
@@ -161,6 +165,10 @@ static int take_literal(void *opaque, const uint8_t *data, size_t length)
     put_copy(k);
     buf_put_varint(&k->frame, (uint64_t)length << 1);
     buf_put(&k->frame, data, length);
+    if (k->code && !k->frame.failed)
+        x86code_to_places(k->frame.data + k->frame.length - length, length,
+                          k->done);
+    k->done += length;
     k->disk->bytes_sent += length;
     k->disk->bytes_wanted += length;
     return k->frame.length > FRAME_BYTES ? flush(k) : 0;
@@ -170,10 +178,14 @@ static int take_content(void *opaque, const void *data, size_t length,
                         uint64_t logical)
 {
     struct cook *k = opaque;
+    int rc = 0;
 
-    (void)logical;
     crypto_generichash_update(&k->state, data, length);
-    return matcher_feed(k->matcher, data, length);
+    if (logical == 0 && x86code_begins(data, length)) {
+        k->code = true;
+        rc = begin_frame(k);    /* again: nothing is in it yet */
+    }
+    return rc ? rc : matcher_feed(k->matcher, data, length);
 }
 
 static int put_end(struct cook *k)

@@ -100,6 +100,7 @@ struct target_disk {
         uint64_t number;
         uint32_t extent;
         uint64_t done;              /* bytes of that extent */
+        uint64_t total;             /* bytes of all extents */
     } position;
 
     struct versions *versions;      /* versions.c */

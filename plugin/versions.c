@@ -23,6 +23,7 @@
 #include "plugin/log.h"
 #include "plugin/rolling.h"
 #include "plugin/target_disk.h"
+#include "plugin/x86code.h"
 
 /* Smaller objects cost about as much to ask for as they may save. */
 #define SMALLEST 1024u
@@ -471,7 +472,8 @@ static int end_recipe(struct target_disk *d, struct cursor *c)
     return end_version(d, w, rc);
 }
 
-static int take_record(struct target_disk *d, struct cursor *c)
+static int take_record(struct target_disk *d, const struct frame *f,
+                       struct cursor *c, bool code)
 {
     struct versions *v = d->versions;
     uint64_t n = cursor_varint(c), length = n >> 1;
@@ -488,7 +490,12 @@ static int take_record(struct target_disk *d, struct cursor *c)
         return c->bad ? -EPROTO : add_held(v, n, length);
     }
     data = cursor_get(c, length);
-    return data ? add(v, data, length) : -EPROTO;
+    if (!data)
+        return -EPROTO;
+    if (code)
+        x86code_to_distances(f->data + (data - f->data), length,
+                             v->cook.done);
+    return add(v, data, length);
 }
 
 int versions_recipe(struct target_disk *d, const struct frame *f)
@@ -496,8 +503,10 @@ int versions_recipe(struct target_disk *d, const struct frame *f)
     struct cursor c = CURSOR_INIT(f->data, f->length);
     uint64_t number = cursor_u64(&c);
     struct versions *v = d->versions;
+    bool code = number & PROTO_CODE;
     int rc = 0;
 
+    number &= ~PROTO_CODE;
     if (c.bad || !v || number >= d->n_objects)
         return -EPROTO;
     if (d->error)
@@ -510,7 +519,7 @@ int versions_recipe(struct target_disk *d, const struct frame *f)
     if (!rc && v->cook.version->number != number)
         return -EPROTO;
     while (!rc && cursor_left(&c) > 0)
-        rc = v->cook.version ? take_record(d, &c) : -EPROTO;
+        rc = v->cook.version ? take_record(d, f, &c, code) : -EPROTO;
     return rc;
 }
 

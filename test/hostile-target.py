@@ -382,11 +382,11 @@ def good(t):
 def read_recipe(t, held):
     """Returns the object, and how much of it was sent."""
     c, made, own, last = wire.Cursor(t.until("RECIPE")), b"", 0, 0
-    assert c.number("Q") == 0
+    assert c.number("Q") == wire.CODE
     while True:
         while not c.left():
             c = wire.Cursor(t.until("RECIPE"))
-            assert c.number("Q") == 0
+            assert c.number("Q") == wire.CODE
         kind = c.varint()
         length = kind >> 1
         if not kind:
@@ -396,7 +396,7 @@ def read_recipe(t, held):
             assert last <= len(held)
             made += held[last - length:last]
         else:
-            made += c.bytes(length)
+            made += wire.distances(c.bytes(length), len(made))
             own += length
     assert c.bytes(16) == wire.digest(made)[:16], "another digest"
     c.end()
@@ -413,13 +413,17 @@ def recipes(t):
     assert made and made == image[:len(made)], "not what the disk holds"
     assert own <= len(made) - 36000, "%d bytes sent" % own
     t.send(frame("WANT", 0, numbers([0])))
-    sent = 0
-    while sent < len(made):
+    sent = b""
+    while len(sent) < len(made):
         c = wire.Cursor(t.until("DATA"))
         while c.left():
             n, length = c.number("Q"), c.number("I")
-            c.bytes(length)
-            sent += length if n == 0 else 0
+            content = c.bytes(length)
+            if n & ~wire.CODE == 0:
+                assert n == wire.CODE, "not as code"
+                assert content != made[len(sent):][:length], "has distances"
+                sent += wire.distances(content, len(sent))
+    assert sent == made, "another content"
 
 
 def answers(t):
@@ -511,6 +515,12 @@ def image_content():
     for at in (0, 300000, wire.SEGMENT_BYTES + 4096,
                2 * wire.SEGMENT_BYTES):
         data[at:at + 50000] = noise.randbytes(50000)
+    # a program that calls what lies at 2000, and loads what lies at 1500
+    data[:20] = b"\x7fELF\2\1\1".ljust(16, b"\0") + b"\3\0\x3e\0"
+    for at in range(100, 40000, 50):
+        data[at:at + 5] = struct.pack("<Bi", 0xe8, 2000 - at - 5)
+        data[at + 20:at + 27] = b"\x4c\x8b\x05" + struct.pack(
+            "<i", 1500 - at - 27)
     return bytes(data)
 
 

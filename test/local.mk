@@ -125,7 +125,8 @@ libplugintest_la_SOURCES = %D%/loop.h %D%/unit.h plugin/blockindex.c \
 	plugin/memstream.c plugin/order.c plugin/pagecache.c \
 	plugin/parallel.c plugin/record.c plugin/reference.c \
 	plugin/refresh.c plugin/report.c plugin/rolling.c plugin/segment.c \
-	plugin/store.c plugin/text.c plugin/users.c plugin/workers.c
+	plugin/store.c plugin/text.c plugin/users.c plugin/workers.c \
+	plugin/x86code.c
 libplugintest_la_CPPFLAGS = $(xl_dedup_CPPFLAGS)
 UNIT_LDADD = libplugintest.la $(SODIUM_LIBS) $(ZSTD_LIBS) $(JSON_LIBS) \
 	$(LMDB_LIBS) $(XTL_LIBS)
@@ -134,7 +135,7 @@ UNIT_TESTS = test/test-buf test/test-control test/test-crew \
 	test/test-inbox test/test-index test/test-leftover test/test-record \
 	test/test-order test/test-reference test/test-rolling \
 	test/test-segment test/test-wire \
-	test/test-workers
+	test/test-workers test/test-x86code
 check_PROGRAMS += $(UNIT_TESTS)
 TESTS += $(UNIT_TESTS)
 test_test_buf_SOURCES = %D%/test-buf.c
@@ -173,6 +174,9 @@ test_test_reference_LDADD = $(UNIT_LDADD)
 test_test_rolling_SOURCES = %D%/test-rolling.c
 test_test_rolling_CPPFLAGS = $(xl_dedup_CPPFLAGS)
 test_test_rolling_LDADD = $(UNIT_LDADD)
+test_test_x86code_SOURCES = %D%/test-x86code.c
+test_test_x86code_CPPFLAGS = $(xl_dedup_CPPFLAGS)
+test_test_x86code_LDADD = $(UNIT_LDADD)
 test_test_order_SOURCES = %D%/test-order.c
 test_test_order_CPPFLAGS = $(xl_dedup_CPPFLAGS)
 test_test_order_LDADD = $(UNIT_LDADD)

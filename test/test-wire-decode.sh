@@ -45,12 +45,15 @@ mkdir tree
 for i in 1 2 3; do noise "file$i" 700000 >"tree/f$i"; done
 mke2fs -q -t ext4 -d tree b/reference.img 8M 2>/dev/null
 noise more 900000 >tree/more
+cp "$(command -v cmp)" tree/program
 mke2fs -q -t ext4 -d tree a/disk.img 9M 2>/dev/null
 
 RECORD=$tmp/push; export RECORD
 xl-dedup push --free=send a/disk.img "hostb:$tmp/b/disk.img" 2>err || fail push
 cmp a/disk.img b/disk.img || fail "push differs"
 placed push PROBE WANT DATA
+# the program's code, too, was right at once
+! grep -q ' BLOCKS \| DIFFER ' push.frames || fail "push: corrected"
 RECORD=$tmp/dry
 noise later 30000 | dd of=b/.disk.img.xl-dedup bs=1M seek=2 status=none
 xl-dedup push --dry-run --free=send a/disk.img "hostb:$tmp/b/disk.img" \

@@ -28,8 +28,6 @@ IN_REHEARSALS = "HELLO FAIL DISK DISKS_END MANIFEST MANIFEST_END NAMES " \
     "RECIPE DATA_END SEGMENTS COMPARED PASS_END BALLAST BYE ALIVE".split()
 EMPTY = "DISKS_END WANT_END DATA_END BULK_DONE PASS_END COMPARED PLACE " \
     "PLACED RESTORE RESTORING BYE ALIVE".split()
-
-
 def check(truth, message):
     if not truth:
         raise Broken(message)
@@ -210,7 +208,7 @@ class Source(Direction):
     def data(self, c, number):
         d = self.at(number, "listed")
         while c.left():
-            n, length = c.number("Q"), c.number("I")
+            n, length = c.number("Q") & ~wire.CODE, c.number("I")
             check(n < len(d.objects), "no such object")
             d.content[n] = d.content.get(n, 0) + length
             c.bytes(length)
@@ -231,7 +229,7 @@ class Source(Direction):
 
     def recipe(self, c, number):
         d = self.at(number, "listed")
-        n = c.number("Q")
+        n = c.number("Q") & ~wire.CODE
         if self.dry:
             check(n < len(d.objects) and n not in d.recipes, "object")
             d.recipes[n] = (0, d.sizes[n])

@@ -182,6 +182,32 @@ def recipe(number, *records, end=None):
     return out
 
 
+CODE = 1 << 63                  # in the number of an object
+LOADS = b"\x89\x8b\x8d\x3b"
+
+
+def distances(data, offset):
+    """The bytes of a program of which these, in it from offset on, are code
+    that has places."""
+    data, i = bytearray(data), 0
+    while i + 7 <= len(data):
+        if data[i] == 0xe8:
+            at = i + 1
+        elif data[i] in b"\x48\x4c" and data[i + 1] in LOADS and \
+                data[i + 2] & 0xc7 == 5:
+            at = i + 3
+        else:
+            i += 1
+            continue
+        i = at + 4
+        f = (offset + i) % (1 << 28)
+        v = struct.unpack_from("<i", data, at)[0]
+        if -f <= v < 1 << 28:
+            struct.pack_into("<i", data, at, v - f if v >= 0 else
+                             v + (1 << 28))
+    return bytes(data)
+
+
 def u64(n):
     return struct.pack("<Q", n)
 
