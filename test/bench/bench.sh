@@ -26,12 +26,11 @@ XL_DEDUP_PARSER=$build/xl-dedup-parse
 PATH=$build:$PATH
 export XL_DEDUP_PARSER PATH
 mkdir -p "$work"
-near=xdb-near-$$ far=xdb-far-$$ server=
+link_command=$work/target.sh
+. "$here/link.sh"
 cleanup()
 {
-    [ -z "$server" ] || kill "$server" || :
-    ip netns del "$near" 2>/dev/null || :
-    ip netns del "$far" 2>/dev/null || :
+    link_down
     rm -rf "$work"/{new,used,target.sh,rsh,near,far,near.conf,far.conf,times,err} \
         "$work"/{state-near,state-far,store,repo,patch}
 }
@@ -109,31 +108,9 @@ shift
 set -- /usr/bin/time -q -f '%e %U %S %M' -o $work/far "\$@"
 if [ -z "$rate" ]; then exec env XL_DEDUP_CONFIG=$work/far.conf "\$@"; fi
 printf '%q ' env XL_DEDUP_CONFIG=$work/far.conf "\$@" >$work/target.sh
-exec ip netns exec $near python3 $here/link.py 10.99.0.2 4000
+exec $link_client
 END
     chmod +x "$work/rsh"
-}
-
-shape()         # RATE: tbf in both directions
-{
-    ip netns del "$near" 2>/dev/null || :
-    ip netns del "$far" 2>/dev/null || :
-    ip netns add "$near"
-    ip netns add "$far"
-    ip -n "$near" link add v0 type veth peer name v0 netns "$far"
-    ip -n "$near" addr add 10.99.0.1/24 dev v0
-    ip -n "$far" addr add 10.99.0.2/24 dev v0
-    for ns in "$near" "$far"; do
-        ip -n "$ns" link set v0 up
-        # as a link without offload: whole bursts would pass the limit
-        tc -n "$ns" qdisc add dev v0 root tbf rate "$1mbit" burst 128k \
-            latency 100ms
-    done
-    [ -z "$server" ] || { kill "$server"; wait "$server" || :; }
-    ip netns exec "$far" python3 "$here/link.py" serve 10.99.0.2 4000 \
-        "$work/target.sh" &
-    server=$!
-    sleep 1
 }
 
 xl_dedup()      # NAME OPTION...
@@ -237,7 +214,7 @@ while [ $# -gt 0 ]; do
     ! have borg || run_borg
     ! wanted patch || run_patch
     for rate in ${RATES:-}; do
-        shape "$rate"
+        link_up "$rate"
         connect
         expected=$work/used
         ! wanted links || xl_dedup "xl-dedup, $rate Mbit/s"
