@@ -2,7 +2,8 @@
 /*
  * The bulk copy, the source's part: scan the disk (manifest_build), send the
  * list of its objects, send what the target wants of them: whole, or as a
- * recipe (recipe.h) if the target says what it holds instead.
+ * recipe (recipe.h) if the target says what it holds instead: a file, or some
+ * blocks (blocklist.h).
  *
  * Somebody may write meanwhile.  Objects are read again when they are sent,
  * so what arrives may be newer than its digest; the check passes that follow
@@ -98,7 +99,7 @@ static void put_object(struct buf *b, const struct source_disk *d,
     e = object_extents(d->manifest, o, &n);
     buf_put(b, o->hash, PROTO_SHORT_DIGEST);
     buf_put_varint(b, o->size);
-    buf_put_varint(b, n << 1 | (o->file != OBJECT_RAW));
+    buf_put_varint(b, n << PROTO_KIND_BITS | blocklist_kind(d->manifest, o));
     for (i = 0; i < n; i++) {
         buf_put_varint(b, e[i].logical - logical);
         buf_put_zigzag(b, (int64_t)(e[i].physical - *physical));
@@ -248,17 +249,16 @@ static void send_progress(const struct link *l, struct source_disk *d)
 struct wishes {
     struct order *order;
     struct asked **asked;       /* by number: a sketch, or NULL */
+    struct lack **lacks;        /* by number: some blocks, or NULL; or none */
     struct buf data;            /* a DATA frame in the making */
 };
 
-static int wish(struct source_disk *d, struct wishes *w, uint64_t number,
-                struct asked *a)
+static int wish(struct source_disk *d, struct wishes *w, uint64_t number)
 {
-    if (number >= d->n_order || d->wanted[number] >= 2 || w->asked[number] ||
+    if (number >= d->n_order || d->wanted[number] >= 2 ||
         order_has(w->order, number))
         return -EPROTO;
     d->wanted[number]++;
-    w->asked[number] = a;
     order_add(w->order, number);
     return 0;
 }
@@ -275,7 +275,7 @@ static int take_want(struct source_disk *d, struct wishes *w,
         return -EPROTO;
     for (i = 0; i < count && !rc; i++) {
         number += cursor_zigzag(&c);
-        rc = c.bad ? -EPROTO : wish(d, w, number, NULL);
+        rc = c.bad ? -EPROTO : wish(d, w, number);
         if (!rc)
             d->bytes_wanted += mapped_bytes(d, number);
     }
@@ -295,9 +295,36 @@ static int take_sketches(struct source_disk *d, struct wishes *w,
         rc = recipe_take_sketch(&c, key, &number, &a);
         if (rc)
             break;
-        rc = wish(d, w, number, a);
+        rc = wish(d, w, number);
         if (rc)
             free(a);
+        else
+            w->asked[number] = a;
+    }
+    return rc;
+}
+
+static int take_lacks(struct source_disk *d, struct wishes *w,
+                      const struct frame *f)
+{
+    struct cursor c = CURSOR_INIT(f->data, f->length);
+    struct lack *a = NULL;
+    uint64_t number = 0;
+    int rc = 0;
+
+    if (!w->lacks)
+        w->lacks = calloc(d->n_order + 1, sizeof(*w->lacks));
+    if (!w->lacks)
+        return -ENOMEM;
+    while (!rc && cursor_left(&c) > 0) {
+        rc = blocklist_take_lack(d, &c, &number, &a);
+        if (rc)
+            break;
+        rc = wish(d, w, number);
+        if (rc)
+            free(a);
+        else
+            w->lacks[number] = a;
     }
     return rc;
 }
@@ -308,24 +335,37 @@ static int flush_wishes(const struct link *l, struct source_disk *d,
     return w->data.length ? flush_data(l, d, &w->data) : 0;
 }
 
+/* Frees the sketch, or the blocks, that came with the wish. */
+static int cook(const struct link *l, struct source_disk *d,
+                struct wishes *w, uint64_t number)
+{
+    struct asked *a = w->asked[number];
+    struct lack *lack = a ? NULL : w->lacks[number];
+    int rc;
+
+    rc = flush_wishes(l, d, w);
+    if (!rc)
+        rc = a ? recipe_send(l, d, number, a) :
+            recipe_send_lacking(l, d, number, lack);
+    free(a);
+    free(lack);
+    w->asked[number] = NULL;
+    if (w->lacks)
+        w->lacks[number] = NULL;
+    return rc;
+}
+
 static int grant(const struct link *l, struct source_disk *d,
                  struct wishes *w)
 {
-    struct asked *a;
     size_t number;
-    int rc = 0;
+    int rc;
 
     order_take(w->order, &number);
-    a = w->asked[number];
-    if (!a) {
+    if (w->asked[number] || (w->lacks && w->lacks[number]))
+        rc = cook(l, d, w, number);
+    else
         rc = put_content(l, d, &w->data, number);
-    } else {
-        rc = flush_wishes(l, d, w);
-        if (!rc)
-            rc = recipe_send(l, d, number, a);
-        free(a);
-        w->asked[number] = NULL;
-    }
     send_progress(l, d);
     return rc ? rc : order_is_empty(w->order) ? flush_wishes(l, d, w) : 0;
 }
@@ -343,6 +383,10 @@ static int take_wish(const struct link *l, struct source_disk *d,
         return take_want(d, w, f);
     case FRAME_SKETCH:
         return take_sketches(d, w, f);
+    case FRAME_LIST:
+        return blocklist_answer(l, d, f);
+    case FRAME_LACK:
+        return take_lacks(d, w, f);
     case FRAME_LEFT:
         return rehearse_left(d, f);
     case FRAME_WANT_END:
@@ -398,7 +442,10 @@ static int serve_wants(const struct link *l, struct source_disk *d)
         rc = grant_all(l, d, &w);
     for (i = 0; w.asked && i < d->n_order; i++)
         free(w.asked[i]);
+    for (i = 0; w.lacks && i < d->n_order; i++)
+        free(w.lacks[i]);
     free(w.asked);
+    free(w.lacks);
     order_free(w.order);
     buf_release(&w.data);
     if (!rc)

@@ -38,6 +38,8 @@ xl_dedup_SOURCES = %D%/main.c %D%/control.c %D%/control.h \
 	%D%/trackdev.c %D%/trackdev.h %D%/tracepoint.c %D%/tracepoint.h \
 	%D%/tracerecord.c %D%/tracerecord.h \
 	%D%/blockindex.c %D%/blockindex.h \
+	%D%/blocklist.c %D%/blocklist.h %D%/blocktable.c %D%/blocktable.h \
+	%D%/scatter.c %D%/sweep.c %D%/sweep.h \
 	%D%/memstream.c %D%/memstream.h %D%/pagecache.c %D%/pagecache.h \
 	%D%/memencode.c %D%/memencode.h %D%/memdecode.c %D%/memdecode.h \
 	%D%/effort.c %D%/effort.h %D%/memsend.c %D%/memsend.h \

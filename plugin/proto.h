@@ -33,6 +33,10 @@
 #define PROTO_SKETCH_BLOCKS (1u << 17)
 #define PROTO_SKETCH_BLOCK_MIN 64u                  /* bytes */
 #define PROTO_SKETCH_BLOCK_MAX (1u << 26)
+#define PROTO_LIST_OBJECTS 64u                      /* in a LIST */
+#define PROTO_LIST_HASH 6u                          /* bytes */
+#define PROTO_LIST_OBJECT_MAX (1u << 20)            /* bytes */
+#define PROTO_LIST_BLOCKS (PROTO_LIST_OBJECT_MAX / PROTO_BLOCK)
 #define PROTO_HOLD_BYTES 4096                       /* tail of the memory */
 #define PROTO_MEMORY_SLOTS (UINT32_C(1) << 18)      /* pages kept */
 #define PROTO_MEMORY_FRAME (16u << 20)              /* stream bytes in one */
@@ -71,6 +75,9 @@ enum proto_type {
     FRAME_NAMES = 42,
     FRAME_SKETCH = 43,
     FRAME_RECIPE = 44,
+    FRAME_LIST = 45,
+    FRAME_BLOCKLIST = 46,
+    FRAME_LACK = 47,
     FRAME_SEGMENTS = 48,
     FRAME_PASS_END = 49,
     FRAME_DIFFER = 50,
@@ -91,6 +98,14 @@ enum proto_type {
 /* Of the number of an object in DATA and RECIPE: its bytes are code, with
  * places for distances. */
 #define PROTO_CODE (UINT64_C(1) << 63)
+
+/* What a MANIFEST says of an object: extents << PROTO_KIND_BITS | kind. */
+#define PROTO_KIND_BITS 2
+enum proto_kind {
+    KIND_PLAIN = 0,
+    KIND_NAMED = 1,             /* a file */
+    KIND_UNPARSED = 2,          /* of what no parser understands */
+};
 
 /* Of the frames that the inbox gives to the memory's codec: 4, 6 to 15. */
 #define PROTO_IS_MEMORY(type) \

@@ -144,9 +144,10 @@ static void finish_search(struct target_disk *d, int rc, bool goes_on)
 {
     pthread_mutex_lock(&d->lock);
     note_error(d, rc);
-    if (--d->searching == 0 && !d->error) {
+    if (--d->searching == 0 && d->error != -ECANCELED) {
         note_error(d, flush_wants(d));
         note_error(d, versions_flush(d));
+        note_error(d, scatter_begin(d));
     }
     if (!goes_on)
         finish_locked(d, 0);
@@ -269,7 +270,7 @@ static int find_object(void *opaque, uint64_t number)
     const struct wire_object *o = &b->objects[number];
     struct target_disk *d = b->disk;
     struct place place = { false, true };
-    bool versions = false;
+    bool goes_on = false;
     int rc = 0;
 
     if (d->error) {
@@ -281,17 +282,19 @@ static int find_object(void *opaque, uint64_t number)
     if (!place.same)
         rc = search_object(b, o);
     if (rc == 0 && !place.same) {
-        versions = versions_help(d, o);
         /* Over something old, the check passes send what differs, block by
          * block, which is never more than the whole object. */
-        if (versions)
+        if (versions_help(d, o)) {
             rc = versions_ask(d, b->first + number);
+            goes_on = rc == 0;
+        } else if (place.empty && scatter_ask(d, o, b->first + number))
+            goes_on = true;
         else if (place.empty)
             rc = rebuild_want(d, b->first + number);
         else if (d->dry)
             rc = rebuild_left(d, b, o);
     }
-    finish_search(d, rc < 0 ? rc : 0, versions && rc == 0);
+    finish_search(d, rc < 0 ? rc : 0, goes_on);
     return 0;
 }
 
@@ -326,21 +329,27 @@ static int take_object(struct target_disk *d, struct batch *b,
 {
     const uint8_t *digest = cursor_get(c, PROTO_SHORT_DIGEST);
     uint64_t n;
+    int rc;
 
     if (!digest)
         return -EPROTO;
     memcpy(o->digest, digest, PROTO_SHORT_DIGEST);
     o->size = cursor_varint(c);
     n = cursor_varint(c);
-    o->named = n & 1;
-    n >>= 1;
-    if (c->bad || n == 0 || n > room - *n_extents ||
+    o->kind = n & ((1u << PROTO_KIND_BITS) - 1);
+    n >>= PROTO_KIND_BITS;
+    if (c->bad || o->kind > KIND_UNPARSED || n == 0 || n > room - *n_extents ||
         o->size > d->size + GAP_FILE_MAX)
         return -EPROTO;
     o->first_extent = *n_extents;
     o->n_extents = n;
     *n_extents += n;
-    return take_extents(d, b, o, c, physical);
+    rc = take_extents(d, b, o, c, physical);
+    if (!rc && o->kind == KIND_UNPARSED &&
+        (n != 1 || o->size > PROTO_LIST_OBJECT_MAX ||
+         b->extents[o->first_extent].length != o->size))
+        rc = -EPROTO;
+    return rc;
 }
 
 static void batch_free(struct batch *b)
@@ -637,6 +646,7 @@ static void release_work(struct target_disk *d)
     free(d->touched);
     d->touched = NULL;
     versions_release(d);
+    scatter_release(d);
 }
 
 int rebuild_data_end(struct target_disk *d)

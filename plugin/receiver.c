@@ -22,6 +22,8 @@
 #include "plugin/target_disk.h"
 
 #define WHY_BYTES 4096
+/* Of 4 KiB, looked for at once: 12 GiB, and about 100 MB of memory. */
+#define BLOCKS_MAX (3u << 20)
 
 struct known_path {
     char *vdev;
@@ -36,6 +38,7 @@ struct receiver {
     struct receiver_events events;
     struct workers *pool;
     struct references *references;
+    atomic_size_t blocks_left;
     struct known_path *paths;
     const struct busy_path *busy;
     char *uuid;
@@ -63,6 +66,7 @@ int receiver_new(struct receiver **r_r, struct wire *w, struct inbox *in,
     r->inbox = in;
     r->conf = conf;
     r->events = *events;
+    r->blocks_left = BLOCKS_MAX;
     rc = workers_new(&r->pool, 0);
     if (!rc)
         rc = references_new(&r->references, conf, "/proc/self/exe");
@@ -286,6 +290,7 @@ static int take_disk(struct receiver *r, const struct frame *f)
     d->wire = r->wire;
     d->pool = r->pool;
     d->references = r->references;
+    d->blocks_left = &r->blocks_left;
     rc = describe_disk(r, d, f);
     return rc ? rc : check_init(d);
 }
@@ -559,6 +564,8 @@ static int take_bulk_frame(struct target_disk *d, const struct frame *f)
         return versions_names(d, f);
     case FRAME_RECIPE:
         return versions_recipe(d, f);
+    case FRAME_BLOCKLIST:
+        return scatter_blocklist(d, f);
     case FRAME_DATA:
         return rebuild_data(d, f);
     case FRAME_DATA_END:

@@ -111,6 +111,7 @@ struct cook {
     uint64_t number;
     struct buf frame;
     struct matcher *matcher;
+    const struct lack *lack;    /* instead of a matcher */
     crypto_generichash_state state;
     uint64_t copy_from;         /* a copy that may still grow */
     uint64_t copy_length;
@@ -208,10 +209,66 @@ static int say_cooked(struct cook *k)
                                    k->disk->number, &k->frame);
 }
 
+/* Whether the target has what lies at this place, and how far that goes. */
+static bool is_held(const struct lack *a, uint64_t at, uint64_t *end_r)
+{
+    uint64_t i;
+    bool held;
+
+    *end_r = a->n_blocks > 0 ? a->head : UINT64_MAX;
+    if (at < *end_r)
+        return false;
+    i = (at - a->head) / PROTO_BLOCK;
+    held = i < a->n_blocks && a->held[i];
+    while (i < a->n_blocks && a->held[i] == held)
+        i++;
+    *end_r = i < a->n_blocks || held ?
+        a->head + i * PROTO_BLOCK : UINT64_MAX;
+    return held;
+}
+
+static int take_lacking(void *opaque, const void *data, size_t length,
+                        uint64_t logical)
+{
+    struct cook *k = opaque;
+    const uint8_t *p = data;
+    uint64_t end;
+    size_t n;
+    bool held;
+    int rc = 0;
+
+    crypto_generichash_update(&k->state, data, length);
+    for (; length > 0 && !rc; p += n, logical += n, length -= n) {
+        held = is_held(k->lack, logical, &end);
+        n = end - logical < length ? end - logical : length;
+        rc = held ? take_copy(k, logical, n) : take_literal(k, p, n);
+    }
+    return rc;
+}
+
+static int send_recipe(struct cook *k, object_sink *sink)
+{
+    const struct manifest *m = k->disk->manifest;
+    const struct object *o = &m->objects[k->disk->order[k->number]];
+    int rc;
+
+    crypto_generichash_init(&k->state, NULL, 0, HASH_BYTES);
+    rc = begin_frame(k);
+    if (!rc)
+        rc = object_read(m, o, sink, k);
+    if (!rc && k->matcher)
+        rc = matcher_end(k->matcher);
+    if (!rc)
+        rc = put_end(k);
+    if (!rc && k->disk->dry)
+        rc = say_cooked(k);
+    buf_release(&k->frame);
+    return rc;
+}
+
 int recipe_send(const struct link *l, struct source_disk *d, uint64_t number,
                 const struct asked *a)
 {
-    const struct object *o = &d->manifest->objects[d->order[number]];
     struct cook k = { .link = l, .disk = d, .number = number,
                       .frame = BUF_INIT };
     struct matcher_sink sink = { take_literal, take_copy, &k };
@@ -220,17 +277,16 @@ int recipe_send(const struct link *l, struct source_disk *d, uint64_t number,
     rc = matcher_new(&k.matcher, &a->rolling, &a->sketch, &sink);
     if (rc)
         return rc;
-    crypto_generichash_init(&k.state, NULL, 0, HASH_BYTES);
-    rc = begin_frame(&k);
-    if (!rc)
-        rc = object_read(d->manifest, o, take_content, &k);
-    if (!rc)
-        rc = matcher_end(k.matcher);
-    if (!rc)
-        rc = put_end(&k);
-    if (!rc && d->dry)
-        rc = say_cooked(&k);
+    rc = send_recipe(&k, take_content);
     matcher_free(k.matcher);
-    buf_release(&k.frame);
     return rc;
+}
+
+int recipe_send_lacking(const struct link *l, struct source_disk *d,
+                        uint64_t number, const struct lack *lack)
+{
+    struct cook k = { .link = l, .disk = d, .number = number, .lack = lack,
+                      .frame = BUF_INIT };
+
+    return send_recipe(&k, take_lacking);
 }

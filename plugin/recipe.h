@@ -10,6 +10,7 @@
 #ifndef PLUGIN_RECIPE_H
 #define PLUGIN_RECIPE_H
 
+#include "plugin/blocklist.h"
 #include "plugin/buf.h"
 #include "plugin/rolling.h"
 #include "plugin/source_disk.h"
@@ -33,5 +34,9 @@ int recipe_take_sketch(struct cursor *c, const uint8_t *key,
 /* Sends the recipe of an object. */
 int recipe_send(const struct link *l, struct source_disk *d, uint64_t number,
                 const struct asked *a);
+
+/* The same of an object of which the target has some blocks. */
+int recipe_send_lacking(const struct link *l, struct source_disk *d,
+                        uint64_t number, const struct lack *lack);
 
 #endif

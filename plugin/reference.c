@@ -442,26 +442,46 @@ void references_arrived(struct references *r, uint64_t bytes)
 
 /* Searching */
 
+/* With the lock held. */
+static const struct image *open_slot(struct references *r, size_t i)
+{
+    struct slot *s = &r->slots[i];
+
+    if (!s->opened)
+        image_open(&s->image, r->list.items[i].path);
+    s->opened = true;
+    return s->image.fd >= 0 ? &s->image : NULL;
+}
+
 /* The image, open, or NULL: not one of this session's, or not to be read. */
 static const struct image *image_of(struct references *r, uint32_t id)
 {
     const struct image *found = NULL;
-    struct slot *s;
     size_t i;
 
     pthread_mutex_lock(&r->lock);
     for (i = 0; i < r->list.n; i++)
         if (r->slots[i].id == id)
             break;
-    if (i < r->list.n) {
-        s = &r->slots[i];
-        if (!s->opened)
-            image_open(&s->image, r->list.items[i].path);
-        s->opened = true;
-        found = s->image.fd >= 0 ? &s->image : NULL;
-    }
+    if (i < r->list.n)
+        found = open_slot(r, i);
     pthread_mutex_unlock(&r->lock);
     return found;
+}
+
+size_t references_count(const struct references *r)
+{
+    return r->slots ? r->list.n : 0;
+}
+
+const struct image *references_image(struct references *r, size_t i)
+{
+    const struct image *image;
+
+    pthread_mutex_lock(&r->lock);
+    image = open_slot(r, i);
+    pthread_mutex_unlock(&r->lock);
+    return image;
 }
 
 static bool is_object(const struct index_object *o, const uint8_t *digest,

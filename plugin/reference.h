@@ -67,6 +67,11 @@ bool references_have_paths(struct references *r);
 bool references_find_path(struct references *r, const char *path,
                           uint64_t size, struct holding *h_r);
 
+/* The images themselves, indexed or not; none before the start.  NULL: this
+ * one cannot be read.  Borrowed. */
+size_t references_count(const struct references *r);
+const struct image *references_image(struct references *r, size_t i);
+
 /*
  * What is not found while an image is read for the first time may be found in
  * a moment.  references_news() before the search, references_wait() after it

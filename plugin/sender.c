@@ -74,6 +74,7 @@ static void disk_free(struct source_disk *d)
     image_release(&d->image);
     free(d->order);
     free(d->wanted);
+    free(d->listed);
     free(d->sent);
     free(d->vdev);
     free(d->path);

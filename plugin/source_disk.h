@@ -42,6 +42,8 @@ struct source_disk {
     uint32_t *order;                /* number on the wire -> object */
     uint64_t n_order;
     uint8_t *wanted;                /* by number: how often */
+    bool *listed;                   /* by number: its blocks were (blocklist.c);
+                                       or NULL */
     uint64_t bytes_wanted;
     uint64_t bytes_sent;
     double bulk_start;

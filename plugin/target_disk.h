@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * A disk of the target while it is being rebuilt: private to receiver.c,
- * rebuild.c, versions.c, check.c and apply.c.
+ * rebuild.c, versions.c, scatter.c, check.c and apply.c.
  */
 #ifndef PLUGIN_TARGET_DISK_H
 #define PLUGIN_TARGET_DISK_H
@@ -21,11 +21,13 @@
 
 struct version;
 struct versions;
+struct stray;
+struct scatter;
 
 /* An object as the source described it. */
 struct wire_object {
     uint8_t digest[PROTO_SHORT_DIGEST];
-    bool named;                     /* a file: it has a name */
+    enum proto_kind kind;
     uint64_t size;
     uint32_t first_extent;          /* in the batch's extents */
     uint32_t n_extents;
@@ -85,6 +87,8 @@ struct target_disk {
     struct wire *wire;
     struct workers *pool;
     struct references *references;
+    atomic_size_t *blocks_left;     /* that scatter.c may still look for, in
+                                       all disks */
 
     /* Rebuild. */
     atomic_uchar *touched;          /* by segment: written by the rebuild */
@@ -108,8 +112,9 @@ struct target_disk {
     pthread_mutex_t lock;           /* covers what follows */
     uint64_t pending;               /* objects, and one for the open
                                        manifest */
-    uint64_t searching;             /* the same, but those that versions.c
-                                       has do not count */
+    uint64_t searching;             /* the same, but those that versions.c or
+                                       scatter.c has do not count */
+    struct scatter *scatter;        /* scatter.c */
     uint64_t *wants;
     size_t n_wants;
     uint64_t *lefts;                /* if dry: for LEFT */
@@ -175,10 +180,33 @@ bool versions_help(const struct target_disk *d, const struct wire_object *o);
 int versions_ask(struct target_disk *d, uint64_t number);
 /* With the lock held: asks for the names of what waits for company. */
 int versions_flush(struct target_disk *d);
+/* Before the first recipe that no name was asked for. */
+int versions_prepare(struct target_disk *d);
 int versions_names(struct target_disk *d, const struct frame *f);
 int versions_recipe(struct target_disk *d, const struct frame *f);
 void versions_release(struct target_disk *d);
 void version_free(struct version *w);
+
+/*
+ * scatter.c: objects of what no parser understands, which are not found by
+ * their digest, are looked for block by block, anywhere in the references.  An
+ * object that is handed to scatter_ask() ends in rebuild_finish().
+ */
+/* false: it is no such object, or cannot be looked for. */
+bool scatter_ask(struct target_disk *d, const struct wire_object *o,
+                 uint64_t number);
+/* With the lock held: no more objects will be handed over. */
+int scatter_begin(struct target_disk *d);
+/* Takes a BLOCKLIST. */
+int scatter_blocklist(struct target_disk *d, const struct frame *f);
+/* The object, if LACK was sent for it and this was not asked before. */
+const struct stray *scatter_take(struct target_disk *d, uint64_t number);
+/* Reads what is held of it, from the references.  -EPROTO: not all of that
+ * is.  In what cannot be read something is wrong: the digest will tell. */
+int scatter_read(struct target_disk *d, const struct stray *s, void *data,
+                 size_t length, uint64_t offset);
+void scatter_release(struct target_disk *d);
+
 /* Notes that bytes of the destination are no longer what was hashed. */
 void rebuild_touch(struct target_disk *d, uint64_t offset, uint64_t length);
 

@@ -7,7 +7,8 @@
  * reference has a file of that name, a sketch of it goes to the source, whose
  * answer tells what of the object is in there, and brings the rest.  The
  * result is hashed as it is written; if it is not what the source says it
- * read, the object is asked for whole.
+ * read, the object is asked for whole.  Recipes for what scatter.c has found
+ * are followed here as well.
  *
  * The engine thread decides everything; threads of the pool only read files
  * and send their sketches.  Of these so many are under way at most that
@@ -42,6 +43,7 @@ struct version {
     struct wire_object *object;
     struct holding held;
     struct sketch shape;
+    const struct stray *stray;      /* instead of what is held: blocks */
     bool begun;                     /* a thread sends the sketch */
 };
 
@@ -101,7 +103,7 @@ static struct versions *get(struct target_disk *d)
 
 bool versions_help(const struct target_disk *d, const struct wire_object *o)
 {
-    return o->named && o->size >= SMALLEST &&
+    return o->kind == KIND_NAMED && o->size >= SMALLEST &&
         references_have_paths(d->references);
 }
 
@@ -400,12 +402,49 @@ int versions_names(struct target_disk *d, const struct frame *f)
 
 /* Recipes */
 
+int versions_prepare(struct target_disk *d)
+{
+    int rc;
+
+    pthread_mutex_lock(&d->lock);
+    rc = get(d) ? 0 : -ENOMEM;
+    pthread_mutex_unlock(&d->lock);
+    return rc;
+}
+
+/* A recipe for an object of which blocks were found. */
+static int add_stray(struct target_disk *d, uint64_t number,
+                     const struct batch *b, struct wire_object *o)
+{
+    const struct stray *s = scatter_take(d, number);
+    struct version *w;
+
+    if (!s)
+        return -EPROTO;
+    w = calloc(1, sizeof(*w));
+    if (!w)
+        return -ENOMEM;
+    w->number = number;
+    w->batch = b;
+    w->object = o;
+    w->stray = s;
+    w->begun = true;
+    o->version = w;
+    return 0;
+}
+
 static int begin_recipe(struct target_disk *d, uint64_t number)
 {
     struct versions *v = d->versions;
     const struct batch *b;
     struct wire_object *o = rebuild_object(d, number, &b);
+    int rc;
 
+    if (o && o->kind == KIND_UNPARSED && !o->version) {
+        rc = add_stray(d, number, b, o);
+        if (rc)
+            return rc;
+    }
     if (!o || !o->version || !o->version->begun)
         return -EPROTO;
     if (!v->cook.piece)
@@ -428,19 +467,31 @@ static int add(struct versions *v, const void *data, size_t length)
 }
 
 /* In what cannot be read something is wrong: the digest will tell. */
-static int add_held(struct versions *v, uint64_t offset, uint64_t length)
+static int read_held(struct target_disk *d, const struct version *w,
+                     void *data, size_t length, uint64_t offset)
 {
-    const struct holding *h = &v->cook.version->held;
+    if (w->stray)
+        return scatter_read(d, w->stray, data, length, offset);
+    if (holding_read(&w->held, data, length, offset))
+        memset(data, 0, length);
+    return 0;
+}
+
+static int add_held(struct target_disk *d, uint64_t offset, uint64_t length)
+{
+    struct versions *v = d->versions;
+    const struct version *w = v->cook.version;
+    uint64_t size = w->stray ? w->object->size : w->held.size;
     size_t n;
     int rc = 0;
 
-    if (offset > h->size || length > h->size - offset)
+    if (offset > size || length > size - offset)
         return -EPROTO;
     for (; length && !rc; length -= n, offset += n) {
         n = length < PIECE ? length : PIECE;
-        if (holding_read(h, v->cook.piece, n, offset))
-            memset(v->cook.piece, 0, n);
-        rc = add(v, v->cook.piece, n);
+        rc = read_held(d, w, v->cook.piece, n, offset);
+        if (!rc)
+            rc = add(v, v->cook.piece, n);
     }
     return rc;
 }
@@ -450,7 +501,8 @@ static int end_version(struct target_disk *d, struct version *w, int rc)
 {
     struct versions *v = d->versions;
 
-    v->underway -= cost(w);
+    if (!w->stray)
+        v->underway -= cost(w);
     v->cook.version = NULL;
     w->object->version = NULL;
     version_free(w);
@@ -487,7 +539,7 @@ static int take_record(struct target_disk *d, const struct frame *f,
         v->cook.copied += (uint64_t)cursor_zigzag(c);
         n = v->cook.copied;
         v->cook.copied += length;
-        return c->bad ? -EPROTO : add_held(v, n, length);
+        return c->bad ? -EPROTO : add_held(d, n, length);
     }
     data = cursor_get(c, length);
     if (!data)

@@ -44,7 +44,7 @@ OBJECT = wire.digest(DISK[4096:9096] + bytes(3192) +
 MANIFEST = manifest(0, [(OBJECT, OBJECT_SIZE, EXTENTS)])
 
 
-NAMED = manifest(0, [(OBJECT, OBJECT_SIZE, EXTENTS)], named=1)
+NAMED = manifest(0, [(OBJECT, OBJECT_SIZE, EXTENTS)], kind=1)
 WHOLE = DISK[4096:9096] + bytes(3192) + DISK[2000000:2006000] + \
     bytes(OBJECT_SIZE - 14192)
 # What the target holds under this name, but for the number in it.
@@ -488,7 +488,7 @@ objects(first=(1, [(OBJECT, 9, [(0, 0, 9)])]), count_0=(0, []),
         logical_huge=one(100, (HUGE, 4096, 100)))
 frames("accepted",
        overlap=frame("MANIFEST", 0, struct.pack("<QI", 0, 1) + OBJECT[:16] +
-                     wire.varint(100) + wire.varint(2) +
+                     wire.varint(100) + wire.varint(2 << 2) +
                      wire.varint(0) + wire.zigzag(0) + wire.varint(50) +
                      wire.varint((1 << 64) - 10) + wire.zigzag(0) +
                      wire.varint(50)),

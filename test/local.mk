@@ -90,6 +90,7 @@ helper_tests = \
 	%D%/test-push-dry-run.sh \
 	%D%/test-migrate-dry-run.sh \
 	%D%/test-push-versions.sh \
+	%D%/test-push-anywhere.sh \
 	%D%/test-push-damage.sh
 TESTS += $(helper_tests)
 EXTRA_DIST += $(helper_tests) %D%/dry-run.sh %D%/migration.sh %D%/fake-xl.py \
@@ -115,7 +116,7 @@ EXTRA_DIST += $(IMAGE_TESTS)
 # test-buf include the module that they test.
 check_LTLIBRARIES += libplugintest.la
 libplugintest_la_SOURCES = %D%/loop.h %D%/unit.h plugin/blockindex.c \
-	plugin/buf.c plugin/control.c plugin/crew.c plugin/destination.c \
+	plugin/blocktable.c plugin/buf.c plugin/control.c plugin/crew.c plugin/destination.c \
 	plugin/destination_write.c plugin/fdio.c plugin/freight.c \
 	plugin/handshake.c plugin/hashpool.c plugin/hold.c plugin/holding.c \
 	plugin/image.c plugin/image_list.c plugin/inbox.c plugin/index.c \

@@ -76,6 +76,17 @@ RECORD=$tmp/again
 xl-dedup push --free=send a/disk.img "hostb:$tmp/b/disk.img" 2>err || fail again
 placed again COMPARED BLOCKS PATCH
 
+# what no parser understands; some of it lies elsewhere in a reference
+noise raw 6000000 >b/reference2.img
+{ noise head 20480; noise raw 6000000 | head -c 5000000; } >a/raw.img
+RECORD=$tmp/raw
+xl-dedup push a/raw.img "hostb:$tmp/b/raw.img" 2>err || fail raw
+placed raw LIST BLOCKLIST LACK RECIPE
+RECORD=$tmp/dry4
+xl-dedup push --dry-run a/raw.img "hostb:$tmp/b/raw2.img" >out 2>err ||
+    fail "dry run of raw"
+decoded dry4 LIST BLOCKLIST LACK RECIPE
+
 # one segment, and the guest writes to it
 truncate -s 300000 a/small.img
 noise small 100000 | dd of=a/small.img conv=notrunc status=none

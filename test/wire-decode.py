@@ -18,14 +18,15 @@ from wire import Broken, Cursor                                 # noqa: E402
 SESSION = "HELLO FAIL XL MEMORY MEMORY_END MEMORY_KEY CODED TAKEN MISSED " \
     "PAGES DISKS_END BALLAST RESTORE RESTORING BYE ALIVE".split()
 FROM_SOURCE = "HELLO FAIL XL MEMORY MEMORY_END MEMORY_KEY CODED PAGES DISK " \
-    "DISKS_END PROBED MANIFEST MANIFEST_END NAMES RECIPE DATA DATA_END " \
+    "DISKS_END PROBED MANIFEST MANIFEST_END NAMES RECIPE BLOCKLIST DATA " \
+    "DATA_END " \
     "SEGMENTS PASS_END SEGMENT PATCH COMPARED DELTA PLACE RESTORE BYE " \
     "BALLAST ALIVE".split()
 FROM_TARGET = "HELLO FAIL XL TAKEN MISSED PROBE DISK_OK UNKNOWN SKETCH WANT " \
     "WANT_END BULK_DONE DIFFER BLOCKS PASS_DONE PLACED RESTORING BYE " \
-    "LEFT BALLAST ALIVE".split()
+    "LEFT LIST LACK BALLAST ALIVE".split()
 IN_REHEARSALS = "HELLO FAIL DISK DISKS_END MANIFEST MANIFEST_END NAMES " \
-    "RECIPE DATA_END SEGMENTS COMPARED PASS_END BALLAST BYE ALIVE".split()
+    "RECIPE BLOCKLIST DATA_END SEGMENTS COMPARED PASS_END BALLAST BYE ALIVE".split()
 EMPTY = "DISKS_END WANT_END DATA_END BULK_DONE PASS_END COMPARED PLACE " \
     "PLACED RESTORE RESTORING BYE ALIVE".split()
 def check(truth, message):
@@ -47,6 +48,8 @@ class Disk:
         self.round = [0, 0]         # bytes, records of DELTAs
         self.changed = set()        # segments that DELTAs have touched
         self.named = set()
+        self.unparsed = set()
+        self.blocklists = []        # their payloads
         self.sizes = []
         self.names = []             # of each NAMES frame, how many
         self.recipes = {}           # (copied, own bytes), by object
@@ -179,10 +182,15 @@ class Source(Direction):
             size, mapped, end = c.varint(), 0, 0
             check(size <= d.size + (16 << 30), "size of an object")
             n = c.varint()
-            if n & 1:
+            kind, n = n & 3, n >> 2
+            check(kind < 3, "kind")
+            if kind == 1:
                 d.named.add(len(d.objects))
+            if kind == 2:
+                check(n == 1 and size <= 1 << 20, "unparsed, but no piece")
+                d.unparsed.add(len(d.objects))
             d.sizes.append(size)
-            for _ in range(n >> 1):
+            for _ in range(n):
                 logical = end + c.varint()
                 physical += c.zigzag()
                 length = c.varint()
@@ -193,6 +201,7 @@ class Source(Direction):
                 physical += length
                 mapped += length
             check(mapped, "object without extents")
+            check(kind != 2 or mapped == size, "unparsed, with gaps")
             d.objects.append(mapped)
         c.end()
         check(len(d.objects) <= 1 << 24, "too many objects")
@@ -226,6 +235,11 @@ class Source(Direction):
         c.end()
         d.names.append(count)
         return " ".join(out)[:60]
+
+    def blocklist(self, c, number):
+        d = self.at(number, "listed")
+        d.blocklists.append(c.data)
+        return "%d objects" % c.number("I")
 
     def recipe(self, c, number):
         d = self.at(number, "listed")
@@ -405,7 +419,8 @@ class Target(Direction):
         super().__init__(path, allowed)
         self.source = source
         self.disks = {n: dict(wants={}, left=[], named=[], stage=0,
-                              unknown=[], sketches={}, lefts=set())
+                              unknown=[], sketches={}, lefts=set(),
+                              lists={}, lacks={})
                       for n in source.disks}
 
     def step(self, number, least, new):
@@ -453,8 +468,8 @@ class Target(Direction):
         for n in numbers(c):
             check(0 <= n < len(self.source.disks[number].objects), "object")
             d["wants"][n] = d["wants"].get(n, 0) + 1
-            check(d["wants"][n] + (n in d["sketches"]) <= 2,
-                  "object %d a third time" % n)
+            check(d["wants"][n] + (n in d["sketches"]) +
+                  (n in d["lacks"]) <= 2, "object %d a third time" % n)
         return "%d objects so far" % len(d["wants"])
 
     def unknown(self, c, number):
@@ -483,6 +498,45 @@ class Target(Direction):
             count += 1
         return "%d files" % count
 
+    def list(self, c, number):
+        """Reads the answer as well, which is there already."""
+        d, source = self.step(number, 1, 1), self.source.disks[number]
+        c.bytes(16)
+        out = numbers(c)
+        check(0 < len(out) <= 64, "how many")
+        check(source.unparsed.issuperset(out), "what a parser understood")
+        check(source.blocklists or self.source.ended == "FAIL",
+              "was not answered")
+        if not source.blocklists:
+            return None
+        answer = Cursor(source.blocklists.pop(0))
+        check(answer.number("I") == len(out), "BLOCKLIST has another number")
+        for n in out:
+            check(n not in d["lists"], "object %d again" % n)
+            head = answer.varint()
+            check(head < wire.BLOCK_BYTES, "head")
+            d["lists"][n] = max(source.sizes[n] - head,
+                                0) // wire.BLOCK_BYTES
+            answer.bytes(6 * d["lists"][n])
+        answer.end()
+        return "%d objects" % len(out)
+
+    def lack(self, c, number):
+        d = self.step(number, 1, 1)
+        n = count = 0
+        while c.left():
+            n += c.zigzag()
+            check(n in d["lists"], "object %d was not listed" % n)
+            check(n not in d["lacks"], "object %d again" % n)
+            left, runs = d["lists"][n], []
+            while left:
+                runs.append(c.varint())
+                check(runs[-1] <= left and (runs[-1] or not runs[1:]), "run")
+                left -= runs[-1]
+            d["lacks"][n] = sum(runs[::2]) * wire.BLOCK_BYTES
+            count += 1
+        return "%d objects" % count
+
     def want_end(self, _, number):
         d = self.step(number, 1, 2)
         source = self.source.disks[number]
@@ -491,9 +545,13 @@ class Target(Direction):
         check(not d["lefts"] & set(d["wants"]), "left and wanted")
         check(self.source.dry or sent == d["wants"] or self.source.ended == "FAIL",
               "what was sent is not what was wanted")
-        check(set(source.recipes) == set(d["sketches"]) or
+        check(set(source.recipes) == {*d["sketches"], *d["lacks"]} or
               self.source.ended == "FAIL",
-              "the recipes are not those of the sketches")
+              "the recipes are not those that were asked for")
+        for n, held in d["lacks"].items():
+            check(self.source.dry or self.source.ended == "FAIL" or
+                  source.recipes[n][0] == held, "other blocks of %d" % n)
+        check(not source.blocklists, "a BLOCKLIST that was not asked for")
         check(source.names == d["unknown"] or self.source.ended == "FAIL",
               "the names are not those that were asked for")
 

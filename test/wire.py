@@ -26,8 +26,8 @@ TYPES = dict(
     PROBE=18, PROBED=19, DISK_OK=20, BALLAST=21,
     MANIFEST=32, MANIFEST_END=33, WANT=34,
     WANT_END=35, DATA=36, DATA_END=37, BULK_DONE=38, LEFT=39,
-    FREIGHT=40, UNKNOWN=41, NAMES=42, SKETCH=43, RECIPE=44, SEGMENTS=48,
-    PASS_END=49, DIFFER=50, PASS_DONE=51, SEGMENT=52, BLOCKS=53, PATCH=54,
+    FREIGHT=40, UNKNOWN=41, NAMES=42, SKETCH=43, RECIPE=44, LIST=45,
+    BLOCKLIST=46, LACK=47, SEGMENTS=48, PASS_END=49, DIFFER=50, PASS_DONE=51, SEGMENT=52, BLOCKS=53, PATCH=54,
     COMPARED=55, DELTA=56, PLACE=64, PLACED=65, RESTORE=66, RESTORING=67, BYE=68,
     ALIVE=0x8001)
 NAMES = {number: name for name, number in TYPES.items()}
@@ -124,12 +124,12 @@ def text(*pairs, **values):
                     for key, value in pairs)
 
 
-def manifest(first, objects, count=None, named=0):
+def manifest(first, objects, count=None, kind=0):
     """objects: (digest, size, [(logical, physical, length) ...])"""
     out = struct.pack("<QI", first, len(objects) if count is None else count)
     physical = 0
     for short, size, extents in objects:
-        out += short[:16] + varint(size) + varint(2 * len(extents) + named)
+        out += short[:16] + varint(size) + varint(4 * len(extents) + kind)
         end = 0
         for extent in extents:
             out += varint(extent[0] - end) + zigzag(extent[1] - physical)
@@ -206,6 +206,28 @@ def distances(data, offset):
             struct.pack_into("<i", data, at, v - f if v >= 0 else
                              v + (1 << 28))
     return bytes(data)
+
+
+def blocklist(*lists, count=None):
+    """lists: (head, [hash ...])"""
+    return struct.pack("<I", len(lists) if count is None else count) + \
+        b"".join(varint(head) + b"".join(hashes) for head, hashes in lists)
+
+
+def listed(key, content, head=0):
+    """The list of one object."""
+    content = content[head:]
+    out = []
+    for at in range(0, len(content) - BLOCK_BYTES + 1, BLOCK_BYTES):
+        block = content[at:at + BLOCK_BYTES]
+        out.append(siphash(key, block)[:6] if any(block) else bytes(6))
+    return head, out
+
+
+def lack(number, *runs):
+    """One object; runs: of blocks that are held, and that are not, by
+    turns."""
+    return zigzag(number) + b"".join(varint(n) for n in runs)
 
 
 def u64(n):
