@@ -651,11 +651,16 @@ static void release_work(struct target_disk *d)
 
 int rebuild_data_end(struct target_disk *d)
 {
+    bool ended;
     uint64_t i;
-    int rc = 0;
+    int rc;
 
-    if (d->error || d->pending > 0 || !d->listed)
-        return d->error ? d->error : -EPROTO;
+    pthread_mutex_lock(&d->lock);
+    rc = d->error;
+    ended = d->listed && d->pending == 0;
+    pthread_mutex_unlock(&d->lock);
+    if (rc || !ended)
+        return rc ? rc : -EPROTO;
     d->bulk_done = d->dry;
     if (d->dry)
         return wire_send(d->wire, FRAME_BULK_DONE, d->number, NULL, 0);

@@ -131,6 +131,8 @@ bool scatter_ask(struct target_disk *d, const struct wire_object *o,
     pthread_mutex_unlock(&d->lock);
     if (rc)
         atomic_fetch_add(d->blocks_left, blocks);
+    else
+        references_arrived(d->references, o->size);     /* if ever, later */
     return !rc;
 }
 

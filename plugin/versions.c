@@ -554,11 +554,14 @@ int versions_recipe(struct target_disk *d, const struct frame *f)
 {
     struct cursor c = CURSOR_INIT(f->data, f->length);
     uint64_t number = cursor_u64(&c);
-    struct versions *v = d->versions;
     bool code = number & PROTO_CODE;
+    struct versions *v;
     int rc = 0;
 
     number &= ~PROTO_CODE;
+    pthread_mutex_lock(&d->lock);
+    v = d->versions;
+    pthread_mutex_unlock(&d->lock);
     if (c.bad || !v || number >= d->n_objects)
         return -EPROTO;
     if (d->error)
