@@ -25,7 +25,7 @@
 #define STRIP (1u << 20)            /* bytes read at a time */
 #define PHASES (PROTO_BLOCK / BLOCKTABLE_GRAIN)
 #define FULL 16u                    /* an image is full of it, if of so many
-                                       blocks one was found */
+                                       blocks that were looked at one was */
 #define RUNNERS_MAX 16
 
 struct zone {
@@ -45,7 +45,6 @@ struct sweep {
     const struct image **images;    /* NULL: cannot be read */
     struct zone *zones;
     size_t n_zones;
-    size_t hits;
     atomic_size_t under_way;        /* jobs */
     atomic_uint_fast64_t bytes;
 
@@ -54,7 +53,7 @@ struct sweep {
     bool entered;                   /* it was decided about it */
     uint64_t next;                  /* byte of its image */
     unsigned phases;                /* for it */
-    bool full;                      /* its image is read as a whole */
+    bool full;                      /* so is the rest of its image */
 };
 
 /* Zones */
@@ -294,17 +293,18 @@ static size_t count_news(const struct sweep *s, const struct zone *z)
     return n;
 }
 
-/* Decides about the image that begins with this zone.  With the lock held. */
-static void enter_image(struct sweep *s, size_t number)
+/* Whether its image is full of what is looked for, from a zone on.  With the
+ * lock held. */
+static void look_ahead(struct sweep *s)
 {
-    const struct zone *z = &s->zones[number];
-    size_t news = 0, looked_at = 0, i;
+    const struct zone *z = &s->zones[s->zone], *end = s->zones + s->n_zones;
+    size_t image = z->image, news = 0, looked_at = 0;
 
     s->phases = 0;
-    for (i = number; i < s->n_zones && s->zones[i].image == z->image; i++) {
-        news += count_news(s, &s->zones[i]);
-        looked_at += s->zones[i].looked_at;
-        s->phases |= s->zones[i].phases;
+    for (; z < end && z->image == image; z++) {
+        news += count_news(s, z);
+        looked_at += z->looked_at;
+        s->phases |= z->phases;
     }
     s->full = news > 0 && news >= looked_at / FULL;
 }
@@ -314,8 +314,7 @@ static bool enter_zone(struct sweep *s)
 {
     const struct zone *z = &s->zones[s->zone];
 
-    if (z->from == 0)
-        enter_image(s, s->zone);
+    look_ahead(s);
     s->entered = true;
     s->next = z->from;
     return s->full || count_news(s, z) > 0;

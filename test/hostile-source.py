@@ -61,6 +61,31 @@ def make_reference(directory):
                    check=True, stderr=subprocess.DEVNULL)
 
 
+# What no parser understands: objects of 1 MiB.  Of the first one the target
+# holds four blocks, in another order, and has no fifth; the rest is zero.
+UNPARSED = 5
+MIB = 1 << 20
+BLOCKS = [bytes([n + 1]) * 2048 + b"block" * 409 + b"..." for n in range(32)]
+STRAY = b"".join(BLOCKS[n] for n in (9, 4, 30, 0)) + b"own." * 1024
+STRAY += bytes(MIB - len(STRAY))
+FILLER = b"what is no block of the target's" * (MIB // 32)
+ANYWHERE = STRAY + FILLER * (UNPARSED - 1)
+PIECES_OF = [(wire.digest(ANYWHERE[n * MIB:(n + 1) * MIB]), MIB,
+              [(0, n * MIB, MIB)]) for n in range(UNPARSED)]
+
+
+def make_blocks(directory):
+    with open(os.path.join(directory, "blocks.img"), "wb") as f:
+        f.write(b"".join(BLOCKS))
+
+
+def lists(key):
+    """What the source should say: the filler is the same everywhere."""
+    head, first = wire.listed(key, STRAY[:5 * 4096])
+    filler = wire.listed(key, FILLER[:4096])[1] * 256
+    return [(head, first + [bytes(6)] * 251)] + [(0, filler)] * (UNPARSED - 1)
+
+
 def segments(disk=DISK):
     n = wire.SEGMENT_BYTES
     return [disk[i:i + n] for i in range(0, len(disk), n)]
@@ -244,6 +269,34 @@ class Receiver:
         block, width = c.varint(), c.number("B")
         assert payload[16:] == wire.sketch(0, HELD, block, width,
                                            payload[:16]), "wrong hashes"
+
+    def asked(self, hello=None):
+        """The target asks for lists of blocks."""
+        (hello or self.hello)()
+        self.send(frame("DISK", 0, self.offer(size=len(ANYWHERE))),
+                  frame("DISKS_END"))
+        if not hello:
+            self.expect("PROBE")
+            self.send(frame("PROBED", 0, b"\0"))
+        self.expect("DISK_OK")
+        self.send(frame("MANIFEST", 0, manifest(0, PIECES_OF, kind=2)),
+                  frame("MANIFEST_END", 0, u64(UNPARSED)))
+        payload = self.expect("LIST")
+        self.key = payload[:16]
+        assert payload[16:] == wire.numbers(range(UNPARSED)), "other objects"
+
+    def lacking(self, hello=None):
+        """It says what it has of the first one, and wants the others."""
+        self.asked(hello)
+        self.send(frame("BLOCKLIST", 0, wire.blocklist(*lists(self.key))))
+        assert self.expect("LACK") == wire.lack(0, 4, 1, 251)
+        assert self.expect("WANT") == wire.numbers(range(1, UNPARSED))
+
+    def dry_asked(self):
+        self.asked(self.dry)
+
+    def dry_lacking(self):
+        self.lacking(self.dry)
 
     def listed(self):
         self.accepted()
@@ -485,7 +538,11 @@ objects(first=(1, [(OBJECT, 9, [(0, 0, 9)])]), count_0=(0, []),
         length_wraps=one(100, (0, 4096, (1 << 64) - 4096)),
         length_0=one(100, (0, 0, 0)),
         outside_object=one(100, (1, 4096, 100)),
-        logical_huge=one(100, (HUGE, 4096, 100)))
+        logical_huge=one(100, (HUGE, 4096, 100)),
+        kind=(*one(100, E), None, 3),
+        unparsed_gap=(*one(101, E), None, 2),
+        unparsed_two=(*one(200, E, (100, 9000, 100)), None, 2),
+        unparsed_large=(*one(MIB + 1, (0, 0, MIB + 1)), None, 2))
 frames("accepted",
        overlap=frame("MANIFEST", 0, struct.pack("<QI", 0, 1) + OBJECT[:16] +
                      wire.varint(100) + wire.varint(2 << 2) +
@@ -558,6 +615,58 @@ recipes("sketched", empty=b"", cut=b"\0" * 7, number=wire.recipe(1, b"x"),
         frame_later=wire.recipe(0, WHOLE[:9]) + b"\1")
 frames("sketched", recipe_again=2 * frame(
     "RECIPE", 0, wire.recipe(0, WHOLE, end=WHOLE)))
+
+
+# Lists of blocks
+HASHES = [bytes(6)] * 256
+MANY_LISTS = [(0, HASHES)] * UNPARSED
+
+
+def blocklists(**cases):
+    for name, data in cases.items():
+        frames("asked", **{"blocklist_" + name: frame("BLOCKLIST", 0, data)})
+
+
+blocklists(empty=b"", none=wire.blocklist(),
+           few=wire.blocklist(*MANY_LISTS[1:]),
+           many=wire.blocklist(*MANY_LISTS, (0, HASHES)),
+           few_said=wire.blocklist(*MANY_LISTS, count=UNPARSED - 1),
+           many_said=wire.blocklist(*MANY_LISTS, count=UNPARSED + 1),
+           huge=wire.blocklist(*MANY_LISTS, count=2 ** 32 - 1),
+           cut=wire.blocklist(*MANY_LISTS)[:-1],
+           long=wire.blocklist(*MANY_LISTS) + b"x",
+           hash_less=wire.blocklist(*MANY_LISTS[1:], (0, HASHES[1:])),
+           hash_more=wire.blocklist(*MANY_LISTS[1:], (0, HASHES * 2)),
+           head_4096=wire.blocklist((4096, HASHES[1:]), *MANY_LISTS[1:]),
+           head_huge=wire.blocklist((HUGE, []), *MANY_LISTS[1:]),
+           head_alone=wire.blocklist((1, HASHES), *MANY_LISTS[1:]))
+frames("wanted", blocklist_unasked=frame("BLOCKLIST", 0, wire.blocklist(
+    (0, []))), targets_LIST=frame("LIST", 0, bytes(16) + wire.numbers([0])),
+       targets_LACK=frame("LACK", 0, wire.lack(0, 1)))
+frames("asked", blocklist_again=2 * frame("BLOCKLIST", 0, wire.blocklist(
+    *MANY_LISTS)), recipe_before_lists=frame("RECIPE", 0, wire.recipe(
+        0, STRAY, end=STRAY)))
+frames("dry_asked", dry_blocklist_cut=frame("BLOCKLIST", 0, wire.blocklist(
+    *MANY_LISTS)[:-1]))
+frames("dry_lacking", dry_recipe_of_blocks=frame("RECIPE", 0, wire.recipe(
+    0, (0, 4096))), dry_recipe_of_wanted=frame("RECIPE", 0, u64(1)))
+recipes("lacking", of_wanted=wire.recipe(1, FILLER, end=FILLER),
+        of_lacking=wire.recipe(0, (0, 5 * 4096)),
+        of_half_lacking=wire.recipe(0, (4 * 4096 - 1, 2)),
+        of_none=wire.recipe(0, (MIB, 1)), of_before=wire.recipe(0, (-1, 2)),
+        of_far=wire.recipe(0, (HUGE, 1)), of_much=wire.recipe(0, (0, HUGE)),
+        stray_short=wire.recipe(0, (0, 4096), end=STRAY),
+        stray_long=wire.recipe(0, STRAY + b"x"),
+        stray_goes_on=wire.recipe(0, STRAY, end=STRAY) + wire.varint(2))
+frames("lacking", recipe_stray_again=2 * frame(
+    "RECIPE", 0, wire.recipe(0, STRAY, end=STRAY)))
+
+
+@case("lacking")
+def recipe_stray_missing(r):
+    r.send(*(frame("DATA", 0, record(n, FILLER[at:at + 1000000]))
+             for n in range(1, UNPARSED) for at in (0, 1000000)),
+           frame("DATA_END", 0))
 
 
 @case("sketched")
@@ -758,7 +867,8 @@ def goes_away(command, directory):
     """The source may vanish at any point."""
     for stage in ("greet", "hello", "offered", "probed", "accepted", "listed",
                   "wanted", "copied", "checked", "based", "compared",
-                  "rewanted", "recopied", "unknown", "sketched"):
+                  "rewanted", "recopied", "unknown", "sketched", "asked",
+                  "lacking"):
         r = Receiver(command, directory)
         getattr(r, stage)()
         r.process.stdin.close()
@@ -901,13 +1011,13 @@ def deltas(r):
     assert r.expect("PASS_DONE") == u64(0)
 
 
-def place(r):
+def place(r, disk=DISK):
     """All has been verified."""
     assert not os.path.exists(r.dest)
     r.send(frame("PLACE", 0))
     r.expect("PLACED")
     with open(r.dest, "rb") as f:
-        assert f.read() == DISK
+        assert f.read() == disk
     r.send(frame("BYE"))
     finish(r, True)
     os.unlink(r.dest)
@@ -1007,6 +1117,43 @@ def good_recipe(command, directory):
         place(r)
 
 
+def good_blocks(command, directory):
+    """An object is made of blocks of the target's and of one that comes; then
+    content that is not what the list said, by a lie, a collision or a guest
+    that writes: it is wanted whole, and so are lists that help nothing."""
+    other = b"!" + STRAY[1:]
+    good = wire.recipe(0, (0, 4 * 4096), STRAY[4 * 4096:5 * 4096],
+                       (5 * 4096, 251 * 4096), end=STRAY)
+    piecemeal = wire.recipe(0, (0, 5000), (5000, 7000), STRAY[12000:MIB - 9],
+                            (MIB - 9, 9), end=STRAY)
+    wrong = wire.recipe(0, (0, 4 * 4096), STRAY[4 * 4096:], end=other)
+    for content, recipe in ((STRAY, good), (STRAY, piecemeal),
+                            (other, wrong), (other, None)):
+        r = Receiver(command, directory)
+        if recipe:
+            r.lacking()
+            r.send(frame("RECIPE", 0, recipe))
+        else:
+            r.asked()
+            r.send(frame("BLOCKLIST", 0, wire.blocklist(
+                *[(9, [b"nobody"] * 255)] * UNPARSED)))
+            assert r.expect("WANT") == wire.numbers(range(UNPARSED))
+        if recipe == wrong:
+            assert r.expect("WANT") == wire.numbers([0])
+        r.expect("WANT_END")
+        disk = content + ANYWHERE[MIB:]
+        for n in range(content == STRAY, UNPARSED):
+            for at in range(n * MIB, (n + 1) * MIB, MIB // 2):
+                r.send(frame("DATA", 0, record(n, disk[at:at + MIB // 2])))
+        r.send(frame("DATA_END", 0))
+        r.expect("BULK_DONE")
+        r.send(frame("SEGMENTS", 0, run(0, [wire.digest(s) for s in
+                                            segments(disk)])),
+               frame("PASS_END", 0))
+        assert r.expect("PASS_DONE") == u64(0), "not what it should be"
+        place(r, disk)
+
+
 def no_such_file(command, directory):
     """No file of this name, or nothing to go by: the object is wanted."""
     for name in (b"", b"/dir/other", b"dir/file-16.x", b"/" * 4000, b"\xff"):
@@ -1046,9 +1193,10 @@ def main():
     with open(os.path.join(directory, "..", "precious"), "w") as f:
         f.write("precious")
     make_reference(os.path.dirname(directory))
+    make_blocks(os.path.dirname(directory))
     bad = 0
     sessions = {f.__name__: f for f in (good, good_dry, good_base,
-                                        good_recipe,
+                                        good_recipe, good_blocks,
                                         no_such_file, lies, goes_away,
                                         says_bye, after_placed)}
     for name in only or [*sessions, *CASES]:

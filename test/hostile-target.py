@@ -340,6 +340,40 @@ shapes(no_file=(0, 512, 4), block_0=(9, 0, 4), block_small=(9, 63, 4),
        missing=(1 << 20, 512, 4))
 
 
+# Lists of blocks
+frames("listed", list_of_no_disk=frame("LIST", 1, KEY + numbers([0])),
+       list_none=frame("LIST", 0, KEY + numbers([])),
+       list_many=frame("LIST", 0, KEY + numbers(range(65))),
+       list_twice=frame("LIST", 0, KEY + numbers([0, 0])),
+       list_again=2 * frame("LIST", 0, KEY + numbers([0])),
+       list_huge=frame("LIST", 0, KEY + numbers([HUGE])),
+       list_negative=frame("LIST", 0, KEY + numbers([-1])),
+       list_cut=frame("LIST", 0, KEY + numbers([0, 1], 3)),
+       list_count_huge=frame("LIST", 0, KEY + numbers([0], 2 ** 32 - 1)),
+       list_long=frame("LIST", 0, KEY + numbers([0]) + b"x"),
+       list_no_key=frame("LIST", 0, KEY[1:]), list_empty=frame("LIST", 0),
+       sources_BLOCKLIST=frame("BLOCKLIST", 0, wire.blocklist((0, []))),
+       lack_unlisted=frame("LACK", 0, wire.lack(0, 0, 12)),
+       lack_other=frame("LIST", 0, KEY + numbers([0])) +
+       frame("LACK", 0, wire.lack(1, 0, 12)))
+
+
+def lacks(**cases):
+    for name, data in cases.items():
+        frames("listed", **{"lack_" + name: frame(
+            "LIST", 0, KEY + numbers([0])) + frame("LACK", 0, data)})
+
+
+# object 0 has 13 blocks
+lacks(huge=wire.lack(HUGE, 13), negative=wire.lack(-1, 13),
+      cut=wire.lack(0, 5, 7), number_cut=b"\x80", many=wire.lack(0, 5, 9),
+      run_huge=wire.lack(0, HUGE), run_0=wire.lack(0, 5, 0, 8),
+      runs_0=wire.lack(0, 0, 0, 13), long=wire.lack(0, 13, 0),
+      twice=wire.lack(0, 13) + wire.lack(0, 13))
+frames("listed", lack_and_want=frame("LIST", 0, KEY + numbers([0])) +
+       frame("LACK", 0, wire.lack(0, 13)) + frame("WANT", 0, numbers([0, 0])))
+
+
 # Probes: only a name beside the image is looked for.
 def probes(t):
     t.offered()
@@ -367,8 +401,9 @@ def good(t):
     number = struct.unpack("<Q", t.until("MANIFEST_END"))[0]
     t.send(frame("UNKNOWN", 0, numbers([number - 1, 0])))
     assert t.until("NAMES") == wire.names(b"", b"")
-    t.send(frame("WANT", 0, numbers(range(1, number))))
+    t.send(frame("WANT", 0, numbers(range(2, number))))
     recipes(t)
+    blocks_of_objects(t, number)
     t.send(frame("WANT_END", 0))
     t.until("DATA_END")
     t.send(frame("ALIVE"), frame("BULK_DONE", 0))
@@ -379,14 +414,14 @@ def good(t):
     t.until("BYE")
 
 
-def read_recipe(t, held):
+def read_recipe(t, held, number=wire.CODE):
     """Returns the object, and how much of it was sent."""
     c, made, own, last = wire.Cursor(t.until("RECIPE")), b"", 0, 0
-    assert c.number("Q") == wire.CODE
+    assert c.number("Q") == number
     while True:
         while not c.left():
             c = wire.Cursor(t.until("RECIPE"))
-            assert c.number("Q") == wire.CODE
+            assert c.number("Q") == number
         kind = c.varint()
         length = kind >> 1
         if not kind:
@@ -396,7 +431,9 @@ def read_recipe(t, held):
             assert last <= len(held)
             made += held[last - length:last]
         else:
-            made += wire.distances(c.bytes(length), len(made))
+            data = c.bytes(length)
+            made += wire.distances(data, len(made)) if number & wire.CODE \
+                else data
             own += length
     assert c.bytes(16) == wire.digest(made)[:16], "another digest"
     c.end()
@@ -424,6 +461,31 @@ def recipes(t):
                 assert content != made[len(sent):][:length], "has distances"
                 sent += wire.distances(content, len(sent))
     assert sent == made, "another content"
+
+
+def blocks_of_objects(t, number):
+    """All objects are listed; of the second one some blocks come."""
+    image = image_content()
+    t.send(frame("LIST", 0, KEY + numbers(range(number))))
+    c = wire.Cursor(t.until("BLOCKLIST"))
+    assert c.number("I") == number
+    starts, at = [], 0
+    for _ in range(number):
+        head = c.varint()
+        while not any(image[at:at + wire.BLOCK_BYTES]):
+            at += wire.BLOCK_BYTES
+        starts.append(at)
+        assert head == 0, "the disk has no partitions"
+        while any(image[at:at + wire.BLOCK_BYTES]):
+            block = image[at:at + wire.BLOCK_BYTES]
+            if len(block) == wire.BLOCK_BYTES:
+                assert c.bytes(6) == wire.siphash(KEY, block)[:6], "hash"
+            at += len(block)
+    c.end()
+    held = image[starts[1]:starts[1] + 13 * wire.BLOCK_BYTES]
+    t.send(frame("LACK", 0, wire.lack(1, 0, 3, 6, 4)))
+    made, own = read_recipe(t, held, 1)
+    assert made == held and own == 7 * wire.BLOCK_BYTES, "another recipe"
 
 
 def answers(t):

@@ -126,8 +126,8 @@ libplugintest_la_SOURCES = %D%/loop.h %D%/unit.h plugin/blockindex.c \
 	plugin/memstream.c plugin/order.c plugin/pagecache.c \
 	plugin/parallel.c plugin/record.c plugin/reference.c \
 	plugin/refresh.c plugin/report.c plugin/rolling.c plugin/segment.c \
-	plugin/store.c plugin/text.c plugin/users.c plugin/workers.c \
-	plugin/x86code.c
+	plugin/store.c plugin/sweep.c plugin/text.c plugin/users.c \
+	plugin/workers.c plugin/x86code.c
 libplugintest_la_CPPFLAGS = $(xl_dedup_CPPFLAGS)
 UNIT_LDADD = libplugintest.la $(SODIUM_LIBS) $(ZSTD_LIBS) $(JSON_LIBS) \
 	$(LMDB_LIBS) $(XTL_LIBS)
@@ -135,7 +135,7 @@ UNIT_TESTS = test/test-buf test/test-control test/test-crew \
 	test/test-destination test/test-handshake test/test-hold \
 	test/test-inbox test/test-index test/test-leftover test/test-record \
 	test/test-order test/test-reference test/test-rolling \
-	test/test-segment test/test-wire \
+	test/test-segment test/test-sweep test/test-wire \
 	test/test-workers test/test-x86code
 check_PROGRAMS += $(UNIT_TESTS)
 TESTS += $(UNIT_TESTS)
@@ -184,6 +184,9 @@ test_test_order_LDADD = $(UNIT_LDADD)
 test_test_segment_SOURCES = %D%/test-segment.c
 test_test_segment_CPPFLAGS = $(xl_dedup_CPPFLAGS)
 test_test_segment_LDADD = $(UNIT_LDADD)
+test_test_sweep_SOURCES = %D%/test-sweep.c
+test_test_sweep_CPPFLAGS = $(xl_dedup_CPPFLAGS)
+test_test_sweep_LDADD = $(UNIT_LDADD)
 test_test_wire_SOURCES = %D%/test-wire.c
 test_test_wire_CPPFLAGS = $(xl_dedup_CPPFLAGS)
 test_test_wire_LDADD = $(UNIT_LDADD)
