@@ -52,7 +52,10 @@ struct sweep {
     size_t zone;                    /* the present one */
     bool entered;                   /* it was decided about it */
     uint64_t next;                  /* byte of its image */
-    unsigned phases;                /* for it */
+    bool worth_it;                  /* it has something that was not found */
+    unsigned near;                  /* phases of the zones beside it that have
+                                       such */
+    unsigned phases;                /* in the rest of its image */
     bool full;                      /* so is the rest of its image */
 };
 
@@ -309,15 +312,24 @@ static void look_ahead(struct sweep *s)
     s->full = news > 0 && news >= looked_at / FULL;
 }
 
-/* Whether the present zone is to be read.  With the lock held. */
+/* Whether the present zone is to be read: also if the one before or behind is
+ * worth it, since what lies together rarely ends where a zone does.  With the
+ * lock held. */
 static bool enter_zone(struct sweep *s)
 {
     const struct zone *z = &s->zones[s->zone];
+    const struct zone *next = s->zone + 1 < s->n_zones &&
+        z[1].image == z->image ? z + 1 : NULL;
+    bool before = s->worth_it && z->from > 0;
 
     look_ahead(s);
     s->entered = true;
     s->next = z->from;
-    return s->full || count_news(s, z) > 0;
+    s->worth_it = count_news(s, z) > 0;
+    s->near = before ? z[-1].phases : 0;
+    if (next && count_news(s, next) > 0)
+        s->near |= next->phases;
+    return s->full || s->worth_it || s->near;
 }
 
 /* The next strip; false: there is none. */
@@ -343,7 +355,7 @@ static bool take_strip(struct sweep *s, size_t *image_r, uint64_t *offset_r,
         *image_r = z->image;
         *offset_r = at;
         *length_r = z->to - at < STRIP ? z->to - at : STRIP;
-        *phases_r = s->full ? s->phases : z->phases;
+        *phases_r = z->phases | s->near | (s->full ? s->phases : 0);
         s->next = at + *length_r;
         taken = true;
     }

