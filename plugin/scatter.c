@@ -8,8 +8,9 @@
  * So the source is asked for lists of the blocks of what was not found, the
  * references are read past them (sweep.h), and the source is told which blocks
  * are lacking.  What is held is read again when the source's recipe comes
- * (versions.c), and counts only if the whole has the digest that the source
- * gives it then.
+ * (versions.c).  Whether it is what it should be, or a hash has collided or
+ * somebody written meanwhile, at either end, is found out by the check passes,
+ * which ask for the blocks that differ.
  *
  * First a sample of the lists is asked for, and held against samples of the
  * images; if nothing is found so, all is wanted at once, and little was lost.

@@ -519,7 +519,10 @@ static int end_recipe(struct target_disk *d, struct cursor *c)
 
     if (!digest || v->cook.done != w->object->size)
         return -EPROTO;
-    if (!rebuild_copy_is(&v->cook.copy, digest))
+    /* Of what was made of blocks, few may be wrong, because the guest has
+     * written to them since they were listed: the check passes ask for these
+     * alone. */
+    if (!rebuild_copy_is(&v->cook.copy, digest) && !w->stray)
         rc = rebuild_want(d, w->number);
     return end_version(d, w, rc);
 }
