@@ -16,6 +16,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "plugin/listing.h"
 #include "plugin/log.h"
 #include "plugin/order.h"
 #include "plugin/proto.h"
@@ -132,7 +133,7 @@ static int send_manifest_frame(const struct link *l, struct source_disk *d,
     buf_put_u32(&b, *next - first);
     buf_put(&b, objects.data, objects.length);
     rc = objects.failed ? -ENOMEM :
-        wire_send_buf(l->wire, FRAME_MANIFEST, d->number, &b);
+        listing_send(d->listing, l->wire, FRAME_MANIFEST, d->number, &b);
     buf_release(&objects);
     buf_release(&b);
     return rc;

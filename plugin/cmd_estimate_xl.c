@@ -17,6 +17,7 @@
 
 #include "plugin/commands.h"
 #include "plugin/configuration.h"
+#include "plugin/configuration.h"
 #include "plugin/domains.h"
 #include "plugin/guestdisk.h"
 #include "plugin/leftover.h"
@@ -28,6 +29,7 @@
 #include "plugin/wire_options.h"
 
 struct rehearsal {
+    struct configuration conf;
     const char *host;
     const char *domain;
     const char *config;         /* the guest's at the other host, or NULL */
@@ -85,6 +87,7 @@ static int rehearse(struct rehearsal *r, struct wire *w, struct inbox *in)
     struct sender_options opt = {
         .mode = "migrate", .name = d->name ? d->name : r->domain,
         .uuid = d->uuid ? d->uuid : "", .peer = r->host, .dry = true,
+        .state_dir = r->conf.state_dir,
     };
     struct rehearsal_options how = {
         .level = r->wire.level, .rate = r->wire.bytes_per_second,
@@ -195,6 +198,8 @@ int cmd_estimate_xl(int argc, char **argv)
         return XD_EXIT_USAGE;
     }
     signal(SIGPIPE, SIG_IGN);
+    if (configuration_load(&r.conf))
+        return XD_EXIT_FAILED;
     return run(&r, (const char *const *)(argv + optind)) ? XD_EXIT_FAILED :
         XD_EXIT_OK;
 }

@@ -177,16 +177,6 @@ static int connect_peer(const struct push_options *o, struct peer *p)
     return peer_start(p, "this host", local);
 }
 
-static void enter(const struct sender *s)
-{
-    struct configuration conf;
-
-    if (configuration_load(&conf))
-        return;
-    sender_enter(s, conf.state_dir);
-    configuration_release(&conf);
-}
-
 static int transfer(struct sender *s)
 {
     int rc = sender_bulk(s, false);
@@ -207,11 +197,13 @@ static int rehearse(struct sender *s, const struct wire_options *wire)
 
 static int send_image(const struct push_options *o, const char *image,
                       const char *dest, const char *identity, struct wire *w,
-                      struct inbox *in, const struct peer *p)
+                      struct inbox *in, const struct peer *p,
+                      const char *state_dir)
 {
     struct sender_options opt = {
         .mode = "push", .name = image, .uuid = identity, .peer = p->host,
         .skip_free = !strcmp(o->free, "skip"), .dry = o->dry,
+        .state_dir = state_dir,
     };
     double start = report_now();
     struct sender *s;
@@ -231,7 +223,7 @@ static int send_image(const struct push_options *o, const char *image,
         return rc;              /* a thread may still use it */
     if (!o->dry) {
         sender_report(s, report_now() - start, NULL);
-        enter(s);
+        sender_enter(s, state_dir);
     }
     sender_free(s);
     return 0;
@@ -241,13 +233,18 @@ static int push(const struct push_options *o)
 {
     char *image = realpath(o->image, NULL), *identity = NULL, *dest = NULL;
     struct peer p = { .pid = -1 };
+    struct configuration conf;
     struct inbox *in;
     struct wire *w = NULL;
     int rc = image ? 0 : -errno;
 
-    if (rc) {
+    if (rc)
         log_errno(rc, "%s", o->image);
-        goto out;
+    else
+        rc = configuration_load(&conf);
+    if (rc) {
+        free(image);
+        return rc;
     }
     rc = check_cold(o);
     if (rc)
@@ -267,7 +264,7 @@ static int push(const struct push_options *o)
     if (!rc)
         rc = peer_session(&p, &o->wire, &w, &in, NULL, NULL);
     if (!rc) {
-        rc = send_image(o, image, dest, identity, w, in, &p);
+        rc = send_image(o, image, dest, identity, w, in, &p, conf.state_dir);
         inbox_explain(in, rc);
         if (rc)
             peer_end(&p);
@@ -275,6 +272,7 @@ static int push(const struct push_options *o)
     if (!rc && peer_wait(&p) != 0)
         log_warn("%s: the other end did not exit cleanly", p.host);
 out:
+    configuration_release(&conf);
     free(dest);
     free(identity);
     free(image);

@@ -160,7 +160,7 @@ static int take_begin(struct migration *m, const struct control_msg *msg)
 {
     struct sender_options opt = {
         .mode = "migrate", .name = m->name, .uuid = m->uuid, .peer = m->host,
-        .trace_ring = m->conf.trace_buffer,
+        .trace_ring = m->conf.trace_buffer, .state_dir = m->conf.state_dir,
     };
     const char *uuid = control_get(msg, "uuid");
     const char *name = control_get(msg, "name");

@@ -12,6 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "plugin/listing.h"
 #include "plugin/log.h"
 #include "plugin/proto.h"
 #include "plugin/source_disk.h"
@@ -83,7 +84,8 @@ static int send_digests(const struct link *l, struct source_disk *d,
         buf_reset(&b);
         put_batch(&b, d, now, first, count);
         if (b.failed || b.length)
-            rc = wire_send_buf(l->wire, FRAME_SEGMENTS, d->number, &b);
+            rc = listing_send(d->listing, l->wire, FRAME_SEGMENTS,
+                              d->number, &b);
         if (!rc)
             rc = answer_waiting(l, d, compare);
     }
@@ -339,6 +341,8 @@ int pass_run(const struct link *l, struct source_disk *d, bool full,
 
         if (!rc && full)
         rc = send_digests(l, d, false);
+    if (!rc)
+        rc = listing_send_end(d->listing, l->wire, d->number);
     if (!rc)
         rc = wire_send(l->wire, FRAME_PASS_END, d->number, NULL, 0);
     while (!rc) {

@@ -54,10 +54,23 @@ int peer_start(struct peer *p, const char *host, const char *const *argv)
     return 0;
 }
 
+/* The command sees the end of what we say.  Not close(): a thread may still
+ * use the number. */
+static void hang_up(struct peer *p)
+{
+    int nothing = open("/dev/null", O_WRONLY | O_CLOEXEC);
+
+    if (nothing >= 0) {
+        dup3(nothing, p->out_fd, O_CLOEXEC);
+        close(nothing);
+    }
+}
+
 int peer_wait(struct peer *p)
 {
     int status, i;
 
+    hang_up(p);
     for (i = 0; i < WAIT_SECONDS * 100; i++) {
         if (waitpid(p->pid, &status, WNOHANG) == p->pid)
             return status;
@@ -68,14 +81,6 @@ int peer_wait(struct peer *p)
 
 void peer_end(struct peer *p)
 {
-    int nothing = open("/dev/null", O_WRONLY | O_CLOEXEC);
-
-    /* It sees the end of what we say.  Not close(): a thread may still use the
-     * number. */
-    if (nothing >= 0) {
-        dup3(nothing, p->out_fd, O_CLOEXEC);
-        close(nothing);
-    }
     if (peer_wait(p) >= 0 || kill(p->pid, SIGTERM))
         return;
     if (peer_wait(p) < 0)

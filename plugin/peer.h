@@ -31,8 +31,8 @@ int peer_session(struct peer *p, const struct wire_options *options,
                  struct wire **w_r, struct inbox **in_r, inbox_bytes *bytes,
                  void *opaque);
 
-/* Waits up to a few seconds for the command to end; its wait status, or -1 if
- * it had to be left alone. */
+/* Ends what we say, and waits up to a few seconds for the command to end; its
+ * wait status, or -1 if it had to be left alone. */
 int peer_wait(struct peer *p);
 
 /* After a failure: waits as peer_wait(), then ends the command.  On a line

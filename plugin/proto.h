@@ -87,6 +87,7 @@ enum proto_type {
     FRAME_PATCH = 54,
     FRAME_COMPARED = 55,
     FRAME_DELTA = 56,
+    FRAME_LISTING = 57,
     FRAME_PLACE = 64,
     FRAME_PLACED = 65,
     FRAME_RESTORE = 66,

@@ -9,6 +9,7 @@
 
 #include <errno.h>
 #include <inttypes.h>
+#include <sodium.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -16,6 +17,7 @@
 #include <unistd.h>
 
 #include "plugin/abandoned.h"
+#include "plugin/listing.h"
 #include "plugin/log.h"
 #include "plugin/loopdev.h"
 #include "plugin/receiver.h"
@@ -85,6 +87,7 @@ static void disk_free(struct target_disk *d)
     destination_unprobe(&d->dest, d->probe);
     rebuild_release(d);
     check_release(d);
+    listing_free(d->known_list);
     destination_release(&d->dest);
     pthread_mutex_destroy(&d->lock);
     for (i = 0; i < d->n_ids; i++)
@@ -267,6 +270,18 @@ static int describe_disk(struct receiver *r, struct target_disk *d,
     return take_ids(d, f);
 }
 
+static int take_list(struct target_disk *d, const struct frame *f)
+{
+    const char *hex = text_get(f->data, f->length, "list", 0);
+    size_t n;
+
+    if (!hex)
+        return 0;
+    d->lists = !sodium_hex2bin(d->offered_list, HASH_BYTES, hex, strlen(hex),
+                               NULL, &n, NULL) && n == HASH_BYTES;
+    return d->lists ? 0 : -EPROTO;
+}
+
 static int take_disk(struct receiver *r, const struct frame *f)
 {
     struct target_disk *d, **list;
@@ -292,6 +307,8 @@ static int take_disk(struct receiver *r, const struct frame *f)
     d->references = r->references;
     d->blocks_left = &r->blocks_left;
     rc = describe_disk(r, d, f);
+    if (!rc)
+        rc = take_list(d, f);
     return rc ? rc : check_init(d);
 }
 
@@ -338,6 +355,19 @@ static bool same_device(const struct target_disk *d)
     return same;
 }
 
+/* Whether the listing of an earlier session is the one that the source has. */
+static bool knows_list(struct receiver *r, struct target_disk *d)
+{
+    uint8_t digest[HASH_BYTES];
+
+    d->known_list = listing_open(r->conf->state_dir, d->path);
+    if (!d->lists || !d->known_list || !listing_digest(d->known_list, digest) ||
+        memcmp(digest, d->offered_list, HASH_BYTES))
+        return false;
+    listing_agree(d->known_list);
+    return true;
+}
+
 static int accept_disk(struct receiver *r, struct target_disk *d)
 {
     char why[WHY_BYTES] = "out of memory";
@@ -354,6 +384,8 @@ static int accept_disk(struct receiver *r, struct target_disk *d)
     d->comparing = d->dest.block ? !d->dest.blank : d->dest.resumed;
     r->n_accepted++;
     buf_put_text(&b, "base", d->comparing ? "1" : "0");
+    if (knows_list(r, d))
+        buf_put_text(&b, "list", "1");
     rc = wire_send_buf(r->wire, FRAME_DISK_OK, d->number, &b);
     buf_release(&b);
     return rc;
@@ -596,8 +628,36 @@ static int take_check_frame(struct target_disk *d, const struct frame *f)
 }
 
 static int take_disk_frame(struct receiver *r, struct target_disk *d,
+                           const struct frame *f);
+
+struct unlisting {
+    struct receiver *receiver;
+    struct target_disk *disk;
+};
+
+static int take_unlisted(void *opaque, const struct frame *f)
+{
+    struct unlisting *u = opaque;
+
+    return take_disk_frame(u->receiver, u->disk, f);
+}
+
+static int take_listed(struct receiver *r, struct target_disk *d,
+                       const struct frame *f)
+{
+    struct unlisting u = { r, d };
+
+    return listing_take(d->known_list, f, take_unlisted, &u);
+}
+
+static int take_disk_frame(struct receiver *r, struct target_disk *d,
                            const struct frame *f)
 {
+    if (f->type == FRAME_LISTING)
+        return take_listed(r, d, f);
+    listing_note(d->known_list, f);
+    if (f->type == FRAME_PASS_END)
+        listing_note_end(d->known_list);
     if (f->type == FRAME_PROBED)
         return take_probed(r, d, f);
     if (d->dry && d->bulk_done)
@@ -636,8 +696,11 @@ void receiver_enter(struct receiver *r)
     r->pool = NULL;
     references_free(r->references);
     r->references = NULL;
-    for (i = 0; i < r->n_disks; i++)
+    for (i = 0; i < r->n_disks; i++) {
+        if (r->disks[i]->placed)
+            listing_keep(r->disks[i]->known_list);
         search_enter(r->disks[i], r->conf->state_dir);
+    }
 }
 
 /* One line for the admin at the source; details are in our own log. */

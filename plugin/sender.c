@@ -12,6 +12,7 @@
 #include <errno.h>
 #include <inttypes.h>
 #include <limits.h>
+#include <sodium.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -22,6 +23,7 @@
 #include "plugin/crew.h"
 #include "plugin/destination.h"
 #include "plugin/index.h"
+#include "plugin/listing.h"
 #include "plugin/log.h"
 #include "plugin/loopdev.h"
 #include "plugin/proto.h"
@@ -71,6 +73,7 @@ static void disk_free(struct source_disk *d)
     sample_release(&d->freight);
     sample_release(&d->patches);
     manifest_free(d->manifest);
+    listing_free(d->listing);
     image_release(&d->image);
     free(d->order);
     free(d->wanted);
@@ -165,6 +168,21 @@ static uint64_t bytes_used(const struct image *img)
     return (uint64_t)st.st_blocks * 512;
 }
 
+/* Names the listing of an earlier session, if there is one. */
+static void offer_listing(struct sender *s, struct source_disk *d,
+                          struct buf *b)
+{
+    char hex[2 * HASH_BYTES + 1];
+    uint8_t digest[HASH_BYTES];
+
+    if (s->opt.state_dir)
+        d->listing = listing_open(s->opt.state_dir, d->path);
+    if (!d->listing || !listing_digest(d->listing, digest))
+        return;
+    sodium_bin2hex(hex, sizeof(hex), digest, sizeof(digest));
+    buf_put_text(b, "list", hex);
+}
+
 static int send_offer(struct sender *s, struct source_disk *d)
 {
     struct buf b = BUF_INIT;
@@ -188,6 +206,7 @@ static int send_offer(struct sender *s, struct source_disk *d)
         buf_put_text(&b, "id", ids[i]);
         free(ids[i]);
     }
+    offer_listing(s, d, &b);
     rc = wire_send_buf(s->link.wire, FRAME_DISK, d->number, &b);
     buf_release(&b);
     return rc;
@@ -264,12 +283,18 @@ static int protocol_error(const struct sender *s, const struct frame *f)
 
 static int take_accepted(struct source_disk *d, const struct frame *f)
 {
-    const char *base;
+    const char *base, *list;
 
     if (!text_valid(f->data, f->length))
         return -EPROTO;
     base = text_get(f->data, f->length, "base", 0);
     d->base = base && !strcmp(base, "1");
+    list = text_get(f->data, f->length, "list", 0);
+    if (list && !strcmp(list, "1")) {
+        if (!d->listing)
+            return -EPROTO;
+        listing_agree(d->listing);
+    }
     return 0;
 }
 
@@ -520,6 +545,7 @@ void sender_enter(const struct sender *s, const char *state_dir)
     for (i = 0; i < s->n_disks; i++) {
         const struct source_disk *d = s->disks[i];
 
+        listing_keep(d->listing);
         if (!d->manifest || d->manifest->n_objects > UINT32_MAX)
             continue;
         source = index_source_of(d->manifest);

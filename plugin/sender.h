@@ -32,6 +32,8 @@ struct sender_options {
     size_t trace_ring;          /* bytes of the trace buffer of a processor;
                                    0: the default */
     bool skip_free;             /* leave out the free space of cold images */
+    const char *state_dir;      /* where listings are kept; NULL: they are not
+                                   used */
     bool dry;                   /* sender_rehearse() follows sender_offer() */
 };
 

@@ -37,6 +37,8 @@ struct source_disk {
     struct mark mark;               /* before it was scanned */
     struct disk_report report;
 
+    struct listing *listing;        /* or NULL */
+
     /* Bulk copy. */
     struct manifest *manifest;
     uint32_t *order;                /* number on the wire -> object */

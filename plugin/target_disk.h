@@ -76,6 +76,9 @@ struct target_disk {
     char **ids;                     /* storage behind the source's device */
     size_t n_ids;
     char *probe;
+    struct listing *known_list;     /* NULL before the disk is accepted */
+    bool lists;                     /* the source has one, of this digest: */
+    uint8_t offered_list[HASH_BYTES];
     bool shared;                    /* if dry: the source's file is this */
     uint64_t size;
     struct destination dest;

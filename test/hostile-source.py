@@ -7,6 +7,7 @@ one that stood there.
 
   hostile-source.py XL-DEDUP DIRECTORY [CASE...]
 """
+import hashlib
 import os
 import resource
 import select
@@ -95,6 +96,9 @@ DIGESTS = [wire.digest(s) for s in segments()[:2]]
 LAST = len(segments()[2])
 OTHER = b"other" + segments()[0][5:]    # what segment 0 might become
 ALL = run(0, DIGESTS) + run(2, zeros=1)
+
+
+OLD = wire.in_listing("SEGMENTS", ALL) * 3
 
 
 class Ended(Exception):
@@ -223,6 +227,21 @@ class Receiver:
         self.send(frame("PROBED", 0, b"\0"))
         values = dict(wire.read_text(self.expect("DISK_OK")))
         assert values == {"base": str(self.base)}, values
+
+    def knowing(self):
+        """As accepted(), but the target knows the listing OLD."""
+        path = os.path.realpath(self.dest)
+        listings = os.path.join(self.directory, "..", "..", "state",
+                                "listings")
+        os.makedirs(listings, exist_ok=True)
+        name = hashlib.blake2b(path.encode(), digest_size=16).hexdigest()
+        with open(os.path.join(listings, name), "wb") as f:
+            f.write(b"xl-dedup listing 1\n" + path.encode() + b"\0" + OLD)
+        self.offered(list=wire.digest(OLD).hex())
+        self.expect("PROBE")
+        self.send(frame("PROBED", 0, b"\0"))
+        values = dict(wire.read_text(self.expect("DISK_OK")))
+        assert values == {"base": "0", "list": "1"}, values
 
     def based(self):
         """As accepted(), but an earlier session has left all of the disk."""
@@ -406,6 +425,26 @@ frames("hello", hello_twice=frame("HELLO", payload=text(mode="push",
        memory_key=frame("MEMORY_KEY", payload=bytes(16)),
        coded=frame("CODED", payload=bytes(9)),
        pages=frame("PAGES", payload=bytes(4096)))
+disks(list_short=dict(list="ab"), list_no_hex=dict(list="x" * 64),
+      list_long=dict(list="ab" * 33))
+frames("accepted", listing_unknown=frame("LISTING", 0, wire.compressed(
+    wire.in_listing("MANIFEST", MANIFEST))))
+frames("knowing", listing_no_zstd=frame("LISTING", 0, b"no zstd"),
+       listing_behind_its_end=frame("LISTING", 0, wire.compressed(
+           wire.in_listing("MANIFEST", MANIFEST)) + b"more"),
+       listing_of_data=frame("LISTING", 0, wire.compressed(
+           wire.in_listing("DATA", record(0, PIECES)))),
+       listing_of_listing=frame("LISTING", 0, wire.compressed(
+           wire.in_listing("LISTING", wire.compressed(b"x")))),
+       listing_huge=frame("LISTING", 0, wire.compressed(
+           struct.pack("<HI", 32, 2 ** 32 - 1) + bytes(1000))),
+       listing_bomb=frame("LISTING", 0, wire.compressed(
+           wire.in_listing("MANIFEST", bytes(10 ** 6)) * 40)),
+       listing_half=frame("LISTING", 0, wire.compressed(
+           wire.in_listing("MANIFEST", MANIFEST)[:-1])) +
+       frame("MANIFEST_END", 0, u64(1)),
+       listing_bad_manifest=frame("LISTING", 0, wire.compressed(
+           wire.in_listing("MANIFEST", MANIFEST + b"x"))))
 for wrong in ("PROBE", "DISK_OK", "WANT", "WANT_END", "BULK_DONE", "DIFFER",
               "BLOCKS", "PASS_DONE", "PLACED", "RESTORING"):
     frames("accepted", **{"targets_" + wrong: frame(wrong, 0, b"\1\0\0\0")})
@@ -1087,6 +1126,23 @@ def lies(command, directory):
         clean(directory)
 
 
+def good_listing(command, directory):
+    """A manifest that is packed with what is known, in pieces."""
+    r = Receiver(command, directory)
+    r.knowing()
+    packed = wire.compressed(wire.in_listing("MANIFEST", MANIFEST))
+    r.send(*[frame("LISTING", 0, packed[i:i + 7])
+             for i in range(0, len(packed), 7)],
+           frame("MANIFEST_END", 0, u64(1)))
+    assert r.expect("WANT") == wire.numbers([0])
+    r.expect("WANT_END")
+    r.send(frame("DATA", 0, record(0, PIECES)), frame("DATA_END", 0))
+    r.expect("BULK_DONE")
+    r.send(frame("SEGMENTS", 0, ALL), frame("PASS_END", 0))
+    assert r.expect("PASS_DONE") == u64(0)
+    place(r)
+
+
 def good_recipe(command, directory):
     """An object is made of what is held and what comes; then recipes that
     give something else than they say: the object is wanted whole."""
@@ -1201,6 +1257,7 @@ def main():
     bad = 0
     sessions = {f.__name__: f for f in (good, good_dry, good_base,
                                         good_recipe, good_blocks,
+                                        good_listing,
                                         no_such_file, lies, goes_away,
                                         says_bye, after_placed)}
     for name in only or [*sessions, *CASES]:

@@ -32,6 +32,14 @@ placed() { decoded "$@" SEGMENTS PASS_DONE PLACE PLACED; }
 # tampered HOW: the decoder must not take "bad" for a session
 tampered() { decode bad && fail "passed: $1"; }
 
+# record NAME: the session that comes next.  Listings have a test of their own.
+record()
+{
+    rm -rf "$tmp/state-a/listings" "$tmp/state-b/listings"
+    RECORD=$tmp/$1
+    export RECORD
+}
+
 migration_setup
 seed 21
 # an ssh that records both directions
@@ -48,19 +56,19 @@ noise more 900000 >tree/more
 cp "$(command -v cmp)" tree/program
 mke2fs -q -t ext4 -d tree a/disk.img 9M 2>/dev/null
 
-RECORD=$tmp/push; export RECORD
+record push
 xl-dedup push --free=send a/disk.img "hostb:$tmp/b/disk.img" 2>err || fail push
 cmp a/disk.img b/disk.img || fail "push differs"
 placed push PROBE WANT DATA
 # the program's code, too, was right at once
 ! grep -q ' BLOCKS \| DIFFER ' push.frames || fail "push: corrected"
-RECORD=$tmp/dry
+record dry
 noise later 30000 | dd of=b/.disk.img.xl-dedup bs=1M seek=2 status=none
 xl-dedup push --dry-run --free=send a/disk.img "hostb:$tmp/b/disk.img" \
     >out 2>err || fail "dry run"
 rm b/.disk.img.xl-dedup
 decoded dry COMPARED BALLAST
-RECORD=$tmp/dry2
+record dry2
 echo x >>tree/f2
 mke2fs -q -F -t ext4 -d tree a/other.img 9M 2>/dev/null
 xl-dedup push --dry-run --free=send a/other.img "hostb:$tmp/b/other.img" \
@@ -68,21 +76,21 @@ xl-dedup push --dry-run --free=send a/other.img "hostb:$tmp/b/other.img" \
 decoded dry2 WANT NAMES SKETCH RECIPE BALLAST
 # what is where a file belongs is older: it is left to the passes
 noise change 40000 | dd of=a/disk.img bs=1M seek=4 conv=notrunc status=none
-RECORD=$tmp/dry3
+record dry3
 xl-dedup push --dry-run --free=send a/disk.img "hostb:$tmp/b/disk.img" \
     >out 2>err || fail "dry run over a copy"
 decoded dry3 COMPARED LEFT BLOCKS PASS_DONE
-RECORD=$tmp/again
+record again
 xl-dedup push --free=send a/disk.img "hostb:$tmp/b/disk.img" 2>err || fail again
 placed again COMPARED BLOCKS PATCH
 
 # what no parser understands; some of it lies elsewhere in a reference
 noise raw 6000000 >b/reference2.img
 { noise head 20480; noise raw 6000000 | head -c 5000000; } >a/raw.img
-RECORD=$tmp/raw
+record raw
 xl-dedup push a/raw.img "hostb:$tmp/b/raw.img" 2>err || fail raw
 placed raw LIST BLOCKLIST LACK RECIPE
-RECORD=$tmp/dry4
+record dry4
 xl-dedup push --dry-run a/raw.img "hostb:$tmp/b/raw2.img" >out 2>err ||
     fail "dry run of raw"
 decoded dry4 LIST BLOCKLIST LACK RECIPE
@@ -97,7 +105,7 @@ dd of=$tmp/a/small.img bs=1 seek=1000 conv=notrunc status=none"
 FAKE_AT_END="cmp $tmp/a/disk.img $tmp/b/guest.img &&
 cmp $tmp/a/small.img $tmp/b/small.img"
 export FAKE_DISKS FAKE_WRITE FAKE_AT_END
-RECORD=$tmp/moved
+record moved
 migrate
 [ "$status" = 0 ] || { cat "$tmp/err" >&2; fail "exit status $status"; }
 placed moved WANT DATA XL MEMORY_KEY CODED MEMORY_END RESTORE RESTORING BLOCKS PATCH
@@ -107,7 +115,7 @@ if loop=$(losetup -f --show a/disk.img 2>/dev/null); then
     cleanup_fn "detach $loop"
     FAKE_WRITE="head -c 8192 /dev/urandom | dd of=$loop bs=4k seek=1300 \
 iflag=fullblock oflag=direct conv=notrunc status=none"
-    RECORD=$tmp/traced
+    record traced
     migrate
     [ "$status" = 0 ] || { cat "$tmp/err" >&2; fail "traced: $status"; }
     if grep -q 'xvda: its writes are traced' "$tmp/err" &&

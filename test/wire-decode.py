@@ -1,9 +1,10 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """Checks a recorded session against docs/protocol.md and prints its frames.
 
-  wire-decode.py FROM-SOURCE FROM-TARGET
+  wire-decode.py FROM-SOURCE FROM-TARGET [LISTING]
 
-Each file holds the bytes of one direction.  How the two interleaved is not
+LISTING is the file in which the source kept the listing of its only disk
+before this session.  Each other file holds the bytes of one direction.  How the two interleaved is not
 recorded: an order between them is checked by counting, for instance that
 there were as many answers as questions.  Exit status 1 and a line on stderr
 if a rule is broken.
@@ -20,13 +21,15 @@ SESSION = "HELLO FAIL XL MEMORY MEMORY_END MEMORY_KEY CODED TAKEN MISSED " \
 FROM_SOURCE = "HELLO FAIL XL MEMORY MEMORY_END MEMORY_KEY CODED PAGES DISK " \
     "DISKS_END PROBED MANIFEST MANIFEST_END NAMES RECIPE BLOCKLIST DATA " \
     "DATA_END " \
-    "SEGMENTS PASS_END SEGMENT PATCH COMPARED DELTA PLACE RESTORE BYE " \
+    "SEGMENTS PASS_END SEGMENT PATCH COMPARED DELTA LISTING PLACE RESTORE " \
+    "BYE " \
     "BALLAST ALIVE".split()
 FROM_TARGET = "HELLO FAIL XL TAKEN MISSED PROBE DISK_OK UNKNOWN SKETCH WANT " \
     "WANT_END BULK_DONE DIFFER BLOCKS PASS_DONE PLACED RESTORING BYE " \
     "LEFT LIST LACK BALLAST ALIVE".split()
 IN_REHEARSALS = "HELLO FAIL DISK DISKS_END MANIFEST MANIFEST_END NAMES " \
-    "RECIPE BLOCKLIST DATA_END SEGMENTS COMPARED PASS_END BALLAST BYE ALIVE".split()
+    "RECIPE BLOCKLIST DATA_END SEGMENTS COMPARED PASS_END LISTING BALLAST " \
+    "BYE ALIVE".split()
 EMPTY = "DISKS_END WANT_END DATA_END BULK_DONE PASS_END COMPARED PLACE " \
     "PLACED RESTORE RESTORING BYE ALIVE".split()
 def check(truth, message):
@@ -54,6 +57,8 @@ class Disk:
         self.names = []             # of each NAMES frame, how many
         self.recipes = {}           # (copied, own bytes), by object
         self.recipe = None          # [object, bytes so far, copied to]
+        self.list = self.unpack = None      # what was known before
+        self.unlisted = b""
 
     def length(self, number):
         check(number < self.segments, "no such segment")
@@ -159,6 +164,12 @@ class Source(Direction):
         check(self.dry or "stamp" not in values, "stamp")
         check(values["base"] == values["path"].split("/")[-1], "base")
         self.disks[number] = Disk(values)
+        self.disks[number].lists = "list" in values
+        if "list" in values and self.old_listing is not None:
+            check(values["list"] == wire.digest(self.old_listing).hex(),
+                  "not the digest of the listing")
+            self.disks[number].list = self.old_listing
+            self.disks[number].unpack = wire.Decompressor(self.old_listing)
         check(0 < self.disks[number].size <= 1 << 56, "size")
         return values
 
@@ -171,6 +182,27 @@ class Source(Direction):
     def probed(self, c, number):
         self.at(number, "offered")
         check(c.data in (b"\0", b"\1"), "payload")
+
+    def listing(self, c, number):
+        """Frames that are packed with what both know."""
+        d = self.at(number, "offered", "copied")
+        check(d.list is not None, "no listing was agreed on")
+        check(not d.passes, "behind the first pass")
+        at, full, out = 0, False, []
+        while at < len(c.data) or full:
+            more, at = d.unpack.some(c.data, at)
+            d.unlisted += more
+            full = len(more) == 1 << 16
+        while len(d.unlisted) >= 6:
+            kind, length = struct.unpack_from("<HI", d.unlisted)
+            check(wire.NAMES[kind] in ("MANIFEST", "SEGMENTS"), "frame inside")
+            if len(d.unlisted) < 6 + length:
+                break
+            payload, d.unlisted = (d.unlisted[6:6 + length],
+                                   d.unlisted[6 + length:])
+            getattr(self, wire.NAMES[kind].lower())(Cursor(payload), number)
+            out.append("%s %d" % (wire.NAMES[kind], length))
+        return ", ".join(out)
 
     def manifest(self, c, number):
         d = self.at(number, "offered")
@@ -311,6 +343,7 @@ class Source(Direction):
         check(not self.dry or not d.passes and d.compared, "in a rehearsal")
         check(len(d.announced) == d.segments,
               "the first pass left %d out" % (d.segments - len(d.announced)))
+        check(not d.unlisted, "half of a frame is missing")
         d.passes += 1
         d.round = [0, 0]
 
@@ -458,6 +491,7 @@ class Target(Direction):
         values = dict(wire.read_text(c.data))
         check(values["base"] in ("0", "1"), "base")
         source = self.source.disks[number]
+        check("list" not in values or source.lists, "no listing was offered")
         check(source.compared == (values["base"] == "1") or
               self.source.ended == "FAIL" and not source.compared,
               "the source did not do so")
@@ -654,6 +688,10 @@ class Target(Direction):
 
 def main():
     source = Source(sys.argv[1], FROM_SOURCE)
+    source.old_listing = None
+    if len(sys.argv) > 3:
+        with open(sys.argv[3], "rb") as f:
+            source.old_listing = f.read().split(b"\0", 1)[1]
     source.decode()
     target = Target(sys.argv[2], FROM_TARGET, source)
     try:

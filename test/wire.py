@@ -27,8 +27,9 @@ TYPES = dict(
     MANIFEST=32, MANIFEST_END=33, WANT=34,
     WANT_END=35, DATA=36, DATA_END=37, BULK_DONE=38, LEFT=39,
     FREIGHT=40, UNKNOWN=41, NAMES=42, SKETCH=43, RECIPE=44, LIST=45,
-    BLOCKLIST=46, LACK=47, SEGMENTS=48, PASS_END=49, DIFFER=50, PASS_DONE=51, SEGMENT=52, BLOCKS=53, PATCH=54,
-    COMPARED=55, DELTA=56, PLACE=64, PLACED=65, RESTORE=66, RESTORING=67, BYE=68,
+    BLOCKLIST=46, LACK=47, SEGMENTS=48, PASS_END=49, DIFFER=50,
+    PASS_DONE=51, SEGMENT=52, BLOCKS=53, PATCH=54, COMPARED=55, DELTA=56,
+    LISTING=57, PLACE=64, PLACED=65, RESTORE=66, RESTORING=67, BYE=68,
     ALIVE=0x8001)
 NAMES = {number: name for name, number in TYPES.items()}
 
@@ -238,6 +239,11 @@ def record(number, content):
     return struct.pack("<QI", number, len(content)) + content
 
 
+def in_listing(name, payload):
+    """A frame as it stands in a listing."""
+    return struct.pack("<HI", TYPES[name], len(payload)) + payload
+
+
 def run(first, digests=None, zeros=0):
     """One run of a SEGMENTS payload."""
     if digests is None:
@@ -356,7 +362,7 @@ class Buffer(ctypes.Structure):
 class Decompressor:
     """The one zstd stream of a direction."""
 
-    def __init__(self):
+    def __init__(self, prefix=None):
         self.zstd = ctypes.CDLL("libzstd.so.1")
         self.zstd.ZSTD_createDStream.restype = ctypes.c_void_p
         self.zstd.ZSTD_decompressStream.restype = ctypes.c_size_t
@@ -366,6 +372,11 @@ class Decompressor:
             ctypes.c_void_p, ctypes.c_int, ctypes.c_int]
         self.stream = self.zstd.ZSTD_createDStream()
         self.zstd.ZSTD_DCtx_setParameter(self.stream, 100, WINDOW_LOG_MAX)
+        self.prefix = prefix        # has to stay
+        if prefix:
+            self.zstd.ZSTD_DCtx_refPrefix.argtypes = [
+                ctypes.c_void_p, ctypes.c_char_p, ctypes.c_size_t]
+            self.zstd.ZSTD_DCtx_refPrefix(self.stream, prefix, len(prefix))
 
     def piece(self, data, length):
         # room for a byte too many, or what is too long would not show
