@@ -18,6 +18,9 @@
 
 #include "plugin/sweep.h"
 
+#define IMAGES_MAX 256u             /* they stay open, and there are only so
+                                       many descriptors; the copy that is there
+                                       of the disk itself comes first */
 #define ZONES_MAX 1024u             /* about, of all images together */
 #define ZONE_MIN (UINT64_C(4) << 20)    /* bytes */
 #define PIECES 2u                   /* of a zone */
@@ -53,10 +56,8 @@ struct sweep {
     bool entered;                   /* it was decided about it */
     uint64_t next;                  /* byte of its image */
     bool worth_it;                  /* it has something that was not found */
-    unsigned near;                  /* phases of the zones beside it that have
-                                       such */
-    unsigned phases;                /* in the rest of its image */
-    bool full;                      /* so is the rest of its image */
+    unsigned phases;                /* in its image */
+    bool full;                      /* much of the rest of its image has */
 };
 
 /* Zones */
@@ -110,6 +111,8 @@ int sweep_new(struct sweep **s_r, const struct sweep_options *opt)
     s->opt = *opt;
     pthread_mutex_init(&s->lock, NULL);
     s->n_images = references_count(opt->references);
+    if (s->n_images > IMAGES_MAX)
+        s->n_images = IMAGES_MAX;
     s->images = calloc(s->n_images + 1, sizeof(*s->images));
     rc = s->images ? 0 : -ENOMEM;
     for (i = 0; i < s->n_images && !rc; i++)
@@ -186,12 +189,14 @@ static void note_hit(struct zone *z, size_t slot, unsigned phase)
 {
     size_t i;
 
-    z->phases |= 1u << phase;
+    /* A run of equal bytes is alike at every sector: that tells nothing. */
     for (i = 0; i < z->n_slots; i++)
         if (z->slots[i] == slot)
             return;
-    if (z->n_slots < PIECES * PIECE_BLOCKS)
-        z->slots[z->n_slots++] = slot;
+    if (z->n_slots == PIECES * PIECE_BLOCKS)
+        return;
+    z->slots[z->n_slots++] = slot;
+    z->phases |= 1u << phase;
 }
 
 static void look_at(const struct sweep *s, struct zone *z,
@@ -303,7 +308,8 @@ static void look_ahead(struct sweep *s)
     const struct zone *z = &s->zones[s->zone], *end = s->zones + s->n_zones;
     size_t image = z->image, news = 0, looked_at = 0;
 
-    s->phases = 0;
+    if (z->from == 0)
+        s->phases = 0;
     for (; z < end && z->image == image; z++) {
         news += count_news(s, z);
         looked_at += z->looked_at;
@@ -320,16 +326,14 @@ static bool enter_zone(struct sweep *s)
     const struct zone *z = &s->zones[s->zone];
     const struct zone *next = s->zone + 1 < s->n_zones &&
         z[1].image == z->image ? z + 1 : NULL;
-    bool before = s->worth_it && z->from > 0;
+    bool beside = (s->worth_it && z->from > 0) ||
+        (next && count_news(s, next) > 0);
 
     look_ahead(s);
     s->entered = true;
     s->next = z->from;
     s->worth_it = count_news(s, z) > 0;
-    s->near = before ? z[-1].phases : 0;
-    if (next && count_news(s, next) > 0)
-        s->near |= next->phases;
-    return s->full || s->worth_it || s->near;
+    return s->full || s->worth_it || beside;
 }
 
 /* The next strip; false: there is none. */
@@ -355,7 +359,7 @@ static bool take_strip(struct sweep *s, size_t *image_r, uint64_t *offset_r,
         *image_r = z->image;
         *offset_r = at;
         *length_r = z->to - at < STRIP ? z->to - at : STRIP;
-        *phases_r = z->phases | s->near | (s->full ? s->phases : 0);
+        *phases_r = s->phases;
         s->next = at + *length_r;
         taken = true;
     }

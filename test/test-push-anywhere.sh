@@ -105,6 +105,12 @@ if command -v mkfs.xfs >/dev/null; then
     pushed xfs.img
     at_most 2400                    # of 47000
     rm b/reference3.img
+    # the same files, where they are parsed
+    rm files/new
+    mke2fs -q -t ext4 -d files b/reference3.img 200M 2>/dev/null
+    pushed xfs.img
+    at_most 2400
+    rm b/reference3.img
 else
     echo "no mkfs.xfs, so no siblings"
 fi
