@@ -2,10 +2,13 @@
 /* xl-dedup: finds the command and runs it. */
 #include "config.h"
 
+#include <malloc.h>
 #include <stdio.h>
 #include <string.h>
 
 #include "plugin/commands.h"
+
+#define BUFFER_KEPT (4 << 20)       /* bytes; what is larger is mapped */
 
 static const struct command {
     const char *name;
@@ -38,6 +41,14 @@ static void usage(FILE *to)
     fprintf(to, "\n'xl-dedup COMMAND --help' tells more of a command.\n");
 }
 
+/* Frames and buffers of up to a segment come and go all the time; mapped anew
+ * each time, they would cost more than what is done with them. */
+static void keep_buffers(void)
+{
+    mallopt(M_MMAP_THRESHOLD, BUFFER_KEPT);
+    mallopt(M_TRIM_THRESHOLD, 4 * BUFFER_KEPT);
+}
+
 int main(int argc, char **argv)
 {
     const struct command *c;
@@ -45,6 +56,7 @@ int main(int argc, char **argv)
     /* Several processes of two hosts share the admin's terminal: a line must
      * not come in pieces. */
     setvbuf(stderr, NULL, _IOLBF, 4096);
+    keep_buffers();
     if (argc < 2) {
         usage(stderr);
         return XD_EXIT_USAGE;
