@@ -499,19 +499,30 @@ int destination_placeholder(struct destination *d)
     return 0;
 }
 
+static int not_synced(struct destination *d, int rc)
+{
+    log_errno(rc, "disk %s: %s could not be brought to its storage", d->vdev,
+              d->block ? d->path : d->staging_path);
+    /* Its pages count as clean now, and the next try must not take them for
+     * what the storage holds. */
+    destination_drop(d, 0, d->size);
+    return rc;
+}
+
 int destination_sync(struct destination *d)
 {
-    int rc = 0;
+    return fdatasync(d->fd) ? not_synced(d, -errno) : 0;
+}
 
-    if (fdatasync(d->fd)) {
-        rc = -errno;
-        log_errno(rc, "disk %s: %s could not be brought to its storage",
-                  d->vdev, d->block ? d->path : d->staging_path);
-        /* Its pages count as clean now, and the next try must not take them
-         * for what the storage holds. */
-        destination_drop(d, 0, d->size);
-    }
-    return rc;
+int destination_flush(struct destination *d, uint64_t offset, uint64_t length)
+{
+    unsigned flags = SYNC_FILE_RANGE_WAIT_BEFORE | SYNC_FILE_RANGE_WRITE |
+        SYNC_FILE_RANGE_WAIT_AFTER;
+
+    if (!sync_file_range(d->fd, offset, length, flags))
+        return 0;
+    return errno == EINVAL || errno == ENOSYS || errno == ESPIPE ?
+        -EOPNOTSUPP : not_synced(d, -errno);
 }
 
 void destination_drop(struct destination *d, uint64_t offset, uint64_t length)

@@ -88,8 +88,12 @@ int destination_fill(struct destination *d, const void *data, size_t length,
 int destination_zero(struct destination *d, uint64_t offset, uint64_t length);
 /* Brings everything to the storage. */
 int destination_sync(struct destination *d);
+/* Brings the content of a range there, which is not durable before
+ * destination_sync().  An error is told once, here or there, and is of the
+ * whole disk.  -EOPNOTSUPP: that cannot be done here. */
+int destination_flush(struct destination *d, uint64_t offset, uint64_t length);
 /* Drops cached pages, so that reading them back tells what the storage holds;
- * after destination_sync(). */
+ * after one of these. */
 void destination_drop(struct destination *d, uint64_t offset,
                       uint64_t length);
 

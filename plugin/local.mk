@@ -27,6 +27,7 @@ xl_dedup_SOURCES = %D%/main.c %D%/control.c %D%/control.h \
 	%D%/source_disk.h %D%/bulk.c %D%/passes.c %D%/deltas.c %D%/live.c \
 	%D%/receiver.c %D%/receiver.h %D%/target_disk.h %D%/rebuild.c \
 	%D%/versions.c %D%/check.c %D%/apply.c \
+	%D%/readback.c %D%/readback.h \
 	%D%/sample.c %D%/sample.h %D%/rehearse.c %D%/rehearse.h \
 	%D%/order.c %D%/order.h %D%/recipe.c %D%/recipe.h \
 	%D%/listing.c %D%/listing.h %D%/rolling.c %D%/rolling.h %D%/x86code.c %D%/x86code.h \

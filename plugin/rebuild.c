@@ -21,6 +21,7 @@
 #include <string.h>
 
 #include "plugin/log.h"
+#include "plugin/readback.h"
 #include "plugin/target_disk.h"
 #include "plugin/x86code.h"
 
@@ -156,12 +157,17 @@ static void finish_search(struct target_disk *d, int rc, bool goes_on)
 
 /* Copying */
 
-/* Writes, and notes that the digests of these segments are old. */
+/* Writes, and notes that the digests of these segments are old; at the end
+ * once more, for who may have read them meanwhile (readback.h). */
 static int put(struct target_disk *d, const void *data, size_t length,
                uint64_t offset)
 {
+    int rc;
+
     rebuild_touch(d, offset, length);
-    return destination_fill(&d->dest, data, length, offset);
+    rc = destination_fill(&d->dest, data, length, offset);
+    rebuild_touch(d, offset, length);
+    return rc;
 }
 
 void rebuild_copy_begin(struct copy *c, const struct batch *b,
@@ -267,7 +273,7 @@ bool rebuild_place_is_empty(const struct batch *b,
 static int find_object(void *opaque, uint64_t number)
 {
     const struct batch *b = opaque;
-    const struct wire_object *o = &b->objects[number];
+    struct wire_object *o = &b->objects[number];
     struct target_disk *d = b->disk;
     struct place place = { false, true };
     bool goes_on = false;
@@ -293,6 +299,8 @@ static int find_object(void *opaque, uint64_t number)
             rc = rebuild_want(d, b->first + number);
         else if (d->dry)
             rc = rebuild_left(d, b, o);
+    } else if (rc >= 0) {
+        readback_settle(b, o);
     }
     finish_search(d, rc < 0 ? rc : 0, goes_on);
     return 0;
@@ -433,6 +441,8 @@ int rebuild_manifest(struct target_disk *d, const struct frame *f)
     if (!d->touched)
         rc = -ENOMEM;
     if (!rc)
+        rc = readback_expect(d, b);
+    if (!rc)
         rc = keep_batch(d, b);
     if (rc) {
         batch_free(b);
@@ -460,6 +470,7 @@ int rebuild_manifest_end(struct target_disk *d, const struct frame *f)
         d->touched = calloc(d->n_segments + 1, sizeof(*d->touched));
     if (!d->touched)
         return -ENOMEM;
+    readback_begin(d);
     pthread_mutex_lock(&d->lock);
     if (!d->listing)
         d->pending = d->searching = 1;
@@ -517,7 +528,7 @@ static int seek_object(struct target_disk *d, uint64_t number)
 static int write_record(struct target_disk *d, const uint8_t *p, size_t left)
 {
     const struct batch *b = d->position.batch;
-    const struct wire_object *o = &b->objects[d->position.number - b->first];
+    struct wire_object *o = &b->objects[d->position.number - b->first];
     const struct fsparse_extent *e;
     size_t n;
     int rc = 0;
@@ -539,6 +550,8 @@ static int write_record(struct target_disk *d, const uint8_t *p, size_t left)
             d->position.done = 0;
         }
     }
+    if (!rc && d->position.extent == o->n_extents)
+        readback_settle(b, o);
     return rc;
 }
 
@@ -638,6 +651,7 @@ static int zero_rest(struct target_disk *d)
 /* The batches stay: what the disk was made of is entered into the index. */
 static void release_work(struct target_disk *d)
 {
+    readback_free(d);
     memset(&d->position, 0, sizeof(d->position));
     free(d->wants);
     d->wants = NULL;
@@ -664,7 +678,8 @@ int rebuild_data_end(struct target_disk *d)
     d->bulk_done = d->dry;
     if (d->dry)
         return wire_send(d->wire, FRAME_BULK_DONE, d->number, NULL, 0);
-    if (has_content(&d->dest))
+    rc = readback_end(d);
+    if (!rc && has_content(&d->dest))
         rc = zero_rest(d);
     if (!rc)
         rc = destination_sync(&d->dest);
@@ -683,6 +698,7 @@ void rebuild_release(struct target_disk *d)
 {
     size_t i;
 
+    release_work(d);
     for (i = 0; i < d->n_batches; i++)
         batch_free(d->batches[i]);
     free(d->batches);
@@ -690,5 +706,4 @@ void rebuild_release(struct target_disk *d)
     d->n_batches = 0;
     d->n_objects = 0;
     d->n_extents = 0;
-    release_work(d);
 }

@@ -36,6 +36,16 @@ static int check_copy(void *opaque, const void *data, size_t length,
     return 0;
 }
 
+/* What is shared is not handed to anybody if reading fails before. */
+static void touch_object(const struct batch *b, const struct wire_object *o)
+{
+    const struct fsparse_extent *e = b->extents + o->first_extent;
+    uint32_t i;
+
+    for (i = 0; i < o->n_extents; i++)
+        rebuild_touch(b->disk, e[i].physical, e[i].length);
+}
+
 static int copy_holding(const struct batch *b, const struct wire_object *o,
                         const struct holding *h)
 {
@@ -45,8 +55,10 @@ static int copy_holding(const struct batch *b, const struct wire_object *o,
     if (b->disk->dry)
         return 1;
     rebuild_copy_begin(&c, b, o);
+    touch_object(b, o);
     rc = local_copy(&b->disk->dest, h, c.extents, o->n_extents, rebuild_copy,
                     check_copy, &c);
+    touch_object(b, o);
     /* A reference that cannot be read is as good as none. */
     if (rc)
         return rc == -EIO ? 0 : rc;

@@ -60,19 +60,16 @@ static bool is_hole(const struct image *img, uint64_t offset, size_t length)
     return (uint64_t)data >= offset + length;
 }
 
-static int hash_one(void *opaque, uint64_t number)
+int segment_hash_noted(const struct image *img, uint64_t number,
+                       struct segment_digest *d, struct blockindex *index,
+                       unsigned disk)
 {
-    struct hashing *h = opaque;
-    struct segment_digest *d = &h->out[number];
-    uint64_t segment = h->first + number;
-    uint64_t offset = segment * PROTO_SEGMENT;
-    size_t length = segment_length(h->img->size, segment);
+    uint64_t offset = number * PROTO_SEGMENT;
+    size_t length = segment_length(img->size, number);
     void *data;
     int rc;
 
-    if (d->known)
-        return 0;
-    if (is_hole(h->img, offset, length)) {
+    if (is_hole(img, offset, length)) {
         d->known = d->zero = true;
         return 0;
     }
@@ -80,14 +77,29 @@ static int hash_one(void *opaque, uint64_t number)
     data = aligned_alloc(4096, PROTO_SEGMENT);
     if (!data)
         return -ENOMEM;
-    rc = image_read(h->img, data, length, offset);
+    rc = image_read(img, data, length, offset);
     if (!rc) {
         segment_digest_of(data, length, d);
         if (!d->zero)
-            blockindex_put(h->index, h->disk, offset, data, length);
+            blockindex_put(index, disk, offset, data, length);
     }
     free(data);
     return rc;
+}
+
+int segment_hash(const struct image *img, uint64_t number,
+                 struct segment_digest *d)
+{
+    return segment_hash_noted(img, number, d, NULL, 0);
+}
+
+static int hash_one(void *opaque, uint64_t number)
+{
+    const struct hashing *h = opaque;
+
+    return h->out[number].known ? 0 :
+        segment_hash_noted(h->img, h->first + number, &h->out[number],
+                           h->index, h->disk);
 }
 
 int segments_hash_noted(const struct image *img, struct workers *pool,

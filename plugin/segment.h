@@ -30,6 +30,15 @@ size_t segment_length(uint64_t image_size, uint64_t number);
 void segment_digest_of(const void *data, size_t length,
                        struct segment_digest *d);
 
+/* Reads and hashes a segment, in this thread; a file's hole is not read.  0 or
+ * a negative errno (logged). */
+int segment_hash(const struct image *img, uint64_t number,
+                 struct segment_digest *d);
+/* The same for a disk whose blocks are noted in an index as they are read. */
+int segment_hash_noted(const struct image *img, uint64_t number,
+                       struct segment_digest *d, struct blockindex *index,
+                       unsigned disk);
+
 bool segment_equal(const struct segment_digest *a,
                    const struct segment_digest *b);
 

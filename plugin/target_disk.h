@@ -21,6 +21,7 @@
 
 struct version;
 struct versions;
+struct readback;
 struct stray;
 struct scatter;
 
@@ -28,6 +29,7 @@ struct scatter;
 struct wire_object {
     uint8_t digest[PROTO_SHORT_DIGEST];
     enum proto_kind kind;
+    atomic_bool settled;            /* nothing more of it is expected */
     uint64_t size;
     uint32_t first_extent;          /* in the batch's extents */
     uint32_t n_extents;
@@ -94,7 +96,9 @@ struct target_disk {
                                        all disks */
 
     /* Rebuild. */
-    atomic_uchar *touched;          /* by segment: written by the rebuild */
+    atomic_uchar *touched;          /* by segment: written by the rebuild, and
+                                       not read back since */
+    struct readback *readback;      /* readback.c, or NULL */
     struct batch **batches;         /* engine thread only */
     size_t n_batches;
     uint64_t n_objects;

@@ -22,6 +22,7 @@
 #include <sys/stat.h>
 
 #include "plugin/log.h"
+#include "plugin/readback.h"
 #include "plugin/rolling.h"
 #include "plugin/target_disk.h"
 #include "plugin/x86code.h"
@@ -522,7 +523,9 @@ static int end_recipe(struct target_disk *d, struct cursor *c)
     /* Of what was made of blocks, few may be wrong, because the guest has
      * written to them since they were listed: the check passes ask for these
      * alone. */
-    if (!rebuild_copy_is(&v->cook.copy, digest) && !w->stray)
+    if (rebuild_copy_is(&v->cook.copy, digest) || w->stray)
+        readback_settle(w->batch, w->object);
+    else
         rc = rebuild_want(d, w->number);
     return end_version(d, w, rc);
 }

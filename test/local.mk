@@ -125,7 +125,8 @@ libplugintest_la_SOURCES = %D%/loop.h %D%/unit.h plugin/blockindex.c \
 	plugin/leftover.c plugin/log.c plugin/loopdev.c plugin/manifest.c \
 	plugin/mark.c plugin/memdecode.c plugin/memencode.c \
 	plugin/memstream.c plugin/order.c plugin/pagecache.c \
-	plugin/parallel.c plugin/record.c plugin/reference.c \
+	plugin/parallel.c plugin/readback.c plugin/record.c \
+	plugin/reference.c \
 	plugin/refresh.c plugin/report.c plugin/rolling.c plugin/segment.c \
 	plugin/store.c plugin/sweep.c plugin/text.c plugin/users.c \
 	plugin/workers.c plugin/x86code.c
@@ -135,8 +136,8 @@ UNIT_LDADD = libplugintest.la $(SODIUM_LIBS) $(ZSTD_LIBS) $(JSON_LIBS) \
 UNIT_TESTS = test/test-buf test/test-control test/test-crew \
 	test/test-destination test/test-handshake test/test-hold \
 	test/test-inbox test/test-index test/test-leftover test/test-record \
-	test/test-order test/test-reference test/test-rolling \
-	test/test-segment test/test-sweep test/test-wire \
+	test/test-order test/test-readback test/test-reference \
+	test/test-rolling test/test-segment test/test-sweep test/test-wire \
 	test/test-workers test/test-x86code
 check_PROGRAMS += $(UNIT_TESTS)
 TESTS += $(UNIT_TESTS)
@@ -170,6 +171,9 @@ test_test_index_LDADD = $(UNIT_LDADD) libfsparse.la
 test_test_record_SOURCES = %D%/test-record.c
 test_test_record_CPPFLAGS = $(xl_dedup_CPPFLAGS)
 test_test_record_LDADD = $(UNIT_LDADD)
+test_test_readback_SOURCES = %D%/test-readback.c
+test_test_readback_CPPFLAGS = $(xl_dedup_CPPFLAGS)
+test_test_readback_LDADD = $(UNIT_LDADD)
 test_test_reference_SOURCES = %D%/test-reference.c
 test_test_reference_CPPFLAGS = $(xl_dedup_CPPFLAGS)
 test_test_reference_LDADD = $(UNIT_LDADD)

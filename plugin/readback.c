@@ -1,0 +1,239 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Reading back beside the rebuild; see readback.h. */
+#include "config.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <sys/resource.h>
+#include <time.h>
+
+#include "plugin/readback.h"
+
+#define RUN 16u             /* segments brought to the storage at a time */
+#define PAUSE_MS 100        /* before looking again for what is complete */
+#define NICENESS 5          /* what the line waits for comes first */
+
+/* Listed content may cover the disk so often; a list that goes on would cost
+ * only time. */
+#define COVER_MAX 4
+
+struct readback {
+    struct target_disk *disk;
+    atomic_uint *open;      /* by segment: objects to come */
+    uint64_t listed;        /* segments of all extents */
+    bool hopeless;
+    pthread_t thread;
+    bool running;
+    pthread_mutex_t lock;   /* covers what follows */
+    pthread_cond_t stopping;
+    bool stop;
+    int rc;                 /* the thread's, until it has ended */
+};
+
+static bool is_used(const struct target_disk *d)
+{
+    return !d->dry && !d->dest.resumed && (!d->dest.block || d->dest.blank);
+}
+
+static struct readback *make(struct target_disk *d)
+{
+    struct readback *r = calloc(1, sizeof(*r));
+    pthread_condattr_t monotonic;
+
+    if (!r)
+        return NULL;
+    r->disk = d;
+    r->open = calloc(d->n_segments + 1, sizeof(*r->open));
+    if (!r->open) {
+        free(r);
+        return NULL;
+    }
+    pthread_mutex_init(&r->lock, NULL);
+    pthread_condattr_init(&monotonic);
+    pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
+    pthread_cond_init(&r->stopping, &monotonic);
+    pthread_condattr_destroy(&monotonic);
+    return r;
+}
+
+static void expect(struct readback *r, const struct fsparse_extent *e)
+{
+    uint64_t n = e->physical / PROTO_SEGMENT;
+    uint64_t last = (e->physical + e->length - 1) / PROTO_SEGMENT;
+
+    r->listed += last - n + 1;
+    if (r->listed / COVER_MAX > r->disk->n_segments + r->disk->n_extents)
+        r->hopeless = true;
+    for (; n <= last && !r->hopeless; n++)
+        atomic_fetch_add_explicit(&r->open[n], 1, memory_order_relaxed);
+}
+
+int readback_expect(struct target_disk *d, const struct batch *b)
+{
+    const struct wire_object *o;
+    uint32_t i, k;
+
+    if (!is_used(d))
+        return 0;
+    if (!d->readback)
+        d->readback = make(d);
+    if (!d->readback)
+        return -ENOMEM;
+    for (i = 0; i < b->count && !d->readback->hopeless; i++) {
+        o = &b->objects[i];
+        for (k = 0; k < o->n_extents && !d->readback->hopeless; k++)
+            expect(d->readback, &b->extents[o->first_extent + k]);
+    }
+    return 0;
+}
+
+void readback_settle(const struct batch *b, struct wire_object *o)
+{
+    struct readback *r = b->disk->readback;
+    const struct fsparse_extent *e;
+    uint64_t n, last;
+    uint32_t i;
+
+    if (!r || atomic_exchange(&o->settled, true))
+        return;
+    for (i = 0; i < o->n_extents; i++) {
+        e = &b->extents[o->first_extent + i];
+        n = e->physical / PROTO_SEGMENT;
+        last = (e->physical + e->length - 1) / PROTO_SEGMENT;
+        for (; n <= last; n++)
+            atomic_fetch_sub_explicit(&r->open[n], 1, memory_order_release);
+    }
+}
+
+static bool is_ready(const struct readback *r, uint64_t n)
+{
+    return !atomic_load_explicit(&r->open[n], memory_order_acquire) &&
+        atomic_load(&r->disk->touched[n]);
+}
+
+static bool is_stopped(struct readback *r)
+{
+    bool stop;
+
+    pthread_mutex_lock(&r->lock);
+    stop = r->stop;
+    pthread_mutex_unlock(&r->lock);
+    return stop;
+}
+
+static void touch(struct readback *r, uint64_t first, uint64_t end)
+{
+    for (; first < end; first++)
+        atomic_store(&r->disk->touched[first], 1);
+}
+
+static int read_run(struct readback *r, uint64_t first, uint64_t end)
+{
+    struct target_disk *d = r->disk;
+    uint64_t start = first * PROTO_SEGMENT, n;
+    uint64_t length = (end - first) * PROTO_SEGMENT;
+    int rc;
+
+    for (n = first; n < end; n++) {
+        d->own[n].known = false;
+        atomic_store(&d->touched[n], 0);
+    }
+    rc = destination_flush(&d->dest, start, length);
+    if (!rc)
+        destination_drop(&d->dest, start, length);
+    for (n = first; n < end && !rc && !is_stopped(r); n++)
+        rc = segment_hash(&d->dest.storage, n, &d->own[n]);
+    touch(r, n, end);
+    if (rc)
+        touch(r, first, end);
+    return rc;
+}
+
+/* 1: something was read. */
+static int sweep(struct readback *r)
+{
+    uint64_t n_segments = r->disk->n_segments, n, end;
+    int rc = 0, some = 0;
+
+    for (n = 0; n < n_segments && !rc; n = end) {
+        for (end = n; end < n_segments && end < n + RUN && is_ready(r, end);
+             end++)
+            ;
+        if (end == n) {
+            end++;
+            continue;
+        }
+        if (is_stopped(r))
+            break;
+        rc = read_run(r, n, end);
+        some = 1;
+    }
+    return rc ? rc : some;
+}
+
+static void pause_a_while(struct readback *r)
+{
+    struct timespec until;
+
+    clock_gettime(CLOCK_MONOTONIC, &until);
+    until.tv_nsec += PAUSE_MS * 1000000L;
+    until.tv_sec += until.tv_nsec / 1000000000;
+    until.tv_nsec %= 1000000000;
+    pthread_mutex_lock(&r->lock);
+    if (!r->stop)
+        pthread_cond_timedwait(&r->stopping, &r->lock, &until);
+    pthread_mutex_unlock(&r->lock);
+}
+
+static void *work(void *opaque)
+{
+    struct readback *r = opaque;
+    int rc = 0;
+
+    /* Of this thread alone; it does its work without as well. */
+    setpriority(PRIO_PROCESS, 0, NICENESS);
+    while (rc >= 0 && !is_stopped(r)) {
+        rc = sweep(r);
+        if (rc == 0)
+            pause_a_while(r);
+    }
+    r->rc = rc < 0 && rc != -EOPNOTSUPP ? rc : 0;
+    return NULL;
+}
+
+void readback_begin(struct target_disk *d)
+{
+    struct readback *r = d->readback;
+
+    if (r && !r->hopeless)
+        r->running = !pthread_create(&r->thread, NULL, work, r);
+}
+
+int readback_end(struct target_disk *d)
+{
+    struct readback *r = d->readback;
+
+    if (!r || !r->running)
+        return 0;
+    pthread_mutex_lock(&r->lock);
+    r->stop = true;
+    pthread_cond_signal(&r->stopping);
+    pthread_mutex_unlock(&r->lock);
+    pthread_join(r->thread, NULL);
+    r->running = false;
+    return r->rc;
+}
+
+void readback_free(struct target_disk *d)
+{
+    struct readback *r = d->readback;
+
+    if (!r)
+        return;
+    readback_end(d);
+    pthread_cond_destroy(&r->stopping);
+    pthread_mutex_destroy(&r->lock);
+    free(r->open);
+    free(r);
+    d->readback = NULL;
+}
