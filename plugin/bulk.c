@@ -464,10 +464,9 @@ static int serve_wants(const struct link *l, struct source_disk *d)
 int bulk_run(const struct link *l, struct source_disk *d)
 {
     uint64_t i, total = 0;
-    int rc = 0;
+    int rc;
 
-    if (d->base)
-        rc = pass_compare(l, d);
+    rc = live_compare(l, d);
     if (!rc)
         rc = scan(d);
     if (rc)
@@ -478,8 +477,11 @@ int bulk_run(const struct link *l, struct source_disk *d)
     d->report.identical = total;
     d->bulk_start = report_now();
     rc = send_manifest(l, d);
-    if (!rc)
+    if (!rc) {
+        live_ahead(l, d);
         rc = serve_wants(l, d);
+        ahead_stop(d->ahead);
+    }
     if (!rc && d->dry)
         rc = rehearse_lists(d);
     if (rc)

@@ -17,6 +17,7 @@
 #include <errno.h>
 #include <inttypes.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "plugin/log.h"
@@ -34,6 +35,8 @@
  * help. */
 #define REPAIRS 8
 #define DRAIN_SECONDS 30
+/* A file written to twice within its clock's grain keeps the time. */
+#define FRESH_SECONDS 2
 /* If more of the disk than one part in so many is dirty, it is compared. */
 #define COMPARE_FROM 4
 /* Blocks of the bitmap grow with the disk: 8 MiB for 256 GiB and more. */
@@ -49,8 +52,15 @@ static uint64_t grain_for(uint64_t size)
     return grain;
 }
 
+static void drop_ahead(struct source_disk *d)
+{
+    ahead_free(d->ahead);
+    d->ahead = NULL;
+}
+
 static void stop_tracking(struct source_disk *d)
 {
+    drop_ahead(d);
     tracker_stop(d->tracker);
     d->tracker = NULL;
     dirty_release(&d->dirty);
@@ -98,6 +108,7 @@ static void collect(struct source_disk *d)
         log_warn("disk %s: what was written is in doubt (%s); all of it is "
                  "compared again", d->vdev, why);
         d->behind = true;
+        drop_ahead(d);
     }
     if (rc == -EIO)
         stop_tracking(d);
@@ -125,6 +136,7 @@ static int whole_pass(const struct link *l, struct source_disk *d)
 {
     int rc = pass_run(l, d, true, &d->left);
 
+    drop_ahead(d);
     if (!rc)
         d->behind = d->cut_short;
     return rc;
@@ -212,6 +224,46 @@ int live_catch_up(const struct link *l, struct source_disk *d)
 
 /* After suspension */
 
+/* Takes the mark if it will tell of the next write: nothing is in flight, and
+ * the file's time is not one that the next write may have as well. */
+static bool mark_rest(const struct source_disk *d, struct write_mark *mark)
+{
+    struct device_activity a = { 0, 0 };
+    struct stat st;
+
+    if ((!device_activity(&d->image, &a) && a.in_flight > 0) ||
+        fstat(d->image.fd, &st) ||
+        (!d->image.block && time(NULL) - st.st_mtim.tv_sec < FRESH_SECONDS))
+        return false;
+    mark->written = a.written;
+    mark->mtime = st.st_mtim;
+    return true;
+}
+
+/* Whether every write from now on will be known. */
+static bool sees_writes(struct source_disk *d)
+{
+    return d->tracker || (d->cold && mark_rest(d, &d->ahead_mark));
+}
+
+int live_compare(const struct link *l, struct source_disk *d)
+{
+    bool kept = d->base && !d->dry && sees_writes(d);
+    int rc = d->base ? pass_compare(l, d) : 0;
+
+    /* Without them the pass reads the disk once more. */
+    if (!rc && kept && ahead_keep(&d->ahead, d->sent, d->n_segments))
+        d->ahead = NULL;
+    return rc;
+}
+
+void live_ahead(const struct link *l, struct source_disk *d)
+{
+    if (!d->ahead && !d->dry && sees_writes(d) &&
+        ahead_start(&d->ahead, &d->image, l->index, d->number))
+        d->ahead = NULL;
+}
+
 /* Waits until the backend has nothing in flight, then takes the mark. */
 static int drain(const struct source_disk *d, struct write_mark *mark)
 {
@@ -271,6 +323,8 @@ static int settle_blindly(const struct link *l, struct source_disk *d)
     unsigned i;
     int rc = drain(d, &before);
 
+    if (!d->tracker && !mark_equal(&before, &d->ahead_mark))
+        drop_ahead(d);
     for (i = 0; i < REPAIRS && !rc; i++) {
         rc = live_round(l, d);
         if (!rc)

@@ -24,7 +24,7 @@ xl_dedup_SOURCES = %D%/main.c %D%/control.c %D%/control.h \
 	%D%/reference.c %D%/reference.h %D%/refresh.c %D%/refresh.h \
 	%D%/report.c %D%/report.h \
 	%D%/peer.c %D%/peer.h %D%/sender.c %D%/sender.h \
-	%D%/source_disk.h %D%/bulk.c %D%/passes.c %D%/deltas.c %D%/live.c \
+	%D%/source_disk.h %D%/ahead.c %D%/ahead.h %D%/bulk.c %D%/passes.c %D%/deltas.c %D%/live.c \
 	%D%/receiver.c %D%/receiver.h %D%/target_disk.h %D%/rebuild.c \
 	%D%/versions.c %D%/check.c %D%/apply.c \
 	%D%/readback.c %D%/readback.h \

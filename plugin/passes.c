@@ -3,7 +3,8 @@
  * Check passes, the source's part (docs/protocol.md, "Passes").
  *
  * What a pass establishes rests on two readings only: the source's segments
- * as read in this pass, and what the target reads from its storage.
+ * as read in this pass, or before it and not written to since (live.c), and
+ * what the target reads from its storage.
  */
 #include "config.h"
 
@@ -61,6 +62,18 @@ static void put_batch(struct buf *b, struct source_disk *d,
 static int answer_waiting(const struct link *l, struct source_disk *d,
                           bool compare);
 
+/* What is known already of the batch's segments, and stands. */
+static void take_ahead(const struct source_disk *d, uint64_t first,
+                       uint32_t count, struct segment_digest *now)
+{
+    uint64_t n;
+
+    for (n = first; n < first + count; n++)
+        if (!d->tracker || !dirty_any(&d->dirty, n * PROTO_SEGMENT,
+                                      segment_length(d->image.size, n)))
+            ahead_digest(d->ahead, n, &now[n - first]);
+}
+
 /* compare: before the manifest, when the target has nothing to say. */
 static int send_digests(const struct link *l, struct source_disk *d,
                         bool compare)
@@ -77,6 +90,8 @@ static int send_digests(const struct link *l, struct source_disk *d,
             break;
         count = d->n_segments - first < BATCH ? d->n_segments - first : BATCH;
         memset(now, 0, sizeof(now));
+        if (!compare)
+            take_ahead(d, first, count, now);
         rc = segments_hash_noted(&d->image, l->pool, first, count, now,
                                  l->index, d->number);
         if (rc)

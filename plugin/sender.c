@@ -68,6 +68,7 @@ int sender_new(struct sender **s_r, const struct sender_options *opt,
 static void disk_free(struct source_disk *d)
 {
     tracker_stop(d->tracker);
+    ahead_free(d->ahead);
     dirty_release(&d->dirty);
     dirty_release(&d->left_blocks);
     sample_release(&d->freight);
@@ -415,7 +416,7 @@ static int bulk_disk(struct sender *s, struct source_disk *d)
     if (s->live)
         live_track(d, s->opt.trace_ring);
     else
-        d->behind = true;
+        d->behind = d->cold = true;
     rc = bulk_run(&s->link, d);
     return rc || !s->live ? rc : live_catch_up(&s->link, d);
 }

@@ -7,6 +7,7 @@
 #include <stdatomic.h>
 #include <time.h>
 
+#include "plugin/ahead.h"
 #include "plugin/blockindex.h"
 #include "plugin/dirty.h"
 #include "plugin/image.h"
@@ -58,8 +59,12 @@ struct source_disk {
     uint64_t round_segments;        /* sent in this round */
     uint64_t pass_start;            /* of these, before this pass */
     uint64_t round_bytes;           /* of content, in this round */
+    struct ahead *ahead;            /* digests read before the first pass that
+                                       stand as far as nothing was written
+                                       since (live.c), or NULL */
 
     /* Writes. */
+    bool cold;                      /* nobody should be writing */
     struct tracker *tracker;        /* NULL: not traced */
     struct dirty dirty;             /* to be sent in this round */
     bool cut_short;                 /* the last pass was */
@@ -67,6 +72,7 @@ struct source_disk {
                                        next round compares all of the disk */
     bool settled;                   /* the target was equal, suspended */
     struct write_mark settled_mark; /* then, if not traced */
+    struct write_mark ahead_mark;   /* before ahead's reading, if not traced */
 
     /* A dry run (rehearse.c): content goes to the samples, not to the wire. */
     bool dry;
@@ -135,6 +141,11 @@ int deltas_send(const struct link *l, struct source_disk *d);
  */
 /* ring: bytes of the trace buffer of a processor, 0: the default. */
 void live_track(struct source_disk *d, size_t ring);
+/* The comparison before the manifest, if there is to be one, and the hashing of
+ * segments ahead of the first pass, where every write that comes after will be
+ * known.  The latter goes on until ahead_stop(d->ahead). */
+int live_compare(const struct link *l, struct source_disk *d);
+void live_ahead(const struct link *l, struct source_disk *d);
 /* Rounds until little is left, or it does not get less. */
 int live_catch_up(const struct link *l, struct source_disk *d);
 /* One round, while the guest runs. */

@@ -92,7 +92,8 @@ helper_tests = \
 	%D%/test-migrate-dry-run.sh \
 	%D%/test-push-versions.sh \
 	%D%/test-push-anywhere.sh \
-	%D%/test-push-damage.sh
+	%D%/test-push-damage.sh \
+	%D%/test-push-written.sh
 TESTS += $(helper_tests)
 EXTRA_DIST += $(helper_tests) %D%/dry-run.sh %D%/migration.sh %D%/fake-xl.py \
 	%D%/faults.sh %D%/fault-proxy.py
