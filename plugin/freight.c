@@ -24,9 +24,17 @@
 #define IDLE_MS 50                  /* without a frame: what there is goes */
 #define LONG_TABLES 16              /* level from which tables are bounded */
 
-/* Levels that the link is followed through, and where that begins. */
-static const int levels[] = {
-    -10, -5, -2, 1, 2, 3, 4, 5, 6, 7, 9, 11, 13, 15, 16, 17, 18, 19
+/* Levels that the link is followed through, and where that begins.  When a
+ * level turns out to be too high, some jobs are under way with it, and the line
+ * waits for these.  They must not take more than the time that has passed, or
+ * half of it: so that is how much must have. */
+static const struct {
+    int level;
+    double after;               /* seconds, twice what the jobs take */
+} levels[] = {
+    { -10, 0 }, { -5, 0 }, { -2, 0 }, { 1, 0 }, { 2, 0 }, { 3, 0 }, { 4, 0 },
+    { 5, 0 }, { 6, 0 }, { 7, 0.3 }, { 9, 0.5 }, { 11, 1 }, { 13, 2 },
+    { 15, 3 }, { 16, 4 }, { 17, 5 }, { 18, 6 }, { 19, 8 },
 };
 #define N_LEVELS (sizeof(levels) / sizeof(levels[0]))
 #define FIRST_LEVEL 5
@@ -63,6 +71,7 @@ struct freight {
     bool follows;                   /* the link */
     unsigned level;                 /* index of levels */
     double start, compressing, writing;
+    double passed;                  /* seconds, until start */
     double rate;                    /* of a rehearsal's line, or 0 */
     uint64_t bytes;
 };
@@ -84,6 +93,24 @@ static void set_level(ZSTD_CCtx *c, int level)
     ZSTD_CCtx_setParameter(c, ZSTD_c_chainLog, level < LONG_TABLES ? 0 : 22);
 }
 
+/* The level so many steps up, or what of that may be tried now. */
+static unsigned raised(const struct freight *f, unsigned steps)
+{
+    unsigned i = f->level;
+
+    while (steps-- > 0 && i + 1 < N_LEVELS &&
+           levels[i + 1].after <= f->passed)
+        i++;
+    return i;
+}
+
+static void set_index(struct freight *f, unsigned i)
+{
+    if (i != f->level)
+        set_level(f->compressor, levels[i].level);
+    f->level = i;
+}
+
 static void look(struct freight *f)
 {
     double t = now();
@@ -91,13 +118,13 @@ static void look(struct freight *f)
 
     if (!f->follows || all < LOOK_SECONDS || f->bytes < LOOK_BYTES)
         return;
-    if (f->writing > 0.6 * all && f->level < N_LEVELS - 1) {
-        /* Far off the mark it goes up faster. */
-        f->level += f->writing > 0.85 * all && f->level + 3 < N_LEVELS ? 3 : 1;
-        set_level(f->compressor, levels[f->level]);
-    } else if (f->compressing > 0.5 * all && f->level > 0) {
-        set_level(f->compressor, levels[--f->level]);
-    }
+    f->passed += all;
+    /* Far off the mark it goes faster. */
+    if (f->writing > 0.6 * all)
+        set_index(f, raised(f, f->writing > 0.85 * all ? 3 : 1));
+    else if (f->compressing > 0.5 * all && f->level > 0)
+        set_index(f, f->compressing > 0.85 * all && f->level > 3 ?
+                  f->level - 3 : f->level - 1);
     f->start = t;
     f->bytes = 0;
     f->compressing = f->writing = 0;
@@ -205,7 +232,7 @@ static int prepare_compressor(struct freight *f, int level)
     f->out = malloc(PIECE);
     if (!f->compressor || !f->out)
         return -ENOMEM;
-    set_level(f->compressor, level ? level : levels[f->level]);
+    set_level(f->compressor, level ? level : levels[f->level].level);
     ZSTD_CCtx_setParameter(f->compressor, ZSTD_c_windowLog, WINDOW_LOG);
     ZSTD_CCtx_setParameter(f->compressor, ZSTD_c_enableLongDistanceMatching,
                            1);
@@ -352,7 +379,7 @@ int freight_rehearse(int level, double rate, double seconds,
     }
     if (!rc)
         rc = push(&f, NULL, 0, ZSTD_e_flush);
-    r->level = level ? level : levels[f.level];
+    r->level = level ? level : levels[f.level].level;
     ZSTD_freeCCtx(f.compressor);
     free(f.out);
     return rc;
