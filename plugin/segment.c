@@ -11,6 +11,8 @@
 #include "plugin/proto.h"
 #include "plugin/segment.h"
 
+#define AHEAD (4u << 20)            /* bytes */
+
 struct hashing {
     const struct image *img;
     uint64_t first;
@@ -60,6 +62,18 @@ static bool is_hole(const struct image *img, uint64_t offset, size_t length)
     return (uint64_t)data >= offset + length;
 }
 
+/* Lets the kernel read on while we hash: not what is a hole. */
+static void read_ahead(const struct image *img, uint64_t offset)
+{
+    off_t data;
+
+    if (img->block || offset >= img->size)
+        return;
+    data = lseek(img->fd, offset, SEEK_DATA);
+    if (data >= 0 && (uint64_t)data < offset + AHEAD)
+        image_will_need(img, data, offset + AHEAD - data);
+}
+
 int segment_hash_noted(const struct image *img, uint64_t number,
                        struct segment_digest *d, struct blockindex *index,
                        unsigned disk)
@@ -77,6 +91,7 @@ int segment_hash_noted(const struct image *img, uint64_t number,
     data = aligned_alloc(4096, PROTO_SEGMENT);
     if (!data)
         return -ENOMEM;
+    read_ahead(img, offset + length);
     rc = image_read(img, data, length, offset);
     if (!rc) {
         segment_digest_of(data, length, d);
