@@ -32,7 +32,14 @@
 # FAULT_COMMAND on.
 
 volatile='' traced=''
-volatile_storage() { volatile=1; }
+volatile_storage()
+{
+    volatile=1
+    # A mount namespace that somebody makes meanwhile would hold the file
+    # system, if it were mounted in his.
+    [ "$(id -u)" != 0 ] || [ -n "${OWN_MOUNTS:-}" ] ||
+        OWN_MOUNTS=1 exec unshare -m sh "$0"
+}
 traced_disk() { traced=1; }
 
 # A file system on which every request fails from then on, without what it
@@ -201,7 +208,14 @@ row()
     case $1 in
     staged-*) FAULT=target:RESTORE:1:cut migrate ;;
     copied-*) migrate; cp "$tmp/b/disk.img" "$tmp/old"
+        helpers_gone
         sh -c "$guest_writes" ;;
+    esac
+    # with what both know the lists would come as LISTING
+    case $1 in
+    copied-listing*) ;;
+    copied-*) rm -rf "$tmp/state-a/listings" "$tmp/state-b/listings" \
+        "$tmp/b/.state/listings" ;;
     esac
     rm -f "$tmp/faults" "$tmp/armed" "$tmp/guest/"*
     fault=${2%%io=*} FAULT_IO='' FAULT_PRELOAD=''

@@ -14,6 +14,7 @@ offer target:DISK:1:cut untouched all hostb: the connection was closed
 offer-ok source:DISK_OK:1:cut untouched all hostb: the connection was closed
 staged-compare target:COMPARED:1:cut untouched less hostb is kept there
 copied-compare target:SEGMENTS:1:cut untouched less hostb is kept there
+copied-listing target:LISTING:1:cut untouched less hostb is kept there
 manifest target:MANIFEST:1:cut untouched all hostb is kept there
 data target:FREIGHT:14:cut untouched less hostb is kept there
 live target:SEGMENTS:1:cut untouched less hostb is kept there

@@ -32,7 +32,7 @@ greeting source:GREETING:1:target untouched all hostb: the connection was closed
 offer target:DISK:1:target untouched all hostb: the connection was closed
 staged-compare target:COMPARED:1:target untouched less hostb is kept there
 manifest target:MANIFEST:1:target untouched all hostb is kept there
-data target:FREIGHT:20:target untouched less hostb is kept there
+data target:FREIGHT:20:target untouched any hostb is kept there
 live target:SEGMENTS:1:target untouched less hostb is kept there
 restore target:RESTORE:1:target untouched less hostb is kept there
 restoring source:RESTORING:1:target resumed less hostb is kept there

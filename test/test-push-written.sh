@@ -37,6 +37,7 @@ push()
 }
 
 push source:BULK_DONE:1:run
-# now over the copy of it that is there
+# now over the copy of it that is there; by themselves, not in a LISTING
+rm -r state-a/listings
 push target:MANIFEST:1:run
 push source:BULK_DONE:1:run
