@@ -50,7 +50,12 @@ struct references {
     const struct configuration *conf;
     const char *program;
     struct image_list list;
-    struct slot *slots;             /* as many as the list has */
+    /* As many as the list has.  Their lock is taken in transactions of the
+     * store, and in the other lock, and nothing is waited for in it.  In the
+     * other lock transactions are begun, which may wait until all that run have
+     * ended: it must not be taken in one. */
+    struct slot *slots;
+    pthread_mutex_t slots_lock;
     char *directory;                /* of the index */
     bool temporary;
     bool keep;                      /* nothing is written to the host's */
@@ -88,6 +93,7 @@ int references_new(struct references **r_r, const struct configuration *conf,
     r->conf = conf;
     r->program = program;
     pthread_mutex_init(&r->lock, NULL);
+    pthread_mutex_init(&r->slots_lock, NULL);
     pthread_condattr_init(&attributes);
     pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
     pthread_cond_init(&r->changed, &attributes);
@@ -143,6 +149,7 @@ void references_free(struct references *r)
     image_list_release(&r->list);
     pthread_cond_destroy(&r->changed);
     pthread_mutex_destroy(&r->lock);
+    pthread_mutex_destroy(&r->slots_lock);
     free(r);
 }
 
@@ -172,6 +179,7 @@ static int update_slot(void *opaque, const struct index_image *i)
 {
     struct slot_update *u = opaque;
     struct references *r = u->r;
+    enum slot_state state = SLOT_CURRENT;
     struct mark mark;
     size_t n;
 
@@ -181,14 +189,15 @@ static int update_slot(void *opaque, const struct index_image *i)
     if (n == r->list.n)
         return 0;
     u->listed[n] = true;
+    if (!i->named)
+        state = SLOT_MISSING;
+    else if (mark_of(i->path, &mark) || !mark_same(&mark, &i->mark))
+        state = SLOT_CHANGED;
+    pthread_mutex_lock(&r->slots_lock);
     r->slots[n].id = i->id;
     r->slots[n].named = i->named;
-    if (!i->named)
-        r->slots[n].state = SLOT_MISSING;
-    else if (mark_of(i->path, &mark) || !mark_same(&mark, &i->mark))
-        r->slots[n].state = SLOT_CHANGED;
-    else
-        r->slots[n].state = SLOT_CURRENT;
+    r->slots[n].state = state;
+    pthread_mutex_unlock(&r->slots_lock);
     return 0;
 }
 
@@ -205,10 +214,12 @@ static void update_slots(struct references *r)
     }
     index_images(r->store, t, false, update_slot, &u);
     store_read_end(r->store, t);
+    pthread_mutex_lock(&r->slots_lock);
     for (i = 0; i < r->list.n; i++)
         if (!u.listed[i])
             r->slots[i] = (struct slot){ .image = r->slots[i].image,
                                          .opened = r->slots[i].opened };
+    pthread_mutex_unlock(&r->slots_lock);
     free(u.listed);
 }
 
@@ -442,7 +453,7 @@ void references_arrived(struct references *r, uint64_t bytes)
 
 /* Searching */
 
-/* With the lock held. */
+/* With the slots' lock held. */
 static const struct image *open_slot(struct references *r, size_t i)
 {
     struct slot *s = &r->slots[i];
@@ -459,13 +470,13 @@ static const struct image *image_of(struct references *r, uint32_t id)
     const struct image *found = NULL;
     size_t i;
 
-    pthread_mutex_lock(&r->lock);
+    pthread_mutex_lock(&r->slots_lock);
     for (i = 0; i < r->list.n; i++)
         if (r->slots[i].id == id)
             break;
     if (i < r->list.n)
         found = open_slot(r, i);
-    pthread_mutex_unlock(&r->lock);
+    pthread_mutex_unlock(&r->slots_lock);
     return found;
 }
 
@@ -478,9 +489,9 @@ const struct image *references_image(struct references *r, size_t i)
 {
     const struct image *image;
 
-    pthread_mutex_lock(&r->lock);
+    pthread_mutex_lock(&r->slots_lock);
     image = open_slot(r, i);
-    pthread_mutex_unlock(&r->lock);
+    pthread_mutex_unlock(&r->slots_lock);
     return image;
 }
 
@@ -523,10 +534,10 @@ bool references_have_paths(struct references *r)
     bool have = false;
     size_t i;
 
-    pthread_mutex_lock(&r->lock);
+    pthread_mutex_lock(&r->slots_lock);
     for (i = 0; r->slots && i < r->list.n; i++)
         have = have || (r->slots[i].id && r->slots[i].named);
-    pthread_mutex_unlock(&r->lock);
+    pthread_mutex_unlock(&r->slots_lock);
     return have;
 }
 
