@@ -224,14 +224,16 @@ int live_catch_up(const struct link *l, struct source_disk *d)
 
 /* After suspension */
 
-/* Takes the mark if it will tell of the next write: nothing is in flight, and
- * the file's time is not one that the next write may have as well. */
+/* Takes the mark if it will tell of the next write: nothing is in flight, a
+ * device counts, and a file's time is not one that the next write may have as
+ * well. */
 static bool mark_rest(const struct source_disk *d, struct write_mark *mark)
 {
     struct device_activity a = { 0, 0 };
+    bool counted = !device_activity(&d->image, &a);
     struct stat st;
 
-    if ((!device_activity(&d->image, &a) && a.in_flight > 0) ||
+    if (a.in_flight > 0 || (d->image.block && !counted) ||
         fstat(d->image.fd, &st) ||
         (!d->image.block && time(NULL) - st.st_mtim.tv_sec < FRESH_SECONDS))
         return false;
