@@ -26,18 +26,19 @@
 
 /* Levels that the link is followed through, and where that begins.  When a
  * level turns out to be too high, some jobs are under way with it, and the line
- * waits for these.  They must not take more than the time that has passed, or
- * half of it: so that is how much must have. */
+ * waits for these: seconds, about.  That must not be more than what the line
+ * takes for them, or than half of the time that has passed. */
 static const struct {
     int level;
-    double after;               /* seconds, twice what the jobs take */
+    double seconds;
 } levels[] = {
     { -10, 0 }, { -5, 0 }, { -2, 0 }, { 1, 0 }, { 2, 0 }, { 3, 0 }, { 4, 0 },
-    { 5, 0 }, { 6, 0 }, { 7, 0.3 }, { 9, 0.5 }, { 11, 1 }, { 13, 2 },
-    { 15, 3 }, { 16, 4 }, { 17, 5 }, { 18, 6 }, { 19, 8 },
+    { 5, 0 }, { 6, 0 }, { 7, 0.15 }, { 9, 0.25 }, { 11, 0.5 }, { 13, 1 },
+    { 15, 1.5 }, { 16, 2 }, { 17, 2.5 }, { 18, 3 }, { 19, 4 },
 };
 #define N_LEVELS (sizeof(levels) / sizeof(levels[0]))
 #define FIRST_LEVEL 5
+#define FAST_LEVEL 9        /* above it, levels differ by half their speed */
 
 /* A decision is due after so much of both. */
 #define LOOK_SECONDS 0.25
@@ -96,10 +97,13 @@ static void set_level(ZSTD_CCtx *c, int level)
 /* The level so many steps up, or what of that may be tried now. */
 static unsigned raised(const struct freight *f, unsigned steps)
 {
+    double jobs = (parallel_count(0, false) + 2.0) * JOB_BYTES;
+    double line = f->writing / f->bytes * jobs;
     unsigned i = f->level;
 
     while (steps-- > 0 && i + 1 < N_LEVELS &&
-           levels[i + 1].after <= f->passed)
+           (levels[i + 1].seconds <= line ||
+            levels[i + 1].seconds <= f->passed / 2))
         i++;
     return i;
 }
@@ -123,7 +127,7 @@ static void look(struct freight *f)
     if (f->writing > 0.6 * all)
         set_index(f, raised(f, f->writing > 0.85 * all ? 3 : 1));
     else if (f->compressing > 0.5 * all && f->level > 0)
-        set_index(f, f->compressing > 0.85 * all && f->level > 3 ?
+        set_index(f, f->compressing > 0.85 * all && f->level > FAST_LEVEL ?
                   f->level - 3 : f->level - 1);
     f->start = t;
     f->bytes = 0;
