@@ -87,6 +87,8 @@ make_used()
         status=none
     dd if="$image" of="$work/used" bs=512 skip=$((end / 512)) \
         seek=$((end / 512)) conv=notrunc status=none
+    # not beside what is measured
+    sync
 }
 
 # report METHOD OUT IN: of a run with two sides
@@ -133,6 +135,7 @@ run_rsync()     # NAME OPTION...
     local name=$1
     shift
     cp --sparse=always "$reference" "$work/new"
+    sync
     timed "$work/near" rsync --no-whole-file --stats -S "$@" \
         -e "$work/rsh" "$image" "far:$work/new" >"$work/err"
     report "$name" $(awk -F': ' '/Total bytes/ { gsub(",", "", $2)
