@@ -27,14 +27,14 @@
 /* Levels that the link is followed through, and where that begins.  When a
  * level turns out to be too high, some jobs are under way with it, and the line
  * waits for these: seconds, about.  That must not be more than what the line
- * takes for them, or than half of the time that has passed. */
+ * takes for them. */
 static const struct {
     int level;
     double seconds;
 } levels[] = {
     { -10, 0 }, { -5, 0 }, { -2, 0 }, { 1, 0 }, { 2, 0 }, { 3, 0 }, { 4, 0 },
-    { 5, 0 }, { 6, 0 }, { 7, 0.15 }, { 9, 0.25 }, { 11, 0.5 }, { 13, 1 },
-    { 15, 1.5 }, { 16, 2 }, { 17, 2.5 }, { 18, 3 }, { 19, 4 },
+    { 5, 0 }, { 6, 0 }, { 7, 0.25 }, { 9, 0.4 }, { 11, 0.8 }, { 13, 1.5 },
+    { 15, 2.2 }, { 16, 3 }, { 17, 3.5 }, { 18, 4 }, { 19, 5 },
 };
 #define N_LEVELS (sizeof(levels) / sizeof(levels[0]))
 #define FIRST_LEVEL 5
@@ -72,7 +72,6 @@ struct freight {
     bool follows;                   /* the link */
     unsigned level;                 /* index of levels */
     double start, compressing, writing;
-    double passed;                  /* seconds, until start */
     double rate;                    /* of a rehearsal's line, or 0 */
     uint64_t bytes;
 };
@@ -101,9 +100,7 @@ static unsigned raised(const struct freight *f, unsigned steps)
     double line = f->writing / f->bytes * jobs;
     unsigned i = f->level;
 
-    while (steps-- > 0 && i + 1 < N_LEVELS &&
-           (levels[i + 1].seconds <= line ||
-            levels[i + 1].seconds <= f->passed / 2))
+    while (steps-- > 0 && i + 1 < N_LEVELS && levels[i + 1].seconds <= line)
         i++;
     return i;
 }
@@ -122,10 +119,10 @@ static void look(struct freight *f)
 
     if (!f->follows || all < LOOK_SECONDS || f->bytes < LOOK_BYTES)
         return;
-    f->passed += all;
     /* Far off the mark it goes faster. */
     if (f->writing > 0.6 * all)
-        set_index(f, raised(f, f->writing > 0.85 * all ? 3 : 1));
+        set_index(f, raised(f, f->writing > 0.85 * all &&
+                            f->level <= FAST_LEVEL ? 3 : 1));
     else if (f->compressing > 0.5 * all && f->level > 0)
         set_index(f, f->compressing > 0.85 * all && f->level > FAST_LEVEL ?
                   f->level - 3 : f->level - 1);
