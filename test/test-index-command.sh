@@ -53,7 +53,7 @@ grep -q 'b.img: [1-9][0-9]* of [0-9]* objects are not what they were' out ||
     fail "a changed object was not noticed"
 strace -f -qq -o trace -e trace=open,openat xl-dedup index -q || fail "third"
 grep -q 'b.img"' trace || fail "a changed image was not read"
-grep -q 'a.img"' trace && fail "an unchanged image was read"
+grep 'a.img"' trace && fail "an unchanged image was read"
 check --sample=100
 [ "$status" = 0 ] || fail "check after a change: $(cat out err)"
 
