@@ -12,7 +12,8 @@
 # out.  Images, of one partition, are made by mkimages.sh.  Environment:
 #   BUILD   directory of the build (.)
 #   WORK    directory with room for three images (a new one in /tmp)
-#   ONLY    some of: xl-dedup rsync casync borg patch links (all)
+#   ONLY    some of: xl-dedup rsync casync borg patch, and links and
+#           peer-links for xl-dedup and rsync over links (all)
 #   LEVELS  levels of xl-dedup besides the one that follows the link (3 19)
 #   RATES   Mbit/s of links between two network namespaces (none; root)
 # Words are to be split in some places.
@@ -222,8 +223,8 @@ while [ $# -gt 0 ]; do
         expected=$work/used
         ! wanted links || xl_dedup "xl-dedup, $rate Mbit/s"
         expected=$image
-        ! wanted links || run_rsync "rsync -z, $rate Mbit/s" -z \
+        ! wanted peer-links || run_rsync "rsync -z, $rate Mbit/s" -z \
             --compress-choice=zstd
-        ! wanted links || run_rsync "rsync, $rate Mbit/s"
+        ! wanted peer-links || run_rsync "rsync, $rate Mbit/s"
     done
 done
