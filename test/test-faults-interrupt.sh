@@ -13,6 +13,7 @@ greeting source:GREETING:1:group killed all -
 offer target:DISK:1:group killed all -
 staged-compare target:COMPARED:1:group killed less hostb is kept there
 manifest target:MANIFEST:1:group killed all hostb is kept there
+copied-listing target:LISTING:1:group killed less hostb is kept there
 data target:FREIGHT:14:group killed less hostb is kept there
 live target:SEGMENTS:1:group killed less hostb is kept there
 restore target:RESTORE:1:group killed less hostb is kept there
@@ -30,6 +31,7 @@ greeting source:GREETING:1:xl killed all -
 offer target:DISK:1:xl killed all xl ended the migration
 staged-compare target:COMPARED:1:xl killed less xl ended the migration
 manifest target:MANIFEST:1:xl killed all xl ended the migration
+copied-listing target:LISTING:1:xl killed less xl ended the migration
 data target:FREIGHT:14:xl killed less xl ended the migration
 live target:SEGMENTS:1:xl killed less xl ended the migration
 restore target:RESTORE:1:xl killed less xl ended the migration

@@ -13,6 +13,7 @@ greeting source:GREETING:1:sender untouched all -
 offer target:DISK:1:sender untouched all the helper has ended
 staged-compare target:COMPARED:1:sender untouched less the helper has ended
 manifest target:MANIFEST:1:sender untouched all the helper has ended
+copied-listing target:LISTING:1:sender untouched less the helper has ended
 data target:FREIGHT:14:sender untouched less the helper has ended
 live target:SEGMENTS:1:sender untouched less the helper has ended
 restore target:RESTORE:1:sender untouched less the helper has ended
@@ -32,6 +33,7 @@ greeting source:GREETING:1:target untouched all hostb: the connection was closed
 offer target:DISK:1:target untouched all hostb: the connection was closed
 staged-compare target:COMPARED:1:target untouched less hostb is kept there
 manifest target:MANIFEST:1:target untouched all hostb is kept there
+copied-listing target:LISTING:1:target untouched less hostb is kept there
 data target:FREIGHT:20:target untouched any hostb is kept there
 live target:SEGMENTS:1:target untouched less hostb is kept there
 restore target:RESTORE:1:target untouched less hostb is kept there

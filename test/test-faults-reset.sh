@@ -15,6 +15,7 @@ greeting source:GREETING:1:host-a off/gone all -
 offer target:DISK:1:host-a off/gone all -
 staged-compare target:COMPARED:1:host-a off/gone less -
 manifest target:MANIFEST:1:host-a off/gone all -
+copied-listing target:LISTING:1:host-a off/gone less -
 data target:FREIGHT:14:host-a off/gone less -
 live target:SEGMENTS:1:host-a off/gone less -
 restore target:RESTORE:1:host-a off/gone less -
@@ -32,6 +33,7 @@ greeting source:GREETING:1:host-b untouched all hostb: no connection
 offer target:DISK:1:host-b untouched all hostb: the connection was closed
 staged-compare target:COMPARED:1:host-b untouched any hostb is kept there
 manifest target:MANIFEST:1:host-b untouched all hostb is kept there
+copied-listing target:LISTING:1:host-b untouched any hostb is kept there
 data target:FREIGHT:14:host-b untouched any hostb is kept there
 live target:SEGMENTS:1:host-b untouched any hostb is kept there
 restore target:RESTORE:1:host-b untouched less hostb is kept there
