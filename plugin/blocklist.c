@@ -35,12 +35,6 @@ enum proto_kind blocklist_kind(const struct manifest *m,
     return p && p->parsed ? KIND_PLAIN : KIND_UNPARSED;
 }
 
-static const struct object *object_of(const struct source_disk *d,
-                                      uint64_t number)
-{
-    return &d->manifest->objects[d->order[number]];
-}
-
 static void blocks_of(const struct manifest *m, const struct object *o,
                       uint32_t *head_r, uint32_t *n_blocks_r)
 {
@@ -53,7 +47,7 @@ static void blocks_of(const struct manifest *m, const struct object *o,
 
 /* Lists */
 
-struct listing {
+struct answer {
     const struct source_disk *disk;
     uint8_t key[PROTO_KEY];
     uint32_t count;
@@ -63,7 +57,7 @@ struct listing {
 
 /* Each object at most once. */
 static int take_list(struct source_disk *d, const struct frame *f,
-                     struct listing *g)
+                     struct answer *g)
 {
     struct cursor c = CURSOR_INIT(f->data, f->length);
     const uint8_t *key = cursor_get(&c, PROTO_KEY);
@@ -81,7 +75,7 @@ static int take_list(struct source_disk *d, const struct frame *f,
     for (i = 0; i < g->count; i++) {
         number += (uint64_t)cursor_zigzag(&c);
         if (c.bad || number >= d->n_order || d->listed[number] ||
-            blocklist_kind(d->manifest, object_of(d, number)) !=
+            blocklist_kind(d->manifest, source_object(d, number)) !=
             KIND_UNPARSED)
             return -EPROTO;
         d->listed[number] = true;
@@ -92,9 +86,9 @@ static int take_list(struct source_disk *d, const struct frame *f,
 
 static int list_one(void *opaque, uint64_t i)
 {
-    struct listing *g = opaque;
+    struct answer *g = opaque;
     const struct source_disk *d = g->disk;
-    const struct object *o = object_of(d, g->numbers[i]);
+    const struct object *o = source_object(d, g->numbers[i]);
     struct buf *b = &g->lists[i];
     uint32_t head, n_blocks, k, byte;
     uint64_t hash;
@@ -122,7 +116,7 @@ static int list_one(void *opaque, uint64_t i)
 int blocklist_answer(const struct link *l, struct source_disk *d,
                      const struct frame *f)
 {
-    struct listing *g = calloc(1, sizeof(*g));
+    struct answer *g = calloc(1, sizeof(*g));
     struct buf b = BUF_INIT;
     uint32_t i;
     int rc;
@@ -175,7 +169,7 @@ int blocklist_take_lack(struct source_disk *d, struct cursor *c,
     a = calloc(1, sizeof(*a));
     if (!a)
         return -ENOMEM;
-    blocks_of(d->manifest, object_of(d, *number), &a->head, &a->n_blocks);
+    blocks_of(d->manifest, source_object(d, *number), &a->head, &a->n_blocks);
     rc = take_runs(c, a);
     if (rc) {
         free(a);

@@ -71,19 +71,13 @@ static int out_of_place(const struct link *l, const struct frame *f)
     return -EPROTO;
 }
 
-static const struct object *object_of(const struct source_disk *d,
-                                      uint64_t number)
-{
-    return &d->manifest->objects[d->order[number]];
-}
-
 static uint64_t mapped_bytes(const struct source_disk *d, uint64_t number)
 {
     const struct fsparse_extent *e;
     uint64_t bytes = 0;
     size_t n, i;
 
-    e = object_extents(d->manifest, object_of(d, number), &n);
+    e = object_extents(d->manifest, source_object(d, number), &n);
     for (i = 0; i < n; i++)
         bytes += e[i].length;
     return bytes;
@@ -92,7 +86,7 @@ static uint64_t mapped_bytes(const struct source_disk *d, uint64_t number)
 static void put_object(struct buf *b, const struct source_disk *d,
                        uint64_t number, uint64_t *physical)
 {
-    const struct object *o = object_of(d, number);
+    const struct object *o = source_object(d, number);
     const struct fsparse_extent *e;
     uint64_t logical = 0;
     size_t n, i;
@@ -116,7 +110,7 @@ static bool fits(const struct source_disk *d, uint64_t number)
 {
     size_t n;
 
-    object_extents(d->manifest, object_of(d, number), &n);
+    object_extents(d->manifest, source_object(d, number), &n);
     return n <= MANIFEST_BYTES / 16;
 }
 
@@ -225,7 +219,7 @@ static int put_content(const struct link *l, struct source_disk *d,
     size_t n, i;
     int rc = 0;
 
-    e = object_extents(d->manifest, object_of(d, number), &n);
+    e = object_extents(d->manifest, source_object(d, number), &n);
     for (i = 0; i < n && !rc; i++)
         rc = put_extent(l, d, b, &o, &e[i]);
     return rc;

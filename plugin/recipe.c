@@ -17,7 +17,7 @@
 
 static const char *name_of(const struct source_disk *d, uint64_t number)
 {
-    const struct object *o = &d->manifest->objects[d->order[number]];
+    const struct object *o = source_object(d, number);
     const struct fsparse_file *f;
 
     if (o->file == OBJECT_RAW)
@@ -248,14 +248,13 @@ static int take_lacking(void *opaque, const void *data, size_t length,
 
 static int send_recipe(struct cook *k, object_sink *sink)
 {
-    const struct manifest *m = k->disk->manifest;
-    const struct object *o = &m->objects[k->disk->order[k->number]];
+    const struct object *o = source_object(k->disk, k->number);
     int rc;
 
     crypto_generichash_init(&k->state, NULL, 0, HASH_BYTES);
     rc = begin_frame(k);
     if (!rc)
-        rc = object_read(m, o, sink, k);
+        rc = object_read(k->disk->manifest, o, sink, k);
     if (!rc && k->matcher)
         rc = matcher_end(k->matcher);
     if (!rc)

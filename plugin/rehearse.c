@@ -54,8 +54,7 @@ int rehearse_left(struct source_disk *d, const struct frame *f)
         if (c.bad || number >= d->n_order || d->wanted[number])
             return -EPROTO;
         d->wanted[number] = 2;
-        e = object_extents(d->manifest,
-                           &d->manifest->objects[d->order[number]], &n);
+        e = object_extents(d->manifest, source_object(d, number), &n);
         for (j = 0; j < n; j++)
             dirty_mark(&d->left_blocks, e[j].physical, e[j].length);
     }
@@ -78,8 +77,7 @@ int rehearse_lists(struct source_disk *d)
     if (rc)
         return rc;
     for (i = 0; i < d->n_order; i++) {
-        e = object_extents(d->manifest, &d->manifest->objects[d->order[i]],
-                           &count);
+        e = object_extents(d->manifest, source_object(d, i), &count);
         for (j = 0; j < count; j++)
             dirty_mark(&used, e[j].physical, e[j].length);
     }

@@ -86,6 +86,13 @@ struct source_disk {
     struct image_stamp stamp;
 };
 
+/* The object of a number on the wire, which is below n_order. */
+static inline const struct object *source_object(const struct source_disk *d,
+                                                 uint64_t number)
+{
+    return &d->manifest->objects[d->order[number]];
+}
+
 /* What the parts of the source's engine share. */
 struct link {
     struct wire *wire;
