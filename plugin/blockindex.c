@@ -16,6 +16,7 @@
 #include <string.h>
 
 #include "plugin/blockindex.h"
+#include "plugin/bytes.h"
 #include "plugin/manifest.h"
 
 #define WAYS 8u
@@ -60,13 +61,9 @@ void blockindex_free(struct blockindex *x)
 uint64_t blockindex_hash(const uint8_t key[BLOCKINDEX_KEY], const void *block)
 {
     uint8_t hash[crypto_shorthash_BYTES];
-    uint64_t value = 0;
-    size_t i;
 
     crypto_shorthash(hash, block, BLOCKINDEX_BLOCK, key);
-    for (i = 0; i < sizeof(hash); i++)
-        value |= (uint64_t)hash[i] << 8 * i;
-    return value;
+    return get_le64(hash);
 }
 
 static uint64_t tag(uint64_t hash)

@@ -15,6 +15,7 @@
 #include <string.h>
 
 #include "plugin/blocktable.h"
+#include "plugin/bytes.h"
 #include "plugin/manifest.h"
 
 #define SLOTS_MIN 64u
@@ -61,15 +62,11 @@ void blocktable_free(struct blocktable *t)
 uint64_t blocktable_hash(const uint8_t key[PROTO_KEY], const void *block)
 {
     uint8_t hash[crypto_shorthash_BYTES];
-    uint64_t value = 0;
-    unsigned i;
 
     if (data_is_zero(block, PROTO_BLOCK))
         return 0;
     crypto_shorthash(hash, block, PROTO_BLOCK, key);
-    for (i = 0; i < PROTO_LIST_HASH; i++)
-        value |= (uint64_t)hash[i] << 8 * i;
-    return value;
+    return get_le(hash, PROTO_LIST_HASH);
 }
 
 /* The slot of a hash, or the empty one where it would be. */

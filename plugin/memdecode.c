@@ -9,6 +9,7 @@
 
 #include "plugin/blockindex.h"
 #include "plugin/buf.h"
+#include "plugin/bytes.h"
 #include "plugin/memdecode.h"
 #include "plugin/memstream.h"
 
@@ -124,14 +125,6 @@ static int put(struct memdecoder *d, const uint8_t *data, uint64_t length)
             memcpy(out, data, n);
     }
     return rc;
-}
-
-static void put_le64(uint8_t *p, uint64_t v)
-{
-    int i;
-
-    for (i = 0; i < 8; i++)
-        p[i] = v >> 8 * i;
 }
 
 /* Reading commands */

@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "plugin/bytes.h"
 #include "plugin/memencode.h"
 #include "plugin/memstream.h"
 #include "plugin/pagecache.h"
@@ -157,16 +158,6 @@ static int take_bytes(void *opaque, const void *data, size_t length)
     return rc;
 }
 
-static uint64_t le64(const uint8_t *p)
-{
-    uint64_t v = 0;
-    int i;
-
-    for (i = 7; i >= 0; i--)
-        v = v << 8 | p[i];
-    return v;
-}
-
 static int take_entries(void *opaque, const uint8_t *entries, size_t count)
 {
     struct memencoder *e = opaque;
@@ -177,8 +168,8 @@ static int take_entries(void *opaque, const uint8_t *entries, size_t count)
     end_run(e);
     buf_put_varint(b, (uint64_t)count << MEMORY_OP_BITS | MEMORY_ENTRIES);
     for (i = 0; i < count; i += n) {
-        first = le64(entries + i * 8);
-        for (n = 1; i + n < count && le64(entries + (i + n) * 8) ==
+        first = get_le64(entries + i * 8);
+        for (n = 1; i + n < count && get_le64(entries + (i + n) * 8) ==
              first + n; n++)
             ;
         put_relative(b, first, &e->next_entry, n);
@@ -259,7 +250,7 @@ static void take_hashed(struct memencoder *e, uint64_t pfn,
 static int take_page(void *opaque, uint64_t entry, const uint8_t *page)
 {
     struct memencoder *e = opaque;
-    uint64_t word = le64(page);
+    uint64_t word = get_le64(page);
 
     e->counts.pages++;
     if (!memcmp(page, page + 8, PAGE - 8)) {

@@ -5,6 +5,7 @@
 #include <stdbool.h>
 #include <string.h>
 
+#include "plugin/bytes.h"
 #include "plugin/memstream.h"
 
 enum {
@@ -18,16 +19,6 @@ enum {
 
 #define RECORD_HEADER 8u
 #define PAGE_HEADER 8u
-
-static uint32_t le32(const uint8_t *p)
-{
-    return p[0] | p[1] << 8 | p[2] << 16 | (uint32_t)p[3] << 24;
-}
-
-static uint64_t le64(const uint8_t *p)
-{
-    return le32(p) | (uint64_t)le32(p + 4) << 32;
-}
 
 static uint32_t be32(const uint8_t *p)
 {
@@ -86,7 +77,7 @@ static void libxl_header(struct memstream *s, const uint8_t *p)
 
 static void libxl_record(struct memstream *s, const uint8_t *p)
 {
-    uint32_t type = le32(p), length = le32(p + 4);
+    uint32_t type = get_le32(p), length = get_le32(p + 4);
 
     if (type == LIBXL_END)
         go(s, MEMSTREAM_PASS);
@@ -120,7 +111,7 @@ static void domain_header(struct memstream *s, const uint8_t *p)
 
 static void libxc_record(struct memstream *s, const uint8_t *p)
 {
-    uint32_t type = le32(p), length = le32(p + 4);
+    uint32_t type = get_le32(p), length = get_le32(p + 4);
 
     if (type == LIBXC_END || type == LIBXC_CHECKPOINT) {
         go_body(s, length, MEMSTREAM_LIBXL_RECORD);
@@ -134,7 +125,7 @@ static void libxc_record(struct memstream *s, const uint8_t *p)
 
 static void page_header(struct memstream *s, const uint8_t *p)
 {
-    s->count = le32(p);
+    s->count = get_le32(p);
     s->left -= PAGE_HEADER;
     if (s->count == 0 || s->count > MEMSTREAM_ENTRIES ||
         s->count * 8 > s->left)
@@ -165,7 +156,7 @@ static void entry_list(struct memstream *s, const uint8_t *p)
     uint32_t i;
 
     for (i = 0; i < s->count; i++) {
-        s->entry[i] = le64(p + i * 8);
+        s->entry[i] = get_le64(p + i * 8);
         pages += has_page(s->entry[i]);
     }
     s->left -= s->count * 8;

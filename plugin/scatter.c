@@ -27,6 +27,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "plugin/bytes.h"
 #include "plugin/log.h"
 #include "plugin/sweep.h"
 #include "plugin/target_disk.h"
@@ -287,13 +288,7 @@ int scatter_begin(struct target_disk *d)
 
 static uint64_t hash_of(const struct stray *s, size_t block)
 {
-    const uint8_t *p = s->hashes + block * PROTO_LIST_HASH;
-    uint64_t hash = 0;
-    unsigned i;
-
-    for (i = 0; i < PROTO_LIST_HASH; i++)
-        hash |= (uint64_t)p[i] << 8 * i;
-    return hash;
+    return get_le(s->hashes + block * PROTO_LIST_HASH, PROTO_LIST_HASH);
 }
 
 static int take_list(struct stray *s, struct cursor *c)

@@ -14,6 +14,7 @@
 #include <unistd.h>
 #include <zstd.h>
 
+#include "plugin/bytes.h"
 #include "plugin/freight.h"
 #include "plugin/log.h"
 #include "plugin/proto.h"
@@ -354,14 +355,6 @@ static int compress(struct wire *w, const void *data, size_t length)
     return 0;
 }
 
-static void set_le32(uint8_t *p, uint32_t v)
-{
-    p[0] = v;
-    p[1] = v >> 8;
-    p[2] = v >> 16;
-    p[3] = v >> 24;
-}
-
 /* Senders take turns in the order in which they come.  A mutex alone would let
  * the one with much to send (the memory) have it again and again, and blocks of
  * a disk whose guest stands still wait. */
@@ -411,7 +404,7 @@ static int send_frame(struct wire *w, uint16_t type, uint16_t disk,
     if (!rc && w->out.failed)
         rc = -ENOMEM;
     if (!rc) {
-        set_le32(w->out.data + 4, w->out.length - PROTO_HEADER_BYTES);
+        put_le32(w->out.data + 4, w->out.length - PROTO_HEADER_BYTES);
         rc = write_all(w, w->out.data, w->out.length);
         if (!rc && account < PROTO_DISKS_MAX)
             atomic_fetch_add(&w->disks[account].out, w->out.length);

@@ -6,6 +6,7 @@
 #include <elf.h>
 #include <string.h>
 
+#include "plugin/bytes.h"
 #include "plugin/x86code.h"
 
 /* Distances lead at most so far; a place is the offset modulo this. */
@@ -14,24 +15,6 @@
 #define PE_OFFSET 0x3c          /* in a PE file: where its header is */
 #define PE_I386 0x014c
 #define PE_AMD64 0x8664
-
-static uint32_t get_le32(const uint8_t *p)
-{
-    return p[0] | p[1] << 8 | p[2] << 16 | (uint32_t)p[3] << 24;
-}
-
-static void put_le32(uint8_t *p, uint32_t v)
-{
-    p[0] = v;
-    p[1] = v >> 8;
-    p[2] = v >> 16;
-    p[3] = v >> 24;
-}
-
-static unsigned get_le16(const uint8_t *p)
-{
-    return p[0] | p[1] << 8;
-}
 
 static bool begins_elf(const uint8_t *p)
 {
