@@ -43,6 +43,7 @@ static int scan(struct source_disk *d)
         .opaque = d,
     };
     const struct manifest *m;
+    const struct object *o;
     size_t i, n;
     int rc;
 
@@ -50,15 +51,16 @@ static int scan(struct source_disk *d)
     if (rc)
         return rc;
     m = d->manifest;
-    if (m->n_objects > UINT32_MAX)
+    if (manifest_count(m) > UINT32_MAX)
         return -EFBIG;
-    d->order = calloc(m->n_objects + 1, sizeof(*d->order));
-    d->wanted = calloc(m->n_objects + 1, 1);
+    d->order = calloc(manifest_count(m) + 1, sizeof(*d->order));
+    d->wanted = calloc(manifest_count(m) + 1, 1);
     if (!d->order || !d->wanted)
         return -ENOMEM;
-    for (i = 0; i < m->n_objects; i++) {
-        object_extents(m, &m->objects[i], &n);
-        if (n > 0 && !m->objects[i].zero)
+    for (i = 0; i < manifest_count(m); i++) {
+        o = manifest_object(m, i);
+        object_extents(m, o, &n);
+        if (n > 0 && !o->zero)
             d->order[d->n_order++] = i;
     }
     return 0;

@@ -84,7 +84,7 @@ static void set_plain(struct entry *e, const struct plain *p)
 static void set_entry(struct entry *e, const struct content *c, size_t i)
 {
     const struct manifest *m = c->manifest;
-    const struct object *o = &m->objects[i];
+    const struct object *o = &m->files[i];
     const struct plain *p = plain_find(&c->plain, o->file);
     const struct fsparse_extent *x;
     size_t n;
@@ -205,7 +205,7 @@ static uint64_t unusable_bytes(const struct manifest *m)
 
     for (i = 0; i < map->n_regions; i++)
         if (map->regions[i].kind == FSPARSE_FILE &&
-            m->objects[map->regions[i].file].unusable)
+            m->files[map->regions[i].file].unusable)
             bytes += map->regions[i].length;
     return bytes;
 }

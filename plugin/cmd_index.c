@@ -117,7 +117,7 @@ static int read_image(struct store *s, const char *path,
     if (!rc)
         rc = index_put_manifest(s, path, &mark, m);
     if (!rc && !o->quiet)
-        log_info("%s: %zu objects", path, m->n_objects);
+        log_info("%s: %zu objects", path, manifest_count(m));
     manifest_free(m);
     image_release(&img);
     return rc;

@@ -80,17 +80,17 @@ static void count(const struct manifest *m, struct totals *t)
     const struct fsparse_extent *e;
     size_t i, n;
 
-    *t = (struct totals){ .raw_objects = m->n_objects - m->n_files };
+    *t = (struct totals){ .raw_objects = m->n_raw };
     for (i = 0; i < m->n_files; i++) {
         /* Gaps make sizes whatever the guest likes. */
-        if (__builtin_add_overflow(t->file_bytes, m->objects[i].size,
+        if (__builtin_add_overflow(t->file_bytes, m->files[i].size,
                                    &t->file_bytes))
             t->file_bytes = UINT64_MAX;
-        for (e = object_extents(m, &m->objects[i], &n); n; n--, e++)
+        for (e = object_extents(m, &m->files[i], &n); n; n--, e++)
             t->extent_bytes += e->length;
     }
-    for (; i < m->n_objects; i++)
-        t->residual_bytes += m->objects[i].size;
+    for (i = 0; i < m->n_raw; i++)
+        t->residual_bytes += m->raw[i]->size;
     for (i = 0; i < map->n_regions; i++)
         if (map->regions[i].kind == FSPARSE_HOLE)
             t->hole_bytes += map->regions[i].length;
@@ -163,7 +163,7 @@ static int print_text(const struct manifest *m, const struct totals *t)
     for (i = 0; i < map->n_partitions; i++)
         print_partition(&map->partitions[i]);
     for (i = 0; i < m->n_files && !rc; i++)
-        rc = print_file(m, &m->objects[i]);
+        rc = print_file(m, &m->files[i]);
     printf("%16zu files\n", m->n_files);
     printf("%16" PRIu64 " bytes in files\n", t->file_bytes);
     printf("%16" PRIu64 " bytes on the disk for these\n", t->extent_bytes);
@@ -285,7 +285,7 @@ static int print_json(const struct manifest *m, const struct totals *t)
                             i + 1 < map->n_partitions ? "," : "");
     printf("],\n\"files\":[\n");
     for (i = 0; i < m->n_files && !rc; i++)
-        rc = cmd_print_json(json_file(m, &m->objects[i]),
+        rc = cmd_print_json(json_file(m, &m->files[i]),
                             i + 1 < m->n_files ? "," : "");
     printf("],\n\"totals\":");
     if (!rc)

@@ -17,9 +17,15 @@
  * wanted: small files and slack would otherwise cost a system call or, with
  * O_DIRECT, a seek each) and a buffer for everything else.
  *
+ * Who waits for objects (opt->found) gets them segment by segment, in order,
+ * so that two manifests of nearly the same image are told in nearly the same
+ * way.  A segment in which a big file begins takes long; when many others wait
+ * for it, they go first.
+ *
  * struct pool's lock covers its cursor, the progress and rc, and is a leaf
- * apart from what the progress callback takes.  After the first failure no
- * segment is handed out any more.
+ * apart from what the progress callback takes.  findings_lock covers what is
+ * found, and is held in calls of found(); the former may be taken within.
+ * After the first failure no segment is handed out any more.
  */
 #include "config.h"
 
@@ -36,6 +42,23 @@
 #define BUFFER_SIZE RAW_OBJECT_MAX
 #define BUFFER_ALIGN 4096u
 #define AHEAD (2u << 20)        /* bytes the kernel may read ahead of us */
+#define CHUNK 64                /* raw objects */
+#define PATIENCE 64             /* segments that wait for one */
+
+/* Raw objects stay where they were made; chunks of a manifest are a list. */
+struct raw_objects {
+    struct raw_objects *next;
+    size_t n;
+    struct object objects[CHUNK];
+};
+
+/* What was found in a segment. */
+struct finding {
+    struct finding *next;       /* of a later segment */
+    uint64_t segment;
+    size_t n;
+    const struct object *objects[];
+};
 
 struct pool {
     struct manifest *m;
@@ -44,11 +67,17 @@ struct pool {
     pthread_mutex_t lock;
     size_t next;                /* region of the cursor; n_regions: at end */
     uint64_t offset;            /* of the cursor, in that region */
+    uint64_t segments;          /* handed out */
     uint64_t done, total;
     int rc;
+    pthread_mutex_t findings_lock;
+    struct finding *findings;   /* that wait for their turn */
+    size_t n_findings;
+    uint64_t turn;              /* of this segment */
 };
 
 struct segment {
+    uint64_t number;            /* in the order of handing out */
     size_t region;              /* the one that start lies in */
     uint64_t start, end;
     uint64_t ahead;             /* where the next one starts */
@@ -59,8 +88,9 @@ struct worker {
     uint8_t *window;
     uint64_t window_start, window_end;
     uint8_t *buf;
-    struct object *raw;
-    size_t n_raw, room;
+    struct raw_objects *raw;    /* where the next one goes, if there is room */
+    const struct object **found;    /* in this segment */
+    size_t n_found, room;
 };
 
 /* A hash in the making.  Leading zeros are counted and fed only when
@@ -90,7 +120,7 @@ static uint64_t region_end(const struct fsparse_region *r)
 static bool is_raw(const struct pool *pool, const struct fsparse_region *r)
 {
     return r->kind == FSPARSE_RESIDUAL ||
-           (r->kind == FSPARSE_FILE && pool->m->objects[r->file].unusable);
+           (r->kind == FSPARSE_FILE && pool->m->files[r->file].unusable);
 }
 
 /* Whether there is something to do for region i at offset. */
@@ -128,6 +158,7 @@ static bool take_segment(struct pool *pool, struct segment *seg)
     pthread_mutex_lock(&pool->lock);
     taken = !pool->rc && pool->next < map->n_regions;
     if (taken) {
+        seg->number = pool->segments++;
         seg->region = pool->next;
         seg->start = pool->offset;
         seg->end = (seg->start | (RAW_OBJECT_MAX - 1)) + 1;
@@ -147,6 +178,8 @@ static int account(struct pool *pool, uint64_t n)
 
     pthread_mutex_lock(&pool->lock);
     pool->done += n;
+    if (!pool->rc && pool->opt->stop && atomic_load(pool->opt->stop))
+        pool->rc = -ECANCELED;
     rc = pool->rc;
     if (!rc && pool->opt->progress)
         pool->opt->progress(pool->opt->opaque, pool->done, pool->total);
@@ -256,27 +289,56 @@ static int hash_file(struct worker *w, struct object *o)
     return 0;
 }
 
+static int add_found(struct worker *w, const struct object *o)
+{
+    const struct object **list;
+    size_t room = w->room ? 2 * w->room : 64;
+
+    if (!w->pool->opt->found)
+        return 0;
+    if (w->n_found == w->room) {
+        list = reallocarray(w->found, room, sizeof(*list));
+        if (!list) {
+            log_error("no memory for a list of objects");
+            return -ENOMEM;
+        }
+        w->found = list;
+        w->room = room;
+    }
+    w->found[w->n_found++] = o;
+    return 0;
+}
+
+static struct object *new_raw(struct worker *w)
+{
+    struct manifest *m = w->pool->m;
+
+    if (!w->raw || w->raw->n == CHUNK) {
+        w->raw = malloc(sizeof(*w->raw));
+        if (!w->raw) {
+            log_error("no memory for raw objects");
+            return NULL;
+        }
+        w->raw->n = 0;
+        pthread_mutex_lock(&w->pool->lock);
+        w->raw->next = m->pool;
+        m->pool = w->raw;
+        pthread_mutex_unlock(&w->pool->lock);
+    }
+    return &w->raw->objects[w->raw->n++];
+}
+
 static int add_raw(struct worker *w, const uint8_t *data, uint64_t start,
                    uint64_t end)
 {
-    struct object *o;
+    struct object *o = new_raw(w);
 
-    if (w->n_raw == w->room) {
-        size_t room = w->room ? 2 * w->room : 64;
-
-        o = reallocarray(w->raw, room, sizeof(*o));
-        if (!o) {
-            log_error("no memory for the list of raw objects");
-            return -ENOMEM;
-        }
-        w->raw = o;
-        w->room = room;
-    }
-    o = &w->raw[w->n_raw++];
+    if (!o)
+        return -ENOMEM;
     *o = (struct object){ .size = end - start, .file = OBJECT_RAW };
     o->raw = (struct fsparse_extent){ 0, start, end - start };
     crypto_generichash(o->hash, HASH_BYTES, data, end - start, NULL, 0);
-    return 0;
+    return add_found(w, o);
 }
 
 /* Cuts [start, end) of one segment at its zeros. */
@@ -343,6 +405,13 @@ static int load_window(struct worker *w, const struct segment *seg)
     return image_read(pool->m->image, w->window, to - from, from);
 }
 
+static int do_file(struct worker *w, struct object *o)
+{
+    int rc = hash_file(w, o);
+
+    return rc || o->zero ? rc : add_found(w, o);
+}
+
 static int do_segment(struct worker *w, const struct segment *seg)
 {
     const struct pool *pool = w->pool;
@@ -365,8 +434,65 @@ static int do_segment(struct worker *w, const struct segment *seg)
         if (is_raw(pool, r))
             rc = cut_raw(w, start, end);
         else
-            rc = hash_file(w, &pool->m->objects[r->file]);
+            rc = do_file(w, &pool->m->files[r->file]);
     }
+    return rc;
+}
+
+static void enqueue(struct pool *pool, struct finding *f)
+{
+    struct finding **p;
+
+    for (p = &pool->findings; *p && (*p)->segment < f->segment;
+         p = &(*p)->next)
+        ;
+    f->next = *p;
+    *p = f;
+    pool->n_findings++;
+}
+
+/* Hands on what has its turn, or has waited long enough. */
+static int hand_on(struct pool *pool)
+{
+    struct finding *f;
+    int rc = 0;
+
+    while (!rc && (f = pool->findings) &&
+           (f->segment <= pool->turn || pool->n_findings > PATIENCE)) {
+        pool->findings = f->next;
+        pool->n_findings--;
+        if (f->segment >= pool->turn)
+            pool->turn = f->segment + 1;
+        if (f->n > 0)
+            rc = pool->opt->found(pool->opt->opaque, f->objects, f->n);
+        free(f);
+    }
+    return rc;
+}
+
+/* What was found in the segment waits for its turn. */
+static int found(struct worker *w, const struct segment *seg)
+{
+    struct pool *pool = w->pool;
+    struct finding *f;
+    int rc;
+
+    if (!pool->opt->found)
+        return 0;
+    f = malloc(sizeof(*f) + w->n_found * sizeof(*f->objects));
+    if (!f) {
+        log_error("no memory for a list of objects");
+        return -ENOMEM;
+    }
+    f->segment = seg->number;
+    f->n = w->n_found;
+    if (f->n > 0)
+        memcpy(f->objects, w->found, f->n * sizeof(*f->objects));
+    w->n_found = 0;
+    pthread_mutex_lock(&pool->findings_lock);
+    enqueue(pool, f);
+    rc = hand_on(pool);
+    pthread_mutex_unlock(&pool->findings_lock);
     return rc;
 }
 
@@ -379,6 +505,8 @@ static void work(void *arg)
 
     while (take_segment(pool, &seg)) {
         rc = do_segment(w, &seg);
+        if (!rc)
+            rc = found(w, &seg);
         if (!rc)
             continue;
         pthread_mutex_lock(&pool->lock);
@@ -436,44 +564,50 @@ static int hash_inline_files(struct worker *w)
     int rc = 0;
 
     for (i = 0; i < m->n_files && !rc; i++)
-        if (!m->objects[i].zero &&
+        if (!m->files[i].zero &&
             (m->map->files[i].flags & FSPARSE_INLINE))
-            rc = hash_file(w, &m->objects[i]);
+            rc = hash_file(w, &m->files[i]);
     return rc;
 }
 
 static int by_place(const void *a, const void *b)
 {
-    const struct object *x = a, *y = b;
+    const struct object *x = *(struct object *const *)a;
+    const struct object *y = *(struct object *const *)b;
 
     return (x->raw.physical > y->raw.physical) -
            (x->raw.physical < y->raw.physical);
 }
 
-/* Moves the workers' raw objects to the end of the manifest. */
-static int collect_raw(struct manifest *m, const struct worker *w, unsigned n)
+/* Lists the raw objects by place. */
+static int list_raw(struct manifest *m)
 {
-    size_t total = m->n_files;
-    struct object *o;
-    unsigned i;
+    struct raw_objects *c;
+    size_t n = 0, i;
 
-    for (i = 0; i < n; i++)
-        total += w[i].n_raw;
-    o = reallocarray(m->objects, total + 1, sizeof(*o));
-    if (!o) {
-        log_error("no memory for a list of %zu objects", total);
+    for (c = m->pool; c; c = c->next)
+        n += c->n;
+    m->raw = reallocarray(NULL, n + 1, sizeof(*m->raw));
+    if (!m->raw) {
+        log_error("no memory for a list of %zu objects", n);
         return -ENOMEM;
     }
-    m->objects = o;
-    o += m->n_files;
-    for (i = 0; i < n; i++) {
-        if (w[i].n_raw)
-            memcpy(o, w[i].raw, w[i].n_raw * sizeof(*o));
-        o += w[i].n_raw;
-    }
-    m->n_objects = total;
-    qsort(m->objects + m->n_files, total - m->n_files, sizeof(*o), by_place);
+    for (c = m->pool; c; c = c->next)
+        for (i = 0; i < c->n; i++)
+            m->raw[m->n_raw++] = &c->objects[i];
+    qsort(m->raw, m->n_raw, sizeof(*m->raw), by_place);
     return 0;
+}
+
+/* After a failure some have not had their turn. */
+static void drop_findings(struct pool *pool)
+{
+    struct finding *f;
+
+    while ((f = pool->findings)) {
+        pool->findings = f->next;
+        free(f);
+    }
 }
 
 int hashpool_run(struct manifest *m, const struct manifest_options *opt)
@@ -484,6 +618,7 @@ int hashpool_run(struct manifest *m, const struct manifest_options *opt)
     int rc;
 
     pthread_mutex_init(&pool.lock, NULL);
+    pthread_mutex_init(&pool.findings_lock, NULL);
     workers = calloc(n, sizeof(*workers));
     rc = workers ? pool_init(&pool) : -ENOMEM;
     for (i = 0; i < n && !rc; i++)
@@ -495,13 +630,26 @@ int hashpool_run(struct manifest *m, const struct manifest_options *opt)
         rc = pool.rc;
     }
     if (!rc)
-        rc = collect_raw(m, workers, n);
+        rc = list_raw(m);
     for (i = 0; i < n && workers; i++) {
         free(workers[i].window);
-        free(workers[i].raw);
+        free(workers[i].found);
     }
+    drop_findings(&pool);
     free(workers);
     free(pool.first);
+    pthread_mutex_destroy(&pool.findings_lock);
     pthread_mutex_destroy(&pool.lock);
     return rc;
+}
+
+void hashpool_free(struct manifest *m)
+{
+    struct raw_objects *c;
+
+    while ((c = m->pool)) {
+        m->pool = c->next;
+        free(c);
+    }
+    free(m->raw);
 }

@@ -8,9 +8,12 @@
 /*
  * Expects m->image, m->map and one object per file with size, zero and
  * unusable decided.  Sets the hashes of the files that are not zero, sets
- * zero where the content turns out so, and appends the raw objects.
+ * zero where the content turns out so, and adds the raw objects.
  * Returns 0 or a negative errno, logged.
  */
 int hashpool_run(struct manifest *m, const struct manifest_options *opt);
+
+/* Frees the raw objects of a manifest. */
+void hashpool_free(struct manifest *m);
 
 #endif

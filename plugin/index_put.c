@@ -446,7 +446,7 @@ int index_put(struct store *s, const char *path, const struct mark *mark,
 static bool from_manifest(void *opaque, uint32_t i, struct index_object *o)
 {
     const struct manifest *m = opaque;
-    const struct object *object = &m->objects[i];
+    const struct object *object = manifest_object(m, i);
     const struct fsparse_file *f = NULL;
 
     if (object->zero || object->unusable || !object->size)
@@ -469,7 +469,7 @@ static bool from_manifest(void *opaque, uint32_t i, struct index_object *o)
 struct index_source index_source_of(const struct manifest *m)
 {
     return (struct index_source){
-        .n = m->n_objects,
+        .n = manifest_count(m),
         .named = true,
         .get = from_manifest,
         .opaque = (void *)(uintptr_t)m,
@@ -481,6 +481,6 @@ int index_put_manifest(struct store *s, const char *path,
 {
     struct index_source source = index_source_of(m);
 
-    return m->n_objects > UINT32_MAX ? -EFBIG :
+    return manifest_count(m) > UINT32_MAX ? -EFBIG :
         index_put(s, path, mark, &source);
 }

@@ -78,21 +78,20 @@ static int prepare_files(struct manifest *m)
 
     m->n_files = m->map->n_files;
     if (m->n_files < OBJECT_RAW)
-        m->objects = reallocarray(NULL, m->n_files + 1, sizeof(*m->objects));
-    if (!m->objects) {
+        m->files = reallocarray(NULL, m->n_files + 1, sizeof(*m->files));
+    if (!m->files) {
         log_error("%s: no memory for a list of %zu files", m->image->path,
                   m->n_files);
         return -ENOMEM;
     }
     for (i = 0; i < m->n_files; i++) {
-        prepare_file(m->map, i, &m->objects[i], &gaps);
-        unusable += m->objects[i].unusable;
+        prepare_file(m->map, i, &m->files[i], &gaps);
+        unusable += m->files[i].unusable;
     }
     if (unusable)
         log_info("%s: %zu files have gaps too large or extents that cannot "
                  "be: their data goes as unknown blocks", m->image->path,
                  unusable);
-    m->n_objects = m->n_files;
     return 0;
 }
 
@@ -115,13 +114,12 @@ static void log_notes(const struct manifest *m)
                                  sizeof(note)));
 }
 
-int manifest_build(const struct image *img,
-                   const struct manifest_options *opt,
-                   struct manifest **m_r)
+int manifest_parse(const struct image *img, struct manifest **m_r)
 {
     struct manifest *m;
     int rc;
 
+    *m_r = NULL;
     if (sodium_init() < 0) {
         log_error("libsodium cannot be initialised");
         return -ENOSYS;
@@ -137,13 +135,31 @@ int manifest_build(const struct image *img,
     }
     log_notes(m);
     rc = prepare_files(m);
-    if (!rc)
-        rc = hashpool_run(m, opt);
 out:
     if (rc)
         manifest_free(m);
     else
         *m_r = m;
+    return rc;
+}
+
+int manifest_hash(struct manifest *m, const struct manifest_options *opt)
+{
+    return hashpool_run(m, opt);
+}
+
+int manifest_build(const struct image *img,
+                   const struct manifest_options *opt,
+                   struct manifest **m_r)
+{
+    int rc = manifest_parse(img, m_r);
+
+    if (!rc)
+        rc = manifest_hash(*m_r, opt);
+    if (rc) {
+        manifest_free(*m_r);
+        *m_r = NULL;
+    }
     return rc;
 }
 
@@ -153,7 +169,8 @@ void manifest_free(struct manifest *m)
         return;
     if (m->map)
         fsparse_map_free(m->map);
-    free(m->objects);
+    hashpool_free(m);
+    free(m->files);
     free(m);
 }
 

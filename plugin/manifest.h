@@ -26,6 +26,7 @@
 #ifndef PLUGIN_MANIFEST_H
 #define PLUGIN_MANIFEST_H
 
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -52,15 +53,30 @@ struct object {
     struct fsparse_extent raw;      /* a raw object's only extent */
 };
 
+struct raw_objects;                 /* where raw objects live: hashpool.c */
+
 struct manifest {
     const struct image *image;      /* borrowed */
     struct fsparse_map *map;        /* owned */
-    struct object *objects;         /* files in the order of map->files (every
-                                       file has one, inline ones too), then
-                                       raw objects by ascending offset */
-    size_t n_objects;
+    struct object *files;           /* in the order of map->files; every file
+                                       has one, inline ones too */
     size_t n_files;                 /* == map->n_files */
+    struct object **raw;            /* raw objects by ascending offset */
+    size_t n_raw;
+    struct raw_objects *pool;
 };
+
+static inline size_t manifest_count(const struct manifest *m)
+{
+    return m->n_files + m->n_raw;
+}
+
+/* The i-th of all objects: files first. */
+static inline const struct object *manifest_object(const struct manifest *m,
+                                                   size_t i)
+{
+    return i < m->n_files ? &m->files[i] : m->raw[i - m->n_files];
+}
 
 /* The extents of an object, ascending by logical.  None for inline and for
  * unusable files. */
@@ -72,19 +88,40 @@ const struct fsparse_extent *object_extents(const struct manifest *m,
  * have been read.  Must be quick. */
 typedef void manifest_progress(void *opaque, uint64_t done, uint64_t total);
 
+/*
+ * Called, from one thread at a time, with objects that are done: those that
+ * have extents and are not all zero.  They stay where they are as long as the
+ * manifest.  They come by place (of a file: that of its first byte by place),
+ * in the same order each time, but for what is overtaken because it takes
+ * long.  Hashing waits for the call.  A negative return ends it all.
+ */
+typedef int manifest_found(void *opaque, const struct object *const *objects,
+                           size_t n);
+
 struct manifest_options {
     bool files_only;                /* leave residual regions out */
     unsigned threads;               /* hashing; 0: one per core,
                                        two if read with O_DIRECT */
     manifest_progress *progress;    /* or NULL */
-    void *opaque;
+    manifest_found *found;          /* or NULL */
+    void *opaque;                   /* of these two */
+    const atomic_bool *stop;        /* or NULL: when set, the work ends with
+                                       -ECANCELED before long */
 };
 
+/* Examines an image: the manifest then has its map and files, whose content is
+ * not known yet.  0: it is for manifest_hash(), once, and manifest_free(); or
+ * a negative errno, logged. */
+int manifest_parse(const struct image *img, struct manifest **m_r);
+
 /* Reads the whole image (holes excepted) about once, about in order, and
- * builds its manifest.  Memory grows with the number of files and of raw
+ * completes its manifest.  Memory grows with the number of files and of raw
  * objects; each thread has 2 MiB of buffers.
- * Returns 0 and a manifest for manifest_free(), or a negative errno, logged.
- * A read error in one object is an error of the whole. */
+ * Returns 0 or a negative errno, logged.  A read error in one object is an
+ * error of the whole. */
+int manifest_hash(struct manifest *m, const struct manifest_options *opt);
+
+/* Both: a manifest for manifest_free(), or a negative errno, logged. */
 int manifest_build(const struct image *img,
                    const struct manifest_options *opt,
                    struct manifest **m_r);

@@ -64,8 +64,8 @@ static int compare_extensions(const char *a, const char *b)
 static int compare(const void *x, const void *y, void *opaque)
 {
     const struct ranking *r = opaque;
-    const struct object *a = &r->m->objects[r->numbers[*(uint32_t *)x]];
-    const struct object *b = &r->m->objects[r->numbers[*(uint32_t *)y]];
+    const struct object *a = manifest_object(r->m, r->numbers[*(uint32_t *)x]);
+    const struct object *b = manifest_object(r->m, r->numbers[*(uint32_t *)y]);
     const char *pa, *pb;
     int c;
 

@@ -85,7 +85,7 @@ static size_t take_batch(struct worker *w, uint32_t *files)
     while (!pool->rc && pool->next < list->n && n < BATCH_FILES &&
            bytes < BATCH_BYTES) {
         files[n] = list->items[pool->next++].file;
-        bytes += pool->m->objects[files[n++]].size;
+        bytes += pool->m->files[files[n++]].size;
     }
     pthread_mutex_unlock(&pool->lock);
     return n;

@@ -547,7 +547,7 @@ void sender_enter(const struct sender *s, const char *state_dir)
         const struct source_disk *d = s->disks[i];
 
         listing_keep(d->listing);
-        if (!d->manifest || d->manifest->n_objects > UINT32_MAX)
+        if (!d->manifest || manifest_count(d->manifest) > UINT32_MAX)
             continue;
         source = index_source_of(d->manifest);
         index_enter(state_dir, d->path, &d->mark, &source);

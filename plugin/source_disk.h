@@ -90,7 +90,7 @@ struct source_disk {
 static inline const struct object *source_object(const struct source_disk *d,
                                                  uint64_t number)
 {
-    return &d->manifest->objects[d->order[number]];
+    return manifest_object(d->manifest, d->order[number]);
 }
 
 /* What the parts of the source's engine share. */

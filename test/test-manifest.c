@@ -8,6 +8,7 @@
 
 #undef NDEBUG
 #include <assert.h>
+#include <errno.h>
 #include <sodium.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -105,6 +106,10 @@ static void *copy(const void *from, size_t n, size_t size)
 
 struct seen {
     uint64_t done, total;
+    bool by_place;              /* objects come so */
+    uint64_t place;             /* behind that of the last one */
+    size_t n_found;
+    const struct object *found[8192];
 };
 
 static void watch(void *opaque, uint64_t done, uint64_t total)
@@ -112,20 +117,60 @@ static void watch(void *opaque, uint64_t done, uint64_t total)
     struct seen *seen = opaque;
 
     assert(done >= seen->done && done <= total);
-    *seen = (struct seen){ done, total };
+    seen->done = done;
+    seen->total = total;
 }
 
-static struct manifest *build(struct fixture *f, bool files_only,
-                              unsigned threads)
+static int take_found(void *opaque, const struct object *const *objects,
+                      size_t n)
 {
-    struct seen seen = { 0, 0 };
-    struct manifest_options opt = { .files_only = files_only,
-                                    .threads = threads,
-                                    .progress = watch, .opaque = &seen };
+    struct seen *seen = opaque;
+
+    assert(n > 0 && seen->n_found + n <= 8192);
+    memcpy(seen->found + seen->n_found, objects, n * sizeof(*objects));
+    seen->n_found += n;
+    return 0;
+}
+
+static uint64_t place_of(const struct manifest *m, const struct object *o)
+{
+    const struct fsparse_extent *e;
+    uint64_t place = UINT64_MAX;
+    size_t n;
+
+    for (e = object_extents(m, o, &n); n; n--, e++)
+        if (e->physical < place)
+            place = e->physical;
+    return place;
+}
+
+/* All that has content and a place was found, once each. */
+static void check_found(const struct manifest *m, struct seen *seen)
+{
+    size_t i, n, expected = 0;
+
+    for (i = 0; i < manifest_count(m); i++) {
+        const struct object *o = manifest_object(m, i);
+
+        object_extents(m, o, &n);
+        expected += n > 0 && !o->zero;
+    }
+    assert(seen->n_found == expected);
+    for (i = 0; i < seen->n_found; i++) {
+        uint64_t place = place_of(m, seen->found[i]);
+
+        assert(!seen->found[i]->zero && place < m->image->size);
+        assert(!seen->by_place || i == 0 || place >= seen->place);
+        seen->place = place + 1;
+    }
+}
+
+/* Puts the image on disk, and has the map ready for who asks. */
+static void open_image(struct fixture *f)
+{
     static const struct fsparse_partition whole = {
         .scheme = "none", .type = "", .fstype = "", .label = "", .note = "" };
     char path[] = "test-manifest-XXXXXX";
-    struct manifest *m;
     int fd;
 
     fd = mkstemp(path);
@@ -145,8 +190,28 @@ static struct manifest *build(struct fixture *f, bool files_only,
     next_map->regions = copy(f->regions, f->n_regions, sizeof(*f->regions));
     next_map->n_regions = f->n_regions;
     next_map->note = "";
+}
+
+/* So many segments do not wait for one. */
+#define SEGMENTS_WAIT 64
+
+static struct manifest *build(struct fixture *f, bool files_only,
+                              unsigned threads)
+{
+    struct seen *seen = calloc(1, sizeof(*seen));
+    struct manifest_options opt = { .files_only = files_only,
+                                    .threads = threads,
+                                    .progress = watch, .found = take_found,
+                                    .opaque = seen };
+    struct manifest *m;
+
+    open_image(f);
+    assert(seen);
+    seen->by_place = f->size < SEGMENTS_WAIT * MiB;
     assert(manifest_build(&f->img, &opt, &m) == 0);
-    assert(seen.done == seen.total);    /* everything was read, and once */
+    assert(seen->done == seen->total);  /* everything was read, and once */
+    check_found(m, seen);
+    free(seen);
     return m;
 }
 
@@ -202,9 +267,9 @@ static void check_manifest(const struct fixture *f, const struct manifest *m,
     uint64_t last = 0, k;
     size_t i, n;
 
-    assert(m->n_files == f->n_files && m->n_objects >= m->n_files);
-    for (i = 0; i < m->n_objects; i++) {
-        const struct object *o = &m->objects[i];
+    assert(m->n_files == f->n_files && manifest_count(m) >= m->n_files);
+    for (i = 0; i < manifest_count(m); i++) {
+        const struct object *o = manifest_object(m, i);
 
         assert(o->file == (i < m->n_files ? i : OBJECT_RAW));
         for (e = object_extents(m, o, &n); n; n--, e++) {
@@ -244,14 +309,14 @@ static void test_zero_elision(void)
     add_region(f, FSPARSE_RESIDUAL, 0, f->size, 0);
     m = build(f, false, 0);
     check_manifest(f, m, false);
-    assert(m->n_objects == 5);
+    assert(manifest_count(m) == 5);
     for (i = 0; i < 5; i++) {
-        assert(m->objects[i].raw.physical == want[i].offset);
-        assert(m->objects[i].raw.length == want[i].length);
+        assert(m->raw[i]->raw.physical == want[i].offset);
+        assert(m->raw[i]->raw.length == want[i].length);
     }
     manifest_free(m);
     m = build(f, true, 0);
-    assert(m->n_objects == 0);
+    assert(manifest_count(m) == 0);
     manifest_free(m);
     fixture_free(f);
 }
@@ -283,17 +348,17 @@ static void test_hostile(void)
         add_region(f, FSPARSE_FILE, i * 4096, 4096, owner[i]);
     add_region(f, FSPARSE_RESIDUAL, i * 4096, f->size - i * 4096, 0);
     m = build(f, false, 2);
-    assert(m->objects[0].zero && m->objects[0].size == UINT64_C(1) << 60);
-    m->objects[0].size = 0;     /* or the checks would read it all */
+    assert(m->files[0].zero && m->files[0].size == UINT64_C(1) << 60);
+    m->files[0].size = 0;     /* or the checks would read it all */
     for (i = 1; i < 5; i++)
-        assert(m->objects[i].unusable && m->objects[i].zero &&
-               m->objects[i].size == 0);
-    assert(!m->objects[5].unusable && !m->objects[5].zero);
+        assert(m->files[i].unusable && m->files[i].zero &&
+               m->files[i].size == 0);
+    assert(!m->files[5].unusable && !m->files[5].zero);
     check_manifest(f, m, false);
     assert(time(NULL) - start < 10);
-    object_name(m, &m->objects[5], name, sizeof(name));
+    object_name(m, &m->files[5], name, sizeof(name));
     assert(!strcmp(name, "p0:/file"));
-    object_name(m, &m->objects[6], name, sizeof(name));
+    object_name(m, manifest_object(m, 6), name, sizeof(name));
     assert(!strcmp(name, "raw:0+4096"));
     manifest_free(m);
     fixture_free(f);
@@ -315,8 +380,8 @@ static void test_gap_budget(void)
     add_region(f, FSPARSE_RESIDUAL, i * 4096, f->size - i * 4096, 0);
     m = build(f, false, 2);
     for (i = 0; i < 10; i++)
-        usable += !m->objects[i].unusable;
-    assert(usable == 8 && m->n_objects == 10);
+        usable += !m->files[i].unusable;
+    assert(usable == 8 && manifest_count(m) == 10);
     manifest_free(m);
     fixture_free(f);
 }
@@ -339,10 +404,45 @@ static void test_inline(void)
     m = build(f, false, 1);
     crypto_generichash(hash, HASH_BYTES, (const uint8_t *)"hello", 5, NULL,
                        0);
-    assert(m->n_objects == 3 && m->objects[1].zero && m->objects[2].zero);
-    assert(!m->objects[0].zero);
-    assert(!memcmp(hash, m->objects[0].hash, HASH_BYTES));
+    assert(manifest_count(m) == 3 && m->files[1].zero && m->files[2].zero);
+    assert(!m->files[0].zero);
+    assert(!memcmp(hash, m->files[0].hash, HASH_BYTES));
     manifest_free(m);
+    fixture_free(f);
+}
+
+/* A file that takes longer than all that is behind it. */
+static void test_overtaken(void)
+{
+    struct fixture *f = fixture_new(4 * SEGMENTS_WAIT * MiB);
+    struct manifest *m;
+    size_t i;
+
+    add_file(f, 2 * SEGMENTS_WAIT * MiB);
+    add_extent(f, 0, 0, f->files[0].size);
+    add_region(f, FSPARSE_FILE, 0, f->files[0].size, 0);
+    add_region(f, FSPARSE_RESIDUAL, f->files[0].size,
+               f->size - f->files[0].size, 0);
+    for (i = 0; i < f->size; i += 4096)
+        f->bytes[i] = i < f->files[0].size || i % MiB == 0;
+    m = build(f, false, 2);
+    assert(manifest_count(m) == 1 + 2 * SEGMENTS_WAIT);
+    manifest_free(m);
+    fixture_free(f);
+}
+
+/* Who asks for an end gets it, and nothing stays behind. */
+static void test_stop(void)
+{
+    struct fixture *f = fixture_new(8 * MiB);
+    const atomic_bool stop = true;
+    struct manifest_options opt = { .stop = &stop };
+    struct manifest *m;
+
+    memset(f->bytes, 1, f->size);
+    add_region(f, FSPARSE_RESIDUAL, 0, f->size, 0);
+    open_image(f);
+    assert(manifest_build(&f->img, &opt, &m) == -ECANCELED && !m);
     fixture_free(f);
 }
 
@@ -447,6 +547,8 @@ int main(void)
     test_hostile();
     test_gap_budget();
     test_inline();
+    test_overtaken();
+    test_stop();
     test_random();
     return 0;
 }

@@ -33,7 +33,7 @@ static void sorted(void)
     struct fsparse_file files[N] = { { 0 } };
     struct fsparse_map map = { .files = files, .n_files = N };
     struct manifest m = { .map = &map };
-    struct object objects[N] = { { 0 } };
+    struct object objects[N] = { { 0 } }, *raw[N];
     uint32_t numbers[N];
     struct order *o;
     size_t i, got, other;
@@ -45,7 +45,12 @@ static void sorted(void)
         objects[i].file = paths[i] ? i : OBJECT_RAW;
         objects[i].raw.physical = i;
     }
-    m.objects = objects;
+    m.files = objects;
+    m.n_files = N - 2;
+    for (i = 0; i < 2; i++)
+        raw[i] = &objects[N - 2 + i];
+    m.raw = raw;
+    m.n_raw = 2;
     assert(!order_new(&o, &m, numbers, N));
     assert(order_is_empty(o) && !order_take(o, &got));
     for (i = 0; i < N; i++) {
