@@ -270,14 +270,35 @@ bool rebuild_place_is_empty(const struct batch *b,
     return !has_content(&b->disk->dest) || look_at_place(b, o).empty;
 }
 
+/* The object is nowhere here. */
+static void ask_for(const struct batch *b, struct wire_object *o, bool empty)
+{
+    struct target_disk *d = b->disk;
+    uint64_t number = b->first + (uint64_t)(o - b->objects);
+    bool goes_on = false;
+    int rc = 0;
+
+    /* Over something old, the check passes send what differs, block by
+     * block, which is never more than the whole object. */
+    if (versions_help(d, o)) {
+        rc = versions_ask(d, number);
+        goes_on = rc == 0;
+    } else if (empty && scatter_ask(d, o, number))
+        goes_on = true;
+    else if (empty)
+        rc = rebuild_want(d, number);
+    else if (d->dry)
+        rc = rebuild_left(d, b, o);
+    finish_search(d, rc, goes_on);
+}
+
 static int find_object(void *opaque, uint64_t number)
 {
     const struct batch *b = opaque;
     struct wire_object *o = &b->objects[number];
     struct target_disk *d = b->disk;
     struct place place = { false, true };
-    bool goes_on = false;
-    int rc = 0;
+    int rc = 1;
 
     if (d->error) {
         finish_search(d, 0, false);
@@ -287,22 +308,65 @@ static int find_object(void *opaque, uint64_t number)
         place = look_at_place(b, o);
     if (!place.same)
         rc = search_object(b, o);
-    if (rc == 0 && !place.same) {
-        /* Over something old, the check passes send what differs, block by
-         * block, which is never more than the whole object. */
-        if (versions_help(d, o)) {
-            rc = versions_ask(d, b->first + number);
-            goes_on = rc == 0;
-        } else if (place.empty && scatter_ask(d, o, b->first + number))
-            goes_on = true;
-        else if (place.empty)
-            rc = rebuild_want(d, b->first + number);
-        else if (d->dry)
-            rc = rebuild_left(d, b, o);
-    } else if (rc >= 0) {
-        readback_settle(b, o);
+    if (rc == 0) {
+        ask_for(b, o, place.empty);
+        return 0;
     }
-    finish_search(d, rc < 0 ? rc : 0, goes_on);
+    if (rc > 0)
+        readback_settle(b, o);
+    finish_search(d, rc < 0 ? rc : 0, false);
+    return 0;
+}
+
+/* Whether there is no use in looking for the object any longer. */
+static bool is_missing(const struct batch *b, const struct wire_object *o,
+                       bool *empty_r)
+{
+    const struct target_disk *d = b->disk;
+    struct place place = { false, true };
+
+    if (d->error || !references_lack(d->references, o->digest, o->size))
+        return false;
+    if (has_content(&d->dest))
+        place = look_at_place(b, o);
+    *empty_r = place.empty;
+    return !place.same;
+}
+
+/* Has these objects of a batch found, in their turn. */
+static void find_later(struct batch *b, uint32_t first, uint32_t end)
+{
+    int rc = workers_add(b->disk->pool, find_object, b, first, end - first);
+
+    for (; rc && first < end; first++)
+        finish_search(b->disk, rc, false);
+}
+
+/* What is not in the index is asked for before what is there is copied, which
+ * takes so much longer: the line may have nothing else to do. */
+static int look_up(void *opaque, uint64_t number)
+{
+    struct batch *b = opaque;
+    struct target_disk *d = b->disk;
+    uint32_t i, first = 0;
+    bool empty;
+
+    (void)number;
+    for (i = 0; i < b->count; i++) {
+        if (!is_missing(b, &b->objects[i], &empty))
+            continue;
+        find_later(b, first, i);
+        first = i + 1;
+        ask_for(b, &b->objects[i], empty);
+    }
+    find_later(b, first, i);
+    pthread_mutex_lock(&d->lock);
+    if (d->error != -ECANCELED) {
+        note_error(d, flush_wants(d));
+        note_error(d, versions_flush(d));
+    }
+    pthread_mutex_unlock(&d->lock);
+    finish_search(d, 0, false);
     return 0;
 }
 
@@ -453,10 +517,11 @@ int rebuild_manifest(struct target_disk *d, const struct frame *f)
     if (!d->listing)
         d->pending = d->searching = 1;      /* the manifest itself */
     d->listing = true;
-    d->pending += b->count;
-    d->searching += b->count;
+    /* The looking up counts as one more. */
+    d->pending += b->count + 1;
+    d->searching += b->count + 1;
     pthread_mutex_unlock(&d->lock);
-    return workers_add(d->pool, find_object, b, 0, b->count);
+    return workers_add_first(d->pool, look_up, b, 0, 1);
 }
 
 int rebuild_manifest_end(struct target_disk *d, const struct frame *f)

@@ -529,6 +529,25 @@ bool references_find(struct references *r, const uint8_t *short_digest,
     return found;
 }
 
+bool references_lack(struct references *r, const uint8_t *short_digest,
+                     uint64_t size)
+{
+    struct index_place place;
+    bool reading, lack;
+    MDB_txn *t;
+
+    pthread_mutex_lock(&r->lock);
+    reading = r->waiting_pays;
+    pthread_mutex_unlock(&r->lock);
+    if (reading)
+        return false;
+    if (!r->store || store_read(r->store, &t))
+        return !r->store;
+    lack = index_by_hash(r->store, t, short_digest, size, &place, 1) == 0;
+    store_read_end(r->store, t);
+    return lack;
+}
+
 bool references_have_paths(struct references *r)
 {
     bool have = false;

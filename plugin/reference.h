@@ -55,6 +55,11 @@ int references_start(struct references *r);
 bool references_find(struct references *r, const uint8_t *short_digest,
                      uint64_t size, unsigned nth, struct holding *h_r);
 
+/* Whether such an object is in none of them and it is not worth waiting for
+ * it: without looking at more than the index. */
+bool references_lack(struct references *r, const uint8_t *short_digest,
+                     uint64_t size);
+
 /* Whether there are any files in them. */
 bool references_have_paths(struct references *r);
 

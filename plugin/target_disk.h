@@ -117,8 +117,8 @@ struct target_disk {
     struct versions *versions;      /* versions.c */
 
     pthread_mutex_t lock;           /* covers what follows */
-    uint64_t pending;               /* objects, and one for the open
-                                       manifest */
+    uint64_t pending;               /* objects, and one for the open manifest
+                                       and each batch not looked up */
     uint64_t searching;             /* the same, but those that versions.c or
                                        scatter.c has do not count */
     struct scatter *scatter;        /* scatter.c */

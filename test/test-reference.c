@@ -113,10 +113,12 @@ static const char *find_nth(struct references *r, unsigned key, size_t length,
         assert(h.size == length && !holding_stream(&h, sink, got));
         assert(!memcmp(got, data, length));
         holding_release(&h);
+        assert(!references_lack(r, hash, length));
     }
     /* the same digest, another size */
     assert(!references_find(r, hash, length - 1, nth, &h));
     assert(!references_find(r, hash, length + 1, nth, &h));
+    assert(references_lack(r, hash, length + 1));
     free(got);
     free(data);
     return path;
