@@ -68,17 +68,14 @@ static int take_list(struct source_disk *d, const struct frame *f,
     if (c.bad || g->count == 0 || g->count > PROTO_LIST_OBJECTS)
         return -EPROTO;
     memcpy(g->key, key, PROTO_KEY);
-    if (!d->listed)
-        d->listed = calloc(d->n_order + 1, sizeof(*d->listed));
-    if (!d->listed)
-        return -ENOMEM;
     for (i = 0; i < g->count; i++) {
         number += (uint64_t)cursor_zigzag(&c);
-        if (c.bad || number >= d->n_order || d->listed[number] ||
+        if (c.bad || number >= d->n_listed ||
+            d->wishes[number].blocks_listed ||
             blocklist_kind(d->manifest, source_object(d, number)) !=
             KIND_UNPARSED)
             return -EPROTO;
-        d->listed[number] = true;
+        d->wishes[number].blocks_listed = true;
         g->numbers[i] = number;
     }
     return cursor_left(&c) > 0 ? -EPROTO : 0;
@@ -164,7 +161,8 @@ int blocklist_take_lack(struct source_disk *d, struct cursor *c,
     int rc;
 
     *number += (uint64_t)cursor_zigzag(c);
-    if (c->bad || *number >= d->n_order || !d->listed || !d->listed[*number])
+    if (c->bad || *number >= d->n_listed ||
+        !d->wishes[*number].blocks_listed)
         return -EPROTO;
     a = calloc(1, sizeof(*a));
     if (!a)

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * The bulk copy, the source's part: scan the disk (manifest_build), send the
- * list of its objects, send what the target wants of them: whole, or as a
- * recipe (recipe.h) if the target says what it holds instead: a file, or some
- * blocks (blocklist.h).
+ * The bulk copy, the source's part: while the disk is read and its objects are
+ * listed (scan.h), send what the target wants of them: whole, or as a recipe
+ * (recipe.h) if the target says what it holds instead: a file, or some blocks
+ * (blocklist.h).
  *
  * Somebody may write meanwhile.  Objects are read again when they are sent,
  * so what arrives may be newer than its digest; the check passes that follow
@@ -13,148 +13,26 @@
 
 #include <errno.h>
 #include <inttypes.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "plugin/listing.h"
 #include "plugin/log.h"
 #include "plugin/order.h"
 #include "plugin/proto.h"
 #include "plugin/recipe.h"
+#include "plugin/scan.h"
 #include "plugin/x86code.h"
 
-#define MANIFEST_BYTES (256u << 10) /* of a frame, about */
 #define DATA_BYTES (512u << 10)     /* of a frame, about */
 #define READ_BYTES (256u << 10)
 #define RECORD_HEADER (8 + 4)       /* of DATA */
-
-static void scan_progress(void *opaque, uint64_t done, uint64_t total)
-{
-    struct source_disk *d = opaque;
-
-    log_progress("disk %s: scanned %" PRIu64 " of %" PRIu64 " MB", d->vdev,
-                 done / 1000000, total / 1000000);
-}
-
-static int scan(struct source_disk *d)
-{
-    struct manifest_options opt = {
-        .progress = scan_progress,
-        .opaque = d,
-    };
-    const struct manifest *m;
-    const struct object *o;
-    size_t i, n;
-    int rc;
-
-    rc = manifest_build(&d->image, &opt, &d->manifest);
-    if (rc)
-        return rc;
-    m = d->manifest;
-    if (manifest_count(m) > UINT32_MAX)
-        return -EFBIG;
-    d->order = calloc(manifest_count(m) + 1, sizeof(*d->order));
-    d->wanted = calloc(manifest_count(m) + 1, 1);
-    if (!d->order || !d->wanted)
-        return -ENOMEM;
-    for (i = 0; i < manifest_count(m); i++) {
-        o = manifest_object(m, i);
-        object_extents(m, o, &n);
-        if (n > 0 && !o->zero)
-            d->order[d->n_order++] = i;
-    }
-    return 0;
-}
 
 static int out_of_place(const struct link *l, const struct frame *f)
 {
     log_error("%s: sent a frame of type %u that does not belong here",
               l->peer, f->type);
     return -EPROTO;
-}
-
-static uint64_t mapped_bytes(const struct source_disk *d, uint64_t number)
-{
-    const struct fsparse_extent *e;
-    uint64_t bytes = 0;
-    size_t n, i;
-
-    e = object_extents(d->manifest, source_object(d, number), &n);
-    for (i = 0; i < n; i++)
-        bytes += e[i].length;
-    return bytes;
-}
-
-static void put_object(struct buf *b, const struct source_disk *d,
-                       uint64_t number, uint64_t *physical)
-{
-    const struct object *o = source_object(d, number);
-    const struct fsparse_extent *e;
-    uint64_t logical = 0;
-    size_t n, i;
-
-    e = object_extents(d->manifest, o, &n);
-    buf_put(b, o->hash, PROTO_SHORT_DIGEST);
-    buf_put_varint(b, o->size);
-    buf_put_varint(b, n << PROTO_KIND_BITS | blocklist_kind(d->manifest, o));
-    for (i = 0; i < n; i++) {
-        buf_put_varint(b, e[i].logical - logical);
-        buf_put_zigzag(b, (int64_t)(e[i].physical - *physical));
-        buf_put_varint(b, e[i].length);
-        logical = e[i].logical + e[i].length;
-        *physical = e[i].physical + e[i].length;
-    }
-}
-
-/* Objects of so many extents do not fit into a frame: they are left to the
- * check passes, which send them by segments. */
-static bool fits(const struct source_disk *d, uint64_t number)
-{
-    size_t n;
-
-    object_extents(d->manifest, source_object(d, number), &n);
-    return n <= MANIFEST_BYTES / 16;
-}
-
-static int send_manifest_frame(const struct link *l, struct source_disk *d,
-                               uint64_t *next)
-{
-    struct buf b = BUF_INIT, objects = BUF_INIT;
-    uint64_t physical = 0, first = *next;
-    int rc;
-
-    while (*next < d->n_order && objects.length < MANIFEST_BYTES)
-        put_object(&objects, d, (*next)++, &physical);
-    buf_put_u64(&b, first);
-    buf_put_u32(&b, *next - first);
-    buf_put(&b, objects.data, objects.length);
-    rc = objects.failed ? -ENOMEM :
-        listing_send(d->listing, l->wire, FRAME_MANIFEST, d->number, &b);
-    buf_release(&objects);
-    buf_release(&b);
-    return rc;
-}
-
-static int send_manifest(const struct link *l, struct source_disk *d)
-{
-    struct buf b = BUF_INIT;
-    uint64_t i, n = 0, next = 0;
-    int rc = 0;
-
-    for (i = 0; i < d->n_order; i++)
-        if (fits(d, i))
-            d->order[n++] = d->order[i];
-        else
-            d->bytes_unlisted += mapped_bytes(d, i);
-    d->n_order = n;
-    while (next < d->n_order && !rc)
-        rc = send_manifest_frame(l, d, &next);
-    if (rc)
-        return rc;
-    buf_put_u64(&b, d->n_order);
-    rc = wire_send_buf(l->wire, FRAME_MANIFEST_END, d->number, &b);
-    buf_release(&b);
-    return rc;
 }
 
 static int flush_data(const struct link *l, struct source_disk *d, struct buf *b)
@@ -227,37 +105,63 @@ static int put_content(const struct link *l, struct source_disk *d,
     return rc;
 }
 
-static void send_progress(const struct link *l, struct source_disk *d)
+/* What the target has asked for so far and did not get yet. */
+struct wishes {
+    struct scan *scan;
+    struct order *order;
+    struct buf data;            /* a DATA frame in the making */
+};
+
+static void send_progress(const struct link *l, struct source_disk *d,
+                          const struct wishes *w)
 {
     double seconds = report_now() - d->bulk_start;
     double rate = seconds > 0 ? d->bytes_sent / seconds : 0;
     uint64_t left = d->bytes_wanted - d->bytes_sent;
+    struct scan_progress p = scan_progress(w->scan);
+    char reading[64] = "";
 
-    log_progress("disk %s: found at %s %" PRIu64 " MB, sent %" PRIu64
+    if (p.done < p.total)
+        snprintf(reading, sizeof(reading),
+                 "scanned %" PRIu64 " of %" PRIu64 " MB, ", p.done / 1000000,
+                 p.total / 1000000);
+    log_progress("disk %s: %sfound at %s %" PRIu64 " MB, sent %" PRIu64
                  " of %" PRIu64 " MB, %.1f MB/s, %.0f s left", d->vdev,
-                 l->peer,
-                 (d->report.identical + d->report.different -
-                  d->bytes_wanted) / 1000000,
-                 d->bytes_sent / 1000000, d->bytes_wanted / 1000000,
+                 reading, l->peer,
+                 (p.found > d->bytes_wanted ? p.found - d->bytes_wanted : 0) /
+                 1000000, d->bytes_sent / 1000000, d->bytes_wanted / 1000000,
                  rate / 1e6, rate > 0 ? left / rate : 0.0);
 }
 
-/* What the target has asked for so far and did not get yet. */
-struct wishes {
-    struct order *order;
-    struct asked **asked;       /* by number: a sketch, or NULL */
-    struct lack **lacks;        /* by number: some blocks, or NULL; or none */
-    struct buf data;            /* a DATA frame in the making */
-};
+/* The target may ask for what it has been told of meanwhile. */
+static int keep_up(struct source_disk *d)
+{
+    uint64_t n = roster_count(d->roster);
+    struct wish *wishes;
+
+    if (n == d->n_listed)
+        return 0;
+    wishes = reallocarray(d->wishes, n, sizeof(*wishes));
+    if (!wishes)
+        return -ENOMEM;
+    memset(wishes + d->n_listed, 0, (n - d->n_listed) * sizeof(*wishes));
+    d->wishes = wishes;
+    d->n_listed = n;
+    return 0;
+}
 
 static int wish(struct source_disk *d, struct wishes *w, uint64_t number)
 {
-    if (number >= d->n_order || d->wanted[number] >= 2 ||
-        order_has(w->order, number))
+    struct wish *wish;
+
+    if (number >= d->n_listed)
         return -EPROTO;
-    d->wanted[number]++;
-    order_add(w->order, number);
-    return 0;
+    wish = &d->wishes[number];
+    if (wish->times >= 2 || wish->waiting)
+        return -EPROTO;
+    wish->times++;
+    wish->waiting = true;
+    return order_add(w->order, source_object(d, number), number);
 }
 
 static int take_want(struct source_disk *d, struct wishes *w,
@@ -274,7 +178,8 @@ static int take_want(struct source_disk *d, struct wishes *w,
         number += cursor_zigzag(&c);
         rc = c.bad ? -EPROTO : wish(d, w, number);
         if (!rc)
-            d->bytes_wanted += mapped_bytes(d, number);
+            d->bytes_wanted += object_mapped(d->manifest,
+                                             source_object(d, number));
     }
     return rc;
 }
@@ -296,7 +201,7 @@ static int take_sketches(struct source_disk *d, struct wishes *w,
         if (rc)
             free(a);
         else
-            w->asked[number] = a;
+            d->wishes[number].asked = a;
     }
     return rc;
 }
@@ -309,10 +214,6 @@ static int take_lacks(struct source_disk *d, struct wishes *w,
     uint64_t number = 0;
     int rc = 0;
 
-    if (!w->lacks)
-        w->lacks = calloc(d->n_order + 1, sizeof(*w->lacks));
-    if (!w->lacks)
-        return -ENOMEM;
     while (!rc && cursor_left(&c) > 0) {
         rc = blocklist_take_lack(d, &c, &number, &a);
         if (rc)
@@ -321,7 +222,7 @@ static int take_lacks(struct source_disk *d, struct wishes *w,
         if (rc)
             free(a);
         else
-            w->lacks[number] = a;
+            d->wishes[number].lack = a;
     }
     return rc;
 }
@@ -336,34 +237,35 @@ static int flush_wishes(const struct link *l, struct source_disk *d,
 static int cook(const struct link *l, struct source_disk *d,
                 struct wishes *w, uint64_t number)
 {
-    struct asked *a = w->asked[number];
-    struct lack *lack = a ? NULL : w->lacks[number];
+    struct wish *wish = &d->wishes[number];
     int rc;
 
     rc = flush_wishes(l, d, w);
     if (!rc)
-        rc = a ? recipe_send(l, d, number, a) :
-            recipe_send_lacking(l, d, number, lack);
-    free(a);
-    free(lack);
-    w->asked[number] = NULL;
-    if (w->lacks)
-        w->lacks[number] = NULL;
+        rc = wish->asked ? recipe_send(l, d, number, wish->asked) :
+            recipe_send_lacking(l, d, number, wish->lack);
+    free(wish->asked);
+    free(wish->lack);
+    wish->asked = NULL;
+    wish->lack = NULL;
     return rc;
 }
 
 static int grant(const struct link *l, struct source_disk *d,
                  struct wishes *w)
 {
-    size_t number;
+    const struct wish *wish;
+    uint32_t number;
     int rc;
 
     order_take(w->order, &number);
-    if (w->asked[number] || (w->lacks && w->lacks[number]))
+    d->wishes[number].waiting = false;
+    wish = &d->wishes[number];
+    if (wish->asked || wish->lack)
         rc = cook(l, d, w, number);
     else
         rc = put_content(l, d, &w->data, number);
-    send_progress(l, d);
+    send_progress(l, d, w);
     return rc ? rc : order_is_empty(w->order) ? flush_wishes(l, d, w) : 0;
 }
 
@@ -371,8 +273,10 @@ static int grant(const struct link *l, struct source_disk *d,
 static int take_wish(const struct link *l, struct source_disk *d,
                      struct wishes *w, const struct frame *f)
 {
-    if (f->disk != d->number)
-        return -EPROTO;
+    int rc = keep_up(d);
+
+    if (rc || f->disk != d->number)
+        return rc ? rc : -EPROTO;
     switch (f->type) {
     case FRAME_UNKNOWN:
         return recipe_names(l, d, f);
@@ -387,7 +291,7 @@ static int take_wish(const struct link *l, struct source_disk *d,
     case FRAME_LEFT:
         return rehearse_left(d, f);
     case FRAME_WANT_END:
-        return f->length ? -EPROTO : 1;
+        return f->length || !scan_is_listed(w->scan) ? -EPROTO : 1;
     default:
         return -EPROTO;
     }
@@ -403,10 +307,12 @@ static int grant_all(const struct link *l, struct source_disk *d,
     int rc = 0;
 
     while (!rc && !(ended && order_is_empty(w->order))) {
+        if (scan_has_failed(w->scan))
+            return -ECANCELED;
         if (ended)
             rc = -EAGAIN;
         else if (order_is_empty(w->order))
-            rc = inbox_next(l->inbox, d->number, &f);
+            rc = inbox_next_or(l->inbox, d->number, scan_fd(w->scan), &f);
         else
             rc = inbox_try(l->inbox, d->number, &f);
         if (rc == -EAGAIN) {
@@ -425,24 +331,23 @@ static int grant_all(const struct link *l, struct source_disk *d,
     return rc;
 }
 
-static int serve_wants(const struct link *l, struct source_disk *d)
+static int serve_wants(const struct link *l, struct source_disk *d,
+                       struct scan *scan)
 {
-    struct wishes w = { .data = BUF_INIT };
+    struct wishes w = { .scan = scan, .data = BUF_INIT };
     struct frame f;
     uint64_t i;
     int rc;
 
-    w.asked = calloc(d->n_order + 1, sizeof(*w.asked));
-    rc = w.asked ? order_new(&w.order, d->manifest, d->order, d->n_order) :
-        -ENOMEM;
+    rc = order_new(&w.order, d->manifest);
     if (!rc)
         rc = grant_all(l, d, &w);
-    for (i = 0; w.asked && i < d->n_order; i++)
-        free(w.asked[i]);
-    for (i = 0; w.lacks && i < d->n_order; i++)
-        free(w.lacks[i]);
-    free(w.asked);
-    free(w.lacks);
+    for (i = 0; i < d->n_listed; i++) {
+        free(d->wishes[i].asked);
+        free(d->wishes[i].lack);
+        d->wishes[i].asked = NULL;
+        d->wishes[i].lack = NULL;
+    }
     order_free(w.order);
     buf_release(&w.data);
     if (!rc)
@@ -459,25 +364,25 @@ static int serve_wants(const struct link *l, struct source_disk *d)
 
 int bulk_run(const struct link *l, struct source_disk *d)
 {
-    uint64_t i, total = 0;
+    struct scan *scan;
+    uint64_t total;
     int rc;
 
     rc = live_compare(l, d);
     if (!rc)
-        rc = scan(d);
+        rc = scan_start(&scan, l, d);
     if (rc)
         return rc;
-    for (i = 0; i < d->n_order; i++)
-        total += mapped_bytes(d, i);
-    /* Until the target says what it lacks. */
-    d->report.identical = total;
     d->bulk_start = report_now();
-    rc = send_manifest(l, d);
-    if (!rc) {
-        live_ahead(l, d);
-        rc = serve_wants(l, d);
-        ahead_stop(d->ahead);
+    rc = serve_wants(l, d, scan);
+    /* If the scan has failed there was nothing to wait for. */
+    if (rc && rc != -ECANCELED) {
+        scan_leave(scan);
+        return rc;
     }
+    total = scan_progress(scan).found;
+    rc = scan_end(scan);
+    ahead_stop(d->ahead);
     if (!rc && d->dry)
         rc = rehearse_lists(d);
     if (rc)

@@ -365,6 +365,19 @@ int inbox_next(struct inbox *in, uint16_t disk, struct frame *f)
     return rc ? rc : dequeue(in, q, f);
 }
 
+int inbox_next_or(struct inbox *in, uint16_t disk, int fd, struct frame *f)
+{
+    struct pollfd fds[2] = {
+        { .fd = queue_of(in, disk)->event_fd, .events = POLLIN },
+        { .fd = fd, .events = POLLIN },
+    };
+
+    while (poll(fds, 2, -1) < 0)
+        if (errno != EINTR)
+            return -errno;
+    return fds[0].revents ? inbox_next(in, disk, f) : -ECANCELED;
+}
+
 void inbox_hush(struct inbox *in)
 {
     pthread_mutex_lock(&in->lock);

@@ -53,6 +53,10 @@ int inbox_wait(struct inbox *in, int fd, int milliseconds);
  */
 int inbox_next(struct inbox *in, uint16_t disk, struct frame *f);
 
+/* inbox_next() for a disk that has a queue of its own, until fd is readable:
+ * then -ECANCELED, unless a frame is there. */
+int inbox_next_or(struct inbox *in, uint16_t disk, int fd, struct frame *f);
+
 /* inbox_next() that does not wait: -EAGAIN if there is nothing. */
 int inbox_try(struct inbox *in, uint16_t disk, struct frame *f);
 

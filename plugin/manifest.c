@@ -186,6 +186,17 @@ const struct fsparse_extent *object_extents(const struct manifest *m,
     return m->map->files[o->file].extents;
 }
 
+uint64_t object_mapped(const struct manifest *m, const struct object *o)
+{
+    const struct fsparse_extent *e;
+    uint64_t bytes = 0;
+    size_t n;
+
+    for (e = object_extents(m, o, &n); n; n--, e++)
+        bytes += e->length;
+    return bytes;
+}
+
 /* Hands over [pos, end) of some content: bytes of the image from physical on,
  * or zeros if buf is NULL. */
 static int read_span(const struct image *img, uint8_t *buf, uint64_t pos,

@@ -83,6 +83,8 @@ static inline const struct object *manifest_object(const struct manifest *m,
 const struct fsparse_extent *object_extents(const struct manifest *m,
                                             const struct object *o,
                                             size_t *n_r);
+/* Bytes of the image that these take. */
+uint64_t object_mapped(const struct manifest *m, const struct object *o);
 
 /* Called from time to time, from one thread at a time: done bytes of total
  * have been read.  Must be quick. */

@@ -10,19 +10,24 @@
 
 #define EXTENSION_MAX 8         /* bytes; what is longer is none */
 
-struct order {
-    size_t n;
-    uint32_t *sorted;           /* rank -> index */
-    uint32_t *rank;
-    uint64_t *waiting;          /* a bit for each rank */
-    size_t n_waiting;
-    size_t next;                /* rank, at most n */
+/* One that waits: of two the one with the lower round leaves first, then the
+ * one with the lower place in it. */
+struct waiting {
+    uint64_t place;
+    uint32_t round;
+    uint32_t number;
 };
 
-struct ranking {
-    const struct manifest *m;
-    const uint32_t *numbers;
+struct order {
+    uint32_t *rank;             /* of files, by their index; from 1 on */
+    struct waiting *heap;
+    size_t n, room;
+    uint32_t round;             /* of the one that left last */
+    uint64_t place;
 };
+
+/* Places of raw objects, behind those of all files. */
+#define PLACE_RAW (UINT64_C(1) << 63)
 
 static const char *last_part(const char *path)
 {
@@ -63,46 +68,45 @@ static int compare_extensions(const char *a, const char *b)
 
 static int compare(const void *x, const void *y, void *opaque)
 {
-    const struct ranking *r = opaque;
-    const struct object *a = manifest_object(r->m, r->numbers[*(uint32_t *)x]);
-    const struct object *b = manifest_object(r->m, r->numbers[*(uint32_t *)y]);
-    const char *pa, *pb;
-    int c;
+    const struct fsparse_map *map = opaque;
+    const char *a = map->files[*(const uint32_t *)x].path;
+    const char *b = map->files[*(const uint32_t *)y].path;
+    int c = compare_extensions(a, b);
 
-    if (a->file == OBJECT_RAW || b->file == OBJECT_RAW) {
-        if (a->file != b->file)
-            return a->file == OBJECT_RAW ? 1 : -1;
-        return (a->raw.physical > b->raw.physical) -
-            (a->raw.physical < b->raw.physical);
-    }
-    pa = r->m->map->files[a->file].path;
-    pb = r->m->map->files[b->file].path;
-    c = compare_extensions(pa, pb);
-    return c ? c : strcmp(pa, pb);
+    return c ? c : strcmp(a, b);
 }
 
-int order_new(struct order **o_r, const struct manifest *m,
-              const uint32_t *numbers, size_t n)
+static int rank_files(struct order *o, struct fsparse_map *map)
 {
-    struct ranking r = { m, numbers };
-    struct order *o = calloc(1, sizeof(*o));
+    uint32_t *sorted = calloc(map->n_files + 1, sizeof(*sorted));
     size_t i;
+
+    o->rank = calloc(map->n_files + 1, sizeof(*o->rank));
+    if (!sorted || !o->rank) {
+        free(sorted);
+        return -ENOMEM;
+    }
+    for (i = 0; i < map->n_files; i++)
+        sorted[i] = i;
+    qsort_r(sorted, map->n_files, sizeof(*sorted), compare, map);
+    for (i = 0; i < map->n_files; i++)
+        o->rank[sorted[i]] = i + 1;
+    free(sorted);
+    return 0;
+}
+
+int order_new(struct order **o_r, const struct manifest *m)
+{
+    struct order *o = calloc(1, sizeof(*o));
+    int rc;
 
     if (!o)
         return -ENOMEM;
-    o->n = n;
-    o->sorted = calloc(n + 1, sizeof(*o->sorted));
-    o->rank = calloc(n + 1, sizeof(*o->rank));
-    o->waiting = calloc(n / 64 + 1, sizeof(*o->waiting));
-    if (!o->sorted || !o->rank || !o->waiting) {
+    rc = rank_files(o, m->map);
+    if (rc) {
         order_free(o);
-        return -ENOMEM;
+        return rc;
     }
-    for (i = 0; i < n; i++)
-        o->sorted[i] = i;
-    qsort_r(o->sorted, n, sizeof(*o->sorted), compare, &r);
-    for (i = 0; i < n; i++)
-        o->rank[o->sorted[i]] = i;
     *o_r = o;
     return 0;
 }
@@ -111,45 +115,65 @@ void order_free(struct order *o)
 {
     if (!o)
         return;
-    free(o->sorted);
     free(o->rank);
-    free(o->waiting);
+    free(o->heap);
     free(o);
 }
 
-void order_add(struct order *o, size_t i)
+static bool before(const struct waiting *a, const struct waiting *b)
 {
-    o->waiting[o->rank[i] / 64] |= UINT64_C(1) << o->rank[i] % 64;
-    o->n_waiting++;
+    return a->round != b->round ? a->round < b->round : a->place < b->place;
 }
 
-bool order_has(const struct order *o, size_t i)
+int order_add(struct order *o, const struct object *object, uint32_t number)
 {
-    return o->waiting[o->rank[i] / 64] >> o->rank[i] % 64 & 1;
+    size_t room = o->room ? 2 * o->room : 256, i, parent;
+    struct waiting w = { .number = number, .round = o->round }, *heap;
+
+    if (o->n == o->room) {
+        heap = reallocarray(o->heap, room, sizeof(*heap));
+        if (!heap)
+            return -ENOMEM;
+        o->heap = heap;
+        o->room = room;
+    }
+    w.place = object->file == OBJECT_RAW ? PLACE_RAW | object->raw.physical :
+        o->rank[object->file];
+    if (w.place <= o->place)
+        w.round++;
+    for (i = o->n++; i > 0; i = parent) {
+        parent = (i - 1) / 2;
+        if (!before(&w, &o->heap[parent]))
+            break;
+        o->heap[i] = o->heap[parent];
+    }
+    o->heap[i] = w;
+    return 0;
 }
 
 bool order_is_empty(const struct order *o)
 {
-    return o->n_waiting == 0;
+    return o->n == 0;
 }
 
-bool order_take(struct order *o, size_t *i_r)
+bool order_take(struct order *o, uint32_t *number_r)
 {
-    size_t word, rank;
-    uint64_t bits;
+    struct waiting last;
+    size_t i, child;
 
-    if (o->n_waiting == 0)
+    if (o->n == 0)
         return false;
-    word = o->next / 64;
-    bits = o->waiting[word] & -(UINT64_C(1) << o->next % 64);
-    while (!bits) {
-        word = word < o->n / 64 ? word + 1 : 0;
-        bits = o->waiting[word];
+    o->round = o->heap[0].round;
+    o->place = o->heap[0].place;
+    *number_r = o->heap[0].number;
+    last = o->heap[--o->n];
+    for (i = 0; (child = 2 * i + 1) < o->n; i = child) {
+        if (child + 1 < o->n && before(&o->heap[child + 1], &o->heap[child]))
+            child++;
+        if (!before(&o->heap[child], &last))
+            break;
+        o->heap[i] = o->heap[child];
     }
-    rank = word * 64 + __builtin_ctzll(bits);
-    o->waiting[word] &= ~(UINT64_C(1) << rank % 64);
-    o->n_waiting--;
-    o->next = rank + 1;
-    *i_r = o->sorted[rank];
+    o->heap[i] = last;
     return true;
 }

@@ -20,19 +20,17 @@
 
 struct order;
 
-/* numbers: n indices of m's objects; what is added later is an index into
- * this.  Both are borrowed, m only until this returns. */
-int order_new(struct order **o_r, const struct manifest *m,
-              const uint32_t *numbers, size_t n);
+/* The files of m have been parsed; it is borrowed only until this returns. */
+int order_new(struct order **o_r, const struct manifest *m);
 void order_free(struct order *o);
 
-/* Adds one that is not in there. */
-void order_add(struct order *o, size_t i);
+/* Adds an object of that manifest; number: what order_take() is to call it.
+ * One that is in there must not be added again. */
+int order_add(struct order *o, const struct object *object, uint32_t number);
 
 /* Takes the next one out.  False: there is none. */
-bool order_take(struct order *o, size_t *i_r);
+bool order_take(struct order *o, uint32_t *number_r);
 
-bool order_has(const struct order *o, size_t i);
 bool order_is_empty(const struct order *o);
 
 #endif

@@ -52,7 +52,7 @@ int recipe_names(const struct link *l, const struct source_disk *d,
     buf_put_u32(&b, count);
     for (i = 0; i < count && !rc; i++) {
         number += cursor_zigzag(&c);
-        if (c.bad || number >= d->n_order) {
+        if (c.bad || number >= d->n_listed) {
             rc = -EPROTO;
             break;
         }

@@ -51,9 +51,10 @@ int rehearse_left(struct source_disk *d, const struct frame *f)
         return -EPROTO;
     for (i = 0; i < count && !rc; i++) {
         number += cursor_zigzag(&c);
-        if (c.bad || number >= d->n_order || d->wanted[number])
+        if (c.bad || number >= d->n_listed ||
+            d->wishes[number].times > 0)
             return -EPROTO;
-        d->wanted[number] = 2;
+        d->wishes[number].times = 2;
         e = object_extents(d->manifest, source_object(d, number), &n);
         for (j = 0; j < n; j++)
             dirty_mark(&d->left_blocks, e[j].physical, e[j].length);
@@ -76,7 +77,7 @@ int rehearse_lists(struct source_disk *d)
     rc = dirty_init(&used, d->image.size, PROTO_SEGMENT);
     if (rc)
         return rc;
-    for (i = 0; i < d->n_order; i++) {
+    for (i = 0; i < roster_count(d->roster); i++) {
         e = object_extents(d->manifest, source_object(d, i), &count);
         for (j = 0; j < count; j++)
             dirty_mark(&used, e[j].physical, e[j].length);

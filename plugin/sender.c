@@ -76,9 +76,8 @@ static void disk_free(struct source_disk *d)
     manifest_free(d->manifest);
     listing_free(d->listing);
     image_release(&d->image);
-    free(d->order);
-    free(d->wanted);
-    free(d->listed);
+    roster_free(d->roster);
+    free(d->wishes);
     free(d->sent);
     free(d->vdev);
     free(d->path);

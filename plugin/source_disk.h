@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* A disk of the source while it is being sent: private to sender.c, bulk.c,
- * passes.c, deltas.c and live.c. */
+ * scan.c, passes.c, deltas.c and live.c. */
 #ifndef PLUGIN_SOURCE_DISK_H
 #define PLUGIN_SOURCE_DISK_H
 
@@ -16,6 +16,7 @@
 #include "plugin/manifest.h"
 #include "plugin/mark.h"
 #include "plugin/report.h"
+#include "plugin/roster.h"
 #include "plugin/sample.h"
 #include "plugin/segment.h"
 #include "plugin/tracker.h"
@@ -27,6 +28,15 @@
 struct write_mark {
     uint64_t written;
     struct timespec mtime;
+};
+
+/* What became of an object that was listed. */
+struct wish {
+    struct asked *asked;            /* it waits with a sketch, or NULL */
+    struct lack *lack;              /* it waits with some blocks, or NULL */
+    uint8_t times;                  /* that it was wanted */
+    bool waiting;                   /* in the order */
+    bool blocks_listed;             /* blocklist.c */
 };
 
 struct source_disk {
@@ -42,11 +52,9 @@ struct source_disk {
 
     /* Bulk copy. */
     struct manifest *manifest;
-    uint32_t *order;                /* number on the wire -> object */
-    uint64_t n_order;
-    uint8_t *wanted;                /* by number: how often */
-    bool *listed;                   /* by number: its blocks were (blocklist.c);
-                                       or NULL */
+    struct roster *roster;          /* its objects by number on the wire */
+    struct wish *wishes;            /* by number */
+    uint64_t n_listed;              /* of these; the roster may have grown */
     uint64_t bytes_wanted;
     uint64_t bytes_sent;
     double bulk_start;
@@ -86,11 +94,11 @@ struct source_disk {
     struct image_stamp stamp;
 };
 
-/* The object of a number on the wire, which is below n_order. */
+/* The object of a number on the wire, which is one of the roster. */
 static inline const struct object *source_object(const struct source_disk *d,
                                                  uint64_t number)
 {
-    return manifest_object(d->manifest, d->order[number]);
+    return roster_get(d->roster, number);
 }
 
 /* What the parts of the source's engine share. */

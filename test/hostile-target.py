@@ -549,11 +549,26 @@ def good_base(t):
 
 SESSIONS = dict(good=good, good_base=good_base, probes=probes)
 
+# While the source has not listed all yet (test-push-early.sh).
+HELD = dict(closes_early=b"", want_end_early=frame("WANT_END", 0))
+
+
+def held(t, data):
+    t.accepted()
+    t.until("MANIFEST")
+    t.send(data)
+    os.close(1)
+    while data and t.reader.frame():
+        pass
+
 
 def play(name):
     t = Target()
     if name in SESSIONS:
         SESSIONS[name](t)
+        return 0
+    if name in HELD:
+        held(t, HELD[name])
         return 0
     stage, function = CASES[name]
     getattr(t, stage)()

@@ -93,7 +93,7 @@ helper_tests = \
 	%D%/test-push-versions.sh \
 	%D%/test-push-anywhere.sh \
 	%D%/test-push-damage.sh \
-	%D%/test-push-written.sh
+	%D%/test-push-written.sh %D%/test-push-early.sh
 TESTS += $(helper_tests)
 EXTRA_DIST += $(helper_tests) %D%/dry-run.sh %D%/migration.sh %D%/fake-xl.py \
 	%D%/faults.sh %D%/fault-proxy.py
@@ -102,6 +102,11 @@ EXTRA_DIST += $(helper_tests) %D%/dry-run.sh %D%/migration.sh %D%/fake-xl.py \
 check_LTLIBRARIES += libfailio.la
 libfailio_la_SOURCES = %D%/fail-io.c
 libfailio_la_LDFLAGS = $(AM_LDFLAGS) -rpath /nowhere -avoid-version -shared
+
+# Storage that is slow.
+check_LTLIBRARIES += libholdread.la
+libholdread_la_SOURCES = %D%/hold-read.c
+libholdread_la_LDFLAGS = $(AM_LDFLAGS) -rpath /nowhere -avoid-version -shared
 
 check_LTLIBRARIES += libhearsyslog.la
 libhearsyslog_la_SOURCES = %D%/hear-syslog.c
@@ -128,7 +133,8 @@ libplugintest_la_SOURCES = %D%/loop.h %D%/unit.h plugin/blockindex.c \
 	plugin/memstream.c plugin/order.c plugin/pagecache.c \
 	plugin/parallel.c plugin/readback.c plugin/record.c \
 	plugin/reference.c \
-	plugin/refresh.c plugin/report.c plugin/rolling.c plugin/segment.c \
+	plugin/refresh.c plugin/report.c plugin/rolling.c plugin/roster.c \
+	plugin/segment.c \
 	plugin/store.c plugin/sweep.c plugin/text.c plugin/users.c \
 	plugin/workers.c plugin/x86code.c
 libplugintest_la_CPPFLAGS = $(xl_dedup_CPPFLAGS)
@@ -138,6 +144,7 @@ UNIT_TESTS = test/test-buf test/test-control test/test-crew \
 	test/test-destination test/test-handshake test/test-hold \
 	test/test-inbox test/test-index test/test-leftover test/test-record \
 	test/test-order test/test-readback test/test-reference \
+	test/test-roster \
 	test/test-rolling test/test-segment test/test-sweep test/test-wire \
 	test/test-workers test/test-x86code
 check_PROGRAMS += $(UNIT_TESTS)
@@ -187,6 +194,10 @@ test_test_x86code_LDADD = $(UNIT_LDADD)
 test_test_order_SOURCES = %D%/test-order.c
 test_test_order_CPPFLAGS = $(xl_dedup_CPPFLAGS)
 test_test_order_LDADD = $(UNIT_LDADD)
+
+test_test_roster_SOURCES = %D%/test-roster.c
+test_test_roster_CPPFLAGS = $(xl_dedup_CPPFLAGS)
+test_test_roster_LDADD = $(UNIT_LDADD)
 test_test_segment_SOURCES = %D%/test-segment.c
 test_test_segment_CPPFLAGS = $(xl_dedup_CPPFLAGS)
 test_test_segment_LDADD = $(UNIT_LDADD)

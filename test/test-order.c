@@ -20,6 +20,7 @@ void fsparse_map_free(struct fsparse_map *map)
 }
 
 #define N 12
+#define RAW 2                           /* of these */
 
 /* In the order that is expected of them. */
 static const char *const paths[N] = {
@@ -31,51 +32,84 @@ static const char *const paths[N] = {
 static void sorted(void)
 {
     struct fsparse_file files[N] = { { 0 } };
-    struct fsparse_map map = { .files = files, .n_files = N };
+    struct fsparse_map map = { .files = files, .n_files = N - RAW };
     struct manifest m = { .map = &map };
-    struct object objects[N] = { { 0 } }, *raw[N];
-    uint32_t numbers[N];
+    struct object objects[N] = { { 0 } };
     struct order *o;
-    size_t i, got, other;
+    uint32_t got, other, i;
 
-    /* number i of the wire is object (i * 5) mod N, and its path the same */
     for (i = 0; i < N; i++) {
-        numbers[i] = i * 5 % N;
         files[i].path = paths[i] ? paths[i] : "";
         objects[i].file = paths[i] ? i : OBJECT_RAW;
         objects[i].raw.physical = i;
     }
-    m.files = objects;
-    m.n_files = N - 2;
-    for (i = 0; i < 2; i++)
-        raw[i] = &objects[N - 2 + i];
-    m.raw = raw;
-    m.n_raw = 2;
-    assert(!order_new(&o, &m, numbers, N));
+    assert(!order_new(&o, &m));
     assert(order_is_empty(o) && !order_take(o, &got));
-    for (i = 0; i < N; i++) {
-        order_add(o, i);
-        assert(order_has(o, i));
-    }
-    for (i = 0; i < N; i++) {
-        assert(order_take(o, &got) && !order_has(o, got));
-        assert(numbers[got] == i);
-    }
+    for (i = 0; i < N; i++)
+        assert(!order_add(o, &objects[i * 5 % N], i * 5 % N));
+    for (i = 0; i < N; i++)
+        assert(order_take(o, &got) && got == i);
     assert(order_is_empty(o));
     /* it goes round: what comes late waits for its next turn */
     for (i = 0; i < 3; i++)
-        order_add(o, i);
-    assert(order_take(o, &got));
-    order_add(o, got);
-    for (i = 0; i < 3; i++)
-        assert(order_take(o, &other));
-    assert(other == got && order_is_empty(o));
+        assert(!order_add(o, &objects[i], i));
+    assert(order_take(o, &got) && got == 0);
+    assert(!order_add(o, &objects[0], 0));
+    assert(!order_add(o, &objects[N - 1], N - 1));
+    assert(order_take(o, &other) && other == 1);
+    assert(order_take(o, &other) && other == 2);
+    assert(order_take(o, &other) && other == N - 1);
+    assert(order_take(o, &other) && other == 0);
+    assert(order_is_empty(o));
     order_free(o);
     order_free(NULL);
+}
+
+/* Many at once, and by turns. */
+static void many(void)
+{
+    struct fsparse_map map = { .n_files = 0 };
+    struct manifest m = { .map = &map };
+    static struct object objects[5000];
+    static bool there[5000];
+    uint32_t got, i, n = 0, last = 0, turns = 0;
+    struct order *o;
+
+    assert(!order_new(&o, &m));
+    for (i = 0; i < 20000; i++) {
+        uint32_t number = random() % 5000;
+
+        objects[number].file = OBJECT_RAW;
+        objects[number].raw.physical = number;
+        if (!there[number]) {
+            assert(!order_add(o, &objects[number], number));
+            there[number] = true;
+            n++;
+        }
+        if (random() % 3 == 0)
+            continue;
+        assert(order_take(o, &got) && there[got]);
+        there[got] = false;
+        n--;
+        turns += got <= last;
+        last = got;
+        if (n == 0)
+            assert(order_is_empty(o));
+    }
+    for (; n > 0; n--, last = got) {
+        assert(order_take(o, &got) && there[got]);
+        there[got] = false;
+        turns += got <= last;
+    }
+    assert(order_is_empty(o));
+    /* it always went on from where it was */
+    assert(turns < 100);
+    order_free(o);
 }
 
 int main(void)
 {
     RUN(sorted);
+    RUN(many);
     return 0;
 }

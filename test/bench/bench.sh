@@ -15,6 +15,8 @@
 #   ONLY    some of: xl-dedup rsync casync borg patch, and links and
 #           peer-links for xl-dedup and rsync over links (all)
 #   LEVELS  levels of xl-dedup besides the one that follows the link (3 19)
+#   INDEXED not empty: the target's index is made before, as its timer does;
+#           otherwise within what is measured
 #   RATES   Mbit/s of links between two network namespaces (none; root)
 # Words are to be split in some places.
 # shellcheck disable=SC2046,SC2086
@@ -125,6 +127,8 @@ xl_dedup()      # NAME OPTION...
     echo "state = $work/state-near" >"$work/near.conf"
     printf 'state = %s\nreference = %s\n' "$work/state-far" "$reference" \
         >"$work/far.conf"
+    [ -z "${INDEXED:-}" ] ||
+        XL_DEDUP_CONFIG=$work/far.conf "$build/xl-dedup" index >/dev/null
     XL_DEDUP_CONFIG=$work/near.conf timed "$work/near" "$build/xl-dedup" \
         push -e "$work/rsh" "$@" "$image" "far:$work/new" \
         2>"$work/err" || { cat "$work/err" >&2; exit 1; }

@@ -1,0 +1,44 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Reading a source's disk for the list of its objects.  The list goes out
+ * while the disk is being read, so that the line has something to do from the
+ * first objects on: what the target wants is sent meanwhile, by the caller.
+ */
+#ifndef PLUGIN_SCAN_H
+#define PLUGIN_SCAN_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "plugin/source_disk.h"
+
+struct scan;
+
+/* Examines the image: d->manifest and d->roster are there when this returns.
+ * The rest goes on in threads.  Both are borrowed. */
+int scan_start(struct scan **s_r, const struct link *l, struct source_disk *d);
+
+/* Whether it has failed: scan_end() then tells why.  The descriptor is
+ * readable from then on. */
+bool scan_has_failed(const struct scan *s);
+int scan_fd(const struct scan *s);
+
+/* Whether the target may know that the list has ended. */
+bool scan_is_listed(const struct scan *s);
+
+/* Bytes of the image that were read, and that there are to be read; bytes that
+ * objects have there, so far. */
+struct scan_progress {
+    uint64_t done, total, found;
+};
+struct scan_progress scan_progress(const struct scan *s);
+
+/* Waits for the end.  0, or the negative errno of the first failure, logged
+ * unless it is the wire's. */
+int scan_end(struct scan *s);
+
+/* The session has failed: the threads end when they find out.  s, and what it
+ * borrowed, must live as long as they. */
+void scan_leave(struct scan *s);
+
+#endif
