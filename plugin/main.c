@@ -9,6 +9,7 @@
 #include "plugin/commands.h"
 
 #define BUFFER_KEPT (4 << 20)       /* bytes; what is larger is mapped */
+#define ARENAS 2
 
 static const struct command {
     const char *name;
@@ -42,11 +43,13 @@ static void usage(FILE *to)
 }
 
 /* Frames and buffers of up to a segment come and go all the time; mapped anew
- * each time, they would cost more than what is done with them. */
+ * each time, they would cost more than what is done with them.  But not each
+ * thread needs some of its own that it keeps. */
 static void keep_buffers(void)
 {
     mallopt(M_MMAP_THRESHOLD, BUFFER_KEPT);
     mallopt(M_TRIM_THRESHOLD, 4 * BUFFER_KEPT);
+    mallopt(M_ARENA_MAX, ARENAS);
 }
 
 int main(int argc, char **argv)
