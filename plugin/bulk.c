@@ -12,8 +12,6 @@
 #include "config.h"
 
 #include <errno.h>
-#include <inttypes.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -111,27 +109,6 @@ struct wishes {
     struct order *order;
     struct buf data;            /* a DATA frame in the making */
 };
-
-static void send_progress(const struct link *l, struct source_disk *d,
-                          const struct wishes *w)
-{
-    double seconds = report_now() - d->bulk_start;
-    double rate = seconds > 0 ? d->bytes_sent / seconds : 0;
-    uint64_t left = d->bytes_wanted - d->bytes_sent;
-    struct scan_progress p = scan_progress(w->scan);
-    char reading[64] = "";
-
-    if (p.done < p.total)
-        snprintf(reading, sizeof(reading),
-                 "scanned %" PRIu64 " of %" PRIu64 " MB, ", p.done / 1000000,
-                 p.total / 1000000);
-    log_progress("disk %s: %sfound at %s %" PRIu64 " MB, sent %" PRIu64
-                 " of %" PRIu64 " MB, %.1f MB/s, %.0f s left", d->vdev,
-                 reading, l->peer,
-                 (p.found > d->bytes_wanted ? p.found - d->bytes_wanted : 0) /
-                 1000000, d->bytes_sent / 1000000, d->bytes_wanted / 1000000,
-                 rate / 1e6, rate > 0 ? left / rate : 0.0);
-}
 
 /* The target may ask for what it has been told of meanwhile. */
 static int keep_up(struct source_disk *d)
@@ -265,7 +242,7 @@ static int grant(const struct link *l, struct source_disk *d,
         rc = cook(l, d, w, number);
     else
         rc = put_content(l, d, &w->data, number);
-    send_progress(l, d, w);
+    scan_show(w->scan);
     return rc ? rc : order_is_empty(w->order) ? flush_wishes(l, d, w) : 0;
 }
 
@@ -369,18 +346,18 @@ int bulk_run(const struct link *l, struct source_disk *d)
     int rc;
 
     rc = live_compare(l, d);
+    d->bulk_start = report_now();
     if (!rc)
         rc = scan_start(&scan, l, d);
     if (rc)
         return rc;
-    d->bulk_start = report_now();
     rc = serve_wants(l, d, scan);
     /* If the scan has failed there was nothing to wait for. */
     if (rc && rc != -ECANCELED) {
         scan_leave(scan);
         return rc;
     }
-    total = scan_progress(scan).found;
+    total = scan_found(scan);
     rc = scan_end(scan);
     ahead_stop(d->ahead);
     if (!rc && d->dry)

@@ -52,15 +52,35 @@ static void fail(struct scan *s, int rc)
 
 /* Reading */
 
+void scan_show(const struct scan *s)
+{
+    const struct source_disk *d = s->disk;
+    double seconds = report_now() - d->bulk_start;
+    uint64_t done = atomic_load(&s->done), total = atomic_load(&s->total);
+    uint64_t sent = d->bytes_sent, wanted = d->bytes_wanted;
+    uint64_t found = scan_found(s);
+    double rate = seconds > 0 ? sent / seconds : 0;
+
+    if (done < total)
+        log_progress("disk %s: scanned %" PRIu64 " of %" PRIu64 " MB, sent %"
+                     PRIu64 " of %" PRIu64 " MB so far, %.1f MB/s", d->vdev,
+                     done / 1000000, total / 1000000, sent / 1000000,
+                     wanted / 1000000, rate / 1e6);
+    else
+        log_progress("disk %s: found at %s %" PRIu64 " MB, sent %" PRIu64
+                     " of %" PRIu64 " MB, %.1f MB/s, %.0f s left", d->vdev,
+                     s->link->peer, (found > wanted ? found - wanted : 0) /
+                     1000000, sent / 1000000, wanted / 1000000, rate / 1e6,
+                     rate > 0 && wanted > sent ? (wanted - sent) / rate : 0.0);
+}
+
 static void take_progress(void *opaque, uint64_t done, uint64_t total)
 {
     struct scan *s = opaque;
 
     atomic_store(&s->done, done);
     atomic_store(&s->total, total);
-    if (!atomic_load(&s->found))
-        log_progress("disk %s: scanned %" PRIu64 " of %" PRIu64 " MB",
-                     s->disk->vdev, done / 1000000, total / 1000000);
+    scan_show(s);
 }
 
 /* Objects of so many extents do not fit into a frame: they are left to the
@@ -253,13 +273,9 @@ bool scan_is_listed(const struct scan *s)
     return atomic_load(&s->listed);
 }
 
-struct scan_progress scan_progress(const struct scan *s)
+uint64_t scan_found(const struct scan *s)
 {
-    return (struct scan_progress){
-        .done = atomic_load(&s->done),
-        .total = atomic_load(&s->total),
-        .found = atomic_load(&s->found),
-    };
+    return atomic_load(&s->found);
 }
 
 int scan_end(struct scan *s)

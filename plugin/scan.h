@@ -26,12 +26,11 @@ int scan_fd(const struct scan *s);
 /* Whether the target may know that the list has ended. */
 bool scan_is_listed(const struct scan *s);
 
-/* Bytes of the image that were read, and that there are to be read; bytes that
- * objects have there, so far. */
-struct scan_progress {
-    uint64_t done, total, found;
-};
-struct scan_progress scan_progress(const struct scan *s);
+/* Bytes of the image that objects have, as far as it was read. */
+uint64_t scan_found(const struct scan *s);
+
+/* Shows how far the bulk copy is. */
+void scan_show(const struct scan *s);
 
 /* Waits for the end.  0, or the negative errno of the first failure, logged
  * unless it is the wire's. */

@@ -55,8 +55,8 @@ struct source_disk {
     struct roster *roster;          /* its objects by number on the wire */
     struct wish *wishes;            /* by number */
     uint64_t n_listed;              /* of these; the roster may have grown */
-    uint64_t bytes_wanted;
-    uint64_t bytes_sent;
+    atomic_uint_fast64_t bytes_wanted;
+    atomic_uint_fast64_t bytes_sent;
     double bulk_start;
 
     /* Passes. */
