@@ -45,7 +45,8 @@ struct version {
     struct holding held;
     struct sketch shape;
     const struct stray *stray;      /* instead of what is held: blocks */
-    bool begun;                     /* a thread sends the sketch */
+    atomic_bool begun;              /* may be answered: no thread needs it
+                                       any more */
 };
 
 /* The objects of an UNKNOWN frame. */
@@ -215,7 +216,7 @@ static int make_sketches(void *opaque, uint64_t number)
     (void)number;
     buf_put(&b, d->versions->key, PROTO_KEY);
     for (i = 0; i < j->count && !rc && d->error != -ECANCELED; i++) {
-        const struct version *w = j->versions[i];
+        struct version *w = j->versions[i];
 
         /* The largest sketch just fits into a frame. */
         if (b.length + w->shape.width * sketch_blocks(&w->shape) >
@@ -223,9 +224,11 @@ static int make_sketches(void *opaque, uint64_t number)
             rc = send_sketches(d, &b);
             previous = 0;
         }
-        if (!rc)
-            rc = put_sketch(d->versions, w, previous, &b);
+        if (rc)
+            break;
+        rc = put_sketch(d->versions, w, previous, &b);
         previous = w->number;
+        atomic_store(&w->begun, true);
     }
     if (!rc)
         rc = send_sketches(d, &b);
@@ -260,7 +263,6 @@ static int begin_sketches(struct target_disk *d)
                j->count < JOB_MAX) {
             v->queue = w->next;
             v->underway += cost(w);
-            w->begun = true;
             j->versions[j->count++] = w;
         }
         if (!v->queue)
@@ -446,7 +448,7 @@ static int begin_recipe(struct target_disk *d, uint64_t number)
         if (rc)
             return rc;
     }
-    if (!o || !o->version || !o->version->begun)
+    if (!o || !o->version || !atomic_load(&o->version->begun))
         return -EPROTO;
     if (!v->cook.piece)
         v->cook.piece = aligned_alloc(4096, PIECE);
