@@ -31,7 +31,8 @@ xl_dedup_SOURCES = %D%/main.c %D%/control.c %D%/control.h \
 	%D%/sample.c %D%/sample.h %D%/rehearse.c %D%/rehearse.h \
 	%D%/order.c %D%/order.h %D%/roster.c %D%/roster.h \
 	%D%/scan.c %D%/scan.h %D%/recipe.c %D%/recipe.h \
-	%D%/listing.c %D%/listing.h %D%/rolling.c %D%/rolling.h %D%/x86code.c %D%/x86code.h \
+	%D%/listing.c %D%/listing.h %D%/rolling.c %D%/rolling.h %D%/skeleton.c %D%/skeleton.h \
+	%D%/sketched.c %D%/sketched.h %D%/x86code.c %D%/x86code.h \
 	%D%/handshake.c %D%/handshake.h %D%/hold.c %D%/hold.h %D%/fdio.c %D%/fdio.h \
 	%D%/abandoned.c %D%/abandoned.h \
 	%D%/keeper.c %D%/keeper.h %D%/leftover.c %D%/leftover.h \

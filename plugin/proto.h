@@ -33,6 +33,8 @@
 #define PROTO_SKETCH_BLOCKS (1u << 17)
 #define PROTO_SKETCH_BLOCK_MIN 64u                  /* bytes */
 #define PROTO_SKETCH_BLOCK_MAX (1u << 26)
+#define PROTO_SKETCH_CODE 0x80u                     /* hashes of a skeleton */
+#define PROTO_OPERANDS_AHEAD (2u << 20)             /* bytes, of a recipe */
 #define PROTO_LIST_OBJECTS 64u                      /* in a LIST */
 #define PROTO_LIST_HASH 6u                          /* bytes */
 #define PROTO_LIST_OBJECT_MAX (1u << 20)            /* bytes */
@@ -96,8 +98,8 @@ enum proto_type {
     FRAME_ALIVE = 0x8001,
 };
 
-/* Of the number of an object in DATA and RECIPE: its bytes are code, with
- * places for distances. */
+/* Of the number of an object in DATA: its bytes are code, with places for
+ * distances; in RECIPE: it is made as a skeleton. */
 #define PROTO_CODE (UINT64_C(1) << 63)
 
 /* What a MANIFEST says of an object: extents << PROTO_KIND_BITS | kind. */

@@ -9,9 +9,10 @@
 
 #include "plugin/proto.h"
 #include "plugin/recipe.h"
-#include "plugin/x86code.h"
+#include "plugin/skeleton.h"
 
 #define FRAME_BYTES (512u << 10)    /* of a RECIPE frame, about */
+#define CODE_BYTES (256u << 10)     /* taken apart at once */
 
 /* Names */
 
@@ -76,11 +77,14 @@ int recipe_take_sketch(struct cursor *c, const uint8_t *key,
     struct asked *a;
     uint64_t block;
     size_t bytes;
+    bool code;
 
     *number += cursor_zigzag(c);
     s.size = cursor_varint(c);
     block = cursor_varint(c);
     s.width = cursor_u8(c);
+    code = s.width & PROTO_SKETCH_CODE;
+    s.width &= ~PROTO_SKETCH_CODE;
     if (c->bad || s.size == 0 || s.size > PROTO_DISK_BYTES_MAX ||
         block < PROTO_SKETCH_BLOCK_MIN || block > PROTO_SKETCH_BLOCK_MAX ||
         s.width == 0 || s.width > 8)
@@ -98,6 +102,7 @@ int recipe_take_sketch(struct cursor *c, const uint8_t *key,
     memcpy(a->hashes, s.hashes, bytes);
     a->sketch = s;
     a->sketch.hashes = a->hashes;
+    a->code = code;
     rolling_init(&a->rolling, key);
     *a_r = a;
     return 0;
@@ -110,36 +115,57 @@ struct cook {
     struct source_disk *disk;
     uint64_t number;
     struct buf frame;
+    struct buf records;         /* for it */
     struct matcher *matcher;
     const struct lack *lack;    /* instead of a matcher */
     crypto_generichash_state state;
     uint64_t copy_from;         /* a copy that may still grow */
     uint64_t copy_length;
     uint64_t copy_end;          /* of the last one that was put */
-    uint64_t done;              /* bytes of the object */
-    bool code;                  /* is code: what is sent has places */
+
+    /* If the object is to be made as a skeleton. */
+    uint8_t *piece;             /* else NULL */
+    size_t kept;                /* bytes in it */
+    struct skeleton skeleton;
+    struct buf operands;        /* for the frame */
 };
 
 static int begin_frame(struct cook *k)
 {
     buf_reset(&k->frame);
-    buf_put_u64(&k->frame, k->number | (k->code ? PROTO_CODE : 0));
+    buf_put_u64(&k->frame, k->number | (k->piece ? PROTO_CODE : 0));
     return k->frame.failed ? -ENOMEM : 0;
 }
 
 static int flush(struct cook *k)
 {
-    int rc = rehearse_freight(k->link, k->disk, FRAME_RECIPE, &k->frame);
+    int rc = begin_frame(k);
 
-    return rc ? rc : begin_frame(k);
+    if (!rc && (k->records.failed || k->operands.failed))
+        rc = -ENOMEM;
+    if (rc)
+        return rc;
+    if (k->piece)
+        buf_put_varint(&k->frame, k->operands.length / SKELETON_OPERAND);
+    buf_put(&k->frame, k->operands.data, k->operands.length);
+    buf_put(&k->frame, k->records.data, k->records.length);
+    buf_reset(&k->operands);
+    buf_reset(&k->records);
+    return rehearse_freight(k->link, k->disk, FRAME_RECIPE, &k->frame);
+}
+
+static int flush_if_full(struct cook *k)
+{
+    return k->records.length + k->operands.length > FRAME_BYTES ?
+        flush(k) : 0;
 }
 
 static void put_copy(struct cook *k)
 {
     if (k->copy_length == 0)
         return;
-    buf_put_varint(&k->frame, k->copy_length << 1 | 1);
-    buf_put_zigzag(&k->frame, (int64_t)(k->copy_from - k->copy_end));
+    buf_put_varint(&k->records, k->copy_length << 1 | 1);
+    buf_put_zigzag(&k->records, (int64_t)(k->copy_from - k->copy_end));
     k->copy_end = k->copy_from + k->copy_length;
     k->copy_length = 0;
 }
@@ -148,7 +174,6 @@ static int take_copy(void *opaque, uint64_t offset, uint64_t length)
 {
     struct cook *k = opaque;
 
-    k->done += length;
     if (k->copy_length > 0 && k->copy_from + k->copy_length == offset) {
         k->copy_length += length;
         return 0;
@@ -156,7 +181,7 @@ static int take_copy(void *opaque, uint64_t offset, uint64_t length)
     put_copy(k);
     k->copy_from = offset;
     k->copy_length = length;
-    return k->frame.length > FRAME_BYTES ? flush(k) : 0;
+    return flush_if_full(k);
 }
 
 static int take_literal(void *opaque, const uint8_t *data, size_t length)
@@ -164,29 +189,58 @@ static int take_literal(void *opaque, const uint8_t *data, size_t length)
     struct cook *k = opaque;
 
     put_copy(k);
-    buf_put_varint(&k->frame, (uint64_t)length << 1);
-    buf_put(&k->frame, data, length);
-    if (k->code && !k->frame.failed)
-        x86code_to_places(k->frame.data + k->frame.length - length, length,
-                          k->done);
-    k->done += length;
+    buf_put_varint(&k->records, (uint64_t)length << 1);
+    buf_put(&k->records, data, length);
     k->disk->bytes_sent += length;
     k->disk->bytes_wanted += length;
-    return k->frame.length > FRAME_BYTES ? flush(k) : 0;
+    return flush_if_full(k);
+}
+
+/* Takes apart what there is, but `beyond` bytes, and looks for it. */
+static int take_code(struct cook *k, size_t beyond)
+{
+    size_t n = k->kept - beyond;
+    int rc;
+
+    skeleton_split(&k->skeleton, k->piece, n, beyond, &k->operands);
+    /* operands come before what they belong to */
+    rc = flush_if_full(k);
+    if (!rc)
+        rc = matcher_feed(k->matcher, k->piece, n);
+    memmove(k->piece, k->piece + n, beyond);
+    k->kept = beyond;
+    return rc;
 }
 
 static int take_content(void *opaque, const void *data, size_t length,
                         uint64_t logical)
 {
     struct cook *k = opaque;
+    const uint8_t *p = data;
+    size_t n;
     int rc = 0;
 
+    (void)logical;
     crypto_generichash_update(&k->state, data, length);
-    if (logical == 0 && x86code_begins(data, length)) {
-        k->code = true;
-        rc = begin_frame(k);    /* again: nothing is in it yet */
+    if (!k->piece)
+        return matcher_feed(k->matcher, data, length);
+    for (; length > 0 && !rc; p += n, length -= n) {
+        n = length < CODE_BYTES - k->kept ? length : CODE_BYTES - k->kept;
+        memcpy(k->piece + k->kept, p, n);
+        k->kept += n;
+        if (k->kept == CODE_BYTES)
+            rc = take_code(k, SKELETON_BEYOND);
     }
-    return rc ? rc : matcher_feed(k->matcher, data, length);
+    return rc;
+}
+
+static int end_content(struct cook *k)
+{
+    int rc = k->piece ? take_code(k, 0) : 0;
+
+    if (!rc && k->matcher)
+        rc = matcher_end(k->matcher);
+    return rc;
 }
 
 static int put_end(struct cook *k)
@@ -195,9 +249,9 @@ static int put_end(struct cook *k)
 
     put_copy(k);
     crypto_generichash_final(&k->state, hash, HASH_BYTES);
-    buf_put_varint(&k->frame, 0);
-    buf_put(&k->frame, hash, PROTO_SHORT_DIGEST);
-    return rehearse_freight(k->link, k->disk, FRAME_RECIPE, &k->frame);
+    buf_put_varint(&k->records, 0);
+    buf_put(&k->records, hash, PROTO_SHORT_DIGEST);
+    return flush(k);
 }
 
 /* Of a dry run the target hears only that this one is done. */
@@ -252,16 +306,16 @@ static int send_recipe(struct cook *k, object_sink *sink)
     int rc;
 
     crypto_generichash_init(&k->state, NULL, 0, HASH_BYTES);
-    rc = begin_frame(k);
+    rc = object_read(k->disk->manifest, o, sink, k);
     if (!rc)
-        rc = object_read(k->disk->manifest, o, sink, k);
-    if (!rc && k->matcher)
-        rc = matcher_end(k->matcher);
+        rc = end_content(k);
     if (!rc)
         rc = put_end(k);
     if (!rc && k->disk->dry)
         rc = say_cooked(k);
     buf_release(&k->frame);
+    buf_release(&k->records);
+    buf_release(&k->operands);
     return rc;
 }
 
@@ -269,23 +323,28 @@ int recipe_send(const struct link *l, struct source_disk *d, uint64_t number,
                 const struct asked *a)
 {
     struct cook k = { .link = l, .disk = d, .number = number,
-                      .frame = BUF_INIT };
+                      .skeleton.size = source_object(d, number)->size };
     struct matcher_sink sink = { take_literal, take_copy, &k };
-    int rc;
+    int rc = 0;
 
-    rc = matcher_new(&k.matcher, &a->rolling, &a->sketch, &sink);
-    if (rc)
-        return rc;
-    rc = send_recipe(&k, take_content);
-    matcher_free(k.matcher);
+    if (a->code) {
+        k.piece = malloc(CODE_BYTES);
+        rc = k.piece ? 0 : -ENOMEM;
+    }
+    if (!rc)
+        rc = matcher_new(&k.matcher, &a->rolling, &a->sketch, &sink);
+    if (!rc) {
+        rc = send_recipe(&k, take_content);
+        matcher_free(k.matcher);
+    }
+    free(k.piece);
     return rc;
 }
 
 int recipe_send_lacking(const struct link *l, struct source_disk *d,
                         uint64_t number, const struct lack *lack)
 {
-    struct cook k = { .link = l, .disk = d, .number = number, .lack = lack,
-                      .frame = BUF_INIT };
+    struct cook k = { .link = l, .disk = d, .number = number, .lack = lack };
 
     return send_recipe(&k, take_lacking);
 }

@@ -19,6 +19,7 @@
 struct asked {
     struct rolling rolling;
     struct sketch sketch;
+    bool code;                  /* of its skeleton */
     uint8_t hashes[];
 };
 

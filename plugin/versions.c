@@ -23,9 +23,8 @@
 
 #include "plugin/log.h"
 #include "plugin/readback.h"
-#include "plugin/rolling.h"
+#include "plugin/sketched.h"
 #include "plugin/target_disk.h"
-#include "plugin/x86code.h"
 
 /* Smaller objects cost about as much to ask for as they may save. */
 #define SMALLEST 1024u
@@ -34,7 +33,7 @@
 #define UNDERWAY_MAX (4u << 20)     /* bytes of sketches */
 #define SKETCH_FRAME (64u << 10)    /* bytes, about */
 #define JOB_MAX 64u                 /* sketches */
-#define PIECE (256u << 10)
+#define PIECE SKETCHED_PIECE
 
 /* An object that waits for its recipe. */
 struct version {
@@ -42,9 +41,8 @@ struct version {
     uint64_t number;
     const struct batch *batch;
     struct wire_object *object;
-    struct holding held;
-    struct sketch shape;
-    const struct stray *stray;      /* instead of what is held: blocks */
+    struct sketched file;
+    const struct stray *stray;      /* instead of that: blocks */
     atomic_bool begun;              /* may be answered: no thread needs it
                                        any more */
 };
@@ -81,6 +79,12 @@ struct versions {
         uint64_t done;              /* bytes of the object */
         uint64_t copied;            /* end of the last copy */
         uint8_t *piece;
+        /* If it is made as a skeleton. */
+        struct skeleton skeleton;
+        uint8_t *joined;            /* to be joined with operands */
+        size_t kept;                /* bytes in it */
+        struct buf operands;
+        size_t used;                /* bytes of them */
     } cook;
 };
 
@@ -152,46 +156,6 @@ int versions_ask(struct target_disk *d, uint64_t number)
 
 /* Sketches */
 
-/* In what cannot be read nothing will be found. */
-static int put_hashes(const struct versions *v, const struct version *w,
-                      struct buf *b)
-{
-    size_t n_blocks = sketch_blocks(&w->shape), i;
-    uint8_t *piece = aligned_alloc(4096, PIECE);
-    uint64_t at = 0, end, hash;
-    unsigned k;
-    size_t n;
-
-    if (!piece)
-        return -ENOMEM;
-    for (i = 0; i < n_blocks; i++) {
-        end = at + w->shape.block;
-        if (end > w->shape.size)
-            end = w->shape.size;
-        for (hash = 0; at < end; at += n) {
-            n = end - at < PIECE ? end - at : PIECE;
-            if (holding_read(&w->held, piece, n, at))
-                memset(piece, 0, n);
-            hash = rolling_add(&v->rolling, hash, piece, n);
-        }
-        hash = rolling_cut(&v->rolling, hash, w->shape.width);
-        for (k = 0; k < w->shape.width; k++)
-            buf_put_u8(b, hash >> 8 * k);
-    }
-    free(piece);
-    return 0;
-}
-
-static int put_sketch(const struct versions *v, const struct version *w,
-                      uint64_t previous, struct buf *b)
-{
-    buf_put_zigzag(b, (int64_t)(w->number - previous));
-    buf_put_varint(b, w->shape.size);
-    buf_put_varint(b, w->shape.block);
-    buf_put_u8(b, w->shape.width);
-    return put_hashes(v, w, b);
-}
-
 static int send_sketches(struct target_disk *d, struct buf *b)
 {
     int rc = b->length > PROTO_KEY ?
@@ -219,15 +183,15 @@ static int make_sketches(void *opaque, uint64_t number)
         struct version *w = j->versions[i];
 
         /* The largest sketch just fits into a frame. */
-        if (b.length + w->shape.width * sketch_blocks(&w->shape) >
-            SKETCH_FRAME) {
+        if (b.length + sketched_cost(&w->file) > SKETCH_FRAME) {
             rc = send_sketches(d, &b);
             previous = 0;
         }
         if (rc)
             break;
-        rc = put_sketch(d->versions, w, previous, &b);
+        buf_put_zigzag(&b, (int64_t)(w->number - previous));
         previous = w->number;
+        rc = sketched_put(&w->file, &d->versions->rolling, &b);
         atomic_store(&w->begun, true);
     }
     if (!rc)
@@ -243,7 +207,7 @@ static int make_sketches(void *opaque, uint64_t number)
 
 static size_t cost(const struct version *w)
 {
-    return w->shape.width * sketch_blocks(&w->shape) + 16;
+    return sketched_cost(&w->file) + 16;
 }
 
 /* Begins as many sketches as may be under way. */
@@ -320,9 +284,7 @@ static int add_version(struct target_disk *d, uint64_t number,
     w->number = number;
     w->batch = b;
     w->object = o;
-    w->held = *h;
-    w->shape.size = h->size;
-    sketch_shape(&w->shape, o->size);
+    sketched_init(&w->file, h, o->size);
     o->version = w;
     *v->queue_end = w;
     v->queue_end = &w->next;
@@ -436,7 +398,7 @@ static int add_stray(struct target_disk *d, uint64_t number,
     return 0;
 }
 
-static int begin_recipe(struct target_disk *d, uint64_t number)
+static int begin_recipe(struct target_disk *d, uint64_t number, bool code)
 {
     struct versions *v = d->versions;
     const struct batch *b;
@@ -448,17 +410,81 @@ static int begin_recipe(struct target_disk *d, uint64_t number)
         if (rc)
             return rc;
     }
-    if (!o || !o->version || !atomic_load(&o->version->begun))
+    if (!o || !o->version || !atomic_load(&o->version->begun) ||
+        (code != o->version->file.code && !d->dry))
         return -EPROTO;
     if (!v->cook.piece)
-        v->cook.piece = aligned_alloc(4096, PIECE);
-    if (!v->cook.piece)
+        v->cook.piece = aligned_alloc(4096, PIECE + 4096);
+    if (!v->cook.joined)
+        v->cook.joined = malloc(PIECE);
+    if (!v->cook.piece || !v->cook.joined)
         return -ENOMEM;
     v->cook.version = o->version;
     v->cook.done = 0;
     v->cook.copied = 0;
+    v->cook.skeleton = (struct skeleton){ .size = o->size };
+    v->cook.kept = 0;
+    v->cook.used = 0;
+    buf_reset(&v->cook.operands);
     rebuild_copy_begin(&v->cook.copy, b, o);
     return 0;
+}
+
+/* Takes what a frame says of operands.  Those which are too many are left out:
+ * something is wrong then. */
+static int take_operands(struct versions *v, struct cursor *c)
+{
+    struct buf *b = &v->cook.operands;
+    uint64_t count = cursor_varint(c);
+    const uint8_t *data;
+
+    if (c->bad || count > cursor_left(c) / SKELETON_OPERAND)
+        return -EPROTO;
+    data = cursor_get(c, count * SKELETON_OPERAND);
+    if (v->cook.used > b->length / 2) {
+        b->length -= v->cook.used;
+        memmove(b->data, b->data + v->cook.used, b->length);
+        v->cook.used = 0;
+    }
+    if (b->length - v->cook.used + count * SKELETON_OPERAND <=
+        PROTO_OPERANDS_AHEAD)
+        buf_put(b, data, count * SKELETON_OPERAND);
+    return b->failed ? -ENOMEM : 0;
+}
+
+/* Joins what there is, but `beyond` bytes, with its operands.  If the file has
+ * changed they may be too few: the digest will tell. */
+static int join(struct versions *v, size_t beyond)
+{
+    const struct buf *b = &v->cook.operands;
+    struct cursor c = CURSOR_INIT(b->data, b->length);
+    uint64_t at = v->cook.skeleton.offset;
+    size_t n = v->cook.kept - beyond;
+    int rc;
+
+    cursor_get(&c, v->cook.used);
+    skeleton_join(&v->cook.skeleton, v->cook.joined, n, beyond, &c);
+    v->cook.used = b->length - cursor_left(&c);
+    rc = rebuild_copy(&v->cook.copy, v->cook.joined, n, at);
+    memmove(v->cook.joined, v->cook.joined + n, beyond);
+    v->cook.kept = beyond;
+    return rc;
+}
+
+static int add_to_skeleton(struct versions *v, const uint8_t *p,
+                           size_t length)
+{
+    size_t n;
+    int rc = 0;
+
+    for (; length > 0 && !rc; p += n, length -= n) {
+        n = length < PIECE - v->cook.kept ? length : PIECE - v->cook.kept;
+        memcpy(v->cook.joined + v->cook.kept, p, n);
+        v->cook.kept += n;
+        if (v->cook.kept == PIECE)
+            rc = join(v, SKELETON_BEYOND);
+    }
+    return rc;
 }
 
 static int add(struct versions *v, const void *data, size_t length)
@@ -466,25 +492,15 @@ static int add(struct versions *v, const void *data, size_t length)
     uint64_t at = v->cook.done;
 
     v->cook.done += length;
-    return rebuild_copy(&v->cook.copy, data, length, at);
-}
-
-/* In what cannot be read something is wrong: the digest will tell. */
-static int read_held(struct target_disk *d, const struct version *w,
-                     void *data, size_t length, uint64_t offset)
-{
-    if (w->stray)
-        return scatter_read(d, w->stray, data, length, offset);
-    if (holding_read(&w->held, data, length, offset))
-        memset(data, 0, length);
-    return 0;
+    return v->cook.version->file.code ? add_to_skeleton(v, data, length) :
+        rebuild_copy(&v->cook.copy, data, length, at);
 }
 
 static int add_held(struct target_disk *d, uint64_t offset, uint64_t length)
 {
     struct versions *v = d->versions;
     const struct version *w = v->cook.version;
-    uint64_t size = w->stray ? w->object->size : w->held.size;
+    uint64_t size = w->stray ? w->object->size : w->file.shape.size;
     size_t n;
     int rc = 0;
 
@@ -492,7 +508,8 @@ static int add_held(struct target_disk *d, uint64_t offset, uint64_t length)
         return -EPROTO;
     for (; length && !rc; length -= n, offset += n) {
         n = length < PIECE ? length : PIECE;
-        rc = read_held(d, w, v->cook.piece, n, offset);
+        rc = w->stray ? scatter_read(d, w->stray, v->cook.piece, n, offset) :
+            sketched_read(&w->file, v->cook.piece, n, offset);
         if (!rc)
             rc = add(v, v->cook.piece, n);
     }
@@ -522,6 +539,10 @@ static int end_recipe(struct target_disk *d, struct cursor *c)
 
     if (!digest || v->cook.done != w->object->size)
         return -EPROTO;
+    if (w->file.code)
+        rc = join(v, 0);
+    if (rc)
+        return rc;
     /* Of what was made of blocks, few may be wrong, because the guest has
      * written to them since they were listed: the check passes ask for these
      * alone. */
@@ -532,8 +553,7 @@ static int end_recipe(struct target_disk *d, struct cursor *c)
     return end_version(d, w, rc);
 }
 
-static int take_record(struct target_disk *d, const struct frame *f,
-                       struct cursor *c, bool code)
+static int take_record(struct target_disk *d, struct cursor *c)
 {
     struct versions *v = d->versions;
     uint64_t n = cursor_varint(c), length = n >> 1;
@@ -550,12 +570,7 @@ static int take_record(struct target_disk *d, const struct frame *f,
         return c->bad ? -EPROTO : add_held(d, n, length);
     }
     data = cursor_get(c, length);
-    if (!data)
-        return -EPROTO;
-    if (code)
-        x86code_to_distances(f->data + (data - f->data), length,
-                             v->cook.done);
-    return add(v, data, length);
+    return data ? add(v, data, length) : -EPROTO;
 }
 
 int versions_recipe(struct target_disk *d, const struct frame *f)
@@ -575,21 +590,25 @@ int versions_recipe(struct target_disk *d, const struct frame *f)
     if (d->error)
         return d->error;
     if (!v->cook.version)
-        rc = begin_recipe(d, number);
+        rc = begin_recipe(d, number, code);
     if (!rc && d->dry)      /* only the number comes, as the end of it */
         return cursor_left(&c) > 0 ? -EPROTO :
             end_version(d, v->cook.version, 0);
     if (!rc && v->cook.version->number != number)
         return -EPROTO;
+    if (!rc && v->cook.version->file.code != code)
+        return -EPROTO;
+    if (!rc && code)
+        rc = take_operands(v, &c);
     while (!rc && cursor_left(&c) > 0)
-        rc = v->cook.version ? take_record(d, f, &c, code) : -EPROTO;
+        rc = v->cook.version ? take_record(d, &c) : -EPROTO;
     return rc;
 }
 
 void version_free(struct version *w)
 {
     if (w)
-        holding_release(&w->held);
+        sketched_release(&w->file);
     free(w);
 }
 
@@ -606,6 +625,8 @@ void versions_release(struct target_disk *d)
     }
     free(v->asking);
     free(v->cook.piece);
+    free(v->cook.joined);
+    buf_release(&v->cook.operands);
     free(v);
     d->versions = NULL;
 }

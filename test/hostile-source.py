@@ -52,11 +52,19 @@ WHOLE = DISK[4096:9096] + bytes(3192) + DISK[2000000:2006000] + \
 HELD = b"older" + WHOLE[100:9000] + b"other" * 500
 
 
+# A program that it holds: calls of what lies far away.
+PROGRAM = b"\x7fELF\2\1\1".ljust(16, b"\0") + b"\3\0\x3e\0" + b"".join(
+    b"in%c%c\n\xe8" % (65 + n // 30, 65 + n % 30) +
+    struct.pack("<i", 5000 + n) for n in range(900)) + b"end"
+
+
 def make_reference(directory):
     tree = os.path.join(directory, "tree")
     os.makedirs(os.path.join(tree, "dir"))
     with open(os.path.join(tree, "dir", "file-16.x"), "wb") as f:
         f.write(HELD)
+    with open(os.path.join(tree, "dir", "program"), "wb") as f:
+        f.write(PROGRAM)
     subprocess.run(["mke2fs", "-q", "-t", "ext4", "-d", tree,
                     os.path.join(directory, "reference.img"), "2M"],
                    check=True, stderr=subprocess.DEVNULL)
@@ -288,6 +296,18 @@ class Receiver:
         block, width = c.varint(), c.number("B")
         assert payload[16:] == wire.sketch(0, HELD, block, width,
                                            payload[:16]), "wrong hashes"
+
+    def as_code(self):
+        """The target has a program of this name: returns its blocks."""
+        self.unknown()
+        self.send(frame("NAMES", 0, wire.names(b"/dir/program")))
+        payload = self.expect("SKETCH")
+        c = wire.Cursor(payload[16:])
+        assert (c.zigzag(), c.varint()) == (0, len(PROGRAM)), "another file"
+        block, width = c.varint(), c.number("B") & 0x7f
+        assert payload[16:] == wire.sketch(0, PROGRAM, block, width,
+                                           payload[:16], True), "wrong hashes"
+        return block
 
     def asked(self, hello=None):
         """The target asks for lists of blocks."""
@@ -652,6 +672,21 @@ recipes("sketched", empty=b"", cut=b"\0" * 7, number=wire.recipe(1, b"x"),
         copies_wrap=wire.recipe(0, (N, 1)),
         goes_on=wire.recipe(0, WHOLE, end=WHOLE) + wire.varint(2) + b"x",
         frame_later=wire.recipe(0, WHOLE[:9]) + b"\1")
+recipes("sketched", as_skeleton=wire.recipe(0, WHOLE, end=WHOLE,
+                                            operands=b""))
+recipes("as_code", as_content=wire.recipe(0, WHOLE, end=WHOLE),
+        operands_missing=u64(wire.CODE),
+        operands_cut=u64(wire.CODE) + wire.varint(2) + bytes(7),
+        operands_huge=u64(wire.CODE) + wire.varint(HUGE),
+        operands_wrap=u64(wire.CODE) + wire.varint(1 << 62) + bytes(9),
+        skeleton_half=wire.recipe(0, (100, 512), operands=b""),
+        skeleton_behind=wire.recipe(0, (512 * 17, 513), operands=b""),
+        skeleton_far=wire.recipe(0, (HUGE, 512), operands=b""),
+        skeleton_short=wire.recipe(0, WHOLE[:99], end=WHOLE, operands=b""),
+        skeleton_long=wire.recipe(0, WHOLE + b"x", operands=b""))
+frames("as_code", recipe_skeleton_then_content=frame(
+    "RECIPE", 0, wire.recipe(0, WHOLE[:99], operands=b"")) + frame(
+        "RECIPE", 0, wire.recipe(0, WHOLE[99:], end=WHOLE)))
 frames("sketched", recipe_again=2 * frame(
     "RECIPE", 0, wire.recipe(0, WHOLE, end=WHOLE)))
 
@@ -906,8 +941,8 @@ def goes_away(command, directory):
     """The source may vanish at any point."""
     for stage in ("greet", "hello", "offered", "probed", "accepted", "listed",
                   "wanted", "copied", "checked", "based", "compared",
-                  "rewanted", "recopied", "unknown", "sketched", "asked",
-                  "lacking"):
+                  "rewanted", "recopied", "unknown", "sketched",
+                  "as_code", "asked", "lacking"):
         r = Receiver(command, directory)
         getattr(r, stage)()
         r.process.stdin.close()
@@ -1173,6 +1208,55 @@ def good_recipe(command, directory):
         place(r)
 
 
+def good_skeleton(command, directory):
+    """The same of a program, whose skeleton is what is copied.  Operands that
+    are missing, too many, or far too many do not give what the digest says."""
+    held, operands = wire.skeleton(PROGRAM)
+    own, none = wire.skeleton(WHOLE)
+    assert none == b"" and len(operands) == 3600, "other operands"
+    mixed = own[:100] + held[512:2048] + own[1636:]
+    count = mixed.count(b"\xe8" + wire.MARK)
+    made = wire.joined(mixed, operands[:4 * count])
+
+    def copied(end, given):
+        return wire.recipe(0, own[:100], (512, 1536), own[1636:], end=end,
+                           operands=given)
+
+    good = wire.recipe(0, own, end=WHOLE, operands=b"")
+    halves = [wire.recipe(0, own[:100], operands=b""),
+              wire.recipe(0, own[100:], end=WHOLE, operands=b"")]
+    for parts, wanted in (
+            ([good], False), (halves, False),
+            ([copied(WHOLE, operands[:4 * count])], True),
+            ([copied(made, operands[:4 * count - 4])], True),
+            ([copied(made, bytes(4) + operands[:4 * count])], True),
+            ([wire.recipe(0, operands=bytes(1 << 20))] * 40 + [
+                wire.recipe(0, own, end=b"other", operands=b"")], True)):
+        r = Receiver(command, directory)
+        block = r.as_code()
+        assert 512 % block == 0, "another block"
+        r.send(*[frame("RECIPE", 0, part) for part in parts])
+        if wanted:
+            assert r.expect("WANT") == wire.numbers([0])
+            r.expect("WANT_END")
+            r.send(frame("DATA", 0, record(0, PIECES)))
+        else:
+            r.expect("WANT_END")
+        r.send(frame("DATA_END", 0))
+        r.expect("BULK_DONE")
+        r.send(frame("SEGMENTS", 0, ALL), frame("PASS_END", 0))
+        assert r.expect("PASS_DONE") == u64(0), "not what it should be"
+        place(r)
+    # what comes of copies and operands is what it should be: nothing is wanted
+    r = Receiver(command, directory)
+    r.as_code()
+    r.send(frame("RECIPE", 0, copied(made, operands[:4 * count])))
+    r.expect("WANT_END")
+    r.process.stdin.close()
+    finish(r, False)
+    clean(directory)
+
+
 def good_blocks(command, directory):
     """An object is made of blocks of the target's and of one that comes; then
     content that is not what the list said, by a lie, a collision or a guest
@@ -1256,7 +1340,7 @@ def main():
     make_blocks(os.path.dirname(directory))
     bad = 0
     sessions = {f.__name__: f for f in (good, good_dry, good_base,
-                                        good_recipe, good_blocks,
+                                        good_recipe, good_skeleton, good_blocks,
                                         good_listing,
                                         no_such_file, lies, goes_away,
                                         says_bye, after_placed)}

@@ -337,7 +337,8 @@ shapes(no_file=(0, 512, 4), block_0=(9, 0, 4), block_small=(9, 63, 4),
        block_large=(9, (1 << 26) + 1, 4), block_2_32=(9, (1 << 32) + 512, 4),
        block_huge=(9, HUGE, 4), width_0=(9, 512, 0), width_9=(9, 512, 9),
        many=((1 << 17) * 512 + 1, 512, 4), size_huge=((1 << 64) - 1, 512, 4),
-       missing=(1 << 20, 512, 4))
+       missing=(1 << 20, 512, 4), code_width_0=(9, 512, 0x80),
+       code_width_9=(9, 512, 0x89))
 
 
 # Lists of blocks
@@ -403,6 +404,7 @@ def good(t):
     assert t.until("NAMES") == wire.names(b"", b"")
     t.send(frame("WANT", 0, numbers(range(2, number))))
     recipes(t)
+    skeletons(t)
     blocks_of_objects(t, number)
     t.send(frame("WANT_END", 0))
     t.until("DATA_END")
@@ -414,14 +416,16 @@ def good(t):
     t.until("BYE")
 
 
-def read_recipe(t, held, number=wire.CODE):
-    """Returns the object, and how much of it was sent."""
-    c, made, own, last = wire.Cursor(t.until("RECIPE")), b"", 0, 0
-    assert c.number("Q") == number
+def read_recipe(t, held, number=0, code=False):
+    """Returns the object, and how much of it was sent.  code: as a
+    skeleton."""
+    held = wire.skeleton(held)[0] if code else held
+    c, made, own, last, operands = wire.Cursor(b""), b"", 0, 0, b""
     while True:
         while not c.left():
             c = wire.Cursor(t.until("RECIPE"))
-            assert c.number("Q") == number
+            assert c.number("Q") == number | wire.CODE * code
+            operands += c.bytes(4 * c.varint()) if code else b""
         kind = c.varint()
         length = kind >> 1
         if not kind:
@@ -431,10 +435,11 @@ def read_recipe(t, held, number=wire.CODE):
             assert last <= len(held)
             made += held[last - length:last]
         else:
-            data = c.bytes(length)
-            made += wire.distances(data, len(made)) if number & wire.CODE \
-                else data
+            made += c.bytes(length)
             own += length
+    if code:
+        assert wire.MARK in made, "no operand in it"
+        made = wire.joined(made, operands)
     assert c.bytes(16) == wire.digest(made)[:16], "another digest"
     c.end()
     return made, own
@@ -461,6 +466,20 @@ def recipes(t):
                 assert content != made[len(sent):][:length], "has distances"
                 sent += wire.distances(content, len(sent))
     assert sent == made, "another content"
+
+
+SECOND = 73 * wire.BLOCK_BYTES      # where the second object begins
+
+
+def skeletons(t):
+    """Code is found that leads to the same from another place."""
+    image = image_content()
+    bones, operands = wire.skeleton(image[SECOND:][:50000])
+    held = wire.joined(b"in front" + bones, operands)
+    t.send(frame("SKETCH", 0, KEY + wire.sketch(1, held, 256, 5, code=True)))
+    made, own = read_recipe(t, held, 1, code=True)
+    assert made == image[SECOND:][:len(made)], "not what the disk holds"
+    assert own <= len(made) - 48000, "%d bytes sent" % own
 
 
 def blocks_of_objects(t, number):
@@ -598,6 +617,8 @@ def image_content():
         data[at:at + 5] = struct.pack("<Bi", 0xe8, 2000 - at - 5)
         data[at + 20:at + 27] = b"\x4c\x8b\x05" + struct.pack(
             "<i", 1500 - at - 27)
+    for at in range(301000, 340000, 50):
+        data[at:at + 5] = struct.pack("<Bi", 0xe8, 2000 - (at - SECOND) - 5)
     return bytes(data)
 
 

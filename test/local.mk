@@ -91,6 +91,7 @@ helper_tests = \
 	%D%/test-push-dry-run.sh \
 	%D%/test-migrate-dry-run.sh \
 	%D%/test-push-versions.sh \
+	%D%/test-push-code.sh \
 	%D%/test-push-anywhere.sh \
 	%D%/test-push-damage.sh \
 	%D%/test-push-written.sh %D%/test-push-early.sh
@@ -134,7 +135,7 @@ libplugintest_la_SOURCES = %D%/loop.h %D%/unit.h plugin/blockindex.c \
 	plugin/parallel.c plugin/readback.c plugin/record.c \
 	plugin/reference.c \
 	plugin/refresh.c plugin/report.c plugin/rolling.c plugin/roster.c \
-	plugin/segment.c \
+	plugin/segment.c plugin/skeleton.c \
 	plugin/store.c plugin/sweep.c plugin/text.c plugin/users.c \
 	plugin/workers.c plugin/x86code.c
 libplugintest_la_CPPFLAGS = $(xl_dedup_CPPFLAGS)
@@ -145,7 +146,8 @@ UNIT_TESTS = test/test-buf test/test-control test/test-crew \
 	test/test-inbox test/test-index test/test-leftover test/test-record \
 	test/test-order test/test-readback test/test-reference \
 	test/test-roster \
-	test/test-rolling test/test-segment test/test-sweep test/test-wire \
+	test/test-rolling test/test-segment test/test-skeleton \
+	test/test-sweep test/test-wire \
 	test/test-workers test/test-x86code
 check_PROGRAMS += $(UNIT_TESTS)
 TESTS += $(UNIT_TESTS)
@@ -201,6 +203,9 @@ test_test_roster_LDADD = $(UNIT_LDADD)
 test_test_segment_SOURCES = %D%/test-segment.c
 test_test_segment_CPPFLAGS = $(xl_dedup_CPPFLAGS)
 test_test_segment_LDADD = $(UNIT_LDADD)
+test_test_skeleton_SOURCES = %D%/test-skeleton.c
+test_test_skeleton_CPPFLAGS = $(xl_dedup_CPPFLAGS)
+test_test_skeleton_LDADD = $(UNIT_LDADD)
 test_test_sweep_SOURCES = %D%/test-sweep.c
 test_test_sweep_CPPFLAGS = $(xl_dedup_CPPFLAGS)
 test_test_sweep_LDADD = $(UNIT_LDADD)

@@ -51,7 +51,9 @@ END
 chmod +x bin/ssh
 mkdir tree
 for i in 1 2 3; do noise "file$i" 700000 >"tree/f$i"; done
+{ cat "$(command -v mke2fs)"; echo older; } >tree/tool
 mke2fs -q -t ext4 -d tree b/reference.img 8M 2>/dev/null
+cp "$(command -v mke2fs)" tree/tool
 noise more 900000 >tree/more
 cp "$(command -v cmp)" tree/program
 mke2fs -q -t ext4 -d tree a/disk.img 9M 2>/dev/null
@@ -59,7 +61,8 @@ mke2fs -q -t ext4 -d tree a/disk.img 9M 2>/dev/null
 record push
 xl-dedup push --free=send a/disk.img "hostb:$tmp/b/disk.img" 2>err || fail push
 cmp a/disk.img b/disk.img || fail "push differs"
-placed push PROBE WANT DATA
+placed push PROBE WANT DATA SKETCH RECIPE
+grep -q ' RECIPE .* operands' push.frames || fail "no skeleton"
 # the program's code, too, was right at once
 ! grep -q ' BLOCKS \| DIFFER ' push.frames || fail "push: corrected"
 record dry

@@ -56,7 +56,9 @@ class Disk:
         self.sizes = []
         self.names = []             # of each NAMES frame, how many
         self.recipes = {}           # (copied, own bytes), by object
-        self.recipe = None          # [object, bytes so far, copied to]
+        self.recipe = None          # [object, bytes so far, copied to,
+                                    # copied, operands or None]
+        self.skeletons = set()      # objects that are made as such
         self.list = self.unpack = None      # what was known before
         self.unlisted = b""
 
@@ -275,16 +277,25 @@ class Source(Direction):
 
     def recipe(self, c, number):
         d = self.at(number, "listed")
-        n = c.number("Q") & ~wire.CODE
+        n = c.number("Q")
+        code, n = bool(n & wire.CODE), n & ~wire.CODE
+        if code:
+            d.skeletons.add(n)
         if self.dry:
             check(n < len(d.objects) and n not in d.recipes, "object")
             d.recipes[n] = (0, d.sizes[n])
             return c.end()
         if d.recipe is None:
             check(n < len(d.objects) and n not in d.recipes, "object")
-            d.recipe = [n, 0, 0, 0]
+            d.recipe = [n, 0, 0, 0, 0 if code else None]
         r = d.recipe
         check(r[0] == n, "in another recipe")
+        check((r[4] is not None) == code, "a skeleton in part")
+        if code:
+            operands = c.varint()
+            c.bytes(4 * operands)
+            r[4] += operands
+            check(5 * r[4] <= d.sizes[n], "too many operands")
         while c.left():
             check(d.recipe, "behind its end")
             kind = c.varint()
@@ -302,7 +313,9 @@ class Source(Direction):
                 d.recipes[n] = (r[3], r[1] - r[3])
                 d.recipe = None
             r[1] += length
-        return "object %d, %d bytes copied, %d own" % (n, r[3], r[1] - r[3])
+        return "object %d, %d bytes copied, %d own%s" % (
+            n, r[3], r[1] - r[3],
+            ", %d operands" % r[4] if code else "")
 
     def data_end(self, _, number):
         d = self.at(number, "listed")
@@ -452,7 +465,8 @@ class Target(Direction):
         super().__init__(path, allowed)
         self.source = source
         self.disks = {n: dict(wants={}, left=[], named=[], stage=0,
-                              unknown=[], sketches={}, lefts=set(),
+                              unknown=[], sketches={},
+                              skeletons=set(), lefts=set(),
                               lists={}, lacks={})
                       for n in source.disks}
 
@@ -521,6 +535,9 @@ class Target(Direction):
         while c.left():
             n += c.zigzag()
             size, block, width = c.varint(), c.varint(), c.number("B")
+            if width & 0x80:
+                d["skeletons"].add(n)
+                width &= 0x7f
             check(0 <= n < len(self.source.disks[number].objects), "object")
             check(n not in d["sketches"], "object %d again" % n)
             check(size and 64 <= block <= 1 << 26 and 1 <= width <= 8,
@@ -582,6 +599,9 @@ class Target(Direction):
         check(set(source.recipes) == {*d["sketches"], *d["lacks"]} or
               self.source.ended == "FAIL",
               "the recipes are not those that were asked for")
+        check(source.skeletons <= d["skeletons"] and
+              (source.skeletons == d["skeletons"] or
+               self.source.ended == "FAIL"), "skeletons of other objects")
         for n, held in d["lacks"].items():
             check(self.source.dry or self.source.ended == "FAIL" or
                   source.recipes[n][0] == held, "other blocks of %d" % n)

@@ -160,18 +160,24 @@ def names(*values, count=None):
     return out
 
 
-def sketch(number, content, block=512, width=6, key=bytes(range(16))):
-    """One file, behind the key of its frame."""
+def sketch(number, content, block=512, width=6, key=bytes(range(16)),
+           code=False):
+    """One file, behind the key of its frame.  code: shows its skeleton."""
+    content = skeleton(content)[0] if code else content
     hashes = [polynomial(key, content[at:at + block], width)
               for at in range(0, len(content), block)]
     return zigzag(number) + varint(len(content)) + varint(block) + \
-        bytes([width]) + b"".join(h.to_bytes(width, "little")
+        bytes([width | 0x80 * code]) + b"".join(h.to_bytes(width, "little")
                                   for h in hashes)
 
 
-def recipe(number, *records, end=None):
-    """records: bytes, or (offset, length); end: the content, or its digest"""
+def recipe(number, *records, end=None, operands=None):
+    """records: bytes, or (offset, length); end: the content, or its digest;
+    operands: of what they belong to, records are of the skeleton"""
     out, last = struct.pack("<Q", number), 0
+    if operands is not None:
+        out = struct.pack("<Q", number | CODE) + \
+            varint(len(operands) // 4) + operands
     for r in records:
         if isinstance(r, bytes):
             out += varint(len(r) << 1) + r
@@ -206,6 +212,49 @@ def distances(data, offset):
         if -f <= v < 1 << 28:
             struct.pack_into("<i", data, at, v - f if v >= 0 else
                              v + (1 << 28))
+    return bytes(data)
+
+
+MARK = b"\x7f" * 4
+
+
+def operand_at(data, i):
+    """Where an operand would begin whose opcode is at i."""
+    if data[i] in (0xe8, 0xe9) or data[i] & 0xc7 == 5:
+        return i + 1
+    if data[i] == 0x0f and data[i + 1] & 0xf0 == 0x80:
+        return i + 2
+    return None
+
+
+def skeleton(content):
+    """Takes content apart."""
+    data, operands, i = bytearray(content), b"", 0
+    while i + 6 <= len(data):
+        at = operand_at(data, i)
+        if at:
+            v = struct.unpack_from("<i", data, at)[0]
+            to = at + 4 + v
+            if data[at:at + 4] == MARK or abs(v) >= 4096 and \
+                    0 <= to < len(data) + (1 << 20):
+                operands += struct.pack("<I", to & (1 << 32) - 1)
+                data[at:at + 4] = MARK
+                i = at + 3
+        i += 1
+    return bytes(data), operands
+
+
+def joined(data, operands):
+    """The way back."""
+    data, operands, i = bytearray(data), Cursor(operands), 0
+    while i + 6 <= len(data):
+        at = operand_at(data, i)
+        if at and data[at:at + 4] == MARK:
+            v = operands.number("I") - at - 4
+            data[at:at + 4] = struct.pack("<I", v & (1 << 32) - 1)
+            i = at + 3
+        i += 1
+    operands.end()
     return bytes(data)
 
 
