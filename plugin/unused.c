@@ -34,11 +34,11 @@ int unused_skip(struct image *img)
     if (rc)
         return rc;
     img->unused = calloc(map->n_free + 1, sizeof(*img->unused));
-    if (img->unused) {
+    if (!img->unused) {
+        rc = -ENOMEM;
+    } else if (map->n_free > 0) {
         memcpy(img->unused, map->free, map->n_free * sizeof(*img->unused));
         img->n_unused = map->n_free;
-    } else {
-        rc = -ENOMEM;
     }
     for (i = 0; i < img->n_unused; i++)
         bytes += img->unused[i].length;
