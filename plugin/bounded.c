@@ -7,9 +7,9 @@
 #include <signal.h>
 #include <stdbool.h>
 #include <stdlib.h>
-#include <time.h>
 
 #include "plugin/bounded.h"
+#include "plugin/monotonic.h"
 
 struct call {
     void (*work)(void *opaque);
@@ -48,15 +48,11 @@ static void *run(void *opaque)
 static struct call *call_new(void)
 {
     struct call *c = calloc(1, sizeof(*c));
-    pthread_condattr_t monotonic;
 
     if (!c)
         return NULL;
     pthread_mutex_init(&c->lock, NULL);
-    pthread_condattr_init(&monotonic);
-    pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
-    pthread_cond_init(&c->ended, &monotonic);
-    pthread_condattr_destroy(&monotonic);
+    monotonic_cond_init(&c->ended);
     return c;
 }
 
@@ -73,24 +69,10 @@ static int start(struct call *c, pthread_t *thread)
     return rc;
 }
 
-static struct timespec deadline(unsigned milliseconds)
-{
-    struct timespec ts;
-
-    clock_gettime(CLOCK_MONOTONIC, &ts);
-    ts.tv_sec += milliseconds / 1000;
-    ts.tv_nsec += milliseconds % 1000 * 1000000L;
-    if (ts.tv_nsec >= 1000000000) {
-        ts.tv_nsec -= 1000000000;
-        ts.tv_sec++;
-    }
-    return ts;
-}
-
 int bounded_run(void (*work)(void *opaque), void (*drop)(void *opaque),
                 void *opaque, unsigned milliseconds)
 {
-    struct timespec end = deadline(milliseconds);
+    struct timespec end = monotonic_in(milliseconds);
     struct call *c = call_new();
     pthread_t thread;
     bool done;

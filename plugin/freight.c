@@ -7,11 +7,11 @@
 #include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 #include <zstd.h>
 
 #include "plugin/freight.h"
 #include "plugin/log.h"
+#include "plugin/monotonic.h"
 #include "plugin/parallel.h"
 #include "plugin/proto.h"
 #include "plugin/wire.h"
@@ -76,14 +76,6 @@ struct freight {
     uint64_t bytes;
 };
 
-static double now(void)
-{
-    struct timespec ts;
-
-    clock_gettime(CLOCK_MONOTONIC, &ts);
-    return ts.tv_sec + ts.tv_nsec * 1e-9;
-}
-
 /* The tables of the highest levels would be larger than what they index, and
  * every processor has its own. */
 static void set_level(ZSTD_CCtx *c, int level)
@@ -114,7 +106,7 @@ static void set_index(struct freight *f, unsigned i)
 
 static void look(struct freight *f)
 {
-    double t = now();
+    double t = monotonic_seconds();
     double all = f->rate > 0 ? f->compressing + f->writing : t - f->start;
 
     if (!f->follows || all < LOOK_SECONDS || f->bytes < LOOK_BYTES)
@@ -142,17 +134,18 @@ static int push(struct freight *f, const void *data, size_t length,
     int rc;
 
     do {
-        before = now();
+        before = monotonic_seconds();
         out = (ZSTD_outBuffer){ f->out, PIECE, 0 };
         left = ZSTD_compressStream2(f->compressor, &out, &in, end);
         if (ZSTD_isError(left)) {
             log_error("compression: %s", ZSTD_getErrorName(left));
             return -EIO;
         }
-        between = now();
+        between = monotonic_seconds();
         f->compressing += between - before;
         rc = out.pos ? f->send(f->opaque, f->disk, f->out, out.pos) : 0;
-        f->writing += f->rate > 0 ? out.pos / f->rate : now() - between;
+        f->writing += f->rate > 0 ? out.pos / f->rate :
+            monotonic_seconds() - between;
         if (rc)
             return rc;
     } while (in.pos < in.size || (end == ZSTD_e_flush && left > 0));
@@ -162,24 +155,13 @@ static int push(struct freight *f, const void *data, size_t length,
     return 0;
 }
 
-static void deadline(struct timespec *ts)
-{
-    clock_gettime(CLOCK_MONOTONIC, ts);
-    ts->tv_nsec += IDLE_MS * 1000000;
-    if (ts->tv_nsec >= 1000000000) {
-        ts->tv_nsec -= 1000000000;
-        ts->tv_sec++;
-    }
-}
-
 /* NULL: nothing came for a while, or there will not be any more. */
 static struct load *next_load(struct freight *f)
 {
-    struct timespec until;
+    struct timespec until = monotonic_in(IDLE_MS);
     struct load *l;
     int rc = 0;
 
-    deadline(&until);
     pthread_mutex_lock(&f->lock);
     while (!f->head && !f->stop && rc != ETIMEDOUT)
         rc = f->unflushed ?
@@ -204,7 +186,7 @@ static void *work(void *opaque)
     bool stop;
     int rc = 0;
 
-    f->start = now();
+    f->start = monotonic_seconds();
     do {
         l = next_load(f);
         if (l) {
@@ -247,14 +229,9 @@ static int prepare_compressor(struct freight *f, int level)
 
 static int prepare(struct freight *f, int level)
 {
-    pthread_condattr_t attr;
-
     pthread_mutex_init(&f->lock, NULL);
-    pthread_condattr_init(&attr);
-    pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
-    pthread_cond_init(&f->more, &attr);
+    monotonic_cond_init(&f->more);
     pthread_cond_init(&f->room, NULL);
-    pthread_condattr_destroy(&attr);
     f->tail = &f->head;
     return prepare_compressor(f, level);
 }
@@ -364,13 +341,13 @@ int freight_rehearse(int level, double rate, double seconds,
 {
     struct freight f = { .send = count_piece, .opaque = &r->out,
                          .rate = rate };
-    double start = now();
+    double start = monotonic_seconds();
     size_t i;
     int rc;
 
     memset(r, 0, sizeof(*r));
     rc = prepare_compressor(&f, level);
-    for (i = 0; i < n && !rc && now() - start < seconds; i++) {
+    for (i = 0; i < n && !rc && monotonic_seconds() - start < seconds; i++) {
         rc = push(&f, samples[i].data, samples[i].length, ZSTD_e_continue);
         r->in += samples[i].length;
         if (i == n / 2) {

@@ -10,12 +10,12 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/eventfd.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "plugin/inbox.h"
 #include "plugin/log.h"
 #include "plugin/manifest.h"
+#include "plugin/monotonic.h"
 #include "plugin/proto.h"
 
 /* Payload bytes waiting before the wire is left alone for a while. */
@@ -163,7 +163,6 @@ int inbox_start(struct inbox **in_r, struct wire *w, const char *peer,
                 inbox_bytes *bytes, void *opaque)
 {
     struct inbox *in = calloc(1, sizeof(*in));
-    pthread_condattr_t monotonic;
     pthread_t thread;
     int rc;
 
@@ -176,10 +175,7 @@ int inbox_start(struct inbox **in_r, struct wire *w, const char *peer,
     in->watch_fd = -1;
     pthread_mutex_init(&in->lock, NULL);
     pthread_cond_init(&in->room, NULL);
-    pthread_condattr_init(&monotonic);
-    pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
-    pthread_cond_init(&in->end, &monotonic);
-    pthread_condattr_destroy(&monotonic);
+    monotonic_cond_init(&in->end);
     rc = queue_init(&in->session);
     if (rc) {
         free(in);
@@ -391,8 +387,7 @@ void inbox_explain(struct inbox *in, int rc)
 
     if (rc != -EPIPE && rc != -ETIMEDOUT)
         return;
-    clock_gettime(CLOCK_MONOTONIC, &until);
-    until.tv_sec += EXPLAIN_SECONDS;
+    until = monotonic_in(EXPLAIN_SECONDS * 1000);
     pthread_mutex_lock(&in->lock);
     in->discard = true;
     pthread_cond_broadcast(&in->room);

@@ -49,7 +49,7 @@ xl_dedup_SOURCES = %D%/main.c %D%/control.c %D%/control.h \
 	%D%/memreceive.c %D%/memreceive.h \
 	%D%/memory_options.c %D%/memory_options.h \
 	%D%/tracksource.c %D%/tracksource.h %D%/trackways.c %D%/trackways.h \
-	%D%/openers.c %D%/openers.h %D%/bounded.c %D%/bounded.h \
+	%D%/openers.c %D%/openers.h %D%/bounded.c %D%/bounded.h %D%/monotonic.h \
 	%D%/domains.c %D%/domains.h %D%/guestdisk.c %D%/guestdisk.h \
 	%D%/cmd_estimate_xl.c \
 	%D%/cmd_send_xl.c %D%/cmd_receive_xl.c

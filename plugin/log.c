@@ -21,10 +21,10 @@
 #include <stdio.h>
 #include <string.h>
 #include <syslog.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "plugin/log.h"
+#include "plugin/monotonic.h"
 
 #define CONTEXT "xl-dedup"
 #define PROGRESS_EVERY 10       /* seconds, where lines stay */
@@ -35,14 +35,6 @@ static xentoollog_logger_stdiostream *logger;
 static xentoollog_level least = XTL_PROGRESS;
 static int shown_width;         /* of the progress line on the terminal */
 static int64_t next_ms;         /* no progress line before this */
-
-static int64_t now_ms(void)
-{
-    struct timespec ts;
-
-    clock_gettime(CLOCK_MONOTONIC, &ts);
-    return ts.tv_sec * INT64_C(1000) + ts.tv_nsec / 1000000;
-}
 
 /* Called with the lock held; NULL if memory is short. */
 static xentoollog_logger *get_logger(void)
@@ -125,7 +117,7 @@ void log_progress(const char *fmt, ...)
 {
     int saved = errno;
     bool tty = isatty(STDERR_FILENO);
-    int64_t now = now_ms();
+    int64_t now = monotonic_ms();
     xentoollog_logger *xtl;
     va_list ap;
 

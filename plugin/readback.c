@@ -5,8 +5,8 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <sys/resource.h>
-#include <time.h>
 
+#include "plugin/monotonic.h"
 #include "plugin/readback.h"
 
 #define RUN 16u             /* segments brought to the storage at a time */
@@ -38,7 +38,6 @@ static bool is_used(const struct target_disk *d)
 static struct readback *make(struct target_disk *d)
 {
     struct readback *r = calloc(1, sizeof(*r));
-    pthread_condattr_t monotonic;
 
     if (!r)
         return NULL;
@@ -49,10 +48,7 @@ static struct readback *make(struct target_disk *d)
         return NULL;
     }
     pthread_mutex_init(&r->lock, NULL);
-    pthread_condattr_init(&monotonic);
-    pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
-    pthread_cond_init(&r->stopping, &monotonic);
-    pthread_condattr_destroy(&monotonic);
+    monotonic_cond_init(&r->stopping);
     return r;
 }
 
@@ -173,12 +169,8 @@ static int sweep(struct readback *r)
 
 static void pause_a_while(struct readback *r)
 {
-    struct timespec until;
+    struct timespec until = monotonic_in(PAUSE_MS);
 
-    clock_gettime(CLOCK_MONOTONIC, &until);
-    until.tv_nsec += PAUSE_MS * 1000000L;
-    until.tv_sec += until.tv_nsec / 1000000000;
-    until.tv_nsec %= 1000000000;
     pthread_mutex_lock(&r->lock);
     if (!r->stop)
         pthread_cond_timedwait(&r->stopping, &r->lock, &until);

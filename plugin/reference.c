@@ -22,6 +22,7 @@
 
 #include "plugin/image_list.h"
 #include "plugin/log.h"
+#include "plugin/monotonic.h"
 #include "plugin/reference.h"
 #include "plugin/refresh.h"
 
@@ -76,17 +77,13 @@ struct references {
 
 static time_t now(void)
 {
-    struct timespec t;
-
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return t.tv_sec;
+    return monotonic_ms() / 1000;
 }
 
 int references_new(struct references **r_r, const struct configuration *conf,
                    const char *program)
 {
     struct references *r = calloc(1, sizeof(*r));
-    pthread_condattr_t attributes;
 
     if (!r)
         return -ENOMEM;
@@ -94,10 +91,7 @@ int references_new(struct references **r_r, const struct configuration *conf,
     r->program = program;
     pthread_mutex_init(&r->lock, NULL);
     pthread_mutex_init(&r->slots_lock, NULL);
-    pthread_condattr_init(&attributes);
-    pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
-    pthread_cond_init(&r->changed, &attributes);
-    pthread_condattr_destroy(&attributes);
+    monotonic_cond_init(&r->changed);
     *r_r = r;
     return 0;
 }
@@ -252,12 +246,8 @@ static void look(struct references *r)
 /* With the lock held. */
 static void pause_for(struct references *r, unsigned ms)
 {
-    struct timespec until;
+    struct timespec until = monotonic_in(ms);
 
-    clock_gettime(CLOCK_MONOTONIC, &until);
-    until.tv_nsec += ms * 1000000L;
-    until.tv_sec += until.tv_nsec / 1000000000;
-    until.tv_nsec %= 1000000000;
     pthread_cond_timedwait(&r->changed, &r->lock, &until);
 }
 

@@ -4,16 +4,13 @@
 
 #include <inttypes.h>
 #include <stdio.h>
-#include <time.h>
 
+#include "plugin/monotonic.h"
 #include "plugin/report.h"
 
 double report_now(void)
 {
-    struct timespec ts;
-
-    clock_gettime(CLOCK_MONOTONIC, &ts);
-    return ts.tv_sec + ts.tv_nsec * 1e-9;
+    return monotonic_seconds();
 }
 
 static double mb(uint64_t bytes)

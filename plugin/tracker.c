@@ -26,6 +26,7 @@
 #include <unistd.h>
 
 #include "plugin/log.h"
+#include "plugin/monotonic.h"
 #include "plugin/tracepoint.h"
 #include "plugin/tracker.h"
 #include "plugin/tracksource.h"
@@ -70,14 +71,6 @@ struct tracker {
     bool canary_seen;
     char why[256];
 };
-
-static uint64_t now_ms(void)
-{
-    struct timespec ts;
-
-    clock_gettime(CLOCK_MONOTONIC, &ts);
-    return ts.tv_sec * UINT64_C(1000) + ts.tv_nsec / 1000000;
-}
 
 static int __attribute__((format(printf, 3, 4)))
 fail(struct tracker *t, int rc, const char *fmt, ...)
@@ -229,7 +222,7 @@ static int take_sample(struct tracker *t, struct sample *s)
 static void settle(struct tracker *t, const struct sample *s)
 {
     uint64_t accounted = s->accounted[0], seen = t->progress[0].seen;
-    uint64_t now = now_ms();
+    uint64_t now = monotonic_ms();
 
     if (!s->idle || !t->settle_ms || accounted != t->settle_accounted ||
         seen != t->settle_seen) {

@@ -14,10 +14,10 @@
 #include <sys/ioctl.h>
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "plugin/loopdev.h"
+#include "plugin/monotonic.h"
 #include "plugin/openers.h"
 #include "plugin/trackways.h"
 
@@ -35,14 +35,6 @@ explain(char *why, size_t size, int rc, const char *fmt, ...)
     vsnprintf(why, size, fmt, ap);
     va_end(ap);
     return rc;
-}
-
-static uint64_t now_ms(void)
-{
-    struct timespec ts;
-
-    clock_gettime(CLOCK_MONOTONIC, &ts);
-    return ts.tv_sec * UINT64_C(1000) + ts.tv_nsec / 1000000;
 }
 
 /* --- what lies on a device --------------------------------------------- */
@@ -185,9 +177,9 @@ static int take_events(struct trackways *w, bool counted, char *why,
         for (i = 0; i < n; i += sizeof(*e) + e->len) {
             e = (const struct inotify_event *)(buf + i);
             if (e->mask & IN_Q_OVERFLOW || e->wd == w->watch_file)
-                w->count_until = w->look_until = now_ms() + LOOK_MS;
+                w->count_until = w->look_until = monotonic_ms() + LOOK_MS;
             else if (!counted)
-                w->look_until = now_ms() + LOOK_MS;
+                w->look_until = monotonic_ms() + LOOK_MS;
             /* Where events were dropped, that may have been among them. */
             written |= e->mask & IN_Q_OVERFLOW ||
                 (e->wd == w->watch_file && e->mask & IN_CLOSE_WRITE);
@@ -227,7 +219,7 @@ int trackways_open(struct trackways *w, const struct trackdevs *devs,
         return -ENOTSUP;
     }
     if (w->watch >= 0)
-        w->look_until = w->count_until = now_ms() + LOOK_MS;
+        w->look_until = w->count_until = monotonic_ms() + LOOK_MS;
     return 0;
 }
 
@@ -246,13 +238,13 @@ int trackways_check(struct trackways *w, const struct trackdevs *devs,
 
     if (!rc && !list_all(&o, w, devs))
         rc = explain(why, why_size, -EIO, "too many devices lie on it");
-    if (!rc && w->file && now_ms() <= w->count_until) {
+    if (!rc && w->file && monotonic_ms() <= w->count_until) {
         rc = count_loops(w, devs, why, why_size);
         if (!rc)
             rc = take_events(w, true, why, why_size);
     }
     /* Of partitions and what else lies on it, no event tells. */
-    if (!rc && (o.n > devs->n + 1 || now_ms() <= w->look_until))
+    if (!rc && (o.n > devs->n + 1 || monotonic_ms() <= w->look_until))
         rc = look(&o, why, why_size);
     return rc;
 }

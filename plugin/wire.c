@@ -17,6 +17,7 @@
 #include "plugin/bytes.h"
 #include "plugin/freight.h"
 #include "plugin/log.h"
+#include "plugin/monotonic.h"
 #include "plugin/proto.h"
 #include "plugin/wire.h"
 
@@ -129,18 +130,10 @@ void wire_free(struct wire *w)
     free(w);
 }
 
-static double now(void)
-{
-    struct timespec ts;
-
-    clock_gettime(CLOCK_MONOTONIC, &ts);
-    return ts.tv_sec + ts.tv_nsec * 1e-9;
-}
-
 /* How much of length may be written at once; waits until it may. */
 static size_t wait_cap(struct wire *w, size_t length)
 {
-    double slice = w->bytes_per_second * CAP_SLICE, t = now();
+    double slice = w->bytes_per_second * CAP_SLICE, t = monotonic_seconds();
     struct timespec pause;
 
     if (w->bytes_per_second <= 0)
@@ -153,7 +146,7 @@ static size_t wait_cap(struct wire *w, size_t length)
         pause.tv_sec = w->next_write - t;
         pause.tv_nsec = (w->next_write - t - pause.tv_sec) * 1e9;
         nanosleep(&pause, NULL);
-        atomic_fetch_add(&w->waited, (now() - t) * 1e6);
+        atomic_fetch_add(&w->waited, (monotonic_seconds() - t) * 1e6);
     } else {
         w->next_write = t;
     }
@@ -185,10 +178,10 @@ static int wait_ready(const struct wire *w, int fd, short events)
 
 static int wait_writable(struct wire *w)
 {
-    double start = now();
+    double start = monotonic_seconds();
     int rc = wait_ready(w, w->out_fd, POLLOUT);
 
-    atomic_fetch_add(&w->waited, (now() - start) * 1e6);
+    atomic_fetch_add(&w->waited, (monotonic_seconds() - start) * 1e6);
     return rc;
 }
 
