@@ -8,7 +8,6 @@
 #include <libgen.h>
 #include <linux/fs.h>
 #include <sodium.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -19,22 +18,10 @@
 #include <unistd.h>
 
 #include "plugin/destination.h"
+#include "plugin/explain.h"
 #include "plugin/log.h"
 #include "plugin/loopdev.h"
 #include "plugin/segment.h"
-
-static int refuse(int rc, char *why, size_t size, const char *fmt, ...)
-    __attribute__((format(printf, 4, 5)));
-
-static int refuse(int rc, char *why, size_t size, const char *fmt, ...)
-{
-    va_list ap;
-
-    va_start(ap, fmt);
-    vsnprintf(why, size, fmt, ap);
-    va_end(ap);
-    return rc;
-}
 
 /* Directory of a path, for free(). */
 static char *directory_of(const char *path)
@@ -82,11 +69,11 @@ static int check_busy(const struct destination *d, const struct stat *st,
 
     for (b = d->busy; b; b = b->next)
         if (!stat(b->path, &other) && same_node(st, &other))
-            return refuse(-EBUSY, why, size, "%s is in use by %s there; shut "
-                          "that down first", d->path, b->user);
+            return explain(why, size, -EBUSY, "%s is in use by %s there; shut "
+                           "that down first", d->path, b->user);
     if (S_ISREG(st->st_mode) && loopdev_of(st, device, sizeof(device)))
-        return refuse(-EBUSY, why, size, "%s is in use by %s there; detach "
-                      "it first (losetup -d %s)", d->path, device, device);
+        return explain(why, size, -EBUSY, "%s is in use by %s there; detach "
+                       "it first (losetup -d %s)", d->path, device, device);
     return 0;
 }
 
@@ -99,17 +86,17 @@ static int check_space(const struct destination *d, const char *directory,
     uint64_t available, have = 0;
 
     if (statvfs(directory, &fs))
-        return refuse(-errno, why, size, "%s: %s", directory,
-                      strerror(errno));
+        return explain(why, size, -errno, "%s: %s", directory,
+                       strerror(errno));
     if (!stat(d->staging_path, &st))
         have = (uint64_t)st.st_blocks * 512;
     available = (uint64_t)fs.f_bavail * fs.f_frsize + have;
     if (d->used <= available)
         return 0;
-    return refuse(-ENOSPC, why, size, "%s needs %" PRIu64 " MB but %s has "
-                  "only %" PRIu64 " MB free; free some space there or move "
-                  "the disk's path", d->path, d->used / 1000000, directory,
-                  available / 1000000);
+    return explain(why, size, -ENOSPC, "%s needs %" PRIu64 " MB but %s has "
+                   "only %" PRIu64 " MB free; free some space there or move "
+                   "the disk's path", d->path, d->used / 1000000, directory,
+                   available / 1000000);
 }
 
 static int check_known(struct destination *d, const struct image *img,
@@ -123,16 +110,16 @@ static int check_known(struct destination *d, const struct image *img,
         d->exists = true;
         return 0;
     case RECORD_CHANGED:
-        return refuse(-EEXIST, why, size, "%s was written to since it was "
-                      "known as a copy of this disk; move it away, or run "
-                      "'xl-dedup allow %s' there to have it overwritten",
-                      d->path, d->path);
+        return explain(why, size, -EEXIST, "%s was written to since it was "
+                       "known as a copy of this disk; move it away, or run "
+                       "'xl-dedup allow %s' there to have it overwritten",
+                       d->path, d->path);
     case RECORD_NONE:
         break;
     }
-    return refuse(-EEXIST, why, size, "%s exists and is not a known copy of "
-                  "this disk; move it away, or run 'xl-dedup allow %s' there "
-                  "to have it overwritten", d->path, d->path);
+    return explain(why, size, -EEXIST, "%s exists and is not a known copy of "
+                   "this disk; move it away, or run 'xl-dedup allow %s' there "
+                   "to have it overwritten", d->path, d->path);
 }
 
 static int check_file(struct destination *d, const struct stat *st, char *why,
@@ -142,15 +129,15 @@ static int check_file(struct destination *d, const struct stat *st, char *why,
     int rc;
 
     if (d->source_is_block)
-        return refuse(-ENOTBLK, why, size, "%s is a file there and a block "
-                      "device here; both must be of one kind", d->path);
+        return explain(why, size, -ENOTBLK, "%s is a file there and a block "
+                       "device here; both must be of one kind", d->path);
     /* Nothing can be lost with an empty file. */
     if (st->st_size == 0)
         return 0;
     rc = image_open(&img, d->path);
     if (rc)
-        return refuse(rc, why, size, "%s cannot be read: %s", d->path,
-                      strerror(-rc));
+        return explain(why, size, rc, "%s cannot be read: %s", d->path,
+                       strerror(-rc));
     rc = check_known(d, &img, why, size);
     image_release(&img);
     return rc;
@@ -187,18 +174,18 @@ static int check_device(struct destination *d, char *why, size_t size)
     /* Exclusive: neither mounted nor part of something else. */
     fd = open(d->path, O_RDONLY | O_EXCL | O_CLOEXEC);
     if (fd < 0)
-        return refuse(-errno, why, size, "%s cannot be opened for this disk "
-                      "alone: %s; unmount or detach it there", d->path,
-                      strerror(errno));
+        return explain(why, size, -errno, "%s cannot be opened for this disk "
+                       "alone: %s; unmount or detach it there", d->path,
+                       strerror(errno));
     close(fd);
     rc = image_open(&img, d->path);
     if (rc)
-        return refuse(rc, why, size, "%s cannot be read: %s", d->path,
-                      strerror(-rc));
+        return explain(why, size, rc, "%s cannot be read: %s", d->path,
+                       strerror(-rc));
     if (img.size != d->size) {
-        rc = refuse(-EFBIG, why, size, "%s has %" PRIu64 " bytes there but "
-                    "the disk has %" PRIu64 "; make it the same size",
-                    d->path, img.size, d->size);
+        rc = explain(why, size, -EFBIG, "%s has %" PRIu64 " bytes there but "
+                     "the disk has %" PRIu64 "; make it the same size",
+                     d->path, img.size, d->size);
     } else {
         rc = check_known(d, &img, why, size);
         if (rc == -EEXIST && reads_zero(&img)) {
@@ -217,11 +204,11 @@ int destination_check(struct destination *d, char *why, size_t size)
     int rc;
 
     if (d->path[0] != '/')
-        return refuse(-EINVAL, why, size, "'%s' is not an absolute path",
-                      d->path);
+        return explain(why, size, -EINVAL, "'%s' is not an absolute path",
+                       d->path);
     if (!*last_component(d->path))
-        return refuse(-EINVAL, why, size, "'%s' is not the name of a file",
-                      d->path);
+        return explain(why, size, -EINVAL, "'%s' is not the name of a file",
+                       d->path);
     directory = directory_of(d->path);
     d->staging_path = destination_staging_path(d->path);
     if (!directory || !d->staging_path) {
@@ -230,15 +217,15 @@ int destination_check(struct destination *d, char *why, size_t size)
     }
     if (stat(d->path, &st)) {
         if (errno != ENOENT)
-            rc = refuse(-errno, why, size, "%s: %s", d->path,
-                        strerror(errno));
+            rc = explain(why, size, -errno, "%s: %s", d->path,
+                         strerror(errno));
         else if (d->source_is_block)
-            rc = refuse(-ENOENT, why, size, "%s does not exist there; create "
-                        "it with %" PRIu64 " bytes (for LVM: lvcreate -L "
-                        "%" PRIu64 "b)", d->path, d->size, d->size);
+            rc = explain(why, size, -ENOENT, "%s does not exist there; create "
+                         "it with %" PRIu64 " bytes (for LVM: lvcreate -L "
+                         "%" PRIu64 "b)", d->path, d->size, d->size);
         else if (access(directory, F_OK))
-            rc = refuse(-ENOENT, why, size, "the directory %s does not exist "
-                        "there; create it", directory);
+            rc = explain(why, size, -ENOENT, "the directory %s does not exist "
+                         "there; create it", directory);
         else
             rc = check_space(d, directory, why, size);
     } else {
@@ -248,8 +235,8 @@ int destination_check(struct destination *d, char *why, size_t size)
         else if (!rc && S_ISREG(st.st_mode))
             rc = check_file(d, &st, why, size);
         else if (!rc)
-            rc = refuse(-EINVAL, why, size, "%s is neither a file nor a "
-                        "block device there", d->path);
+            rc = explain(why, size, -EINVAL, "%s is neither a file nor a "
+                         "block device there", d->path);
         if (!rc && !d->block)
             rc = check_space(d, directory, why, size);
     }
@@ -315,14 +302,14 @@ static int open_device(struct destination *d, char *why, size_t size)
 
     d->fd = open(d->path, O_RDWR | O_EXCL | O_CLOEXEC);
     if (d->fd < 0)
-        return refuse(-errno, why, size, "%s cannot be opened for writing: "
-                      "%s", d->path, strerror(errno));
+        return explain(why, size, -errno, "%s cannot be opened for writing: "
+                       "%s", d->path, strerror(errno));
     rc = image_open(&d->storage, d->path);
     if (!rc)
         rc = record_begin(d->state_dir, &key, &d->storage);
     if (rc)
-        return refuse(rc, why, size, "%s cannot be prepared: %s", d->path,
-                      strerror(-rc));
+        return explain(why, size, rc, "%s cannot be prepared: %s", d->path,
+                       strerror(-rc));
     return 0;
 }
 
@@ -373,26 +360,26 @@ static int open_staging(struct destination *d, char *why, size_t size)
     d->fd = open(d->staging_path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW,
                  0600);
     if (d->fd < 0)
-        return refuse(-errno, why, size, "%s cannot be created: %s",
-                      d->staging_path, strerror(errno));
+        return explain(why, size, -errno, "%s cannot be created: %s",
+                       d->staging_path, strerror(errno));
     if (flock(d->fd, LOCK_EX | LOCK_NB))
-        return refuse(-EBUSY, why, size, "%s is being written by another "
-                      "migration", d->staging_path);
+        return explain(why, size, -EBUSY, "%s is being written by another "
+                       "migration", d->staging_path);
     if (fstat(d->fd, &st) || !S_ISREG(st.st_mode))
-        return refuse(-EINVAL, why, size, "%s is not a regular file; remove "
-                      "it", d->staging_path);
+        return explain(why, size, -EINVAL, "%s is not a regular file; remove "
+                       "it", d->staging_path);
     d->resumed = st.st_blocks > 0;
     if (!d->resumed && d->exists && (rc = begin_with_copy(d)))
-        return refuse(rc, why, size, "%s cannot be copied to %s: %s",
-                      d->path, d->staging_path, strerror(-rc));
+        return explain(why, size, rc, "%s cannot be copied to %s: %s",
+                       d->path, d->staging_path, strerror(-rc));
     if (ftruncate(d->fd, d->size))
-        return refuse(-errno, why, size, "%s cannot be made %" PRIu64
-                      " bytes long: %s", d->staging_path, d->size,
-                      strerror(errno));
+        return explain(why, size, -errno, "%s cannot be made %" PRIu64
+                       " bytes long: %s", d->staging_path, d->size,
+                       strerror(errno));
     rc = image_open(&d->storage, d->staging_path);
     if (rc)
-        return refuse(rc, why, size, "%s cannot be read: %s",
-                      d->staging_path, strerror(-rc));
+        return explain(why, size, rc, "%s cannot be read: %s",
+                       d->staging_path, strerror(-rc));
     /* So that 'xl-dedup status' finds what a failed try leaves. */
     record_write(d->state_dir, &key, RECORD_UNFINISHED, &d->storage, NULL);
     return 0;
@@ -410,8 +397,8 @@ static int look_at(struct destination *d, const char *path, char *why,
     int rc = image_open(&d->storage, path);
 
     if (rc)
-        return refuse(rc, why, size, "%s cannot be read: %s", path,
-                      strerror(-rc));
+        return explain(why, size, rc, "%s cannot be read: %s", path,
+                       strerror(-rc));
     if (d->storage.size < d->size)
         d->storage.end = d->storage.size;
     d->storage.size = d->size;
@@ -424,12 +411,12 @@ static int look_at_staging(struct destination *d, int fd, char *why,
     struct stat st;
 
     if (fstat(fd, &st) || !S_ISREG(st.st_mode))
-        return refuse(-EINVAL, why, size, "%s is not a regular file; remove "
-                      "it", d->staging_path);
+        return explain(why, size, -EINVAL, "%s is not a regular file; remove "
+                       "it", d->staging_path);
     /* Given back at once: it must not be in the way of anybody. */
     if (flock(fd, LOCK_SH | LOCK_NB))
-        return refuse(-EBUSY, why, size, "%s is being written by another "
-                      "migration", d->staging_path);
+        return explain(why, size, -EBUSY, "%s is being written by another "
+                       "migration", d->staging_path);
     flock(fd, LOCK_UN);
     d->resumed = st.st_blocks > 0;
     return d->resumed ? look_at(d, d->staging_path, why, size) : 0;
@@ -444,8 +431,8 @@ int destination_look(struct destination *d, char *why, size_t size)
     fd = open(d->staging_path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW |
                                O_NONBLOCK);
     if (fd < 0 && errno != ENOENT)
-        return refuse(-errno, why, size, "%s cannot be opened: %s",
-                      d->staging_path, strerror(errno));
+        return explain(why, size, -errno, "%s cannot be opened: %s",
+                       d->staging_path, strerror(errno));
     rc = fd < 0 ? 0 : look_at_staging(d, fd, why, size);
     if (fd >= 0)
         close(fd);

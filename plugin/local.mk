@@ -14,6 +14,7 @@ xl_dedup_SOURCES = %D%/main.c %D%/control.c %D%/control.h \
 	%D%/workers.c %D%/workers.h %D%/segment.c %D%/segment.h \
 	%D%/configuration.c %D%/configuration.h %D%/record.c %D%/record.h \
 	%D%/loopdev.c %D%/loopdev.h %D%/busy.c %D%/busy.h %D%/destination.c %D%/destination.h \
+	%D%/explain.c %D%/explain.h \
 	%D%/destination_write.c \
 	%D%/image_list.c %D%/image_list.h %D%/mark.c %D%/mark.h \
 	%D%/store.c %D%/store.h %D%/index.c %D%/index.h \

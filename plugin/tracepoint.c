@@ -7,7 +7,6 @@
 #include <inttypes.h>
 #include <linux/perf_event.h>
 #include <poll.h>
-#include <stdarg.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -18,6 +17,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include "plugin/explain.h"
 #include "plugin/tracepoint.h"
 
 #define ONLINE "/sys/devices/system/cpu/online"
@@ -46,17 +46,6 @@ struct tracepoint {
     struct pollfd *polls;
     size_t n;
 };
-
-static int __attribute__((format(printf, 4, 5)))
-explain(char *why, size_t size, int rc, const char *fmt, ...)
-{
-    va_list ap;
-
-    va_start(ap, fmt);
-    vsnprintf(why, size, fmt, ap);
-    va_end(ap);
-    return rc;
-}
 
 static int read_text(int dir, const char *path, char *text, size_t size)
 {

@@ -7,7 +7,6 @@
 #include <inttypes.h>
 #include <linux/fs.h>
 #include <linux/loop.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -16,23 +15,13 @@
 #include <sys/sysmacros.h>
 #include <unistd.h>
 
+#include "plugin/explain.h"
 #include "plugin/loopdev.h"
 #include "plugin/trackdev.h"
 
 #ifndef BLKGETDISKSEQ
 #define BLKGETDISKSEQ _IOR(0x12, 128, __u64)
 #endif
-
-static int __attribute__((format(printf, 4, 5)))
-explain(char *why, size_t size, int rc, const char *fmt, ...)
-{
-    va_list ap;
-
-    va_start(ap, fmt);
-    vsnprintf(why, size, fmt, ap);
-    va_end(ap);
-    return rc;
-}
 
 static uint64_t kernel_dev(unsigned ma, unsigned mi)
 {

@@ -7,7 +7,6 @@
 #include <errno.h>
 #include <inttypes.h>
 #include <linux/loop.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/inotify.h>
@@ -16,6 +15,7 @@
 #include <sys/sysmacros.h>
 #include <unistd.h>
 
+#include "plugin/explain.h"
 #include "plugin/loopdev.h"
 #include "plugin/monotonic.h"
 #include "plugin/openers.h"
@@ -25,17 +25,6 @@
 #define LOOK_MS 2000
 /* Devices upon devices. */
 #define STACK_MAX 8
-
-static int __attribute__((format(printf, 4, 5)))
-explain(char *why, size_t size, int rc, const char *fmt, ...)
-{
-    va_list ap;
-
-    va_start(ap, fmt);
-    vsnprintf(why, size, fmt, ap);
-    va_end(ap);
-    return rc;
-}
 
 /* --- what lies on a device --------------------------------------------- */
 

@@ -124,8 +124,9 @@ EXTRA_DIST += $(IMAGE_TESTS)
 # test-buf include the module that they test.
 check_LTLIBRARIES += libplugintest.la
 libplugintest_la_SOURCES = %D%/loop.h %D%/unit.h plugin/blockindex.c \
-	plugin/blocktable.c plugin/buf.c plugin/control.c plugin/crew.c plugin/destination.c \
-	plugin/destination_write.c plugin/fdio.c plugin/freight.c \
+	plugin/blocktable.c plugin/buf.c plugin/control.c plugin/crew.c \
+	plugin/destination.c plugin/destination_write.c plugin/explain.c \
+	plugin/fdio.c plugin/freight.c \
 	plugin/handshake.c plugin/hashpool.c plugin/hold.c plugin/holding.c \
 	plugin/image.c plugin/image_list.c plugin/inbox.c plugin/index.c \
 	plugin/index_put.c plugin/index_record.c plugin/index_walk.c \
@@ -247,8 +248,8 @@ TESTS += test/test-bounded
 check_PROGRAMS += tracker-tool tracker-writer tracker-mute
 tracker_tool_SOURCES = %D%/tracker-tool.c plugin/tracker.c \
 	plugin/tracksource.c plugin/trackdev.c plugin/trackways.c \
-	plugin/openers.c plugin/bounded.c plugin/tracepoint.c \
-	plugin/tracerecord.c plugin/dirty.c plugin/loopdev.c \
+	plugin/openers.c plugin/bounded.c plugin/explain.c \
+	plugin/tracepoint.c plugin/tracerecord.c plugin/dirty.c plugin/loopdev.c \
 	plugin/image.c plugin/log.c
 tracker_tool_CPPFLAGS = $(AM_CPPFLAGS) $(XTL_CFLAGS)
 tracker_tool_LDADD = $(XTL_LIBS)
