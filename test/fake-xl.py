@@ -56,6 +56,7 @@ import time
 
 sys.dont_write_bytecode = True
 sys.path.insert(0, os.path.dirname(os.path.realpath(__file__)))
+from fdio import read_exactly, write_all  # noqa: E402
 make_stream = importlib.import_module("make-stream")
 
 BANNER = b"xl migration receiver ready, send binary domain data.\n"
@@ -72,16 +73,6 @@ def env(name, default=""):
     return os.environ.get(name, default)
 
 
-def read_exactly(fd, n):
-    data = bytearray()
-    while len(data) < n:
-        part = os.read(fd, n - len(data))
-        if not part:
-            raise EOFError
-        data += part
-    return bytes(data)
-
-
 def read_same(fd, data, length):
     """Whether the next length bytes are these; without keeping them, as they
     may be a whole guest's memory."""
@@ -93,12 +84,6 @@ def read_same(fd, data, length):
         same = same and part == data[at:at + len(part)]
         at += len(part)
     return same
-
-
-def write_all(fd, data):
-    data = memoryview(data)
-    while data:
-        data = data[os.write(fd, data):]
 
 
 class Control:

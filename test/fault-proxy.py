@@ -36,22 +36,8 @@ import threading
 import time
 
 sys.dont_write_bytecode = True
+from fdio import read_exactly, write_all  # noqa: E402
 from wire import NAMES  # noqa: E402
-
-
-def read_exactly(fd, n):
-    data = b""
-    while len(data) < n:
-        part = os.read(fd, n - len(data))
-        if not part:
-            raise EOFError
-        data += part
-    return data
-
-
-def write_all(fd, data):
-    while data:
-        data = data[os.write(fd, data):]
 
 
 def parent_of(pid):

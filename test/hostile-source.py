@@ -15,10 +15,11 @@ import shutil
 import struct
 import subprocess
 import sys
-import time
 
 sys.dont_write_bytecode = True
 import wire                                                     # noqa: E402
+from fdio import write_all                                      # noqa: E402
+from hostile import CASES, Ended, case, frames, play_all        # noqa: E402
 from wire import delta, frame, manifest, patch, record, run      # noqa
 from wire import segment, text, u64                                      # noqa
 
@@ -109,10 +110,6 @@ ALL = run(0, DIGESTS) + run(2, zeros=1)
 OLD = wire.in_listing("SEGMENTS", ALL) * 3
 
 
-class Ended(Exception):
-    """FAIL, or the end of the connection."""
-
-
 class Receiver:
     def __init__(self, command, directory):
         self.command = command
@@ -134,9 +131,7 @@ class Receiver:
 
     def send(self, *frames):
         try:
-            for data in frames:
-                while data:
-                    data = data[os.write(self.process.stdin.fileno(), data):]
+            write_all(self.process.stdin.fileno(), *frames)
         except ConnectionError:
             pass                # why will be read
 
@@ -370,22 +365,6 @@ class Receiver:
             assert f.name != "PLACED", "it was put in place"
             if f.name == "PROBE":
                 self.send(frame("PROBED", f.disk, b"\0"))
-
-
-CASES = {}
-
-
-def case(stage):
-    """Registers frames that must not come after a stage."""
-    def register(function):
-        CASES[function.__name__] = (stage, function)
-        return function
-    return register
-
-
-def frames(stage, **cases):
-    for name, data in cases.items():
-        CASES[name] = (stage, lambda r, data=data: r.send(data))
 
 
 def disks(**cases):
@@ -1338,32 +1317,28 @@ def main():
         f.write("precious")
     make_reference(os.path.dirname(directory))
     make_blocks(os.path.dirname(directory))
-    bad = 0
     sessions = {f.__name__: f for f in (good, good_dry, good_base,
                                         good_recipe, good_skeleton, good_blocks,
                                         good_listing,
                                         no_such_file, lies, goes_away,
                                         says_bye, after_placed)}
-    for name in only or [*sessions, *CASES]:
-        started = time.time()
-        try:
-            if name in sessions:
-                answer = sessions[name](command, directory)
-            else:
-                answer = break_rule(command, directory, *CASES[name])
-            print("%-24s ok %.2f s: %s" % (name, time.time() - started,
-                                           answer or "closed"))
-        except (AssertionError, Ended, wire.Broken) as e:
-            bad += 1
-            print("%-24s FAILED: %s" % (name, e or repr(e)))
-            shutil.rmtree(directory)
-            os.makedirs(directory)
+
+    def play(name):
+        if name in sessions:
+            answer = sessions[name](command, directory)
+        else:
+            answer = break_rule(command, directory, *CASES[name])
+        return answer or "closed"
+
+    def start_again():
+        shutil.rmtree(directory)
+        os.makedirs(directory)
+
+    bad = play_all(only or [*sessions, *CASES], play, start_again)
     peak = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss // 1024
     if peak > PEAK_MB:
         bad += 1
         print("a receiver took %d MB" % peak)
-    print("%d sessions, %d failed" % (len(only) or
-                                      len(CASES) + len(sessions), bad))
     return bad > 0
 
 

@@ -12,10 +12,11 @@ import random
 import struct
 import subprocess
 import sys
-import time
 
 sys.dont_write_bytecode = True
 import wire                                                     # noqa: E402
+from fdio import write_all                                      # noqa: E402
+from hostile import CASES, Ended, case, frames, play_all        # noqa: E402
 from wire import blocks, frame, numbers, u64                    # noqa: E402
 
 PATIENCE = 60
@@ -25,19 +26,13 @@ WHOLE = bytes(range(1, 9)) * (wire.SEGMENT_BYTES // 8)
 HUGE = 1 << 60
 
 
-class Ended(Exception):
-    pass
-
-
 class Target:
     def __init__(self):
         self.reader = wire.Reader(lambda n: os.read(0, n))
         self.disk = bytearray(SIZE)
 
     def send(self, *frames):
-        for data in frames:
-            while data:
-                data = data[os.write(1, data):]
+        write_all(1, *frames)
 
     def next(self):
         f = self.reader.frame()
@@ -107,21 +102,6 @@ class Target:
         self.copied()
         self.send(frame("PASS_DONE", 0, u64(0)))
         self.until("PLACE")
-
-
-CASES = {}
-
-
-def frames(stage, **cases):
-    for name, data in cases.items():
-        CASES[name] = (stage, lambda t, data=data: t.send(data))
-
-
-def case(stage):
-    def register(function):
-        CASES[function.__name__] = (stage, function)
-        return function
-    return register
 
 
 # Below the frames
@@ -664,23 +644,14 @@ def main():
     command, directory, *only = sys.argv[1:]
     os.makedirs(directory)
     image, data = make_image(directory)
-    bad = 0
-    names = only or [*SESSIONS, *CASES]
-    for name in names:
-        started = time.time()
-        try:
-            said = push(command, directory, image, name)
-            with open(image, "rb") as f:
-                assert f.read() == data, "the image has changed"
-            last = (said.strip().splitlines() or [""])[-1]
-            print("%-22s ok %.2f s: %s" % (name, time.time() - started,
-                                           last[:150]))
-        except (AssertionError, UnicodeDecodeError,
-                subprocess.TimeoutExpired) as e:
-            bad += 1
-            print("%-22s FAILED: %s" % (name, e or repr(e)))
-    print("%d sessions, %d failed" % (len(names), bad))
-    return bad > 0
+
+    def play_one(name):
+        said = push(command, directory, image, name)
+        with open(image, "rb") as f:
+            assert f.read() == data, "the image has changed"
+        return (said.strip().splitlines() or [""])[-1][:150]
+
+    return play_all(only or [*SESSIONS, *CASES], play_one) > 0
 
 
 if __name__ == "__main__":

@@ -97,7 +97,7 @@ helper_tests = \
 	%D%/test-push-written.sh %D%/test-push-early.sh
 TESTS += $(helper_tests)
 EXTRA_DIST += $(helper_tests) %D%/dry-run.sh %D%/migration.sh %D%/fake-xl.py \
-	%D%/faults.sh %D%/fault-proxy.py
+	%D%/faults.sh %D%/fault-proxy.py %D%/fdio.py
 
 # Storage that fails, preloaded; -rpath as above.
 check_LTLIBRARIES += libfailio.la
@@ -223,7 +223,7 @@ PEER_TESTS = \
 	%D%/test-wire-decode.sh
 TESTS += $(PEER_TESTS)
 EXTRA_DIST += $(PEER_TESTS) %D%/wire.py %D%/wire-decode.py \
-	%D%/hostile-source.py %D%/hostile-target.py
+	%D%/hostile.py %D%/hostile-source.py %D%/hostile-target.py
 
 INDEX_TESTS = %D%/test-index-command.sh %D%/test-index-receive.sh \
 	%D%/test-local-copies.sh

@@ -67,7 +67,7 @@ bed_media()
     cp -a "$1/." "$dir/tree/"
     "$bed_src/guest-initrd.sh" "$dir/initrd"
     cp --sparse=always "$bed_cache"/{guest,reference,ntfs}.img "$dir/"
-    cp "$bed_top"/test/{fault-proxy,wire}.py "$dir/"
+    cp "$bed_top"/test/{fault-proxy,fdio,wire}.py "$dir/"
 
     ntfs_records "$dir"
     truncate -s 24M "$dir/raw.img" "$dir/lv.img"
