@@ -19,6 +19,7 @@
 
 #include "plugin/destination.h"
 #include "plugin/explain.h"
+#include "plugin/fdio.h"
 #include "plugin/log.h"
 #include "plugin/loopdev.h"
 #include "plugin/segment.h"
@@ -517,22 +518,6 @@ void destination_drop(struct destination *d, uint64_t offset, uint64_t length)
     image_drop_cache(&d->storage, offset, length);
 }
 
-static int sync_directory(const char *path)
-{
-    char *directory = directory_of(path);
-    int fd, rc = 0;
-
-    if (!directory)
-        return -ENOMEM;
-    fd = open(directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    if (fd < 0 || fsync(fd))
-        rc = -errno;
-    if (fd >= 0)
-        close(fd);
-    free(directory);
-    return rc;
-}
-
 /* Owner and mode as those of the file that is replaced. */
 static void keep_owner(struct destination *d)
 {
@@ -571,7 +556,7 @@ static int put_in_place(struct destination *d, const uint8_t root[HASH_BYTES])
     if (!rc && rename(d->staging_path, d->path))
         rc = -errno;
     if (!rc)
-        rc = sync_directory(d->path);
+        rc = fd_sync_directory_of(d->path);
     if (rc)
         log_errno(rc, "disk %s: %s cannot be put in place", d->vdev,
                   d->path);

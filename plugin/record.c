@@ -88,24 +88,6 @@ static struct json_object *encode(const struct record_key *key,
     return o;
 }
 
-/* A name that is not on the storage is lost with the host, and with it the
- * knowledge of what lies where it says. */
-static int sync_directory_of(const char *path)
-{
-    char *directory = strndup(path, strrchr(path, '/') - path);
-    int fd, rc = 0;
-
-    if (!directory)
-        return -ENOMEM;
-    fd = open(directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    if (fd < 0 || fsync(fd))
-        rc = -errno;
-    if (fd >= 0)
-        close(fd);
-    free(directory);
-    return rc;
-}
-
 /* Writes text to path so that after a crash there is the old or the new. */
 static int write_atomically(const char *path, const char *text)
 {
@@ -128,7 +110,7 @@ static int write_atomically(const char *path, const char *text)
     if (rc)
         unlink(temporary);
     else
-        rc = sync_directory_of(path);
+        rc = fd_sync_directory_of(path);
 out:
     free(temporary);
     return rc;
