@@ -120,66 +120,57 @@ void workers_free(struct workers *w)
     free(w);
 }
 
-int workers_add(struct workers *w, workers_job *job, void *opaque,
-                uint64_t first, uint64_t count)
+/* Takes a copy of the batch. */
+static int put(struct workers *w, const struct batch *batch, bool first)
 {
-    struct batch *b;
+    struct batch *b = malloc(sizeof(*b));
 
-    if (count == 0)
-        return 0;
-    b = malloc(sizeof(*b));
     if (!b)
         return -ENOMEM;
-    *b = (struct batch){ NULL, job, opaque, first, count, NULL };
+    *b = *batch;
     pthread_mutex_lock(&w->lock);
-    *w->tail = b;
-    w->tail = &b->next;
+    if (first) {
+        b->next = w->head;
+        w->head = b;
+    } else {
+        *w->tail = b;
+    }
+    if (!b->next)
+        w->tail = &b->next;
     pthread_cond_broadcast(&w->work);
     pthread_mutex_unlock(&w->lock);
     return 0;
 }
 
-/* With the lock held. */
-static void put_first(struct workers *w, struct batch *b)
+int workers_add(struct workers *w, workers_job *job, void *opaque,
+                uint64_t first, uint64_t count)
 {
-    b->next = w->head;
-    w->head = b;
-    if (!b->next)
-        w->tail = &b->next;
-    pthread_cond_broadcast(&w->work);
+    struct batch b = { NULL, job, opaque, first, count, NULL };
+
+    return count ? put(w, &b, false) : 0;
 }
 
 int workers_add_first(struct workers *w, workers_job *job, void *opaque,
                       uint64_t first, uint64_t count)
 {
-    struct batch *b;
+    struct batch b = { NULL, job, opaque, first, count, NULL };
 
-    if (count == 0)
-        return 0;
-    b = malloc(sizeof(*b));
-    if (!b)
-        return -ENOMEM;
-    *b = (struct batch){ NULL, job, opaque, first, count, NULL };
-    pthread_mutex_lock(&w->lock);
-    put_first(w, b);
-    pthread_mutex_unlock(&w->lock);
-    return 0;
+    return count ? put(w, &b, true) : 0;
 }
 
 int workers_run(struct workers *w, workers_job *job, void *opaque,
                 uint64_t first, uint64_t count)
 {
     struct waiting waiting = { count, 0, PTHREAD_COND_INITIALIZER };
-    struct batch *b;
+    struct batch b = { NULL, job, opaque, first, count, &waiting };
+    int rc;
 
     if (count == 0)
         return 0;
-    b = malloc(sizeof(*b));
-    if (!b)
-        return -ENOMEM;
+    rc = put(w, &b, true);
+    if (rc)
+        return rc;
     pthread_mutex_lock(&w->lock);
-    *b = (struct batch){ NULL, job, opaque, first, count, &waiting };
-    put_first(w, b);
     while (waiting.unfinished > 0)
         pthread_cond_wait(&waiting.done, &w->lock);
     pthread_mutex_unlock(&w->lock);
