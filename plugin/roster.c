@@ -7,15 +7,15 @@
 #include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
+#include "plugin/monotonic.h"
 #include "plugin/roster.h"
 
 #define ROOM_FIRST 1024
 
 struct roster {
     pthread_mutex_t lock;       /* covers what follows */
-    pthread_cond_t grown;       /* or ended; on the monotonic clock */
+    pthread_cond_t grown;       /* or ended */
     const struct object **objects;
     uint64_t n, room;
     bool ended;
@@ -24,15 +24,11 @@ struct roster {
 int roster_new(struct roster **r_r)
 {
     struct roster *r = calloc(1, sizeof(*r));
-    pthread_condattr_t monotonic;
 
     if (!r)
         return -ENOMEM;
     pthread_mutex_init(&r->lock, NULL);
-    pthread_condattr_init(&monotonic);
-    pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
-    pthread_cond_init(&r->grown, &monotonic);
-    pthread_condattr_destroy(&monotonic);
+    monotonic_cond_init(&r->grown);
     *r_r = r;
     return 0;
 }
@@ -112,17 +108,10 @@ const struct object *roster_get(struct roster *r, uint64_t number)
 
 uint64_t roster_wait(struct roster *r, uint64_t known, unsigned milliseconds)
 {
-    struct timespec until;
+    struct timespec until = monotonic_in(milliseconds);
     bool late = false;
     uint64_t n;
 
-    clock_gettime(CLOCK_MONOTONIC, &until);
-    until.tv_sec += milliseconds / 1000;
-    until.tv_nsec += milliseconds % 1000 * 1000000;
-    if (until.tv_nsec >= 1000000000) {
-        until.tv_sec++;
-        until.tv_nsec -= 1000000000;
-    }
     pthread_mutex_lock(&r->lock);
     while (!r->ended && !(late && r->n > known)) {
         if (late)
