@@ -128,7 +128,8 @@ xl_dedup()      # NAME OPTION...
     printf 'state = %s\nreference = %s\n' "$work/state-far" "$reference" \
         >"$work/far.conf"
     [ -z "${INDEXED:-}" ] ||
-        XL_DEDUP_CONFIG=$work/far.conf "$build/xl-dedup" index >/dev/null
+        XL_DEDUP_CONFIG=$work/far.conf "$build/xl-dedup" index 2>"$work/err" \
+            >/dev/null || { cat "$work/err" >&2; exit 1; }
     XL_DEDUP_CONFIG=$work/near.conf timed "$work/near" "$build/xl-dedup" \
         push -e "$work/rsh" "$@" "$image" "far:$work/new" \
         2>"$work/err" || { cat "$work/err" >&2; exit 1; }
