@@ -306,4 +306,4 @@ EXTRA_DIST += $(MEMORY_TESTS) %D%/make-stream.py %D%/streams/hvm.xz \
 
 EXTRA_DIST += %D%/bench/bench.sh %D%/bench/gen.py \
 	%D%/bench/grow-stream.py %D%/bench/link.py %D%/bench/link.sh \
-	%D%/bench/memory.sh %D%/bench/mkimages.sh
+	%D%/bench/memory.sh %D%/bench/mkimages.sh %D%/bench/pack.py

@@ -35,7 +35,8 @@ cleanup()
 {
     link_down
     rm -rf "$work"/{new,used,target.sh,rsh,near,far,near.conf,far.conf,times,err} \
-        "$work"/{state-near,state-far,store,repo,patch}
+        "$work"/{state-near,state-far,store,repo,repo-base,patch} \
+        "$work"/{ref,new}.caibx
 }
 trap cleanup EXIT
 
@@ -151,6 +152,7 @@ run_rsync()     # NAME OPTION...
 run_casync()
 {
     rm -rf "$work/store"
+    mkdir "$work/store"         # it makes the directories in there, not this
     local make="casync make --chunk-size=16384"
     $make --store="$work/store/ref.castr" "$work/ref.caibx" "$reference" \
         >/dev/null || { echo "casync does not run here" >&2; return 0; }
@@ -186,18 +188,43 @@ run_borg()
     rm -rf "$work/repo" "$work/repo-base"
 }
 
-run_patch()
+# Both packed, as zstd takes no file over 2 GiB.  The image is cut where it has
+# to be: that limit again, and that it forgets the beginning of a reference that
+# is, with the piece, longer than 3500 MiB.
+pack_both()
 {
-    if [ "$(stat -c %s "$reference")" -gt $((2 << 30)) ]; then
-        echo "zstd --patch-from takes no files over 2 GiB" >&2
-        return 0
-    fi
-    timed "$work/near" zstd -q -f -3 --long=31 --patch-from="$reference" \
-        "$image" -o "$work/patch"
-    timed "$work/far" zstd -q -f -d --long=31 --patch-from="$reference" \
-        "$work/patch" -o "$work/new"
-    report "zstd --patch-from -3 (oracle)" \
-        "$(mb "$(stat -c %s "$work/patch")")" 0.00
+    local room=$((2 << 30)) size
+    rm -rf "$work/patch"
+    mkdir "$work/patch"
+    "$here/pack.py" pack "$reference" "$work/patch/old"
+    "$here/pack.py" pack "$image" "$work/patch/all"
+    size=$(stat -c %s "$work/patch/old")
+    if [ "$size" -gt "$room" ]; then return; fi
+    [ $((size + room)) -le $((3500 << 20)) ] || room=$(((3500 << 20) - size))
+    size=$(stat -c %s "$work/patch/all")
+    split -n $(((size + room - 1) / room)) "$work/patch/all" "$work/patch/new."
+    rm "$work/patch/all"
+}
+
+run_patch()     # NAME OPTION...
+{
+    local name=$1
+    shift
+    # shellcheck disable=SC2016
+    timed "$work/near" bash -ec 'cd "$0"
+        for piece in new.*; do
+            zstd -q -f -3 --long=31 "$@" --patch-from=old "$piece" \
+                -o "patch.$piece"
+        done' "$work/patch" "$@" ||
+        { echo "zstd --patch-from does not run here" >&2; return 0; }
+    # shellcheck disable=SC2016
+    timed "$work/far" bash -ec 'cd "$0"
+        for patch in patch.*; do
+            zstd -q -d -c --long=31 --patch-from=old "$patch"
+        done >all' "$work/patch"
+    "$here/pack.py" unpack "$work/patch/all" "$work/new"
+    report "$name" "$(mb "$(cat "$work/patch"/patch.* | wc -c)")" 0.00
+    rm "$work/patch"/{all,patch.*}
 }
 
 have() { command -v "$1" >/dev/null && wanted "$1"; }
@@ -211,7 +238,7 @@ while [ $# -gt 0 ]; do
     pair="$(basename "$1" .img) → $(basename "$2" .img)" rate=
     shift 2
     connect
-    make_used
+    ! wanted xl-dedup && ! wanted links || make_used
     if wanted xl-dedup; then
         expected=$work/used
         xl_dedup xl-dedup
@@ -225,7 +252,12 @@ while [ $# -gt 0 ]; do
     ! have rsync || run_rsync 'rsync -z (zstd)' -z --compress-choice=zstd
     ! have casync || run_casync
     ! have borg || run_borg
-    ! wanted patch || run_patch
+    if wanted patch && command -v zstd >/dev/null; then
+        pack_both
+        run_patch "zstd -3 --patch-from (oracle)"
+        run_patch "zstd -3 --patch-from --single-thread" --single-thread
+        rm -r "$work/patch"
+    fi
     for rate in ${RATES:-}; do
         link_up "$rate"
         connect
