@@ -255,7 +255,8 @@ while [ $# -gt 0 ]; do
     if wanted patch && command -v zstd >/dev/null; then
         pack_both
         run_patch "zstd -3 --patch-from (oracle)"
-        run_patch "zstd -3 --patch-from --single-thread" --single-thread
+        run_patch "zstd -3 --patch-from --single-thread (oracle)" \
+            --single-thread
         rm -r "$work/patch"
     fi
     for rate in ${RATES:-}; do
