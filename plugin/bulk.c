@@ -16,6 +16,7 @@
 #include <string.h>
 
 #include "plugin/log.h"
+#include "plugin/monotonic.h"
 #include "plugin/order.h"
 #include "plugin/proto.h"
 #include "plugin/recipe.h"
@@ -346,7 +347,7 @@ int bulk_run(const struct link *l, struct source_disk *d)
     int rc;
 
     rc = live_compare(l, d);
-    d->bulk_start = report_now();
+    d->bulk_start = monotonic_seconds();
     if (!rc)
         rc = scan_start(&scan, l, d);
     if (rc)

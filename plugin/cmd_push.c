@@ -21,6 +21,7 @@
 #include "plugin/domains.h"
 #include "plugin/log.h"
 #include "plugin/loopdev.h"
+#include "plugin/monotonic.h"
 #include "plugin/peer.h"
 #include "plugin/proto.h"
 #include "plugin/receiver.h"
@@ -205,7 +206,7 @@ static int send_image(const struct push_options *o, const char *image,
         .skip_free = !strcmp(o->free, "skip"), .dry = o->dry,
         .state_dir = state_dir,
     };
-    double start = report_now();
+    double start = monotonic_seconds();
     struct sender *s;
     int rc;
 
@@ -222,7 +223,7 @@ static int send_image(const struct push_options *o, const char *image,
     if (rc)
         return rc;              /* a thread may still use it */
     if (!o->dry) {
-        sender_report(s, report_now() - start, NULL);
+        sender_report(s, monotonic_seconds() - start, NULL);
         sender_enter(s, state_dir);
     }
     sender_free(s);

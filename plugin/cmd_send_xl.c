@@ -40,6 +40,7 @@
 #include "plugin/log.h"
 #include "plugin/memory_options.h"
 #include "plugin/memsend.h"
+#include "plugin/monotonic.h"
 #include "plugin/peer.h"
 #include "plugin/proto.h"
 #include "plugin/pump.h"
@@ -85,7 +86,7 @@ static void succeeded(struct migration *m)
     struct memory_counts counts;
     uint64_t sent;
 
-    m->blackout.ended = report_now();
+    m->blackout.ended = monotonic_seconds();
     sender_record_left(m->sender, m->conf.state_dir);
     sender_report(m->sender, m->blackout.ended - m->start, &m->blackout);
     if (m->memory_options.coded) {
@@ -293,13 +294,13 @@ static int bulk(struct migration *m)
  * milliseconds to leave the link to the memory then, or an error. */
 static int keep_up(struct migration *m)
 {
-    double start = report_now();
+    double start = monotonic_seconds();
     int rc, pause;
 
     rc = sender_round(m->sender, m->control_fd);
     if (rc)
         return rc;
-    pause = 2000 * (report_now() - start);
+    pause = 2000 * (monotonic_seconds() - start);
     return pause < ROUND_MS_MIN ? ROUND_MS_MIN :
         pause > ROUND_MS_MAX ? ROUND_MS_MAX : pause;
 }
@@ -326,14 +327,14 @@ static int wait_suspended(struct migration *m)
             break;
         if (strcmp(control_verb(&msg), "stopped") || m->blackout.began > 0)
             return -EPROTO;
-        m->blackout.began = report_now();
+        m->blackout.began = monotonic_seconds();
         watch_for_end(m);
         rc = sender_settle_traced(m->sender);
         if (rc)
             return rc;
     }
     if (m->blackout.began <= 0)
-        m->blackout.began = report_now();
+        m->blackout.began = monotonic_seconds();
     result = control_get(&msg, "rc");
     /* libxl has said why. */
     return result && !strcmp(result, "0") ? 0 : -ECANCELED;
@@ -399,14 +400,14 @@ static int migrate(struct migration *m)
         rc = wait_suspended(m);
     if (!rc)
         rc = end_memory(m);
-    m->blackout.memory = report_now();
+    m->blackout.memory = monotonic_seconds();
     watch_for_end(m);
     if (!rc)
         rc = sender_settle(m->sender);
-    m->blackout.disks = report_now();
+    m->blackout.disks = monotonic_seconds();
     if (!rc)
         rc = sender_place(m->sender);
-    m->blackout.placed = report_now();
+    m->blackout.placed = monotonic_seconds();
     return rc ? rc : say_word(m, "done");
 }
 
@@ -574,7 +575,7 @@ int cmd_send_xl(int argc, char **argv)
     }
     signal(SIGPIPE, SIG_IGN);
     fcntl(m.control_fd, F_SETFD, FD_CLOEXEC);
-    m.start = report_now();
+    m.start = monotonic_seconds();
     /* Threads may still use what m holds: the process ends with it. */
     return run(&m, (const char *const *)(argv + optind)) ?
         XD_EXIT_FAILED : XD_EXIT_OK;

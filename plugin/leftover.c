@@ -18,8 +18,8 @@
 
 #include "plugin/leftover.h"
 #include "plugin/log.h"
+#include "plugin/monotonic.h"
 #include "plugin/record.h"
-#include "plugin/report.h"
 #include "plugin/users.h"
 
 #define POLL_US 200000
@@ -27,7 +27,8 @@
 
 struct disposal {
     bool wipe;
-    double limit;               /* for the images to be free; report_now() */
+    double limit;               /* for the images to be free, by
+                                   monotonic_seconds() */
     const char *state_dir;
     const char *uuid;
 };
@@ -76,7 +77,7 @@ static int wait_lease(const struct leftover *l, int fd, double limit)
         if (errno != EAGAIN)
             return leave(l, -errno, "its file system cannot tell whether "
                          "somebody uses it");
-        if (report_now() > limit)
+        if (monotonic_seconds() > limit)
             return leave_in_use(l, fd);
         usleep(POLL_US);
     }
@@ -237,7 +238,7 @@ static int wait_device(const struct leftover *l, double limit, int *fd_r)
             return leave_errno(l, -errno);
         if (*fd_r >= 0 && !users_find(*fd_r, user, sizeof(user)))
             return 0;
-        if (report_now() > limit)
+        if (monotonic_seconds() > limit)
             break;
         if (*fd_r >= 0)
             close(*fd_r);
@@ -290,7 +291,7 @@ int leftovers_dispose(struct leftovers *l, unsigned seconds,
 {
     struct disposal to = {
         .wipe = l->wipe,
-        .limit = report_now() + seconds,
+        .limit = monotonic_seconds() + seconds,
         .state_dir = state_dir,
         .uuid = uuid,
     };

@@ -22,6 +22,7 @@
 
 #include "plugin/log.h"
 #include "plugin/loopdev.h"
+#include "plugin/monotonic.h"
 #include "plugin/source_disk.h"
 
 /* Rounds while the guest runs end when so little was left to be sent, when it
@@ -269,12 +270,12 @@ void live_ahead(const struct link *l, struct source_disk *d)
 /* Waits until the backend has nothing in flight, then takes the mark. */
 static int drain(const struct source_disk *d, struct write_mark *mark)
 {
-    double limit = report_now() + DRAIN_SECONDS;
+    double limit = monotonic_seconds() + DRAIN_SECONDS;
     struct device_activity a = { 0, 0 };
     struct stat st;
 
     while (!device_activity(&d->image, &a) && a.in_flight > 0) {
-        if (report_now() > limit) {
+        if (monotonic_seconds() > limit) {
             log_error("disk %s: %" PRIu64 " requests are still in flight "
                       "%d seconds after the guest was suspended", d->vdev,
                       a.in_flight, DRAIN_SECONDS);
@@ -299,11 +300,12 @@ static bool mark_equal(const struct write_mark *a, const struct write_mark *b)
  * works.  If it does not, the disk is not traced any more. */
 static void drain_traced(struct source_disk *d)
 {
-    double limit = report_now() + DRAIN_SECONDS;
+    double limit = monotonic_seconds() + DRAIN_SECONDS;
     char why[256];
     int quiet;
 
-    while ((quiet = tracker_quiet(d->tracker)) == 0 && report_now() < limit)
+    while ((quiet = tracker_quiet(d->tracker)) == 0 &&
+           monotonic_seconds() < limit)
         usleep(1000);
     if (quiet == 1 && !tracker_canary(d->tracker))
         return;

@@ -14,8 +14,8 @@
 #include "plugin/log.h"
 #include "plugin/memsend.h"
 #include "plugin/memstream.h"
+#include "plugin/monotonic.h"
 #include "plugin/proto.h"
-#include "plugin/report.h"
 
 #define PAGE MEMSTREAM_PAGE
 #define LEVEL_DEFAULT 3
@@ -203,7 +203,7 @@ static void strip(struct memory_batch *b)
 static struct effort_sample sample(struct memsend *m)
 {
     struct effort_sample s = {
-        .now = report_now(),
+        .now = monotonic_seconds(),
         .line = wire_waited(m->wire) + m->line_seconds,
         .xl = atomic_load(&m->xl_ns) * 1e-9,
     };
@@ -317,10 +317,10 @@ static void next_work(struct memsend *m, struct want **want,
     while (!m->error && !m->wants &&
            !(m->waiting.head && window_open(m))) {
         bool line = m->waiting.head != NULL;
-        double start = report_now();
+        double start = monotonic_seconds();
 
         pthread_cond_wait(&m->changed, &m->lock);
-        m->line_seconds += line ? report_now() - start : 0;
+        m->line_seconds += line ? monotonic_seconds() - start : 0;
     }
     if (!m->error && m->wants) {
         *want = m->wants;
@@ -416,13 +416,13 @@ int memsend_bytes(struct memsend *m, const void *data, size_t length)
 {
     int rc;
 
-    atomic_fetch_add(&m->xl_ns, (report_now() - m->left) * 1e9);
+    atomic_fetch_add(&m->xl_ns, (monotonic_seconds() - m->left) * 1e9);
     hash_begin(&m->hashing, data, length);
     rc = m->encoder ? memencoder_feed(m->encoder, data, length) :
         send_raw(m, data, length);
     m->bytes += length;
     hash_wait(&m->hashing);
-    m->left = report_now();
+    m->left = monotonic_seconds();
     return rc;
 }
 
@@ -573,7 +573,7 @@ int memsend_new(struct memsend **m_r, struct wire *w,
     m->waiting.tail = &m->waiting.head;
     m->sent.tail = &m->sent.head;
     m->wants_tail = &m->wants;
-    m->left = report_now();
+    m->left = monotonic_seconds();
     pthread_mutex_init(&m->lock, NULL);
     now = sample(m);
     effort_init(&m->effort, &now);

@@ -11,6 +11,7 @@
 
 #include "plugin/freight.h"
 #include "plugin/log.h"
+#include "plugin/monotonic.h"
 #include "plugin/proto.h"
 #include "plugin/rehearse.h"
 #include "plugin/source_disk.h"
@@ -125,18 +126,18 @@ static int measure(const struct link *l, double *rate_r, uint64_t *bytes_r)
     int rc;
 
     *bytes_r = 0;
-    start = report_now();
+    start = monotonic_seconds();
     rc = burst(l, &b, 1);
-    empty = report_now() - start;
+    empty = monotonic_seconds() - start;
     p = buf_reserve(&b, BALLAST_FRAME);
     if (!p)
         return -ENOMEM;
     randombytes_buf(p, BALLAST_FRAME);
     b.length = BALLAST_FRAME;
     for (; !rc; frames *= 2) {
-        start = report_now();
+        start = monotonic_seconds();
         rc = burst(l, &b, frames);
-        seconds = report_now() - start;
+        seconds = monotonic_seconds() - start;
         *bytes_r += (uint64_t)frames * BALLAST_FRAME;
         /* The time until the answer to nothing comes is no time of sending. */
         if (seconds > 2 * empty)

@@ -5,13 +5,7 @@
 #include <inttypes.h>
 #include <stdio.h>
 
-#include "plugin/monotonic.h"
 #include "plugin/report.h"
-
-double report_now(void)
-{
-    return monotonic_seconds();
-}
 
 static double mb(uint64_t bytes)
 {

@@ -37,11 +37,8 @@ struct session_report {
     uint64_t wire_out;          /* of the whole session, all included */
     uint64_t wire_in;
     double seconds;
-    struct blackout blackout;   /* by report_now() */
+    struct blackout blackout;   /* by monotonic_seconds() */
 };
-
-/* Seconds on the monotonic clock. */
-double report_now(void);
 
 /* What became of the guest's memory: a table on stderr.  sent: bytes on the
  * wire. */

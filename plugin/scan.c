@@ -19,6 +19,7 @@
 #include "plugin/blocklist.h"
 #include "plugin/listing.h"
 #include "plugin/log.h"
+#include "plugin/monotonic.h"
 #include "plugin/proto.h"
 #include "plugin/scan.h"
 
@@ -55,7 +56,7 @@ static void fail(struct scan *s, int rc)
 void scan_show(const struct scan *s)
 {
     const struct source_disk *d = s->disk;
-    double seconds = report_now() - d->bulk_start;
+    double seconds = monotonic_seconds() - d->bulk_start;
     uint64_t done = atomic_load(&s->done), total = atomic_load(&s->total);
     uint64_t sent = d->bytes_sent, wanted = d->bytes_wanted;
     uint64_t found = scan_found(s);

@@ -26,6 +26,7 @@
 #include "plugin/listing.h"
 #include "plugin/log.h"
 #include "plugin/loopdev.h"
+#include "plugin/monotonic.h"
 #include "plugin/proto.h"
 #include "plugin/record.h"
 #include "plugin/sender.h"
@@ -334,10 +335,10 @@ static int run_step(void *opaque, unsigned number)
 {
     struct sender *s = opaque;
     struct source_disk *d = s->disks[number];
-    double start = report_now();
+    double start = monotonic_seconds();
     int rc = s->step(s, d);
 
-    d->report.seconds += report_now() - start;
+    d->report.seconds += monotonic_seconds() - start;
     return rc;
 }
 
@@ -395,7 +396,7 @@ static int rehearse_one(struct sender *s, struct source_disk *d)
 
 int sender_rehearse(struct sender *s, const struct rehearsal_options *opt)
 {
-    double start = report_now();
+    double start = monotonic_seconds();
     unsigned i;
     int rc;
 
@@ -405,7 +406,7 @@ int sender_rehearse(struct sender *s, const struct rehearsal_options *opt)
     }
     rc = each_disk(s, rehearse_one);
     return rc ? rc : rehearse_report(&s->link, s->disks, s->n_disks, opt,
-                                     report_now() - start);
+                                     monotonic_seconds() - start);
 }
 
 static int bulk_disk(struct sender *s, struct source_disk *d)
