@@ -96,8 +96,8 @@ static int take_found(void *opaque, const struct object *const *objects,
 {
     struct scan *s = opaque;
     struct source_disk *d = s->disk;
+    size_t i, n_extents, first = 0;
     uint64_t bytes;
-    size_t i, n_extents;
     int rc = 0;
 
     for (i = 0; i < n && !rc; i++) {
@@ -105,10 +105,13 @@ static int take_found(void *opaque, const struct object *const *objects,
         bytes = object_mapped(d->manifest, objects[i]);
         atomic_fetch_add(&s->found, bytes);
         if (fits(n_extents))
-            rc = roster_add(d->roster, &objects[i], 1);
-        else
-            d->bytes_unlisted += bytes;
+            continue;
+        d->bytes_unlisted += bytes;
+        rc = roster_add(d->roster, objects + first, i - first);
+        first = i + 1;
     }
+    if (!rc)
+        rc = roster_add(d->roster, objects + first, n - first);
     if (rc)
         log_errno(rc, "disk %s: cannot list its objects", d->vdev);
     return rc;
