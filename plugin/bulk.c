@@ -309,23 +309,30 @@ static int grant_all(const struct link *l, struct source_disk *d,
     return rc;
 }
 
+static void drop_wishes(struct source_disk *d)
+{
+    uint64_t i;
+
+    for (i = 0; i < d->n_listed; i++) {
+        free(d->wishes[i].asked);
+        free(d->wishes[i].lack);
+    }
+    free(d->wishes);
+    d->wishes = NULL;
+    d->n_listed = 0;
+}
+
 static int serve_wants(const struct link *l, struct source_disk *d,
                        struct scan *scan)
 {
     struct wishes w = { .scan = scan, .data = BUF_INIT };
     struct frame f;
-    uint64_t i;
     int rc;
 
     rc = order_new(&w.order, d->manifest);
     if (!rc)
         rc = grant_all(l, d, &w);
-    for (i = 0; i < d->n_listed; i++) {
-        free(d->wishes[i].asked);
-        free(d->wishes[i].lack);
-        d->wishes[i].asked = NULL;
-        d->wishes[i].lack = NULL;
-    }
+    drop_wishes(d);
     order_free(w.order);
     buf_release(&w.data);
     if (!rc)

@@ -78,7 +78,6 @@ static void disk_free(struct source_disk *d)
     listing_free(d->listing);
     image_release(&d->image);
     roster_free(d->roster);
-    free(d->wishes);
     free(d->sent);
     free(d->vdev);
     free(d->path);

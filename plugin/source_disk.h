@@ -53,7 +53,7 @@ struct source_disk {
     /* Bulk copy. */
     struct manifest *manifest;
     struct roster *roster;          /* its objects by number on the wire */
-    struct wish *wishes;            /* by number */
+    struct wish *wishes;            /* by number, while bulk.c serves them */
     uint64_t n_listed;              /* of these; the roster may have grown */
     atomic_uint_fast64_t bytes_wanted;
     atomic_uint_fast64_t bytes_sent;
