@@ -398,7 +398,7 @@ static int add_stray(struct target_disk *d, uint64_t number,
     return 0;
 }
 
-static int begin_recipe(struct target_disk *d, uint64_t number, bool code)
+static int begin_recipe(struct target_disk *d, uint64_t number)
 {
     struct versions *v = d->versions;
     const struct batch *b;
@@ -410,8 +410,7 @@ static int begin_recipe(struct target_disk *d, uint64_t number, bool code)
         if (rc)
             return rc;
     }
-    if (!o || !o->version || !atomic_load(&o->version->begun) ||
-        (code != o->version->file.code && !d->dry))
+    if (!o || !o->version || !atomic_load(&o->version->begun))
         return -EPROTO;
     if (!v->cook.piece)
         v->cook.piece = aligned_alloc(4096, PIECE + 4096);
@@ -590,13 +589,12 @@ int versions_recipe(struct target_disk *d, const struct frame *f)
     if (d->error)
         return d->error;
     if (!v->cook.version)
-        rc = begin_recipe(d, number, code);
+        rc = begin_recipe(d, number);
     if (!rc && d->dry)      /* only the number comes, as the end of it */
         return cursor_left(&c) > 0 ? -EPROTO :
             end_version(d, v->cook.version, 0);
-    if (!rc && v->cook.version->number != number)
-        return -EPROTO;
-    if (!rc && v->cook.version->file.code != code)
+    if (!rc && (v->cook.version->number != number ||
+                v->cook.version->file.code != code))
         return -EPROTO;
     if (!rc && code)
         rc = take_operands(v, &c);
