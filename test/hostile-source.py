@@ -281,28 +281,23 @@ class Receiver:
                   frame("MANIFEST_END", 0, u64(1)))
         assert self.expect("UNKNOWN") == wire.numbers([0])
 
-    def sketched(self):
-        """The target has a file of this name."""
+    def take_sketch(self, name, content, code=False):
+        """The target has this under the name: returns its blocks."""
         self.unknown()
-        self.send(frame("NAMES", 0, wire.names(b"/dir/file-17.x")))
+        self.send(frame("NAMES", 0, wire.names(name)))
         payload = self.expect("SKETCH")
         c = wire.Cursor(payload[16:])
-        assert (c.zigzag(), c.varint()) == (0, len(HELD)), "another file"
-        block, width = c.varint(), c.number("B")
-        assert payload[16:] == wire.sketch(0, HELD, block, width,
-                                           payload[:16]), "wrong hashes"
+        assert (c.zigzag(), c.varint()) == (0, len(content)), "another file"
+        block, width = c.varint(), c.number("B") & 0x7f
+        assert payload[16:] == wire.sketch(0, content, block, width,
+                                           payload[:16], code), "wrong hashes"
+        return block
+
+    def sketched(self):
+        return self.take_sketch(b"/dir/file-17.x", HELD)
 
     def as_code(self):
-        """The target has a program of this name: returns its blocks."""
-        self.unknown()
-        self.send(frame("NAMES", 0, wire.names(b"/dir/program")))
-        payload = self.expect("SKETCH")
-        c = wire.Cursor(payload[16:])
-        assert (c.zigzag(), c.varint()) == (0, len(PROGRAM)), "another file"
-        block, width = c.varint(), c.number("B") & 0x7f
-        assert payload[16:] == wire.sketch(0, PROGRAM, block, width,
-                                           payload[:16], True), "wrong hashes"
-        return block
+        return self.take_sketch(b"/dir/program", PROGRAM, True)
 
     def asked(self, hello=None):
         """The target asks for lists of blocks."""

@@ -10,14 +10,6 @@
 #define SIZE 6000u
 #define BLOCK 64u
 
-static uint64_t state;
-
-static uint32_t number(void)
-{
-    state = state * 6364136223846793005u + 1442695040888963407u;
-    return state >> 33;
-}
-
 struct parts {
     uint8_t skeleton[SIZE];
     struct buf operands;
@@ -26,7 +18,7 @@ struct parts {
 
 static size_t piece_of(size_t left, size_t most)
 {
-    size_t n = most ? most : number() % 300;
+    size_t n = most ? most : draw() % 300;
 
     return n < left ? n : left;
 }
@@ -80,7 +72,7 @@ static void any_bytes(uint8_t *data, size_t size)
     size_t i;
 
     for (i = 0; i < size; i++)
-        data[i] = number() % 4 ? often[number() % sizeof(often)] : number();
+        data[i] = draw() % 4 ? often[draw() % sizeof(often)] : draw();
 }
 
 static void test_any_bytes(void)
@@ -91,7 +83,7 @@ static void test_any_bytes(void)
     unsigned round;
 
     for (round = 0; round < 2000; round++) {
-        size = number() % (round % 2 ? SIZE : 40);
+        size = draw() % (round % 2 ? SIZE : 40);
         any_bytes(content, size);
         take_apart(content, size, SIZE, &a);
         take_apart(content, size, 0, &b);
@@ -245,10 +237,7 @@ static void test_far(void)
 
 int main(void)
 {
-    const char *seed = getenv("SEED");
-
-    state = seed ? strtoull(seed, NULL, 0) : 21;
-    fprintf(stderr, "SEED=%llu\n", (unsigned long long)state);
+    seed_draw(21);
     RUN(test_any_bytes);
     RUN(test_missing);
     RUN(test_blocks);

@@ -8,14 +8,6 @@
 
 #define SIZE 5000
 
-static uint64_t state;
-
-static uint32_t number(void)
-{
-    state = state * 6364136223846793005u + 1442695040888963407u;
-    return state >> 33;
-}
-
 /* Two calls of one place, and two loads, look the same. */
 static void test_places(void)
 {
@@ -45,11 +37,11 @@ static void test_any_bytes(void)
     uint64_t offset;
 
     for (round = 0; round < 2000; round++) {
-        n = number() % SIZE;
-        offset = (uint64_t)number() << (number() % 12);
+        n = draw() % SIZE;
+        offset = (uint64_t)draw() << (draw() % 12);
         for (i = 0; i < n; i++)
-            bytes[i] = number() % 3 ? often[number() % sizeof(often)] :
-                number();
+            bytes[i] = draw() % 3 ? often[draw() % sizeof(often)] :
+                draw();
         memcpy(copy, bytes, n);
         x86code_to_places(bytes, n, offset);
         changed += n && memcmp(bytes, copy, n);
@@ -89,10 +81,7 @@ static void test_begins(void)
 
 int main(void)
 {
-    const char *seed = getenv("SEED");
-
-    state = seed ? strtoull(seed, NULL, 0) : 21;
-    fprintf(stderr, "SEED=%llu\n", (unsigned long long)state);
+    seed_draw(21);
     RUN(test_places);
     RUN(test_any_bytes);
     RUN(test_begins);

@@ -30,6 +30,23 @@ static inline void noise(void *data, size_t length, uint64_t key)
     }
 }
 
+static uint64_t draw_state;
+
+/* Random numbers of 31 bits; SEED of the environment wins. */
+static inline void seed_draw(uint64_t standard)
+{
+    const char *text = getenv("SEED");
+
+    draw_state = text ? strtoull(text, NULL, 0) : standard;
+    fprintf(stderr, "SEED=%llu\n", (unsigned long long)draw_state);
+}
+
+static inline uint32_t draw(void)
+{
+    draw_state = draw_state * 6364136223846793005u + 1442695040888963407u;
+    return draw_state >> 33;
+}
+
 static inline void *allocate(size_t length)
 {
     void *p = malloc(length ? length : 1);
