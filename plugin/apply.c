@@ -10,7 +10,6 @@
 #include "config.h"
 
 #include <errno.h>
-#include <sodium.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -72,32 +71,31 @@ static int take_record(struct target_disk *d, struct cursor *c)
     return add_range(&d->applied, &r);
 }
 
-static void hash_zeros(crypto_generichash_state *state, uint32_t length)
+static void hash_zeros(struct digest *state, uint32_t length)
 {
     static const uint8_t zeros[READ_BYTES];
     uint32_t n;
 
     for (; length > 0; length -= n) {
         n = length < sizeof(zeros) ? length : sizeof(zeros);
-        crypto_generichash_update(state, zeros, n);
+        digest_update(state, zeros, n);
     }
 }
 
 /* Whether what came is what was sent. */
 static bool arrived_well(const struct applied *a, const struct delta *delta)
 {
-    crypto_generichash_state state;
+    struct digest state;
     uint8_t digest[HASH_BYTES];
     uint32_t i;
 
-    crypto_generichash_init(&state, NULL, 0, HASH_BYTES);
+    digest_init(&state);
     for (i = delta->first; i < delta->end; i++)
         if (a->ranges[i].zero)
             hash_zeros(&state, a->ranges[i].length);
         else
-            crypto_generichash_update(&state, a->ranges[i].data,
-                                      a->ranges[i].length);
-    crypto_generichash_final(&state, digest, HASH_BYTES);
+            digest_update(&state, a->ranges[i].data, a->ranges[i].length);
+    digest_final(&state, digest);
     return !memcmp(digest, delta->digest, HASH_BYTES);
 }
 
@@ -153,7 +151,7 @@ int apply_delta(struct target_disk *d, const struct frame *f)
 /* Reading back */
 
 static int hash_back(struct target_disk *d, const struct range *r,
-                     crypto_generichash_state *state, uint8_t *buffer)
+                     struct digest *state, uint8_t *buffer)
 {
     uint64_t offset = r->offset, end = r->offset + r->length;
     size_t n;
@@ -164,7 +162,7 @@ static int hash_back(struct target_disk *d, const struct range *r,
         n = end - offset < READ_BYTES ? end - offset : READ_BYTES;
         rc = image_read(&d->dest.storage, buffer, n, offset);
         if (!rc)
-            crypto_generichash_update(state, buffer, n);
+            digest_update(state, buffer, n);
     }
     return rc;
 }
@@ -190,17 +188,17 @@ static int give_up(struct target_disk *d, const struct delta *delta)
 static int verify(struct target_disk *d, const struct delta *delta,
                   uint8_t *buffer)
 {
-    crypto_generichash_state state;
+    struct digest state;
     uint8_t digest[HASH_BYTES];
     uint32_t i;
     int rc = 0;
 
-    crypto_generichash_init(&state, NULL, 0, HASH_BYTES);
+    digest_init(&state);
     for (i = delta->first; i < delta->end && !rc; i++)
         rc = hash_back(d, &d->applied.ranges[i], &state, buffer);
     if (rc)
         return rc;
-    crypto_generichash_final(&state, digest, HASH_BYTES);
+    digest_final(&state, digest);
     return memcmp(digest, delta->digest, HASH_BYTES) ? give_up(d, delta) : 0;
 }
 

@@ -24,7 +24,7 @@ static const char help[] =
 "Usage: xl-dedup scan [OPTION]... IMAGE\n"
 "\n"
 "Lists the partitions of a disk image (file or block device), and the files\n"
-"in them with size, flags and BLAKE2b-256 hash of the content; then what is\n"
+"in them with size, flags and BLAKE3 hash of the content; then what is\n"
 "left: metadata, free space and what could not be parsed.\n"
 "\n"
 "  --json           print one JSON object instead of text\n"

@@ -10,10 +10,10 @@
 #include "config.h"
 
 #include <errno.h>
-#include <sodium.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "plugin/digest.h"
 #include "plugin/proto.h"
 #include "plugin/source_disk.h"
 
@@ -24,7 +24,7 @@ struct round {
     const struct link *link;
     struct source_disk *disk;
     struct buf frame;               /* digest, then records */
-    crypto_generichash_state state; /* of the frame's content */
+    struct digest state;            /* of the frame's content */
     uint64_t bytes;                 /* of content since the last PASS_END */
     uint32_t records;
     uint8_t *data;
@@ -36,7 +36,7 @@ static void begin_frame(struct round *r)
 
     buf_reset(&r->frame);
     buf_put(&r->frame, later, HASH_BYTES);
-    crypto_generichash_init(&r->state, NULL, 0, HASH_BYTES);
+    digest_init(&r->state);
 }
 
 static int end_frame(struct round *r)
@@ -47,7 +47,7 @@ static int end_frame(struct round *r)
         return -ENOMEM;
     if (r->frame.length == HASH_BYTES)
         return 0;
-    crypto_generichash_final(&r->state, r->frame.data, HASH_BYTES);
+    digest_final(&r->state, r->frame.data);
     rc = wire_send_buf(r->link->wire, FRAME_DELTA, r->disk->number,
                        &r->frame);
     begin_frame(r);
@@ -93,7 +93,7 @@ static void put_piece(struct round *r, uint64_t offset, size_t length)
             buf_put(&r->frame, r->data + at, n);
         r->records++;
     }
-    crypto_generichash_update(&r->state, r->data, length);
+    digest_update(&r->state, r->data, length);
     r->bytes += length;
 }
 

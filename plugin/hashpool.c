@@ -31,7 +31,6 @@
 
 #include <errno.h>
 #include <pthread.h>
-#include <sodium.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -96,7 +95,7 @@ struct worker {
 /* A hash in the making.  Leading zeros are counted and fed only when
  * something else follows, so that files of zeros are not hashed at all. */
 struct stream {
-    crypto_generichash_state state;
+    struct digest state;
     uint64_t zeros;
     bool started;
 };
@@ -189,7 +188,7 @@ static int account(struct pool *pool, uint64_t n)
 
 static void stream_init(struct stream *s)
 {
-    crypto_generichash_init(&s->state, NULL, 0, HASH_BYTES);
+    digest_init(&s->state);
     s->zeros = 0;
     s->started = false;
 }
@@ -204,7 +203,7 @@ static void stream_zeros(struct stream *s, uint64_t n)
     }
     for (; n; n -= piece) {
         piece = n < sizeof(zero_block) ? n : sizeof(zero_block);
-        crypto_generichash_update(&s->state, zero_block, piece);
+        digest_update(&s->state, zero_block, piece);
     }
 }
 
@@ -218,14 +217,14 @@ static void stream_data(struct stream *s, const void *data, size_t n)
         s->started = true;
         stream_zeros(s, s->zeros);
     }
-    crypto_generichash_update(&s->state, data, n);
+    digest_update(&s->state, data, n);
 }
 
 static void stream_final(struct stream *s, struct object *o)
 {
     o->zero = !s->started;
     if (s->started)
-        crypto_generichash_final(&s->state, o->hash, HASH_BYTES);
+        digest_final(&s->state, o->hash);
 }
 
 /* Makes *data_r point to length <= BUFFER_SIZE bytes of the image, valid
@@ -337,7 +336,7 @@ static int add_raw(struct worker *w, const uint8_t *data, uint64_t start,
         return -ENOMEM;
     *o = (struct object){ .size = end - start, .file = OBJECT_RAW };
     o->raw = (struct fsparse_extent){ 0, start, end - start };
-    crypto_generichash(o->hash, HASH_BYTES, data, end - start, NULL, 0);
+    digest_of(data, end - start, o->hash);
     return add_found(w, o);
 }
 

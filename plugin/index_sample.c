@@ -6,6 +6,7 @@
 #include <sodium.h>
 #include <string.h>
 
+#include "plugin/digest.h"
 #include "plugin/holding.h"
 #include "plugin/index_sample.h"
 
@@ -13,22 +14,23 @@ static int hash_piece(void *opaque, const void *data, size_t length,
                       uint64_t logical)
 {
     (void)logical;
-    return crypto_generichash_update(opaque, data, length);
+    digest_update(opaque, data, length);
+    return 0;
 }
 
 /* Releases the object. */
 static bool is_same(const struct image *img, struct index_object *o)
 {
-    crypto_generichash_state state;
+    struct digest state;
     uint8_t hash[HASH_BYTES];
     struct holding h;
     bool same;
 
     if (!holding_of_indexed(&h, img, o))
         return false;
-    crypto_generichash_init(&state, NULL, 0, HASH_BYTES);
+    digest_init(&state);
     same = !holding_stream(&h, hash_piece, &state);
-    crypto_generichash_final(&state, hash, HASH_BYTES);
+    digest_final(&state, hash);
     same = same && !memcmp(hash, h.object.digest, PROTO_SHORT_DIGEST);
     holding_release(&h);
     return same;

@@ -1,6 +1,23 @@
+# The digest of content, from a library or from its source.  That is not ours to
+# check: neither warnings nor sanitizers.
+if BUILD_BLAKE3
+BLAKE3_LDADD = libblake3.a
+CLEANFILES += libblake3.a
+libblake3.a: Makefile
+	$(AM_V_GEN)rm -rf $@ blake3-objects && mkdir blake3-objects && \
+	for part in blake3.c blake3_dispatch.c blake3_portable.c \
+	    $(BLAKE3_PARTS); do \
+	    $(CC) $(CFLAGS) -w -fPIC $(BLAKE3_DEFINES) -c \
+	        -o blake3-objects/$$part.o $(BLAKE3_SOURCE)/$$part || exit 1; \
+	done && $(AR) cr $@ blake3-objects/*.o && rm -r blake3-objects
+else
+BLAKE3_LDADD = $(BLAKE3_LIBS)
+endif
+
 sbin_PROGRAMS += xl-dedup
 xl_dedup_SOURCES = %D%/main.c %D%/control.c %D%/control.h \
 	%D%/commands.h %D%/log.c %D%/log.h %D%/image.c %D%/image.h \
+	%D%/digest.h \
 	%D%/manifest.c %D%/manifest.h %D%/hashpool.c %D%/hashpool.h \
 	%D%/text.c %D%/parallel.c %D%/parallel.h \
 	%D%/plain.c %D%/plain.h \
@@ -55,6 +72,6 @@ xl_dedup_SOURCES = %D%/main.c %D%/control.c %D%/control.h \
 	%D%/cmd_estimate_xl.c \
 	%D%/cmd_send_xl.c %D%/cmd_receive_xl.c
 xl_dedup_CPPFLAGS = $(AM_CPPFLAGS) $(SODIUM_CFLAGS) $(ZSTD_CFLAGS) \
-	$(JSON_CFLAGS) $(LMDB_CFLAGS) $(XTL_CFLAGS)
+	$(JSON_CFLAGS) $(LMDB_CFLAGS) $(XTL_CFLAGS) $(BLAKE3_CFLAGS)
 xl_dedup_LDADD = libfsparse.la $(SODIUM_LIBS) $(ZSTD_LIBS) $(JSON_LIBS) \
-	$(LMDB_LIBS) $(XTL_LIBS)
+	$(LMDB_LIBS) $(XTL_LIBS) $(BLAKE3_LDADD)

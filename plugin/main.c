@@ -3,6 +3,7 @@
 #include "config.h"
 
 #include <malloc.h>
+#include <sodium.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -60,6 +61,10 @@ int main(int argc, char **argv)
      * not come in pieces. */
     setvbuf(stderr, NULL, _IOLBF, 4096);
     keep_buffers();
+    if (sodium_init() < 0) {
+        fprintf(stderr, "xl-dedup: libsodium cannot be initialised\n");
+        return XD_EXIT_FAILED;
+    }
     if (argc < 2) {
         usage(stderr);
         return XD_EXIT_USAGE;

@@ -11,7 +11,6 @@
 
 #include <errno.h>
 #include <inttypes.h>
-#include <sodium.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -120,10 +119,6 @@ int manifest_parse(const struct image *img, struct manifest **m_r)
     int rc;
 
     *m_r = NULL;
-    if (sodium_init() < 0) {
-        log_error("libsodium cannot be initialised");
-        return -ENOSYS;
-    }
     m = calloc(1, sizeof(*m));
     if (!m)
         return -ENOMEM;

@@ -3,8 +3,7 @@
  * Manifest: what an image holds, by content.
  *
  * The image is cut by fsparse and every piece that is not all zero becomes an
- * object with the BLAKE2b-256 hash (libsodium crypto_generichash, no key) of
- * its content:
+ * object with the digest (digest.h) of its content:
  *  - a file object is one stream of one file: exactly `size` bytes, its
  *    extents' bytes and zeros between them (fsparse.h);
  *  - a raw object is a piece of a residual region: one extent, cut at 1 MiB
@@ -32,9 +31,9 @@
 #include <stdint.h>
 
 #include "fsparse/fsparse.h"
+#include "plugin/digest.h"
 #include "plugin/image.h"
 
-#define HASH_BYTES 32               /* BLAKE2b-256 */
 #define RAW_OBJECT_MAX (1u << 20)   /* bytes; raw objects end at multiples */
 #define ZERO_GRAIN 4096u            /* bytes; zeros are looked for in these,
                                        aligned to the image */

@@ -10,6 +10,7 @@
 #include <time.h>
 #include <zstd.h>
 
+#include "plugin/digest.h"
 #include "plugin/log.h"
 #include "plugin/memdecode.h"
 #include "plugin/memreceive.h"
@@ -33,7 +34,7 @@ struct memreceive {
     ZSTD_DStream *unpack[2];
     uint8_t *content;
     uint64_t number;            /* of the CODED frame at hand */
-    crypto_generichash_state digest;
+    struct digest digest;
 
     pthread_mutex_t lock;       /* covers what follows */
     pthread_cond_t changed;
@@ -56,7 +57,7 @@ static int write_out(void *opaque, const void *data, size_t length)
     struct memreceive *m = opaque;
     int rc = m->opt.write(m->opt.opaque, data, length);
 
-    crypto_generichash_update(&m->digest, data, length);
+    digest_update(&m->digest, data, length);
     pthread_mutex_lock(&m->lock);
     m->bytes += length;
     if (!rc && m->stop)
@@ -266,7 +267,7 @@ int memreceive_new(struct memreceive **m_r, struct wire *w,
     m->tail = &m->head;
     pthread_mutex_init(&m->lock, NULL);
     pthread_cond_init(&m->changed, NULL);
-    crypto_generichash_init(&m->digest, NULL, 0, HASH_BYTES);
+    digest_init(&m->digest);
     m->content = malloc(PROTO_RAW_MAX + 1);
     rc = memdecoder_new(&m->decoder, &decoder);
     for (i = 0; i < 2; i++) {
@@ -364,6 +365,6 @@ int memreceive_finish(struct memreceive *m, uint64_t bytes,
     if (rc)
         return rc;
     /* The thread has nothing to do any more. */
-    crypto_generichash_final(&m->digest, own, HASH_BYTES);
+    digest_final(&m->digest, own);
     return sodium_memcmp(own, digest, HASH_BYTES) ? -EBADMSG : 0;
 }

@@ -4,12 +4,12 @@
 
 #include <errno.h>
 #include <pthread.h>
-#include <sodium.h>
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 #include <zstd.h>
 
+#include "plugin/digest.h"
 #include "plugin/effort.h"
 #include "plugin/log.h"
 #include "plugin/memsend.h"
@@ -53,7 +53,7 @@ struct want {
 struct hashing {
     const void *data;           /* NULL: nothing to do */
     size_t length;
-    crypto_generichash_state state;
+    struct digest state;
     pthread_mutex_t lock;
     pthread_cond_t changed;
 };
@@ -121,7 +121,7 @@ static void *hash(void *opaque)
         while (!h->data)
             pthread_cond_wait(&h->changed, &h->lock);
         pthread_mutex_unlock(&h->lock);
-        crypto_generichash_update(&h->state, h->data, h->length);
+        digest_update(&h->state, h->data, h->length);
         pthread_mutex_lock(&h->lock);
         h->data = NULL;
         pthread_cond_broadcast(&h->changed);
@@ -452,7 +452,7 @@ int memsend_end(struct memsend *m)
 
     if (!rc)
         rc = wait_sent(m);
-    crypto_generichash_final(&m->hashing.state, digest, HASH_BYTES);
+    digest_final(&m->hashing.state, digest);
     buf_put_u64(&b, m->bytes);
     buf_put(&b, digest, HASH_BYTES);
     if (!rc)
@@ -580,7 +580,7 @@ int memsend_new(struct memsend **m_r, struct wire *w,
     pthread_cond_init(&m->changed, NULL);
     pthread_mutex_init(&m->hashing.lock, NULL);
     pthread_cond_init(&m->hashing.changed, NULL);
-    crypto_generichash_init(&m->hashing.state, NULL, 0, HASH_BYTES);
+    digest_init(&m->hashing.state);
     if (opt->coded)
         rc = start_coding(m);
     if (!rc)

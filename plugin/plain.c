@@ -14,10 +14,10 @@
 
 #include <errno.h>
 #include <pthread.h>
-#include <sodium.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "plugin/digest.h"
 #include "plugin/log.h"
 #include "plugin/parallel.h"
 #include "plugin/plain.h"
@@ -38,7 +38,7 @@ struct worker {
     struct pool *pool;
     struct plain *item;         /* candidate for the next begin() */
     struct plain *open;         /* the one that is being read */
-    crypto_generichash_state state;
+    struct digest state;
 };
 
 static int worker_begin(void *opaque, uint32_t file, uint64_t size)
@@ -50,7 +50,7 @@ static int worker_begin(void *opaque, uint32_t file, uint64_t size)
     w->open = w->item;
     w->open->size = size;
     w->open->zero = true;
-    crypto_generichash_init(&w->state, NULL, 0, HASH_BYTES);
+    digest_init(&w->state);
     return 0;
 }
 
@@ -59,7 +59,7 @@ static int worker_data(void *opaque, const void *data, size_t length)
     struct worker *w = opaque;
 
     w->open->zero = w->open->zero && data_is_zero(data, length);
-    crypto_generichash_update(&w->state, data, length);
+    digest_update(&w->state, data, length);
     return 0;
 }
 
@@ -67,7 +67,7 @@ static int worker_end(void *opaque)
 {
     struct worker *w = opaque;
 
-    crypto_generichash_final(&w->state, w->open->hash, HASH_BYTES);
+    digest_final(&w->state, w->open->hash);
     w->open->known = true;
     return 0;
 }

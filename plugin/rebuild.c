@@ -16,7 +16,6 @@
 #include "config.h"
 
 #include <errno.h>
-#include <sodium.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -177,7 +176,7 @@ void rebuild_copy_begin(struct copy *c, const struct batch *b,
     c->object = o;
     c->extents = b->extents + o->first_extent;
     c->next = 0;
-    crypto_generichash_init(&c->state, NULL, 0, HASH_BYTES);
+    digest_init(&c->state);
 }
 
 bool rebuild_copy_is(struct copy *c,
@@ -185,7 +184,7 @@ bool rebuild_copy_is(struct copy *c,
 {
     uint8_t hash[HASH_BYTES];
 
-    crypto_generichash_final(&c->state, hash, HASH_BYTES);
+    digest_final(&c->state, hash);
     return !memcmp(hash, digest, PROTO_SHORT_DIGEST);
 }
 
@@ -198,7 +197,7 @@ int rebuild_copy(void *opaque, const void *data, size_t length,
     const struct fsparse_extent *e;
     int rc = 0;
 
-    crypto_generichash_update(&c->state, data, length);
+    digest_update(&c->state, data, length);
     while (!rc && c->next < c->object->n_extents) {
         e = &c->extents[c->next];
         if (e->logical >= end)

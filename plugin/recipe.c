@@ -3,10 +3,10 @@
 #include "config.h"
 
 #include <errno.h>
-#include <sodium.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "plugin/digest.h"
 #include "plugin/proto.h"
 #include "plugin/recipe.h"
 #include "plugin/skeleton.h"
@@ -118,7 +118,7 @@ struct cook {
     struct buf records;         /* for it */
     struct matcher *matcher;
     const struct lack *lack;    /* instead of a matcher */
-    crypto_generichash_state state;
+    struct digest state;
     uint64_t copy_from;         /* a copy that may still grow */
     uint64_t copy_length;
     uint64_t copy_end;          /* of the last one that was put */
@@ -221,7 +221,7 @@ static int take_content(void *opaque, const void *data, size_t length,
     int rc = 0;
 
     (void)logical;
-    crypto_generichash_update(&k->state, data, length);
+    digest_update(&k->state, data, length);
     if (!k->piece)
         return matcher_feed(k->matcher, data, length);
     for (; length > 0 && !rc; p += n, length -= n) {
@@ -248,7 +248,7 @@ static int put_end(struct cook *k)
     uint8_t hash[HASH_BYTES];
 
     put_copy(k);
-    crypto_generichash_final(&k->state, hash, HASH_BYTES);
+    digest_final(&k->state, hash);
     buf_put_varint(&k->records, 0);
     buf_put(&k->records, hash, PROTO_SHORT_DIGEST);
     return flush(k);
@@ -291,7 +291,7 @@ static int take_lacking(void *opaque, const void *data, size_t length,
     bool held;
     int rc = 0;
 
-    crypto_generichash_update(&k->state, data, length);
+    digest_update(&k->state, data, length);
     for (; length > 0 && !rc; p += n, logical += n, length -= n) {
         held = is_held(k->lack, logical, &end);
         n = end - logical < length ? end - logical : length;
@@ -305,7 +305,7 @@ static int send_recipe(struct cook *k, object_sink *sink)
     const struct object *o = source_object(k->disk, k->number);
     int rc;
 
-    crypto_generichash_init(&k->state, NULL, 0, HASH_BYTES);
+    digest_init(&k->state);
     rc = object_read(k->disk->manifest, o, sink, k);
     if (!rc)
         rc = end_content(k);

@@ -24,7 +24,7 @@ static int check_copy(void *opaque, const void *data, size_t length,
     uint64_t end = logical + length;
     const struct fsparse_extent *e;
 
-    crypto_generichash_update(&c->state, data, length);
+    digest_update(&c->state, data, length);
     while (c->next < c->object->n_extents) {
         e = &c->extents[c->next];
         if (e->logical < end)

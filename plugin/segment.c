@@ -3,7 +3,6 @@
 #include "config.h"
 
 #include <errno.h>
-#include <sodium.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -39,7 +38,7 @@ void segment_digest_of(const void *data, size_t length,
     d->known = true;
     d->zero = data_is_zero(data, length);
     if (!d->zero)
-        crypto_generichash(d->digest, HASH_BYTES, data, length, NULL, 0);
+        digest_of(data, length, d->digest);
 }
 
 bool segment_equal(const struct segment_digest *a,
@@ -137,12 +136,11 @@ void segments_root(const struct segment_digest *d, uint64_t count,
                    uint8_t root[HASH_BYTES])
 {
     static const uint8_t zero[HASH_BYTES];
-    crypto_generichash_state state;
+    struct digest state;
     uint64_t i;
 
-    crypto_generichash_init(&state, NULL, 0, HASH_BYTES);
+    digest_init(&state);
     for (i = 0; i < count; i++)
-        crypto_generichash_update(&state, d[i].zero ? zero : d[i].digest,
-                                  HASH_BYTES);
-    crypto_generichash_final(&state, root, HASH_BYTES);
+        digest_update(&state, d[i].zero ? zero : d[i].digest, HASH_BYTES);
+    digest_final(&state, root);
 }

@@ -56,8 +56,8 @@ int segments_hash_noted(const struct image *img, struct workers *pool,
                         struct segment_digest *out,
                         struct blockindex *index, unsigned disk);
 
-/* Digest of all digests, for records: BLAKE2b-256 over each segment's digest
- * (32 zero bytes for a zero segment). */
+/* Digest of all segments' digests, for records (32 zero bytes for a zero
+ * segment). */
 void segments_root(const struct segment_digest *d, uint64_t count,
                    uint8_t root[HASH_BYTES]);
 

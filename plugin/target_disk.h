@@ -7,12 +7,12 @@
 #define PLUGIN_TARGET_DISK_H
 
 #include <pthread.h>
-#include <sodium.h>
 #include <stdatomic.h>
 #include <stdbool.h>
 #include <stdint.h>
 
 #include "plugin/destination.h"
+#include "plugin/digest.h"
 #include "plugin/proto.h"
 #include "plugin/reference.h"
 #include "plugin/segment.h"
@@ -160,7 +160,7 @@ struct copy {
     const struct wire_object *object;
     const struct fsparse_extent *extents;
     uint32_t next;              /* first extent that may still be touched */
-    crypto_generichash_state state;
+    struct digest state;
 };
 void rebuild_copy_begin(struct copy *c, const struct batch *b,
                         const struct wire_object *o);

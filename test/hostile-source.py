@@ -167,7 +167,7 @@ class Receiver:
 
     def greet(self):
         self.send(wire.greeting())
-        assert self.reader.greeting()[0] == 1
+        assert self.reader.greeting()[0] == 2
 
     def hello(self):
         self.greet()
@@ -381,7 +381,7 @@ def one(size, *extents):
 
 # Below the frames
 frames("nothing", garbage=b"SSH-2.0-OpenSSH_9.2p1\r\n",
-       no_greeting=wire.MAGIC + b"\2\0\0\0\0\0\0\0",
+       no_greeting=wire.MAGIC + b"\3\0\0\0\0\0\0\0",
        greeting_cut=b"XL-DE")
 frames("greet",
        wire_oversize=struct.pack("<HHII", 1, 65535, (2 << 20) + 1, 9),

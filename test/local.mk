@@ -18,8 +18,8 @@ check_PROGRAMS += test/test-manifest
 test_test_manifest_SOURCES = %D%/test-manifest.c plugin/manifest.c \
 	plugin/hashpool.c plugin/parallel.c plugin/text.c \
 	plugin/image.c plugin/log.c
-test_test_manifest_CPPFLAGS = $(AM_CPPFLAGS) $(SODIUM_CFLAGS) $(XTL_CFLAGS)
-test_test_manifest_LDADD = $(SODIUM_LIBS) $(XTL_LIBS)
+test_test_manifest_CPPFLAGS = $(xl_dedup_CPPFLAGS)
+test_test_manifest_LDADD = $(SODIUM_LIBS) $(XTL_LIBS) $(BLAKE3_LDADD)
 TESTS += test/test-manifest
 # Impersonators of libxenlight and xl.  Without -rpath libtool would build no
 # shared object; without -no-install fake-xl would be a shell script.
@@ -141,7 +141,7 @@ libplugintest_la_SOURCES = %D%/loop.h %D%/unit.h plugin/blockindex.c \
 	plugin/workers.c plugin/x86code.c
 libplugintest_la_CPPFLAGS = $(xl_dedup_CPPFLAGS)
 UNIT_LDADD = libplugintest.la $(SODIUM_LIBS) $(ZSTD_LIBS) $(JSON_LIBS) \
-	$(LMDB_LIBS) $(XTL_LIBS)
+	$(LMDB_LIBS) $(XTL_LIBS) $(BLAKE3_LDADD)
 UNIT_TESTS = test/test-buf test/test-control test/test-crew \
 	test/test-destination test/test-handshake test/test-hold \
 	test/test-inbox test/test-index test/test-leftover test/test-record \

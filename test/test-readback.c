@@ -253,7 +253,6 @@ static void storage_that_cannot(void)
 
 int main(void)
 {
-    assert(sodium_init() >= 0);
     directory = make_directory_for_test();
     RUN(what_is_complete);
     RUN(written_meanwhile);

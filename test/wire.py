@@ -3,9 +3,10 @@
 plugin/.  What it sends is never compressed; for what it reads it needs
 libzstd, which xl-dedup needs anyway."""
 import ctypes
-import hashlib
 import os
 import struct
+import subprocess
+import tempfile
 
 MAGIC = b"XL-DEDUP"
 NO_DISK = 0xffff
@@ -39,7 +40,9 @@ class Broken(Exception):
 
 
 def digest(data):
-    return hashlib.blake2b(data, digest_size=32).digest()
+    """BLAKE3 as b3sum has it, which is another implementation than ours."""
+    return subprocess.run(["b3sum", "--raw", "--no-names"], input=data,
+                          stdout=subprocess.PIPE, check=True).stdout
 
 
 def siphash(key, data):
@@ -110,7 +113,7 @@ def zigzag(n):
     return varint((n << 1 ^ n >> 63) & (1 << 64) - 1)
 
 
-def greeting(version=1, revision=0, features=0):
+def greeting(version=2, revision=0, features=0):
     return MAGIC + struct.pack("<HHI", version, revision, features)
 
 
@@ -463,13 +466,17 @@ class Memory:
         self.unpack = {1: Decompressor(), 2: Decompressor()}
         self.slots = {}
         self.length = 0
-        self.hash = hashlib.blake2b(digest_size=32)
+        self.content = tempfile.TemporaryFile()
         self.known = True           # no page on disk so far
         self.counts = dict.fromkeys(range(8), 0)
 
     def bring(self, data):
         self.length += len(data)
-        self.hash.update(data)
+        self.content.write(data)
+
+    def digest(self):
+        self.content.seek(0)
+        return digest(self.content.read())
 
     def frame(self, payload):
         """Returns how many pages it brings by DISK."""
