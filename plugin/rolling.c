@@ -22,6 +22,14 @@ static uint64_t reduce(uint64_t a)
     return a >= PRIME ? a - PRIME : a;
 }
 
+/* Of less than 2^123. */
+static uint64_t reduce_wide(wide p)
+{
+    uint64_t a = (uint64_t)(p & PRIME) + (uint64_t)(p >> 61);
+
+    return reduce((a & PRIME) + (a >> 61));
+}
+
 static uint64_t multiply(uint64_t a, uint64_t b)
 {
     wide p = (wide)a * b;
@@ -40,17 +48,31 @@ static uint64_t le(const uint8_t *p, unsigned bytes)
 
 void rolling_init(struct rolling *r, const uint8_t key[ROLLING_KEY_BYTES])
 {
+    unsigned i;
+
     /* Never so small that short blocks would not wrap around. */
     r->base = reduce((le(key, 8) & PRIME) | UINT64_C(1) << 60);
     r->whiten = le(key + 8, 8);
+    r->powers[0] = 1;
+    for (i = 1; i <= ROLLING_STRIDE; i++)
+        r->powers[i] = multiply(r->powers[i - 1], r->base);
 }
 
-/* A byte counts one more than it is, so that leading zeros count. */
+/* A byte counts one more than it is, so that leading zeros count.  By strides:
+ * only one multiplication of each then waits for that of the one before. */
 uint64_t rolling_add(const struct rolling *r, uint64_t h, const void *data,
                      size_t n)
 {
     const uint8_t *p = data;
+    unsigned i;
+    wide sum;
 
+    for (; n >= ROLLING_STRIDE; n -= ROLLING_STRIDE, p += ROLLING_STRIDE) {
+        sum = (wide)h * r->powers[ROLLING_STRIDE];
+        for (i = 0; i < ROLLING_STRIDE; i++)
+            sum += (wide)r->powers[ROLLING_STRIDE - 1 - i] * (p[i] + 1u);
+        h = reduce_wide(sum);
+    }
     while (n--)
         h = reduce(multiply(h, r->base) + *p++ + 1);
     return h;
@@ -169,7 +191,7 @@ static int prepare(struct matcher *m)
     uint64_t power = 1;
     size_t i, slots = 16;
 
-    for (i = 1; i < m->sketch.block; i++)
+    for (i = 0; i < m->sketch.block; i++)
         power = multiply(power, m->rolling.base);
     for (i = 0; i < 256; i++)
         m->gone[i] = PRIME - multiply(i + 1, power);
@@ -243,6 +265,40 @@ static int found(struct matcher *m, uint32_t block)
     return rc ? rc : m->sink.copy(m->sink.opaque, offset, m->sketch.block);
 }
 
+/* The hash of the window one byte on, not quite reduced, as was the one given:
+ * less than 2^61 + 4.  This is what each byte waits for. */
+static uint64_t roll(const struct matcher *m, uint64_t base, uint64_t hash,
+                     uint8_t out, uint8_t in)
+{
+    wide p = (wide)hash * base;
+    uint64_t a = (uint64_t)(p & PRIME) + (uint64_t)(p >> 61) +
+        (m->gone[out] + in + 1);
+
+    return (a & PRIME) + (a >> 61);
+}
+
+/* Slides the window to the next block that is found, or to the end. */
+static uint32_t slide(struct matcher *m)
+{
+    const uint8_t *window = m->buf + m->pos;
+    const uint8_t *last = m->buf + m->fill - m->sketch.block;
+    const uint64_t base = m->rolling.base;
+    const unsigned width = m->sketch.width;
+    const size_t block = m->sketch.block;
+    uint64_t hash = m->hash;
+    uint32_t hit;
+
+    for (;; window++) {
+        hit = find(m, rolling_cut(&m->rolling, reduce(hash), width));
+        if (hit != NONE || window == last)
+            break;
+        hash = roll(m, base, hash, window[0], window[block]);
+    }
+    m->pos = window - m->buf;
+    m->hash = hash;
+    return hit;
+}
+
 static int search(struct matcher *m)
 {
     size_t block = m->sketch.block;
@@ -253,19 +309,12 @@ static int search(struct matcher *m)
         if (!m->valid)
             m->hash = rolling_add(&m->rolling, 0, m->buf + m->pos, block);
         m->valid = true;
-        hit = find(m, rolling_cut(&m->rolling, m->hash, m->sketch.width));
-        if (hit != NONE) {
-            rc = found(m, hit);
-            if (rc)
-                return rc;
-            continue;
-        }
-        if (m->pos + block == m->fill)
+        hit = slide(m);
+        if (hit == NONE)
             break;
-        m->hash = reduce(multiply(reduce(m->hash + m->gone[m->buf[m->pos]]),
-                                  m->rolling.base) +
-                         m->buf[m->pos + block] + 1);
-        m->pos++;
+        rc = found(m, hit);
+        if (rc)
+            return rc;
     }
     return hand_on(m, m->pos);
 }

@@ -22,10 +22,12 @@
 #include <stdint.h>
 
 #define ROLLING_KEY_BYTES 16
+#define ROLLING_STRIDE 8
 
 struct rolling {
     uint64_t base;
     uint64_t whiten;
+    uint64_t powers[ROLLING_STRIDE + 1];    /* of the base, from 0 on */
 };
 
 void rolling_init(struct rolling *r, const uint8_t key[ROLLING_KEY_BYTES]);
