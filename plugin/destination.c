@@ -513,6 +513,11 @@ int destination_flush(struct destination *d, uint64_t offset, uint64_t length)
         -EOPNOTSUPP : not_synced(d, -errno);
 }
 
+void destination_begin_flush(struct destination *d)
+{
+    sync_file_range(d->fd, 0, 0, SYNC_FILE_RANGE_WRITE);
+}
+
 void destination_drop(struct destination *d, uint64_t offset, uint64_t length)
 {
     image_drop_cache(&d->storage, offset, length);

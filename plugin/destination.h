@@ -92,6 +92,9 @@ int destination_sync(struct destination *d);
  * destination_sync().  An error is told once, here or there, and is of the
  * whole disk.  -EOPNOTSUPP: that cannot be done here. */
 int destination_flush(struct destination *d, uint64_t offset, uint64_t length);
+/* Has the system begin with that for all that was written so far, and does not
+ * wait.  Only a hint: errors are told by the two above. */
+void destination_begin_flush(struct destination *d);
 /* Drops cached pages, so that reading them back tells what the storage holds;
  * after one of these. */
 void destination_drop(struct destination *d, uint64_t offset,

@@ -134,6 +134,7 @@ static int read_run(struct readback *r, uint64_t first, uint64_t end)
         d->own[n].known = false;
         atomic_store(&d->touched[n], 0);
     }
+    destination_begin_flush(&d->dest);
     rc = destination_flush(&d->dest, start, length);
     if (!rc)
         destination_drop(&d->dest, start, length);
