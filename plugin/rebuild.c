@@ -25,6 +25,8 @@
 #include "plugin/x86code.h"
 
 #define WANTS_AT_ONCE 256
+#define DROP_GAP 16             /* segments that are dropped as well, rather
+                                   than with another call */
 
 /* Asking */
 
@@ -727,6 +729,25 @@ static void release_work(struct target_disk *d)
     scatter_release(d);
 }
 
+/* What is to be read back is read from the storage.  The rest need not be
+ * dropped, as that takes a while; but so does every call. */
+static void drop_unknown(struct target_disk *d)
+{
+    uint64_t first, end, n;
+
+    segments_note_holes(&d->dest.storage, 0, d->n_segments, d->own);
+    for (first = 0; first < d->n_segments; first = end) {
+        end = first + 1;
+        if (d->own[first].known)
+            continue;
+        for (n = end; n < d->n_segments && n < end + DROP_GAP; n++)
+            if (!d->own[n].known)
+                end = n + 1;
+        destination_drop(&d->dest, first * PROTO_SEGMENT,
+                         (end - first) * PROTO_SEGMENT);
+    }
+}
+
 int rebuild_data_end(struct target_disk *d)
 {
     bool ended;
@@ -749,10 +770,10 @@ int rebuild_data_end(struct target_disk *d)
         rc = destination_sync(&d->dest);
     if (rc)
         return rc;
-    destination_drop(&d->dest, 0, d->size);
     for (i = 0; i < d->n_segments; i++)
         if (d->touched[i])
             d->own[i].known = false;
+    drop_unknown(d);
     release_work(d);
     d->bulk_done = true;
     return wire_send(d->wire, FRAME_BULK_DONE, d->number, NULL, 0);

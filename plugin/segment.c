@@ -116,14 +116,45 @@ static int hash_one(void *opaque, uint64_t number)
                            h->index, h->disk);
 }
 
+void segments_note_holes(const struct image *img, uint64_t first,
+                         size_t count, struct segment_digest *out)
+{
+    uint64_t start, end;
+    off_t data = 0;
+    size_t i;
+
+    for (i = 0; i < count && !img->block; i++) {
+        if (out[i].known)
+            continue;
+        start = (first + i) * PROTO_SEGMENT;
+        end = start + segment_length(img->size, first + i);
+        if ((uint64_t)data < end)
+            data = lseek(img->fd, start, SEEK_DATA);
+        if (data < 0 && errno == ENXIO)
+            data = img->size;
+        if (data < 0)
+            return;
+        if ((uint64_t)data >= end)
+            out[i].known = out[i].zero = true;
+    }
+}
+
 int segments_hash_noted(const struct image *img, struct workers *pool,
                         uint64_t first, size_t count,
                         struct segment_digest *out,
                         struct blockindex *index, unsigned disk)
 {
     struct hashing h = { img, first, out, index, disk };
+    size_t start = 0;
 
-    return workers_run(pool, hash_one, &h, 0, count);
+    /* What takes no time is not worth waking anybody. */
+    segments_note_holes(img, first, count, out);
+    while (start < count && out[start].known)
+        start++;
+    while (count > start && out[count - 1].known)
+        count--;
+    return start < count ?
+        workers_run(pool, hash_one, &h, start, count - start) : 0;
 }
 
 int segments_hash(const struct image *img, struct workers *pool,

@@ -42,6 +42,11 @@ int segment_hash_noted(const struct image *img, uint64_t number,
 bool segment_equal(const struct segment_digest *a,
                    const struct segment_digest *b);
 
+/* Takes those of count segments from first on that are nothing but hole in a
+ * file for zero.  Entries whose known is already set are left alone. */
+void segments_note_holes(const struct image *img, uint64_t first,
+                         size_t count, struct segment_digest *out);
+
 /*
  * Reads and hashes count segments from first on, on all threads of the pool,
  * into out[0 .. count).  Entries whose known is already set are left alone.
