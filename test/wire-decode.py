@@ -249,7 +249,7 @@ class Source(Direction):
         d.stage = "listed"
 
     def data(self, c, number):
-        d = self.at(number, "listed")
+        d = self.at(number, "offered", "listed")
         while c.left():
             n, length = c.number("Q") & ~wire.CODE, c.number("I")
             check(n < len(d.objects), "no such object")
@@ -257,7 +257,7 @@ class Source(Direction):
             c.bytes(length)
 
     def names(self, c, number):
-        d = self.at(number, "listed")
+        d = self.at(number, "offered", "listed")
         count, name, out = c.number("I"), b"", []
         check(0 < count <= 256, "how many")
         for _ in range(count):
@@ -271,12 +271,12 @@ class Source(Direction):
         return " ".join(out)[:60]
 
     def blocklist(self, c, number):
-        d = self.at(number, "listed")
+        d = self.at(number, "offered", "listed")
         d.blocklists.append(c.data)
         return "%d objects" % c.number("I")
 
     def recipe(self, c, number):
-        d = self.at(number, "listed")
+        d = self.at(number, "offered", "listed")
         n = c.number("Q")
         code, n = bool(n & wire.CODE), n & ~wire.CODE
         if code:
