@@ -113,17 +113,22 @@ static void log_notes(const struct manifest *m)
                                  sizeof(note)));
 }
 
-int manifest_parse(const struct image *img, struct manifest **m_r)
+int manifest_parse(const struct image *img, struct fsparse_map *map,
+                   struct manifest **m_r)
 {
     struct manifest *m;
-    int rc;
+    int rc = 0;
 
     *m_r = NULL;
     m = calloc(1, sizeof(*m));
-    if (!m)
+    if (!m) {
+        fsparse_map_free(map);
         return -ENOMEM;
+    }
     m->image = img;
-    rc = fsparse_map_image(img->fd, img->size, &m->map);
+    m->map = map;
+    if (!map)
+        rc = fsparse_map_image(img->fd, img->size, &m->map);
     if (rc) {
         log_errno(rc, "%s: cannot examine the image", img->path);
         goto out;
@@ -147,7 +152,7 @@ int manifest_build(const struct image *img,
                    const struct manifest_options *opt,
                    struct manifest **m_r)
 {
-    int rc = manifest_parse(img, m_r);
+    int rc = manifest_parse(img, NULL, m_r);
 
     if (!rc)
         rc = manifest_hash(*m_r, opt);

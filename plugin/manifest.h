@@ -110,10 +110,12 @@ struct manifest_options {
                                        -ECANCELED before long */
 };
 
-/* Examines an image: the manifest then has its map and files, whose content is
- * not known yet.  0: it is for manifest_hash(), once, and manifest_free(); or
- * a negative errno, logged. */
-int manifest_parse(const struct image *img, struct manifest **m_r);
+/* Examines an image, unless that was done: map, which is taken over in any
+ * case, or NULL.  The manifest then has its map and files, whose content is not
+ * known yet.  0: it is for manifest_hash(), once, and manifest_free(); or a
+ * negative errno, logged. */
+int manifest_parse(const struct image *img, struct fsparse_map *map,
+                   struct manifest **m_r);
 
 /* Reads the whole image (holes excepted) about once, about in order, and
  * completes its manifest.  Memory grows with the number of files and of raw

@@ -25,7 +25,9 @@
 
 #define MANIFEST_BYTES (256u << 10) /* of a frame, about */
 #define GATHER_MS 50                /* what is found in that time goes out
-                                       together */
+                                       together, */
+#define FIRST_MS 10                 /* and to begin with, while the line has
+                                       nothing to do */
 
 struct scan {
     const struct link *link;
@@ -198,7 +200,8 @@ static void *list_objects(void *opaque)
     uint64_t next = 0, end;
     int rc = 0;
 
-    while (!rc && (end = roster_wait(r, next, GATHER_MS)) > next)
+    while (!rc && (end = roster_wait(r, next, next ? GATHER_MS : FIRST_MS)) >
+           next)
         while (!rc && next < end)
             rc = send_objects(s, &next, end);
     /* Whoever has failed may have listed less. */
@@ -247,8 +250,9 @@ static int start_threads(struct scan *s)
 int scan_start(struct scan **s_r, const struct link *l, struct source_disk *d)
 {
     struct scan *s;
-    int rc = manifest_parse(&d->image, &d->manifest);
+    int rc = manifest_parse(&d->image, d->map, &d->manifest);
 
+    d->map = NULL;
     if (!rc)
         rc = roster_new(&d->roster);
     if (rc)

@@ -74,6 +74,7 @@ static void disk_free(struct source_disk *d)
     dirty_release(&d->left_blocks);
     sample_release(&d->freight);
     sample_release(&d->patches);
+    fsparse_map_free(d->map);
     manifest_free(d->manifest);
     listing_free(d->listing);
     image_release(&d->image);
@@ -123,10 +124,10 @@ int sender_add_disk(struct sender *s, const char *vdev, const char *path,
         log_error("%s is empty; there is nothing to copy", path);
         rc = -ENODATA;
     }
-    if (!rc && s->opt.skip_free)
-        rc = unused_skip(&d->image);
     if (!rc)
         rc = mark_of(path, &d->mark);
+    if (!rc && s->opt.skip_free)
+        rc = unused_skip(&d->image, &d->map);
     if (!rc) {
         s->disks[s->n_disks++] = d;
         d = NULL;

@@ -45,12 +45,13 @@ struct source_disk {
     char *path;
     char *dest;
     struct image image;
-    struct mark mark;               /* before it was scanned */
+    struct mark mark;               /* before it was examined */
     struct disk_report report;
 
     struct listing *listing;        /* or NULL */
 
     /* Bulk copy. */
+    struct fsparse_map *map;        /* until there is a manifest, or NULL */
     struct manifest *manifest;
     struct roster *roster;          /* its objects by number on the wire */
     struct wish *wishes;            /* by number, while bulk.c serves them */

@@ -21,13 +21,14 @@ static bool is_cold(const struct image *img)
     return true;
 }
 
-int unused_skip(struct image *img)
+int unused_skip(struct image *img, struct fsparse_map **map_r)
 {
     struct fsparse_map *map;
     uint64_t bytes = 0;
     size_t i;
     int rc;
 
+    *map_r = NULL;
     if (!is_cold(img))
         return 0;
     rc = fsparse_map_image(img->fd, img->size, &map);
@@ -35,8 +36,10 @@ int unused_skip(struct image *img)
         return rc;
     img->unused = calloc(map->n_free + 1, sizeof(*img->unused));
     if (!img->unused) {
-        rc = -ENOMEM;
-    } else if (map->n_free > 0) {
+        fsparse_map_free(map);
+        return -ENOMEM;
+    }
+    if (map->n_free > 0) {
         memcpy(img->unused, map->free, map->n_free * sizeof(*img->unused));
         img->n_unused = map->n_free;
     }
@@ -45,6 +48,6 @@ int unused_skip(struct image *img)
     if (bytes)
         log_info("%s: %" PRIu64 " MB are free in its file systems and left "
                  "out", img->path, bytes / 1000000);
-    fsparse_map_free(map);
-    return rc;
+    *map_r = map;
+    return 0;
 }
