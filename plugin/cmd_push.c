@@ -182,8 +182,10 @@ static int transfer(struct sender *s)
 {
     int rc = sender_bulk(s, false);
 
-    if (!rc)
-        rc = sender_settle(s);
+    if (rc)
+        return rc;
+    sender_enter_ahead(s);
+    rc = sender_settle(s);
     return rc ? rc : sender_place(s);
 }
 
@@ -224,7 +226,7 @@ static int send_image(const struct push_options *o, const char *image,
         return rc;              /* a thread may still use it */
     if (!o->dry) {
         sender_report(s, monotonic_seconds() - start, NULL);
-        sender_enter(s, state_dir);
+        sender_enter(s);
     }
     sender_free(s);
     return 0;

@@ -435,7 +435,7 @@ static int wait_for_xl(struct migration *m)
         return rc;
     }
     rc = wire_send(m->wire, FRAME_BYE, PROTO_NO_DISK, NULL, 0);
-    sender_enter(m->sender, m->conf.state_dir);
+    sender_enter(m->sender);
     peer_wait(&m->peer);
     return rc;
 }

@@ -43,6 +43,8 @@ struct sender {
     unsigned n_disks;
     bool live;
     int (*step)(struct sender *s, struct source_disk *d);
+    pthread_t enter;            /* if entering: sender_enter_ahead()'s */
+    bool entering;
 };
 
 int sender_new(struct sender **s_r, const struct sender_options *opt,
@@ -538,20 +540,39 @@ int sender_stamp(const struct sender *s, const char *vdev,
     return -ENOENT;
 }
 
-void sender_enter(const struct sender *s, const char *state_dir)
+static void *enter_disks(void *opaque)
 {
+    const struct sender *s = opaque;
     struct index_source source;
     unsigned i;
 
-    for (i = 0; i < s->n_disks; i++) {
+    for (i = 0; i < s->n_disks && s->opt.state_dir; i++) {
         const struct source_disk *d = s->disks[i];
 
-        listing_keep(d->listing);
         if (!d->manifest || manifest_count(d->manifest) > UINT32_MAX)
             continue;
         source = index_source_of(d->manifest);
-        index_enter(state_dir, d->path, &d->mark, &source);
+        index_enter(s->opt.state_dir, d->path, &d->mark, &source);
     }
+    return NULL;
+}
+
+void sender_enter_ahead(struct sender *s)
+{
+    s->entering = !pthread_create(&s->enter, NULL, enter_disks, s);
+}
+
+void sender_enter(struct sender *s)
+{
+    unsigned i;
+
+    for (i = 0; i < s->n_disks; i++)
+        listing_keep(s->disks[i]->listing);
+    if (s->entering)
+        pthread_join(s->enter, NULL);
+    else
+        enter_disks(s);
+    s->entering = false;
 }
 
 void sender_report(struct sender *s, double seconds,

@@ -94,8 +94,11 @@ int sender_stamp(const struct sender *s, const char *vdev,
                  struct image_stamp *stamp_r);
 
 /* Enters what the disks held when they were scanned into this host's index,
- * for the return trip. */
-void sender_enter(const struct sender *s, const char *state_dir);
+ * for the return trip, and keeps their lists. */
+void sender_enter(struct sender *s);
+/* Begins with the former while the target is busy: after sender_bulk(), if it
+ * is followed by sender_enter() or the end of the process. */
+void sender_enter_ahead(struct sender *s);
 
 /* Prints what was done.  seconds: it took; blackout: NULL if no guest had to
  * stand still. */
