@@ -48,28 +48,27 @@ bool segment_equal(const struct segment_digest *a,
         (a->zero || !memcmp(a->digest, b->digest, HASH_BYTES));
 }
 
-/* Whether a regular file has no data in [offset, offset + length). */
-static bool is_hole(const struct image *img, uint64_t offset, size_t length)
+/* Where data begins from offset on: the end, if there is none; offset, if that
+ * cannot be told. */
+static uint64_t next_data(const struct image *img, uint64_t offset)
 {
-    off_t data;
+    off_t data = img->block ? (off_t)offset :
+        lseek(img->fd, offset, SEEK_DATA);
 
-    if (img->block)
-        return false;
-    data = lseek(img->fd, offset, SEEK_DATA);
     if (data < 0)
-        return errno == ENXIO;
-    return (uint64_t)data >= offset + length;
+        return errno == ENXIO ? img->size : offset;
+    return data;
 }
 
 /* Lets the kernel read on while we hash: not what is a hole. */
 static void read_ahead(const struct image *img, uint64_t offset)
 {
-    off_t data;
+    uint64_t data;
 
     if (img->block || offset >= img->size)
         return;
-    data = lseek(img->fd, offset, SEEK_DATA);
-    if (data >= 0 && (uint64_t)data < offset + AHEAD)
+    data = next_data(img, offset);
+    if (data < offset + AHEAD && data < img->size)
         image_will_need(img, data, offset + AHEAD - data);
 }
 
@@ -82,7 +81,7 @@ int segment_hash_noted(const struct image *img, uint64_t number,
     void *data;
     int rc;
 
-    if (is_hole(img, offset, length)) {
+    if (next_data(img, offset) >= offset + length) {
         d->known = d->zero = true;
         return 0;
     }
@@ -119,22 +118,17 @@ static int hash_one(void *opaque, uint64_t number)
 void segments_note_holes(const struct image *img, uint64_t first,
                          size_t count, struct segment_digest *out)
 {
-    uint64_t start, end;
-    off_t data = 0;
+    uint64_t start, end, data = 0;
     size_t i;
 
-    for (i = 0; i < count && !img->block; i++) {
+    for (i = 0; i < count; i++) {
         if (out[i].known)
             continue;
         start = (first + i) * PROTO_SEGMENT;
         end = start + segment_length(img->size, first + i);
-        if ((uint64_t)data < end)
-            data = lseek(img->fd, start, SEEK_DATA);
-        if (data < 0 && errno == ENXIO)
-            data = img->size;
-        if (data < 0)
-            return;
-        if ((uint64_t)data >= end)
+        if (data < end)
+            data = next_data(img, start);
+        if (data >= end)
             out[i].known = out[i].zero = true;
     }
 }

@@ -15,8 +15,8 @@
 #include "plugin/image.h"
 
 /* Has the free space of img read as zeros from now on, if it is cold; else
- * does nothing.  *map_r: what it was examined for, or NULL if it was not; owned
- * by the caller.  -ENOMEM and the like: an error. */
+ * does nothing.  *map_r: what its examination found, or NULL if it was not
+ * examined; owned by the caller.  -ENOMEM and the like: an error. */
 int unused_skip(struct image *img, struct fsparse_map **map_r);
 
 #endif
