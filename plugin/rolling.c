@@ -22,19 +22,15 @@ static uint64_t reduce(uint64_t a)
     return a >= PRIME ? a - PRIME : a;
 }
 
-/* Of less than 2^123. */
-static uint64_t reduce_wide(wide p)
+/* The same modulo PRIME, shorter by up to 61 bits. */
+static uint64_t fold(wide p)
 {
-    uint64_t a = (uint64_t)(p & PRIME) + (uint64_t)(p >> 61);
-
-    return reduce((a & PRIME) + (a >> 61));
+    return (uint64_t)(p & PRIME) + (uint64_t)(p >> 61);
 }
 
 static uint64_t multiply(uint64_t a, uint64_t b)
 {
-    wide p = (wide)a * b;
-
-    return reduce((uint64_t)(p & PRIME) + (uint64_t)(p >> 61));
+    return reduce(fold((wide)a * b));
 }
 
 static uint64_t le(const uint8_t *p, unsigned bytes)
@@ -71,7 +67,7 @@ uint64_t rolling_add(const struct rolling *r, uint64_t h, const void *data,
         sum = (wide)h * r->powers[ROLLING_STRIDE];
         for (i = 0; i < ROLLING_STRIDE; i++)
             sum += (wide)r->powers[ROLLING_STRIDE - 1 - i] * (p[i] + 1u);
-        h = reduce_wide(sum);
+        h = reduce(fold(fold(sum)));
     }
     while (n--)
         h = reduce(multiply(h, r->base) + *p++ + 1);
@@ -270,11 +266,7 @@ static int found(struct matcher *m, uint32_t block)
 static uint64_t roll(const struct matcher *m, uint64_t base, uint64_t hash,
                      uint8_t out, uint8_t in)
 {
-    wide p = (wide)hash * base;
-    uint64_t a = (uint64_t)(p & PRIME) + (uint64_t)(p >> 61) +
-        (m->gone[out] + in + 1);
-
-    return (a & PRIME) + (a >> 61);
+    return fold(fold((wide)hash * base) + (m->gone[out] + in + 1));
 }
 
 /* Slides the window to the next block that is found, or to the end. */
