@@ -17,7 +17,6 @@
 
 #include "plugin/commands.h"
 #include "plugin/configuration.h"
-#include "plugin/configuration.h"
 #include "plugin/domains.h"
 #include "plugin/guestdisk.h"
 #include "plugin/leftover.h"
@@ -97,11 +96,11 @@ static int rehearse(struct rehearsal *r, struct wire *w, struct inbox *in)
     size_t i;
     int rc;
 
-    rc = sender_new(&s, &opt, w, in);
+    rc = sender_new(&s, &opt);
     for (i = 0; i < d->n_disks && !rc && !r->memory.only; i++)
         rc = add_disk(r, s, &d->disks[i]);
     if (!rc)
-        rc = sender_offer(s);
+        rc = sender_offer(s, w, in);
     if (!rc)
         rc = sender_rehearse(s, &how);
     /* A thread may still use it: the process ends with it. */

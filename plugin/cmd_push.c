@@ -159,6 +159,8 @@ static char *image_identity(const char *path)
     return result;
 }
 
+static const char this_host[] = "this host";
+
 static int connect_peer(const struct push_options *o, struct peer *p)
 {
     static char self[PATH_MAX];
@@ -175,7 +177,7 @@ static int connect_peer(const struct push_options *o, struct peer *p)
     if (n < 0)
         return -errno;
     self[n] = '\0';
-    return peer_start(p, "this host", local);
+    return peer_start(p, this_host, local);
 }
 
 static int transfer(struct sender *s)
@@ -198,47 +200,64 @@ static int rehearse(struct sender *s, const struct wire_options *wire)
     return sender_rehearse(s, &opt);
 }
 
-static int send_image(const struct push_options *o, const char *image,
-                      const char *dest, const char *identity, struct wire *w,
-                      struct inbox *in, const struct peer *p,
-                      const char *state_dir)
+static int send_image(const struct push_options *o, struct sender *s,
+                      struct peer *p, struct wire *w, struct inbox *in)
 {
-    struct sender_options opt = {
-        .mode = "push", .name = image, .uuid = identity, .peer = p->host,
-        .skip_free = !strcmp(o->free, "skip"), .dry = o->dry,
-        .state_dir = state_dir,
-    };
     double start = monotonic_seconds();
-    struct sender *s;
-    int rc;
+    int rc = sender_offer(s, w, in);
 
-    rc = sender_new(&s, &opt, w, in);
-    if (rc)
-        return rc;
-    rc = sender_add_disk(s, image, image, dest);
-    if (!rc)
-        rc = sender_offer(s);
     if (!rc)
         rc = o->dry ? rehearse(s, &o->wire) : transfer(s);
     if (!rc)
         rc = wire_send(w, FRAME_BYE, PROTO_NO_DISK, NULL, 0);
-    if (rc)
-        return rc;              /* a thread may still use it */
-    if (!o->dry) {
+    inbox_explain(in, rc);
+    if (!rc && !o->dry) {
         sender_report(s, monotonic_seconds() - start, NULL);
         sender_enter(s);
     }
-    sender_free(s);
-    return 0;
+    if (rc)
+        peer_end(p);
+    else if (peer_wait(p) != 0)
+        log_warn("%s: the other end did not exit cleanly", p->host);
+    return rc;
+}
+
+/* The image is examined while the other end comes up. */
+static int connect_and_send(const struct push_options *o, const char *image,
+                            const char *dest, const char *identity,
+                            const char *state_dir)
+{
+    struct sender_options opt = {
+        .mode = "push", .name = image, .uuid = identity,
+        .peer = o->host ? o->host : this_host, .skip_free = !strcmp(o->free, "skip"),
+        .dry = o->dry, .state_dir = state_dir,
+    };
+    struct peer p = { .pid = -1 };
+    struct sender *s;
+    struct inbox *in;
+    struct wire *w;
+    int rc;
+
+    rc = sender_new(&s, &opt);
+    if (rc)
+        return rc;
+    rc = sender_add_disk(s, image, image, dest);
+    if (!rc)
+        rc = connect_peer(o, &p);
+    if (!rc)
+        rc = peer_session(&p, &o->wire, &w, &in, NULL, NULL);
+    if (!rc)
+        rc = send_image(o, s, &p, w, in);
+    /* After a failure threads may still use it. */
+    if (!rc)
+        sender_free(s);
+    return rc;
 }
 
 static int push(const struct push_options *o)
 {
     char *image = realpath(o->image, NULL), *identity = NULL, *dest = NULL;
-    struct peer p = { .pid = -1 };
     struct configuration conf;
-    struct inbox *in;
-    struct wire *w = NULL;
     int rc = image ? 0 : -errno;
 
     if (rc)
@@ -263,17 +282,8 @@ static int push(const struct push_options *o)
     } else {
         dest = strdup(o->path);
     }
-    rc = identity && dest ? connect_peer(o, &p) : -ENOMEM;
-    if (!rc)
-        rc = peer_session(&p, &o->wire, &w, &in, NULL, NULL);
-    if (!rc) {
-        rc = send_image(o, image, dest, identity, w, in, &p, conf.state_dir);
-        inbox_explain(in, rc);
-        if (rc)
-            peer_end(&p);
-    }
-    if (!rc && peer_wait(&p) != 0)
-        log_warn("%s: the other end did not exit cleanly", p.host);
+    rc = identity && dest ? connect_and_send(o, image, dest, identity,
+                                             conf.state_dir) : -ENOMEM;
 out:
     configuration_release(&conf);
     free(dest);

@@ -172,7 +172,7 @@ static int take_begin(struct migration *m, const struct control_msg *msg)
     snprintf(m->uuid, sizeof(m->uuid), "%s", uuid);
     snprintf(m->name, sizeof(m->name), "%s", name ? name : "");
     snprintf(m->domid, sizeof(m->domid), "%s", domid);
-    return sender_new(&m->sender, &opt, m->wire, m->inbox);
+    return sender_new(&m->sender, &opt);
 }
 
 /* Waits until the hook says something, or the target ends the session.
@@ -275,7 +275,7 @@ static int bulk(struct migration *m)
     int rc;
 
     watch_for_end(m);
-    rc = sender_offer(m->sender);
+    rc = sender_offer(m->sender, m->wire, m->inbox);
     m->accepted = !rc;
     if (m->accepted)
         prepare_last_words(m);

@@ -354,7 +354,7 @@ int pass_run(const struct link *l, struct source_disk *d, bool full,
     struct frame f;
     int rc = prepare(d);
 
-        if (!rc && full)
+    if (!rc && full)
         rc = send_digests(l, d, false);
     if (!rc)
         rc = listing_send_end(d->listing, l->wire, d->number);

@@ -47,8 +47,7 @@ struct sender {
     bool entering;
 };
 
-int sender_new(struct sender **s_r, const struct sender_options *opt,
-               struct wire *w, struct inbox *in)
+int sender_new(struct sender **s_r, const struct sender_options *opt)
 {
     struct sender *s = calloc(1, sizeof(*s));
     int rc;
@@ -56,8 +55,6 @@ int sender_new(struct sender **s_r, const struct sender_options *opt,
     if (!s)
         return -ENOMEM;
     s->opt = *opt;
-    s->link.wire = w;
-    s->link.inbox = in;
     s->link.peer = opt->peer;
     rc = workers_new(&s->link.pool, 0);
     if (rc) {
@@ -68,8 +65,26 @@ int sender_new(struct sender **s_r, const struct sender_options *opt,
     return 0;
 }
 
+static void *examine(void *opaque)
+{
+    struct source_disk *d = opaque;
+
+    d->examined = unused_skip(&d->image, &d->map);
+    return NULL;
+}
+
+/* Waits for the end of the examination, if there is one. */
+static int examined(struct source_disk *d)
+{
+    if (d->examining)
+        pthread_join(d->examiner, NULL);
+    d->examining = false;
+    return d->examined;
+}
+
 static void disk_free(struct source_disk *d)
 {
+    examined(d);
     tracker_stop(d->tracker);
     ahead_free(d->ahead);
     dirty_release(&d->dirty);
@@ -128,8 +143,10 @@ int sender_add_disk(struct sender *s, const char *vdev, const char *path,
     }
     if (!rc)
         rc = mark_of(path, &d->mark);
-    if (!rc && s->opt.skip_free)
-        rc = unused_skip(&d->image, &d->map);
+    if (!rc && s->opt.skip_free) {
+        rc = -pthread_create(&d->examiner, NULL, examine, d);
+        d->examining = !rc;
+    }
     if (!rc) {
         s->disks[s->n_disks++] = d;
         d = NULL;
@@ -301,12 +318,14 @@ static int take_accepted(struct source_disk *d, const struct frame *f)
     return 0;
 }
 
-int sender_offer(struct sender *s)
+int sender_offer(struct sender *s, struct wire *w, struct inbox *in)
 {
     unsigned i, accepted = 0;
     struct frame f;
     int rc;
 
+    s->link.wire = w;
+    s->link.inbox = in;
     rc = say_hello(s);
     for (i = 0; i < s->n_disks && !rc; i++)
         rc = send_offer(s, s->disks[i]);
@@ -338,8 +357,10 @@ static int run_step(void *opaque, unsigned number)
     struct sender *s = opaque;
     struct source_disk *d = s->disks[number];
     double start = monotonic_seconds();
-    int rc = s->step(s, d);
+    int rc = examined(d);
 
+    if (!rc)
+        rc = s->step(s, d);
     d->report.seconds += monotonic_seconds() - start;
     return rc;
 }

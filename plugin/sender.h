@@ -3,8 +3,9 @@
  * The source's engine: brings disks to the state they have here, at a target
  * on the other side of a wire (docs/protocol.md, "Course of a session").
  *
- * The images are only read.  While sender_bulk() runs, somebody may write to
- * them; sender_settle() and sender_place() must be called when nobody does any
+ * The images are only read, cold ones (skip_free) from sender_add_disk() on, so
+ * that they are examined while the connection is made.  While sender_bulk()
+ * runs, somebody may write to the others; sender_settle() and sender_place() must be called when nobody does any
  * more (the guest is suspended).
  *
  * All functions return 0 or a negative errno; the reason has been logged.
@@ -38,17 +39,16 @@ struct sender_options {
 };
 
 /* Borrows everything. */
-int sender_new(struct sender **s_r, const struct sender_options *opt,
-               struct wire *w, struct inbox *in);
+int sender_new(struct sender **s_r, const struct sender_options *opt);
 void sender_free(struct sender *s);
 
 /* dest: path at the target, or NULL if the target knows it. */
 int sender_add_disk(struct sender *s, const char *vdev, const char *path,
                     const char *dest);
 
-/* Introduces itself and offers the disks; returns when the target has
- * accepted them all. */
-int sender_offer(struct sender *s);
+/* Introduces itself on the wire and offers the disks; returns when the target
+ * has accepted them all.  Borrows both, for all that follows. */
+int sender_offer(struct sender *s, struct wire *w, struct inbox *in);
 
 /* Instead of all that follows: has the target look up what it holds, and
  * estimates and prints what a session would send. */

@@ -4,6 +4,7 @@
 #ifndef PLUGIN_SOURCE_DISK_H
 #define PLUGIN_SOURCE_DISK_H
 
+#include <pthread.h>
 #include <stdatomic.h>
 #include <time.h>
 
@@ -51,6 +52,9 @@ struct source_disk {
     struct listing *listing;        /* or NULL */
 
     /* Bulk copy. */
+    pthread_t examiner;             /* if examining: sets the next two */
+    bool examining;
+    int examined;                   /* what came of it */
     struct fsparse_map *map;        /* until there is a manifest, or NULL */
     struct manifest *manifest;
     struct roster *roster;          /* its objects by number on the wire */
