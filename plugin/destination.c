@@ -388,7 +388,14 @@ static int open_staging(struct destination *d, char *why, size_t size)
 
 int destination_open(struct destination *d, char *why, size_t size)
 {
-    return d->block ? open_device(d, why, size) : open_staging(d, why, size);
+    int rc = d->block ? open_device(d, why, size) :
+        open_staging(d, why, size);
+
+    if (rc)
+        return rc;
+    image_bypass_cache(&d->storage);
+    destination_begin_gathering(d);
+    return 0;
 }
 
 /* Another length than the disk's reads as it would be made. */
@@ -499,6 +506,12 @@ static int not_synced(struct destination *d, int rc)
 
 int destination_sync(struct destination *d)
 {
+    int rc = d->gather ? gather_settle(d->gather, 0, d->size) : 0;
+
+    gather_free(d->gather);
+    d->gather = NULL;
+    if (rc)
+        return rc;
     return fdatasync(d->fd) ? not_synced(d, -errno) : 0;
 }
 
@@ -506,7 +519,10 @@ int destination_flush(struct destination *d, uint64_t offset, uint64_t length)
 {
     unsigned flags = SYNC_FILE_RANGE_WAIT_BEFORE | SYNC_FILE_RANGE_WRITE |
         SYNC_FILE_RANGE_WAIT_AFTER;
+    int rc = d->gather ? gather_settle(d->gather, offset, length) : 0;
 
+    if (rc)
+        return rc;
     if (!sync_file_range(d->fd, offset, length, flags))
         return 0;
     return errno == EINVAL || errno == ENOSYS || errno == ESPIPE ?
@@ -516,6 +532,16 @@ int destination_flush(struct destination *d, uint64_t offset, uint64_t length)
 void destination_begin_flush(struct destination *d)
 {
     sync_file_range(d->fd, 0, 0, SYNC_FILE_RANGE_WRITE);
+}
+
+int destination_read(const struct destination *d, void *data, size_t length,
+                     uint64_t offset)
+{
+    struct image cached = d->storage;
+
+    if (!d->block)
+        cached.direct_fd = -1;
+    return image_read(&cached, data, length, offset);
 }
 
 void destination_drop(struct destination *d, uint64_t offset, uint64_t length)
@@ -608,6 +634,12 @@ static void remove_empty(const struct destination *d)
 
 void destination_release(struct destination *d)
 {
+    /* What has arrived is kept. */
+    if (d->gather)
+        gather_settle(d->gather, 0, d->size);
+    gather_free(d->gather);
+    if (d->direct_fd >= 0)
+        close(d->direct_fd);
     remove_empty(d);
     if (d->placeholder)
         unlink(d->path);

@@ -17,6 +17,7 @@
 #include <stdint.h>
 
 #include "plugin/busy.h"
+#include "plugin/gather.h"
 #include "plugin/image.h"
 #include "plugin/record.h"
 
@@ -42,11 +43,15 @@ struct destination {
                                    earlier try, or of the earlier copy */
     int fd;
     struct image storage;       /* what has been written, for reading back */
+    struct gather *gather;      /* of a disk that is all zero, where the cache
+                                   can be bypassed, until destination_sync() */
+    int direct_fd;              /* then: O_DIRECT */
     bool placeholder;           /* an empty file stands at path */
     bool placed;                /* the staging file has become path */
 };
 
-#define DESTINATION_INIT { .fd = -1, .storage = IMAGE_INIT }
+#define DESTINATION_INIT \
+    { .fd = -1, .storage = IMAGE_INIT, .direct_fd = -1 }
 
 /* Whether the disk may go there.  If not, returns a negative errno and why
  * (size bytes) says the cause and the way out in one line, without the name
@@ -84,9 +89,17 @@ int destination_write(struct destination *d, const void *data, size_t length,
 /* The same, but whole blocks of zeros become holes of a file. */
 int destination_fill(struct destination *d, const void *data, size_t length,
                      uint64_t offset);
+/*
+ * The same for content that can be had again: it may stay in memory, and go to
+ * the storage with what belongs beside it, until one of the two functions below
+ * that bring it there.  Errors may be told later, and of other content.
+ */
+int destination_gather(struct destination *d, const void *data, size_t length,
+                       uint64_t offset);
 /* Makes bytes read as zero: a hole in a file, zeros on a device. */
 int destination_zero(struct destination *d, uint64_t offset, uint64_t length);
-/* Brings everything to the storage. */
+/* Brings everything to the storage.  Nothing is gathered from then on, and by
+ * nobody meanwhile. */
 int destination_sync(struct destination *d);
 /* Brings the content of a range there, which is not durable before
  * destination_sync().  An error is told once, here or there, and is of the
@@ -95,6 +108,10 @@ int destination_flush(struct destination *d, uint64_t offset, uint64_t length);
 /* Has the system begin with that for all that was written so far, and does not
  * wait.  Only a hint: errors are told by the two above. */
 void destination_begin_flush(struct destination *d);
+/* Reads what was written and not only gathered, from the cache if it is
+ * there. */
+int destination_read(const struct destination *d, void *data, size_t length,
+                     uint64_t offset);
 /* Drops cached pages, so that reading them back tells what the storage holds;
  * after one of these. */
 void destination_drop(struct destination *d, uint64_t offset,
@@ -107,6 +124,9 @@ int destination_place(struct destination *d, const uint8_t root[HASH_BYTES]);
 /* Closes.  Unless it was placed, the staging file stays for the next try and
  * a placeholder is removed. */
 void destination_release(struct destination *d);
+
+/* Of destination_open(): prepares for destination_gather(). */
+void destination_begin_gathering(struct destination *d);
 
 /* The staging file of a path, for free(). */
 char *destination_staging_path(const char *path);

@@ -10,18 +10,20 @@
 
 #include "plugin/destination.h"
 #include "plugin/log.h"
+#include "plugin/proto.h"
 
 #define HOLE_BLOCK 4096u
+#define DIRECT_MIN (64u << 10)  /* less goes to the storage with other things */
 
-int destination_write(struct destination *d, const void *data, size_t length,
-                      uint64_t offset)
+static int write_to(const struct destination *d, int fd, const void *data,
+                    size_t length, uint64_t offset)
 {
     const uint8_t *p = data;
     ssize_t n;
     int rc;
 
     while (length > 0) {
-        n = pwrite(d->fd, p, length, offset);
+        n = pwrite(fd, p, length, offset);
         if (n < 0 && errno == EINTR)
             continue;
         if (n <= 0) {
@@ -35,6 +37,20 @@ int destination_write(struct destination *d, const void *data, size_t length,
         length -= n;
     }
     return 0;
+}
+
+static int settle(const struct destination *d, uint64_t offset,
+                  uint64_t length)
+{
+    return d->gather ? gather_settle(d->gather, offset, length) : 0;
+}
+
+int destination_write(struct destination *d, const void *data, size_t length,
+                      uint64_t offset)
+{
+    int rc = settle(d, offset, length);
+
+    return rc ? rc : write_to(d, d->fd, data, length, offset);
 }
 
 static int write_zeros(struct destination *d, uint64_t offset,
@@ -54,9 +70,13 @@ static int write_zeros(struct destination *d, uint64_t offset,
 int destination_zero(struct destination *d, uint64_t offset, uint64_t length)
 {
     int mode = d->block ? FALLOC_FL_ZERO_RANGE : FALLOC_FL_PUNCH_HOLE;
+    int rc;
 
     if (length == 0)
         return 0;
+    rc = settle(d, offset, length);
+    if (rc)
+        return rc;
     if (!fallocate(d->fd, mode | FALLOC_FL_KEEP_SIZE, offset, length))
         return 0;
     /* Not supported here, or not aligned for a device. */
@@ -100,6 +120,83 @@ int destination_fill(struct destination *d, const void *data, size_t length,
         n = run_length(p, length, offset, &zero);
         rc = zero ? destination_zero(d, offset, n) :
             destination_write(d, p, n, offset);
+    }
+    return rc;
+}
+
+/* Gathering */
+
+/* How much of a run goes past the cache. */
+static size_t direct_length(const struct destination *d, const void *data,
+                            size_t length, uint64_t offset)
+{
+    size_t alignment = d->storage.sector;
+
+    if (length < DIRECT_MIN || offset % alignment ||
+        (uintptr_t)data % alignment)
+        return 0;
+    return length - length % alignment;
+}
+
+static int write_run(const struct destination *d, const uint8_t *p,
+                     size_t length, uint64_t offset)
+{
+    size_t n = direct_length(d, p, length, offset);
+    int rc = 0;
+
+    if (n > 0)
+        rc = write_to(d, d->direct_fd, p, n, offset);
+    if (!rc && n < length)
+        rc = write_to(d, d->fd, p + n, length - n, offset + n);
+    return rc;
+}
+
+static int write_gathered(void *opaque, const void *data, size_t length,
+                          uint64_t offset)
+{
+    const struct destination *d = opaque;
+    const uint8_t *p = data;
+    bool zero = false;
+    size_t n;
+    int rc = 0;
+
+    for (; length > 0 && !rc; p += n, offset += n, length -= n) {
+        n = run_length(p, length, offset, &zero);
+        if (!zero)
+            rc = write_run(d, p, n, offset);
+    }
+    return rc;
+}
+
+void destination_begin_gathering(struct destination *d)
+{
+    if ((d->block ? !d->blank : d->resumed) || !d->storage.sector)
+        return;
+    d->direct_fd = image_open_direct(&d->storage, O_RDWR);
+    if (d->direct_fd >= 0 &&
+        gather_new(&d->gather, d->size, write_gathered, d))
+        d->gather = NULL;
+}
+
+int destination_gather(struct destination *d, const void *data, size_t length,
+                       uint64_t offset)
+{
+    const uint8_t *p = data;
+    ssize_t n;
+    int rc = 0;
+
+    if (!d->gather)
+        return destination_fill(d, data, length, offset);
+    for (; length > 0 && !rc; p += n, offset += n, length -= n) {
+        n = gather_put(d->gather, p, length, offset);
+        if (n < 0)
+            return n;
+        if (n > 0)
+            continue;
+        n = PROTO_SEGMENT - offset % PROTO_SEGMENT;
+        if ((size_t)n > length)
+            n = length;
+        rc = destination_fill(d, p, n, offset);
     }
     return rc;
 }

@@ -4,8 +4,8 @@
  *
  * O_DIRECT wants offset, length and memory aligned to the device's logical
  * block.  A device is a whole number of those (though not of 4 KiB), so every
- * range of it can be read by widening the range.  What the caller's buffer is
- * not aligned for goes through a bounce buffer that each thread keeps.
+ * range of it can be read by widening the range; a file's last block is cut
+ * off by the kernel.  What the caller's buffer is not aligned for goes through a bounce buffer that each thread keeps.
  *
  * What is trusted: nothing but the kernel.  An image that shrinks under us is
  * an error of the read that meets the end, never a short result.
@@ -16,6 +16,7 @@
 #include <fcntl.h>
 #include <linux/fs.h>
 #include <pthread.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
@@ -128,24 +129,29 @@ void image_release(struct image *img)
     *img = (struct image)IMAGE_INIT;
 }
 
-static int read_exactly(int fd, void *buf, size_t length, uint64_t offset)
+/* Reads at least so many of length bytes. */
+static int read_least(int fd, void *buf, size_t least, size_t length,
+                      uint64_t offset)
 {
-    char *p = buf;
+    size_t done = 0;
     ssize_t n;
 
-    while (length) {
-        n = pread(fd, p, length, offset);
+    while (done < least) {
+        n = pread(fd, (char *)buf + done, length - done, offset + done);
         if (n < 0 && errno == EINTR)
             continue;
         if (n < 0)
             return -errno;
         if (n == 0)
             return -ENODATA;    /* it has shrunk since it was opened */
-        p += n;
-        offset += n;
-        length -= n;
+        done += n;
     }
     return 0;
+}
+
+static int read_exactly(int fd, void *buf, size_t length, uint64_t offset)
+{
+    return read_least(fd, buf, length, length, offset);
 }
 
 /* How much of [offset, offset + length) can be read straight into buf: whole
@@ -176,7 +182,8 @@ static int read_direct(const struct image *img, char *buf, size_t length,
             head = offset % img->sector;
             n = length < BOUNCE_SIZE - head ? length : BOUNCE_SIZE - head;
             wide = (head + n + img->sector - 1) & -(size_t)img->sector;
-            rc = read_exactly(img->direct_fd, bounce, wide, offset - head);
+            rc = read_least(img->direct_fd, bounce, head + n, wide,
+                            offset - head);
             if (!rc)
                 memcpy(buf, bounce + head, n);
         }
@@ -226,7 +233,7 @@ int image_read(const struct image *img, void *buf, size_t length,
     }
     if (offset > img->size || length > img->size - offset)
         rc = -ENODATA;
-    else if (img->block)
+    else if (img->direct_fd >= 0)
         rc = read_direct(img, buf, length, offset);
     else
         rc = read_exactly(img->fd, buf, length, offset);
@@ -244,16 +251,54 @@ int image_read(const struct image *img, void *buf, size_t length,
     return rc == -ENOMEM ? rc : -EIO;
 }
 
+/* 0: O_DIRECT may mean the page cache all the same, or nothing. */
+static unsigned direct_alignment(int fd)
+{
+    unsigned alignment = 0;
+#ifdef STATX_DIOALIGN
+    struct statx st;
+
+    if (!statx(fd, "", AT_EMPTY_PATH, STATX_DIOALIGN, &st) &&
+        st.stx_mask & STATX_DIOALIGN)
+        alignment = st.stx_dio_mem_align > st.stx_dio_offset_align ?
+            st.stx_dio_mem_align : st.stx_dio_offset_align;
+#endif
+    return alignment <= BOUNCE_ALIGN && !(alignment & (alignment - 1)) ?
+        alignment : 0;
+}
+
+int image_open_direct(const struct image *img, int flags)
+{
+    char path[32];
+    int fd;
+
+    snprintf(path, sizeof(path), "/proc/self/fd/%d", img->fd);
+    fd = open(path, flags | O_CLOEXEC | O_DIRECT);
+    return fd < 0 ? -errno : fd;
+}
+
+void image_bypass_cache(struct image *img)
+{
+    unsigned alignment = img->block ? 0 : direct_alignment(img->fd);
+    int fd = alignment ? image_open_direct(img, O_RDONLY) : -1;
+
+    if (fd < 0)
+        return;
+    img->direct_fd = fd;
+    img->sector = alignment;
+}
+
 void image_will_need(const struct image *img, uint64_t offset,
                      uint64_t length)
 {
     /* O_DIRECT would not find what was read ahead. */
-    if (!img->block)
+    if (img->direct_fd < 0)
         posix_fadvise(img->fd, offset, length, POSIX_FADV_WILLNEED);
 }
 
 void image_drop_cache(const struct image *img, uint64_t offset,
                       uint64_t length)
 {
-    posix_fadvise(img->fd, offset, length, POSIX_FADV_DONTNEED);
+    if (img->direct_fd < 0)
+        posix_fadvise(img->fd, offset, length, POSIX_FADV_DONTNEED);
 }

@@ -4,7 +4,8 @@
  *
  * A block device is read with O_DIRECT, because blkback bypasses its page
  * cache: a buffered read could return what an earlier reader had cached.  A
- * file is read through the page cache, which the loop device shares.
+ * file is read through the page cache, which the loop device shares, unless
+ * image_bypass_cache() was asked for.
  * Never writes.  Safe for several threads at once.
  */
 #ifndef PLUGIN_IMAGE_H
@@ -20,9 +21,10 @@
 struct image {
     char *path;             /* as given, owned */
     int fd;                 /* buffered, for the parser and for holes */
-    int direct_fd;          /* O_DIRECT for a block device, else -1 */
+    int direct_fd;          /* O_DIRECT, or -1: it is read through the cache */
     bool block;
-    int sector;             /* logical block of a device, in bytes; else 0 */
+    int sector;             /* what O_DIRECT's ranges and memory must be a
+                               multiple of, in bytes */
     uint64_t size;          /* bytes */
     uint64_t end;           /* of a file that is taken for a longer one: what
                                lies behind reads as zeros; else 0 */
@@ -46,12 +48,21 @@ void image_release(struct image *img);
 int image_read(const struct image *img, void *buf, size_t length,
                uint64_t offset);
 
+/* Has a file be read from its storage, past the page cache, if the kernel
+ * promises that it can do so (statx(2), STATX_DIOALIGN). */
+void image_bypass_cache(struct image *img);
+
+/* Opens what an image has open once more, with O_DIRECT and these flags.
+ * Returns a descriptor or a negative errno. */
+int image_open_direct(const struct image *img, int flags);
+
 /* Lets the kernel read [offset, offset + length) ahead.  Only a hint. */
 void image_will_need(const struct image *img, uint64_t offset,
                      uint64_t length);
 
 /* Drops cached pages of [offset, offset + length), so that the next read
- * returns what lies on the storage.  Only a hint. */
+ * returns what lies on the storage.  Only a hint; needless where the cache is
+ * bypassed. */
 void image_drop_cache(const struct image *img, uint64_t offset,
                       uint64_t length);
 

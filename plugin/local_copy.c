@@ -11,7 +11,7 @@
 #include "plugin/local_copy.h"
 
 #define CLONE_MIN (64u << 10)       /* bytes: less is written as fast */
-#define PIECE (1u << 20)
+#define PIECE (256u << 10)
 
 /* A piece of content that is shared. */
 struct clone {
@@ -96,8 +96,8 @@ static int hand_over(const struct plan *p, uint8_t *buf, uint64_t from,
     for (; from < to && !rc; from += n) {
         n = to - from < PIECE ? to - from : PIECE;
         if (c)
-            rc = image_read(&p->d->storage, buf, n,
-                            c->physical + from - c->logical);
+            rc = destination_read(p->d, buf, n,
+                                  c->physical + from - c->logical);
         else
             rc = holding_read(p->h, buf, n, from);
         if (!rc)

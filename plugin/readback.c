@@ -6,10 +6,12 @@
 #include <stdlib.h>
 #include <sys/resource.h>
 
+#include "plugin/huge.h"
 #include "plugin/monotonic.h"
 #include "plugin/readback.h"
 
 #define RUN 16u             /* segments brought to the storage at a time */
+#define READ 4u             /* of these, read at a time */
 #define PAUSE_MS 100        /* before looking again for what is complete */
 #define NICENESS 5          /* what the line waits for comes first */
 
@@ -24,6 +26,7 @@ struct readback {
     bool hopeless;
     pthread_t thread;
     bool running;
+    uint8_t *buf;           /* the thread's */
     pthread_mutex_t lock;   /* covers what follows */
     pthread_cond_t stopping;
     bool stop;
@@ -43,7 +46,10 @@ static struct readback *make(struct target_disk *d)
         return NULL;
     r->disk = d;
     r->open = calloc(d->n_segments + 1, sizeof(*r->open));
-    if (!r->open) {
+    r->buf = huge_alloc(READ * PROTO_SEGMENT);
+    if (!r->open || !r->buf) {
+        free(r->open);
+        free(r->buf);
         free(r);
         return NULL;
     }
@@ -123,10 +129,20 @@ static void touch(struct readback *r, uint64_t first, uint64_t end)
         atomic_store(&r->disk->touched[first], 1);
 }
 
+/* How many segments from n on are to be read at a time. */
+static uint64_t unknown(const struct target_disk *d, uint64_t n, uint64_t end)
+{
+    uint64_t count = 0;
+
+    while (count < READ && n + count < end && !d->own[n + count].known)
+        count++;
+    return count;
+}
+
 static int read_run(struct readback *r, uint64_t first, uint64_t end)
 {
     struct target_disk *d = r->disk;
-    uint64_t start = first * PROTO_SEGMENT, n;
+    uint64_t start = first * PROTO_SEGMENT, n, count;
     uint64_t length = (end - first) * PROTO_SEGMENT;
     int rc;
 
@@ -138,8 +154,17 @@ static int read_run(struct readback *r, uint64_t first, uint64_t end)
     rc = destination_flush(&d->dest, start, length);
     if (!rc)
         destination_drop(&d->dest, start, length);
-    for (n = first; n < end && !rc && !is_stopped(r); n++)
-        rc = segment_hash(&d->dest.storage, n, &d->own[n]);
+    if (!rc)
+        segments_note_holes(&d->dest.storage, first, end - first,
+                            &d->own[first]);
+    for (n = first; n < end && !rc && !is_stopped(r); n += count) {
+        count = unknown(d, n, end);
+        if (count > 0)
+            rc = segments_hash_at_once(&d->dest.storage, n, count, r->buf,
+                                       &d->own[n]);
+        else
+            count = 1;
+    }
     touch(r, n, end);
     if (rc)
         touch(r, first, end);
@@ -227,6 +252,7 @@ void readback_free(struct target_disk *d)
     pthread_cond_destroy(&r->stopping);
     pthread_mutex_destroy(&r->lock);
     free(r->open);
+    free(r->buf);
     free(r);
     d->readback = NULL;
 }

@@ -161,12 +161,13 @@ static void finish_search(struct target_disk *d, int rc, bool goes_on)
 /* Writes, and notes that the digests of these segments are old; at the end
  * once more, for who may have read them meanwhile (readback.h). */
 static int put(struct target_disk *d, const void *data, size_t length,
-               uint64_t offset)
+               uint64_t offset, bool arrived)
 {
     int rc;
 
     rebuild_touch(d, offset, length);
-    rc = destination_fill(&d->dest, data, length, offset);
+    rc = arrived ? destination_fill(&d->dest, data, length, offset) :
+        destination_gather(&d->dest, data, length, offset);
     rebuild_touch(d, offset, length);
     return rc;
 }
@@ -208,7 +209,7 @@ int rebuild_copy(void *opaque, const void *data, size_t length,
         to = e->logical + e->length < end ? e->logical + e->length : end;
         if (from < to)
             rc = put(c->disk, (const uint8_t *)data + (from - logical),
-                     to - from, e->physical + from - e->logical);
+                     to - from, e->physical + from - e->logical, false);
         if (e->logical + e->length > end)
             break;
         c->next++;
@@ -606,7 +607,7 @@ static int write_record(struct target_disk *d, const uint8_t *p, size_t left)
         n = e->length - d->position.done;
         if (n > left)
             n = left;
-        rc = put(d, p, n, e->physical + d->position.done);
+        rc = put(d, p, n, e->physical + d->position.done, true);
         p += n;
         left -= n;
         d->position.done += n;

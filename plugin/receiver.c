@@ -534,7 +534,7 @@ int receiver_read(struct receiver *r, uint64_t disk, uint64_t offset,
 
     if (!d || offset > d->size || length > d->size - offset)
         return -ERANGE;
-    return image_read(&d->dest.storage, data, length, offset);
+    return destination_read(&d->dest, data, length, offset);
 }
 
 static int place(struct receiver *r, struct target_disk *d)

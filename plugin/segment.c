@@ -106,6 +106,24 @@ int segment_hash(const struct image *img, uint64_t number,
     return segment_hash_noted(img, number, d, NULL, 0);
 }
 
+int segments_hash_at_once(const struct image *img, uint64_t first,
+                          size_t count, void *buf, struct segment_digest *out)
+{
+    uint64_t start = first * PROTO_SEGMENT;
+    size_t left = img->size - start, length, i;
+    uint8_t *p = buf;
+    int rc;
+
+    if (left > count * PROTO_SEGMENT)
+        left = count * PROTO_SEGMENT;
+    rc = image_read(img, buf, left, start);
+    for (i = 0; i < count && !rc; i++, p += length) {
+        length = segment_length(img->size, first + i);
+        segment_digest_of(p, length, &out[i]);
+    }
+    return rc;
+}
+
 static int hash_one(void *opaque, uint64_t number)
 {
     const struct hashing *h = opaque;

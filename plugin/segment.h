@@ -34,7 +34,12 @@ void segment_digest_of(const void *data, size_t length,
  * a negative errno (logged). */
 int segment_hash(const struct image *img, uint64_t number,
                  struct segment_digest *d);
-/* The same for a disk whose blocks are noted in an index as they are read. */
+/* Reads count whole segments from first on at once, in this thread, and hashes
+ * them; buf has room for them, aligned to 4096.  Holes are read as well. */
+int segments_hash_at_once(const struct image *img, uint64_t first,
+                          size_t count, void *buf, struct segment_digest *out);
+/* As segment_hash(), for a disk whose blocks are noted in an index as they are
+ * read. */
 int segment_hash_noted(const struct image *img, uint64_t number,
                        struct segment_digest *d, struct blockindex *index,
                        unsigned disk);

@@ -126,7 +126,7 @@ check_LTLIBRARIES += libplugintest.la
 libplugintest_la_SOURCES = %D%/loop.h %D%/unit.h plugin/blockindex.c \
 	plugin/blocktable.c plugin/buf.c plugin/control.c plugin/crew.c \
 	plugin/destination.c plugin/destination_write.c plugin/explain.c \
-	plugin/fdio.c plugin/freight.c \
+	plugin/fdio.c plugin/freight.c plugin/gather.c \
 	plugin/handshake.c plugin/hashpool.c plugin/hold.c plugin/holding.c \
 	plugin/image.c plugin/image_list.c plugin/inbox.c plugin/index.c \
 	plugin/index_put.c plugin/index_record.c plugin/index_walk.c \
@@ -143,7 +143,8 @@ libplugintest_la_CPPFLAGS = $(xl_dedup_CPPFLAGS)
 UNIT_LDADD = libplugintest.la $(SODIUM_LIBS) $(ZSTD_LIBS) $(JSON_LIBS) \
 	$(LMDB_LIBS) $(XTL_LIBS) $(BLAKE3_LDADD)
 UNIT_TESTS = test/test-buf test/test-control test/test-crew \
-	test/test-destination test/test-handshake test/test-hold \
+	test/test-destination test/test-gather test/test-handshake \
+	test/test-hold \
 	test/test-inbox test/test-index test/test-leftover test/test-record \
 	test/test-order test/test-readback test/test-reference \
 	test/test-roster \
@@ -164,6 +165,9 @@ test_test_crew_LDADD = $(UNIT_LDADD)
 test_test_destination_SOURCES = %D%/test-destination.c
 test_test_destination_CPPFLAGS = $(xl_dedup_CPPFLAGS)
 test_test_destination_LDADD = $(UNIT_LDADD)
+test_test_gather_SOURCES = %D%/test-gather.c
+test_test_gather_CPPFLAGS = $(xl_dedup_CPPFLAGS)
+test_test_gather_LDADD = $(UNIT_LDADD)
 test_test_handshake_SOURCES = %D%/test-handshake.c
 test_test_handshake_CPPFLAGS = $(xl_dedup_CPPFLAGS)
 test_test_handshake_LDADD = $(UNIT_LDADD)
@@ -305,5 +309,5 @@ EXTRA_DIST += $(MEMORY_TESTS) %D%/make-stream.py %D%/streams/hvm.xz \
 	%D%/streams/pvh-live-cut.xz %D%/streams/README
 
 EXTRA_DIST += %D%/bench/bench.sh %D%/bench/gen.py \
-	%D%/bench/grow-stream.py %D%/bench/link.py %D%/bench/link.sh \
+	%D%/bench/grow-stream.py %D%/bench/link.sh \
 	%D%/bench/memory.sh %D%/bench/mkimages.sh %D%/bench/pack.py

@@ -239,6 +239,52 @@ static void placed(void)
     forget();
 }
 
+/* What is gathered is written when it is asked for, or at the end. */
+static void gathers(void)
+{
+    static uint8_t content[SIZE], back[SIZE];
+    struct destination d = disk();
+    struct image img = IMAGE_INIT;
+    size_t at, n;
+
+    noise(content, SIZE, 5);
+    memset(content + 100000, 0, 300000);
+    accepted(&d);
+    fprintf(stderr, "%s\n", d.gather ? "past the cache" : "cached");
+    for (at = 0; at < 2000000; at += n) {
+        n = 5000 + at % 7919;
+        assert(!destination_gather(&d, content + at, n, at));
+    }
+    assert(!destination_flush(&d, 0, 1 << 20));
+    assert(!image_read(&d.storage, back, 1 << 20, 0));
+    assert(!memcmp(back, content, 1 << 20));
+    assert(!destination_read(&d, back, 12345, 678));
+    assert(!memcmp(back, content + 678, 12345));
+    /* also beside what came otherwise, and behind what was written */
+    assert(!destination_fill(&d, content + 2600001, 1000, 2600001));
+    assert(!destination_write(&d, "xyz", 3, 1500000));
+    assert(!destination_gather(&d, content + 1500000, 3, 1500000));
+    assert(!destination_gather(&d, content + at, SIZE - at, at));
+    assert(!destination_sync(&d) && !d.gather);
+    assert(!image_read(&d.storage, back, SIZE, 0));
+    assert(!memcmp(back, content, SIZE));
+    assert(!destination_gather(&d, "new", 3, SIZE - 3));
+    assert(!destination_place(&d, root));
+    destination_release(&d);
+    memcpy(content + SIZE - 3, "new", 3);
+    assert(!image_open(&img, path) && !image_read(&img, back, SIZE, 0));
+    assert(!memcmp(back, content, SIZE));
+    image_release(&img);
+    forget();
+    /* a try that fails leaves it */
+    d = disk();
+    accepted(&d);
+    assert(!destination_gather(&d, "part", 4, 100000));
+    destination_release(&d);
+    holds(staging, "part", 100000, SIZE);
+    forget();
+}
+
 static void resumed(void)
 {
     struct destination d = disk();
@@ -339,6 +385,7 @@ static void probes(void)
 
 static void device_is_written_in_place(struct destination *d)
 {
+    static uint8_t content[200000], back[200000];
     struct destination other = disk();
     struct destination same;
 
@@ -346,6 +393,13 @@ static void device_is_written_in_place(struct destination *d)
     other.size = d->size;
     other.source_is_block = true;
     same = other;
+    /* as it is blank, content may be gathered for it */
+    noise(content, sizeof(content), 6);
+    assert(d->gather);
+    assert(!destination_gather(d, content, sizeof(content), 3000001));
+    assert(!destination_flush(d, 3000001, sizeof(content)));
+    assert(!image_read(&d->storage, back, sizeof(back), 3000001));
+    assert(!memcmp(back, content, sizeof(back)));
     assert(!destination_write(d, "half", 4, 1 << 20));
     assert(!destination_zero(d, 0, 1 << 20));
     assert(!destination_zero(d, (2 << 20) + 1, 1000));
@@ -425,6 +479,7 @@ int main(void)
     RUN(never_overwrites);
     RUN(in_use);
     RUN(placed);
+    RUN(gathers);
     RUN(resumed);
     RUN(staging_is_no_file);
     RUN(placeholder);
