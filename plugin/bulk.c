@@ -128,7 +128,8 @@ static int keep_up(struct source_disk *d)
     return 0;
 }
 
-static int wish(struct source_disk *d, struct wishes *w, uint64_t number)
+static int wish(struct source_disk *d, struct wishes *w, uint64_t number,
+                bool whole)
 {
     struct wish *wish;
 
@@ -139,7 +140,7 @@ static int wish(struct source_disk *d, struct wishes *w, uint64_t number)
         return -EPROTO;
     wish->times++;
     wish->waiting = true;
-    return order_add(w->order, source_object(d, number), number);
+    return order_add(w->order, source_object(d, number), number, whole);
 }
 
 static int take_want(struct source_disk *d, struct wishes *w,
@@ -154,7 +155,7 @@ static int take_want(struct source_disk *d, struct wishes *w,
         return -EPROTO;
     for (i = 0; i < count && !rc; i++) {
         number += cursor_zigzag(&c);
-        rc = c.bad ? -EPROTO : wish(d, w, number);
+        rc = c.bad ? -EPROTO : wish(d, w, number, true);
         if (!rc)
             d->bytes_wanted += object_mapped(d->manifest,
                                              source_object(d, number));
@@ -175,7 +176,7 @@ static int take_sketches(struct source_disk *d, struct wishes *w,
         rc = recipe_take_sketch(&c, key, &number, &a);
         if (rc)
             break;
-        rc = wish(d, w, number);
+        rc = wish(d, w, number, false);
         if (rc)
             free(a);
         else
@@ -196,7 +197,7 @@ static int take_lacks(struct source_disk *d, struct wishes *w,
         rc = blocklist_take_lack(d, &c, &number, &a);
         if (rc)
             break;
-        rc = wish(d, w, number);
+        rc = wish(d, w, number, false);
         if (rc)
             free(a);
         else

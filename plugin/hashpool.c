@@ -42,6 +42,8 @@
 #define BUFFER_ALIGN 4096u
 #define AHEAD (2u << 20)        /* bytes the kernel may read ahead of us */
 #define CHUNK 64                /* raw objects */
+#define PACKED_MIN (32u << 10)  /* content that is shorter does not matter */
+#define PACKED_SAMPLE (2u << 10)
 #define PATIENCE 64             /* segments that wait for one */
 
 /* Raw objects stay where they were made; chunks of a manifest are a list. */
@@ -109,6 +111,20 @@ bool data_is_zero(const void *data, size_t length)
     if (length <= 16)
         return !memcmp(p, zero_block, length);
     return !memcmp(p, zero_block, 16) && !memcmp(p, p + 16, length - 16);
+}
+
+/* Whether it looks as if content, PACKED_MIN bytes at least, did not compress.
+ * The sum of the squares of how often each byte occurs tells: of n random bytes
+ * it is n + n * (n - 1) / 256 on average, of text ten times as much. */
+static bool is_packed(const uint8_t *data, size_t length)
+{
+    const uint32_t n = PACKED_SAMPLE, random = n + n * (n - 1) / 256;
+    const uint8_t *p = data + (length - n) / 2;
+    uint32_t count[256] = { 0 }, squares = 0, i;
+
+    for (i = 0; i < n; i++)
+        squares += 2 * count[p[i]]++ + 1;
+    return squares < random + random / 4;
 }
 
 static uint64_t region_end(const struct fsparse_region *r)
@@ -240,7 +256,7 @@ static int fetch(struct worker *w, uint64_t offset, size_t length,
     return image_read(w->pool->m->image, w->buf, length, offset);
 }
 
-static int hash_extent(struct worker *w, struct stream *s,
+static int hash_extent(struct worker *w, struct stream *s, struct object *o,
                        const struct fsparse_extent *e)
 {
     uint64_t pos = e->physical, end = e->physical + e->length;
@@ -256,6 +272,8 @@ static int hash_extent(struct worker *w, struct stream *s,
         rc = fetch(w, pos, n, &data);
         if (rc)
             return rc;
+        if (pos == e->physical && e->logical == 0 && n >= PACKED_MIN)
+            o->packed = is_packed(data, n);
         stream_data(s, data, n);
         rc = account(w->pool, n);
         if (rc)
@@ -277,7 +295,7 @@ static int hash_file(struct worker *w, struct object *o)
         stream_data(&s, f->inline_data, f->size);
     for (i = 0; i < f->n_extents; i++) {
         stream_zeros(&s, f->extents[i].logical - pos);
-        rc = hash_extent(w, &s, &f->extents[i]);
+        rc = hash_extent(w, &s, o, &f->extents[i]);
         if (rc)
             return rc;
         pos = f->extents[i].logical + f->extents[i].length;
@@ -336,6 +354,7 @@ static int add_raw(struct worker *w, const uint8_t *data, uint64_t start,
         return -ENOMEM;
     *o = (struct object){ .size = end - start, .file = OBJECT_RAW };
     o->raw = (struct fsparse_extent){ 0, start, end - start };
+    o->packed = o->size >= PACKED_MIN && is_packed(data, o->size);
     digest_of(data, end - start, o->hash);
     return add_found(w, o);
 }

@@ -48,6 +48,8 @@ struct object {
     bool zero;                      /* content is all zero (or empty): nothing
                                        to move, and hash is not set */
     bool unusable;                  /* see above; size is 0, zero is set */
+    bool packed;                    /* its beginning looks as if it did not
+                                       compress: a guess */
     uint8_t hash[HASH_BYTES];
     struct fsparse_extent raw;      /* a raw object's only extent */
 };

@@ -11,7 +11,8 @@
 #define EXTENSION_MAX 8         /* bytes; what is longer is none */
 
 /* One that waits: of two the one with the lower round leaves first, then the
- * one with the lower place in it. */
+ * one with the lower place in it.  Round 0 is of what will not compress: it is
+ * over whenever there is none of that. */
 struct waiting {
     uint64_t place;
     uint32_t round;
@@ -22,7 +23,7 @@ struct order {
     uint32_t *rank;             /* of files, by their index; from 1 on */
     struct waiting *heap;
     size_t n, room;
-    uint32_t round;             /* of the one that left last */
+    uint32_t round;             /* of the one that left last, from 1 on */
     uint64_t place;
 };
 
@@ -57,40 +58,44 @@ static const char *extension(const char *path, size_t *length_r)
     return end;
 }
 
-static int compare_extensions(const char *a, const char *b)
-{
-    size_t la, lb;
-    const char *ea = extension(a, &la), *eb = extension(b, &lb);
-    int c = memcmp(ea, eb, la < lb ? la : lb);
+/* A file to be ranked. */
+struct named {
+    const char *path;
+    const char *extension;
+    uint32_t length;            /* of that */
+    uint32_t file;
+};
 
-    return c ? c : (la > lb) - (la < lb);
+static int compare(const void *x, const void *y)
+{
+    const struct named *a = x, *b = y;
+    int c = memcmp(a->extension, b->extension,
+                   a->length < b->length ? a->length : b->length);
+
+    if (!c)
+        c = (a->length > b->length) - (a->length < b->length);
+    return c ? c : strcmp(a->path, b->path);
 }
 
-static int compare(const void *x, const void *y, void *opaque)
+static int rank_files(struct order *o, const struct fsparse_map *map)
 {
-    const struct fsparse_map *map = opaque;
-    const char *a = map->files[*(const uint32_t *)x].path;
-    const char *b = map->files[*(const uint32_t *)y].path;
-    int c = compare_extensions(a, b);
-
-    return c ? c : strcmp(a, b);
-}
-
-static int rank_files(struct order *o, struct fsparse_map *map)
-{
-    uint32_t *sorted = calloc(map->n_files + 1, sizeof(*sorted));
-    size_t i;
+    struct named *sorted = calloc(map->n_files + 1, sizeof(*sorted));
+    size_t i, length;
 
     o->rank = calloc(map->n_files + 1, sizeof(*o->rank));
     if (!sorted || !o->rank) {
         free(sorted);
         return -ENOMEM;
     }
+    for (i = 0; i < map->n_files; i++) {
+        sorted[i].path = map->files[i].path;
+        sorted[i].extension = extension(sorted[i].path, &length);
+        sorted[i].length = length;
+        sorted[i].file = i;
+    }
+    qsort(sorted, map->n_files, sizeof(*sorted), compare);
     for (i = 0; i < map->n_files; i++)
-        sorted[i] = i;
-    qsort_r(sorted, map->n_files, sizeof(*sorted), compare, map);
-    for (i = 0; i < map->n_files; i++)
-        o->rank[sorted[i]] = i + 1;
+        o->rank[sorted[i].file] = i + 1;
     free(sorted);
     return 0;
 }
@@ -102,6 +107,7 @@ int order_new(struct order **o_r, const struct manifest *m)
 
     if (!o)
         return -ENOMEM;
+    o->round = 1;
     rc = rank_files(o, m->map);
     if (rc) {
         order_free(o);
@@ -125,7 +131,8 @@ static bool before(const struct waiting *a, const struct waiting *b)
     return a->round != b->round ? a->round < b->round : a->place < b->place;
 }
 
-int order_add(struct order *o, const struct object *object, uint32_t number)
+int order_add(struct order *o, const struct object *object, uint32_t number,
+              bool whole)
 {
     size_t room = o->room ? 2 * o->room : 256, i, parent;
     struct waiting w = { .number = number, .round = o->round }, *heap;
@@ -139,7 +146,9 @@ int order_add(struct order *o, const struct object *object, uint32_t number)
     }
     w.place = object->file == OBJECT_RAW ? PLACE_RAW | object->raw.physical :
         o->rank[object->file];
-    if (w.place <= o->place)
+    if (whole && object->packed)
+        w.round = 0;
+    else if (w.place <= o->place)
         w.round++;
     for (i = o->n++; i > 0; i = parent) {
         parent = (i - 1) / 2;
@@ -163,8 +172,10 @@ bool order_take(struct order *o, uint32_t *number_r)
 
     if (o->n == 0)
         return false;
-    o->round = o->heap[0].round;
-    o->place = o->heap[0].place;
+    if (o->heap[0].round > 0) {
+        o->round = o->heap[0].round;
+        o->place = o->heap[0].place;
+    }
     *number_r = o->heap[0].number;
     last = o->heap[--o->n];
     for (i = 0; (child = 2 * i + 1) < o->n; i = child) {

@@ -2,10 +2,11 @@
 /*
  * The order in which objects are sent.
  *
- * What the target wants waits here and leaves sorted: files by their type
- * (the name's extension), directory and name, so that the compressor has
- * similar content side by side; then what is no file, by place.  The order
- * goes round: what comes too late for its turn waits for the next.  So on a
+ * What the target wants waits here and leaves sorted: first what will hardly
+ * compress, because it keeps the line busy at the least cost, and the scan needs
+ * the processors; then files by their type (the name's extension), directory
+ * and name, so that the compressor has similar content side by side; then what
+ * is no file, by place.  The order goes round: what comes too late for its turn waits for the next.  So on a
  * fast link objects leave about as they were asked for, and the slower the
  * link, the more there is to sort, and nobody ever waits for the sorting.
  */
@@ -24,9 +25,10 @@ struct order;
 int order_new(struct order **o_r, const struct manifest *m);
 void order_free(struct order *o);
 
-/* Adds an object of that manifest; number: what order_take() is to call it.
- * One that is in there must not be added again. */
-int order_add(struct order *o, const struct object *object, uint32_t number);
+/* Adds an object of that manifest; number: what order_take() is to call it;
+ * whole: all of its content is to be sent.  One that is in there must not be added again. */
+int order_add(struct order *o, const struct object *object, uint32_t number,
+              bool whole);
 
 /* Takes the next one out.  False: there is none. */
 bool order_take(struct order *o, uint32_t *number_r);

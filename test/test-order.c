@@ -46,20 +46,34 @@ static void sorted(void)
     assert(!order_new(&o, &m));
     assert(order_is_empty(o) && !order_take(o, &got));
     for (i = 0; i < N; i++)
-        assert(!order_add(o, &objects[i * 5 % N], i * 5 % N));
+        assert(!order_add(o, &objects[i * 5 % N], i * 5 % N, true));
     for (i = 0; i < N; i++)
         assert(order_take(o, &got) && got == i);
     assert(order_is_empty(o));
     /* it goes round: what comes late waits for its next turn */
     for (i = 0; i < 3; i++)
-        assert(!order_add(o, &objects[i], i));
+        assert(!order_add(o, &objects[i], i, true));
     assert(order_take(o, &got) && got == 0);
-    assert(!order_add(o, &objects[0], 0));
-    assert(!order_add(o, &objects[N - 1], N - 1));
+    assert(!order_add(o, &objects[0], 0, true));
+    assert(!order_add(o, &objects[N - 1], N - 1, true));
     assert(order_take(o, &other) && other == 1);
     assert(order_take(o, &other) && other == 2);
     assert(order_take(o, &other) && other == N - 1);
     assert(order_take(o, &other) && other == 0);
+    assert(order_is_empty(o));
+    /* what will not compress comes first, and in its order, unless only some
+     * of it is to be sent; the turn of the others goes on */
+    objects[7].packed = objects[9].packed = objects[4].packed = true;
+    assert(!order_add(o, &objects[3], 3, true));
+    assert(!order_add(o, &objects[2], 2, true));
+    assert(!order_add(o, &objects[9], 9, true));
+    assert(!order_add(o, &objects[7], 7, true));
+    assert(!order_add(o, &objects[4], 4, false));
+    assert(order_take(o, &other) && other == 7);
+    assert(order_take(o, &other) && other == 9);
+    assert(order_take(o, &other) && other == 2);
+    assert(order_take(o, &other) && other == 3);
+    assert(order_take(o, &other) && other == 4);
     assert(order_is_empty(o));
     order_free(o);
     order_free(NULL);
@@ -82,7 +96,7 @@ static void many(void)
         objects[number].file = OBJECT_RAW;
         objects[number].raw.physical = number;
         if (!there[number]) {
-            assert(!order_add(o, &objects[number], number));
+            assert(!order_add(o, &objects[number], number, true));
             there[number] = true;
             n++;
         }
