@@ -39,6 +39,7 @@
 #include "plugin/parallel.h"
 
 #define BUFFER_SIZE RAW_OBJECT_MAX
+#define PIECE (256u << 10)      /* of a file; stays in a processor's cache */
 #define BUFFER_ALIGN 4096u
 #define AHEAD (2u << 20)        /* bytes the kernel may read ahead of us */
 #define CHUNK 64                /* raw objects */
@@ -265,8 +266,8 @@ static int hash_extent(struct worker *w, struct stream *s, struct object *o,
     int rc;
 
     for (; pos < end; pos += n) {
-        n = end - pos < BUFFER_SIZE ? end - pos : BUFFER_SIZE;
-        if (end - pos > BUFFER_SIZE)
+        n = end - pos < PIECE ? end - pos : PIECE;
+        if (end - pos > PIECE && (pos - e->physical) % AHEAD == 0)
             image_will_need(w->pool->m->image, pos + n,
                             end - pos - n < AHEAD ? end - pos - n : AHEAD);
         rc = fetch(w, pos, n, &data);

@@ -135,7 +135,7 @@ void manifest_free(struct manifest *m);
 
 /*
  * Reads an object's content from its image in order and hands it to sink in
- * pieces of at most 1 MiB (zeros of gaps included).  Stops at the first
+ * pieces of at most 256 KiB (zeros of gaps included).  Stops at the first
  * non-zero return of sink and returns that.  Not for zero objects: they may
  * be of any size, and the caller knows their content.
  */
