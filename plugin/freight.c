@@ -101,15 +101,18 @@ static void set_level(ZSTD_CCtx *c, int level)
 }
 
 /* The highest level at which all processors together keep up with the line, as
- * it was since the last decision. */
+ * it was since the last decision; of those that save little, with half of their
+ * time, as the disk has to be read, and the host has other guests. */
 static unsigned sustained(const struct freight *f)
 {
     double line = f->writing * JOB_OUT * parallel_count(0, false) / f->sent;
-    unsigned i = 0;
+    unsigned i, best = 0;
 
-    while (i + 1 < N_LEVELS && levels[i + 1].seconds * f->pace <= line)
-        i++;
-    return i;
+    for (i = 1; i < N_LEVELS; i++)
+        if (levels[i].seconds * f->pace <=
+            (levels[i].level > FAST_LEVEL ? line : line / 2))
+            best = i;
+    return best;
 }
 
 /* Everything waited for the compressor: that tells how long it takes. */
