@@ -2,12 +2,13 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 # A link of a given rate between two network namespaces, $near and $far, for
 # the benchmarks; to be sourced.  $link_client carries standard input and output
-# to the command in the file $link_command and back.  Needs root.
+# to the command in the file $link_command and back, over a plain TCP connection
+# in place of ssh.  Needs root, and socat.
 
-link_here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 near=xdb-near-$$ far=xdb-far-$$ link_server=
+# -t: after the end of what is said, to hear the answer
 # shellcheck disable=SC2034  # for who sources this
-link_client="ip netns exec $near python3 $link_here/link.py 10.99.0.2 4000"
+link_client="ip netns exec $near socat -b65536 -t600 - TCP:10.99.0.2:4000"
 
 link_down()
 {
@@ -34,8 +35,8 @@ link_up()
         tc -n "$ns" qdisc add dev v0 root tbf rate "$1mbit" burst 128k \
             latency 100ms
     done
-    ip netns exec "$far" python3 "$link_here/link.py" serve 10.99.0.2 4000 \
-        "${link_command:?}" &
+    ip netns exec "$far" socat TCP-LISTEN:4000,bind=10.99.0.2,reuseaddr,fork \
+        EXEC:"sh ${link_command:?}",nofork &
     link_server=$!
     sleep 1
 }
