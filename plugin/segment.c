@@ -65,7 +65,7 @@ static void read_ahead(const struct image *img, uint64_t offset)
 {
     uint64_t data;
 
-    if (img->block || offset >= img->size)
+    if (img->direct_fd >= 0 || offset >= img->size)
         return;
     data = next_data(img, offset);
     if (data < offset + AHEAD && data < img->size)
