@@ -309,5 +309,5 @@ EXTRA_DIST += $(MEMORY_TESTS) %D%/make-stream.py %D%/streams/hvm.xz \
 	%D%/streams/pvh-live-cut.xz %D%/streams/README
 
 EXTRA_DIST += %D%/bench/bench.sh %D%/bench/gen.py \
-	%D%/bench/grow-stream.py %D%/bench/link.sh \
+	%D%/bench/grow-stream.py %D%/bench/link.pl %D%/bench/link.sh \
 	%D%/bench/memory.sh %D%/bench/mkimages.sh %D%/bench/pack.py

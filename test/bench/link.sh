@@ -2,13 +2,12 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 # A link of a given rate between two network namespaces, $near and $far, for
 # the benchmarks; to be sourced.  $link_client carries standard input and output
-# to the command in the file $link_command and back, over a plain TCP connection
-# in place of ssh.  Needs root, and socat.
+# to the command in the file $link_command and back.  Needs root, and socat.
 
+link_here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 near=xdb-near-$$ far=xdb-far-$$ link_server=
-# -t: after the end of what is said, to hear the answer
 # shellcheck disable=SC2034  # for who sources this
-link_client="ip netns exec $near socat -b65536 -t600 - TCP:10.99.0.2:4000"
+link_client="ip netns exec $near $link_here/link.pl 10.99.0.2 4000"
 
 link_down()
 {
