@@ -229,7 +229,8 @@ static int connect_and_send(const struct push_options *o, const char *image,
 {
     struct sender_options opt = {
         .mode = "push", .name = image, .uuid = identity,
-        .peer = o->host ? o->host : this_host, .skip_free = !strcmp(o->free, "skip"),
+        .peer = o->host ? o->host : this_host,
+        .skip_free = !strcmp(o->free, "skip"),
         .dry = o->dry, .state_dir = state_dir,
     };
     struct peer p = { .pid = -1 };

@@ -299,6 +299,5 @@ void image_will_need(const struct image *img, uint64_t offset,
 void image_drop_cache(const struct image *img, uint64_t offset,
                       uint64_t length)
 {
-    if (img->direct_fd < 0)
-        posix_fadvise(img->fd, offset, length, POSIX_FADV_DONTNEED);
+    posix_fadvise(img->fd, offset, length, POSIX_FADV_DONTNEED);
 }

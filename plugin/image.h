@@ -61,8 +61,8 @@ void image_will_need(const struct image *img, uint64_t offset,
                      uint64_t length);
 
 /* Drops cached pages of [offset, offset + length), so that the next read
- * returns what lies on the storage.  Only a hint; needless where the cache is
- * bypassed. */
+ * returns what lies on the storage, also if it is another program's and goes
+ * through the cache.  Only a hint. */
 void image_drop_cache(const struct image *img, uint64_t offset,
                       uint64_t length);
 
