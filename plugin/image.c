@@ -5,7 +5,8 @@
  * O_DIRECT wants offset, length and memory aligned to the device's logical
  * block.  A device is a whole number of those (though not of 4 KiB), so every
  * range of it can be read by widening the range; a file's last block is cut
- * off by the kernel.  What the caller's buffer is not aligned for goes through a bounce buffer that each thread keeps.
+ * off by the kernel.  What the caller's buffer is not aligned for goes through
+ * a bounce buffer that each thread keeps.
  *
  * What is trusted: nothing but the kernel.  An image that shrinks under us is
  * an error of the read that meets the end, never a short result.
