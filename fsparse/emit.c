@@ -123,6 +123,7 @@ void emit_file(struct emit *e, const struct fsparse_file *f)
     put_u32(e, f->flags);
     put_u64(e, f->inode);
     put_u64(e, f->size);
+    put_u64(e, (uint64_t)f->changed);
     put_string(e, f->path, RECORD_PATH_MAX);
     put_string(e, f->stream, RECORD_STRING_MAX);
     if (f->flags & FSPARSE_INLINE)

@@ -18,8 +18,8 @@ struct emit *emit_new(int fd);
 /* emit_partition's order of calls gives the indices that files refer to. */
 void emit_partition(struct emit *e, const struct fsparse_partition *p);
 
-/* Of f: partition, path, stream, inode, size, flags and inline_data.  Strings
- * that are too long for a record are the caller's to avoid. */
+/* Of f all but the extents.  Strings that are too long for a record are the
+ * caller's to avoid. */
 void emit_file(struct emit *e, const struct fsparse_file *f);
 
 /* An extent of the last file; place counts from the window's start.  What

@@ -153,6 +153,19 @@ static void emit_inline(struct ext *x, struct fsparse_file *f)
     free(data);
 }
 
+/* Seconds since 1970: of 34 bits, two are in the larger inode. */
+static int64_t changed(const struct ext *x)
+{
+    const struct ext2_inode_large *l = (struct ext2_inode_large *)x->inode;
+    int64_t seconds = (int32_t)l->i_ctime;
+
+    if (EXT2_INODE_SIZE(x->fs->super) > EXT2_GOOD_OLD_INODE_SIZE &&
+        inode_includes(l->i_extra_isize + EXT2_GOOD_OLD_INODE_SIZE,
+                       i_ctime_extra))
+        seconds += (int64_t)(l->i_ctime_extra & 3) << 32;
+    return seconds;
+}
+
 static void emit_inode(struct ext *x)
 {
     char path[RECORD_PATH_MAX + 1];
@@ -162,6 +175,7 @@ static void emit_inode(struct ext *x)
         .stream = "",
         .inode = x->ino,
         .size = EXT2_I_SIZE(x->inode),
+        .changed = changed(x),
     };
     errcode_t err;
 

@@ -82,6 +82,8 @@ struct fsparse_file {
     const char *stream;     /* NTFS stream name in UTF-8; "" if unnamed */
     uint64_t inode;         /* inode or MFT record number */
     uint64_t size;
+    int64_t changed;        /* seconds since 1970, as the guest counts them:
+                               when anything of it was changed last */
     unsigned flags;         /* enum fsparse_flag */
     const struct fsparse_extent *extents;   /* ascending by logical */
     size_t n_extents;

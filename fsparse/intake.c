@@ -133,6 +133,7 @@ static int take_file(struct build *b, struct record_cursor *c)
     f.flags = record_u32(c);
     f.inode = record_u64(c);
     f.size = record_u64(c);
+    f.changed = (int64_t)record_u64(c);
     rc = take_string(b, c, RECORD_PATH_MAX, &f.path);
     if (!rc)
         rc = take_string(b, c, RECORD_STRING_MAX, &f.stream);

@@ -23,6 +23,8 @@
 
 #define BATCH 64                /* records read at once */
 #define STREAM_BYTES (255 * 3 + 1)
+#define TIME_SECOND 10000000            /* in NTFS' time, which begins 1601 */
+#define TIME_1970 INT64_C(11644473600)  /* seconds */
 
 struct ntfs {
     ntfs_volume *vol;
@@ -148,6 +150,8 @@ static void emit_stream(struct ntfs *n, ntfs_inode *ni,
         .path = n->path,
         .stream = n->stream,
         .inode = ni->mft_no,
+        .changed = sle64_to_cpu(ni->last_mft_change_time) / TIME_SECOND -
+            TIME_1970,
     };
     ntfs_attr *na;
 

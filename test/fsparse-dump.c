@@ -9,8 +9,12 @@
  *
  * HASH is BLAKE2b-256 of the content as fsparse.h defines it.  Exits with 1
  * if a promise is broken.  -q prints only "bytes" and "note"; -m maps and
- * does nothing else, to be measured.  -p prints what can be had of the plain
- * content of compressed files, and a "note" if the parser failed:
+ * does nothing else, to be measured.  -c prints when files were changed:
+ *
+ *   changed SECONDS PATH[:STREAM]
+ *
+ * -p prints what can be had of the plain content of compressed files, and a
+ * "note" if the parser failed:
  *
  *   plain SIZE HASH PATH[:STREAM]
  */
@@ -215,6 +219,15 @@ static void print_files(const struct fsparse_map *m, int fd)
     }
 }
 
+static void print_changed(const struct fsparse_map *m)
+{
+    const struct fsparse_file *f;
+
+    for (f = m->files; f < m->files + m->n_files; f++)
+        printf("changed %lld %s%s%s\n", (long long)f->changed, f->path,
+               *f->stream ? ":" : "", f->stream);
+}
+
 struct plain {
     const struct fsparse_map *m;
     uint32_t file;
@@ -282,6 +295,7 @@ int main(int argc, char **argv)
 {
     int plain = argc == 3 && strcmp(argv[1], "-p") == 0;
     int quiet = argc == 3 && strcmp(argv[1], "-q") == 0;
+    int changed = argc == 3 && strcmp(argv[1], "-c") == 0;
     int only = argc == 3 && strcmp(argv[1], "-m") == 0;
     struct fsparse_map *m;
     struct stat st;
@@ -289,7 +303,7 @@ int main(int argc, char **argv)
 
     fd = argc >= 2 ? open(argv[argc - 1], O_RDONLY) : -1;
     if (fd < 0 || fstat(fd, &st) || sodium_init() < 0) {
-        fprintf(stderr, "usage: fsparse-dump [-q|-m|-p] IMAGE\n");
+        fprintf(stderr, "usage: fsparse-dump [-q|-m|-c|-p] IMAGE\n");
         return 2;
     }
     rc = fsparse_map_image(fd, (uint64_t)st.st_size, &m);
@@ -299,12 +313,14 @@ int main(int argc, char **argv)
     }
     if (only)
         return 0;
+    if (changed)
+        print_changed(m);
     if (plain)
         print_plain(m, fd);
     check(lseek(fd, 0, SEEK_CUR) == 0, "offset untouched", 0);
     check(waitpid(-1, NULL, WNOHANG) < 0, "no child left", 0);
     check(dup(fd) == fd + 1, "no descriptor left", 0);
-    if (!quiet && !plain) {
+    if (!quiet && !changed && !plain) {
         print_partitions(m);
         print_files(m, fd);
     }

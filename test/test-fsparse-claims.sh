@@ -16,7 +16,7 @@ cat >model.pl <<'E2'
 my ($size, $seed, $files) = @ARGV;
 srand $seed;
 open I, "<", "image"; { local $/; $image = <I> }
-open S, ">", "stream"; print S "xdfsp\0\0\1";
+open S, ">", "stream"; print S "xdfsp\0\0\2";
 sub rec { print S pack("LL", $_[0], length $_[1]), $_[1] }
 rec(1, pack("LQQ", 0, 0, $size) . pack("S", 0) x 4);
 my @owned;
@@ -33,7 +33,7 @@ for my $f (1 .. $files) {
         }
         $at += $len;
     }
-    rec(2, pack("LLQQ S/a* S/a*", 0, 0, $f, $at, "/$f", ""));
+    rec(2, pack("LLQQQ S/a* S/a*", 0, 0, $f, $at, 0, "/$f", ""));
     rec(3, $ext);
     open W, ">", "want/$f"; print W $out; close W;
 }

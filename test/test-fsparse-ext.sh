@@ -94,3 +94,26 @@ fsparse-dump frag >dump || fail "broken"
 grep " $(b2sum -l 256 <tree/a/sparse | cut -d' ' -f1) <[0-9]*>$" dump ||
     fail "file without a name"
 pass "journal, no name"
+
+# When files were changed: inodes of 128 bytes have 32 bits for it, and a sign.
+last=
+while read -r size path value extra want; do
+    if [ "$size" != "$last" ]; then
+        rm -f times; truncate -s 8M times
+        mke2fs -q -F -t ext4 -b 1024 -I "$size" -d tree/a times 2>/dev/null
+        last=$size
+    fi
+    debugfs -w -R "sif $path ctime @$value" times 2>/dev/null
+    [ "$extra" = - ] ||
+        debugfs -w -R "sif $path ctime_extra $extra" times 2>/dev/null
+    fsparse-dump -c times >dump || fail "broken"
+    grep -qx "changed $want $path" dump ||
+        fail "changed: $want, but $(grep " $path$" dump)"
+done <<EOF
+128 /b/size-1 1000000000 - 1000000000
+128 /b/size-59 2500000000 - -1794967296
+256 /b/size-1 1000000000 - 1000000000
+256 /b/size-59 2500000000 1 2500000000
+256 /sparse 1000000000 6 9589934592
+EOF
+pass "times of change"

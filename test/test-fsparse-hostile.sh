@@ -12,11 +12,11 @@ cat >records.pl <<'E2'
 sub rec { print pack("LL", $_[0], length $_[1]), $_[1] }
 sub part { rec(1, pack("LQQ", 1, @_) . pack("S/a*", "") x 4) }
 sub file { my ($path, $size, $flags, $in, $p) = @_;
-    rec(2, pack("LLQQ S/a* S/a*", $p // 0, $flags // 0, 5, $size, $path, "")
-        . ($in // "")) }
+    rec(2, pack("LLQQQ S/a* S/a*", $p // 0, $flags // 0, 5, $size, 6, $path,
+        "") . ($in // "")) }
 sub ext { rec(3, pack("Q*", @_)) }
 sub end { rec(6, "") }
-$| = 1; print "xdfsp\0\0\1"; part(4096, 995904); file("/good", 5000);
+$| = 1; print "xdfsp\0\0\2"; part(4096, 995904); file("/good", 5000);
 ext(0, 8192, 5000);
 E2
 # parser PERL: the next parser says this behind what is good.
@@ -48,8 +48,8 @@ crash|kill "SEGV", $$|^note parser killed by signal 11
 torn record|print pack("LL", 2, 100), "x"|^note parser ended early
 unknown record|rec(99, "")|
 oversize record|print pack("LL", 3, 0xffffffff)|
-oversize string|rec(2, pack("LLQQ S", 0, 0, 5, 1, 65535) . "/")|
-trailing bytes|rec(2, pack("LLQQ S/a* S/a*", 0, 0, 1, 1, "/x", "") . "y")|
+oversize string|rec(2, pack("LLQQQ S", 0, 0, 5, 1, 6, 65535) . "/")|
+trailing bytes|rec(2, pack("LLQQQ S/a* S/a*", 0, 0, 1, 1, 6, "/x", "") . "y")|
 NUL in path|file("/a\0b", 1)|
 path too long|file("/" . "a" x 5000, 1)|
 relative path|file("../x", 1)|

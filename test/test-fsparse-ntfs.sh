@@ -23,6 +23,7 @@ compare() {
     pass "$1, $(wc -l <got) streams"
 }
 
+start=$(date +%s)
 for n in 0 1 300 700 5000 65535 1500000; do noise "$n" "$n" >"size $n"; done
 while read -r size cluster; do
     rm -f image want; truncate -s "$size" image
@@ -39,6 +40,11 @@ while read -r size cluster; do
     grep -q "$(hash_of <'size 1500000') /size 1500000" want || fail "ntfscat"
     [ "$(ntfsls -F image | grep -c '^size')" = 7 ] || fail "ntfsls"
     compare "cluster size $cluster"
+    fsparse-dump -c image | grep '^changed ' |
+        awk -v start="$start" -v now="$(date +%s)" '
+            $2 < start || $2 > now { print } END { if (NR < 9) print NR }
+        ' >wrong
+    [ ! -s wrong ] || fail "times of change: $(head -3 wrong)"
 done <<EOF
 30M 512
 30M 1024

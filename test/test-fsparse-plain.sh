@@ -52,7 +52,7 @@ for ($_ = substr($_, 8); length; $_ = substr($_, 38 + length $name)) {
     ($n, $start, $window, $inode, $most, $name) = unpack("LQQQQS/a*", $_);
     push @n, $n; push @most, $most;
 }
-$| = 1; print "xdfsp\0\0\1"; plain($n[0], 3); data("ab"); data("c");
+$| = 1; print "xdfsp\0\0\2"; plain($n[0], 3); data("ab"); data("c");
 E2
     echo "$1"
 }
