@@ -10,6 +10,9 @@
  * nothing has to be sorted.  Holes and the rest of big files are stepped over
  * by the cursor in one go.
  *
+ * If files that changed last are to come first, these are handed out before the
+ * first segment, some at a time, and the cursor passes over them.
+ *
  * A file's bytes are hashed in their order, so one file keeps one thread
  * busy; its further extents are fetched wherever they lie.
  *
@@ -37,6 +40,7 @@
 #include "plugin/hashpool.h"
 #include "plugin/log.h"
 #include "plugin/parallel.h"
+#include "plugin/recent.h"
 
 #define BUFFER_SIZE RAW_OBJECT_MAX
 #define PIECE (256u << 10)      /* of a file; stays in a processor's cache */
@@ -46,6 +50,13 @@
 #define PACKED_MIN (32u << 10)  /* content that is shorter does not matter */
 #define PACKED_SAMPLE (2u << 10)
 #define PATIENCE 64             /* segments that wait for one */
+
+/* Files that come first, and bytes of them: what a line of 100 Mbit/s takes a
+ * second or two for if all of it has to be sent.  A slow disk has to seek for
+ * each. */
+#define RECENT_FILES 1024
+#define RECENT_BYTES (96u << 20)
+#define RECENT_AT_ONCE 16
 
 /* Raw objects stay where they were made; chunks of a manifest are a list. */
 struct raw_objects {
@@ -65,7 +76,10 @@ struct finding {
 struct pool {
     struct manifest *m;
     const struct manifest_options *opt;
-    size_t *first;              /* per file: the first of its regions */
+    size_t *first;              /* per file: the first of its regions; or
+                                   RECENT */
+    uint32_t *recent;           /* files that come first */
+    size_t n_recent, next_recent;
     pthread_mutex_t lock;
     size_t next;                /* region of the cursor; n_regions: at end */
     uint64_t offset;            /* of the cursor, in that region */
@@ -78,8 +92,12 @@ struct pool {
     uint64_t turn;              /* of this segment */
 };
 
+#define RECENT (SIZE_MAX - 1)
+
 struct segment {
     uint64_t number;            /* in the order of handing out */
+    const uint32_t *recent;     /* these files instead, or NULL */
+    size_t n_recent;
     size_t region;              /* the one that start lies in */
     uint64_t start, end;
     uint64_t ahead;             /* where the next one starts */
@@ -166,23 +184,44 @@ static void cursor_move(struct pool *pool, uint64_t offset)
     }
 }
 
-static bool take_segment(struct pool *pool, struct segment *seg)
+/* Files that come first, if there are still some. */
+static bool take_recent(struct pool *pool, struct segment *seg)
+{
+    size_t left = pool->n_recent - pool->next_recent;
+
+    if (left == 0)
+        return false;
+    seg->recent = pool->recent + pool->next_recent;
+    seg->n_recent = left < RECENT_AT_ONCE ? left : RECENT_AT_ONCE;
+    pool->next_recent += seg->n_recent;
+    return true;
+}
+
+static bool take_next(struct pool *pool, struct segment *seg)
 {
     const struct fsparse_map *map = pool->m->map;
+
+    if (pool->next == map->n_regions)
+        return false;
+    seg->region = pool->next;
+    seg->start = pool->offset;
+    seg->end = (seg->start | (RAW_OBJECT_MAX - 1)) + 1;
+    if (seg->end > map->image_size)
+        seg->end = map->image_size;
+    cursor_move(pool, seg->end);
+    seg->ahead = pool->offset;
+    return true;
+}
+
+static bool take_segment(struct pool *pool, struct segment *seg)
+{
     bool taken;
 
+    *seg = (struct segment){ 0 };
     pthread_mutex_lock(&pool->lock);
-    taken = !pool->rc && pool->next < map->n_regions;
-    if (taken) {
+    taken = !pool->rc && (take_recent(pool, seg) || take_next(pool, seg));
+    if (taken)
         seg->number = pool->segments++;
-        seg->region = pool->next;
-        seg->start = pool->offset;
-        seg->end = (seg->start | (RAW_OBJECT_MAX - 1)) + 1;
-        if (seg->end > map->image_size)
-            seg->end = map->image_size;
-        cursor_move(pool, seg->end);
-        seg->ahead = pool->offset;
-    }
     pthread_mutex_unlock(&pool->lock);
     return taken;
 }
@@ -405,7 +444,9 @@ static int load_window(struct worker *w, const struct segment *seg)
         if (start >= seg->end)
             break;
         if (!wanted(pool, i, start) &&
-            !(r->kind == FSPARSE_FILE && pool->first[r->file] >= seg->region))
+            !(r->kind == FSPARSE_FILE &&
+              pool->first[r->file] >= seg->region &&
+              pool->first[r->file] != RECENT))
             continue;
         end = region_end(r) < seg->end ? region_end(r) : seg->end;
         if (!useful)
@@ -455,6 +496,24 @@ static int do_segment(struct worker *w, const struct segment *seg)
         else
             rc = do_file(w, &pool->m->files[r->file]);
     }
+    return rc;
+}
+
+static int do_recent(struct worker *w, const struct segment *seg)
+{
+    const struct manifest *m = w->pool->m;
+    const struct fsparse_extent *e;
+    size_t i;
+    int rc = 0;
+
+    w->window_start = w->window_end = 0;
+    for (i = 0; i < seg->n_recent; i++) {
+        e = m->map->files[seg->recent[i]].extents;
+        image_will_need(m->image, e->physical,
+                        e->length < AHEAD ? e->length : AHEAD);
+    }
+    for (i = 0; i < seg->n_recent && !rc; i++)
+        rc = do_file(w, &m->files[seg->recent[i]]);
     return rc;
 }
 
@@ -523,7 +582,7 @@ static void work(void *arg)
     int rc;
 
     while (take_segment(pool, &seg)) {
-        rc = do_segment(w, &seg);
+        rc = seg.recent ? do_recent(w, &seg) : do_segment(w, &seg);
         if (!rc)
             rc = found(w, &seg);
         if (!rc)
@@ -571,8 +630,18 @@ static int pool_init(struct pool *pool)
         if (r->kind == FSPARSE_FILE && pool->first[r->file] == SIZE_MAX)
             pool->first[r->file] = i;
     }
-    cursor_move(pool, 0);
     return 0;
+}
+
+static int find_recent(struct pool *pool)
+{
+    size_t i;
+    int rc = recent_files(pool->m, RECENT_FILES, RECENT_BYTES, &pool->recent,
+                          &pool->n_recent);
+
+    for (i = 0; i < pool->n_recent; i++)
+        pool->first[pool->recent[i]] = RECENT;
+    return rc;
 }
 
 /* Files without extents are nowhere in the regions. */
@@ -640,6 +709,10 @@ int hashpool_run(struct manifest *m, const struct manifest_options *opt)
     pthread_mutex_init(&pool.findings_lock, NULL);
     workers = calloc(n, sizeof(*workers));
     rc = workers ? pool_init(&pool) : -ENOMEM;
+    if (!rc && opt->recent_first)
+        rc = find_recent(&pool);
+    if (!rc)
+        cursor_move(&pool, 0);
     for (i = 0; i < n && !rc; i++)
         rc = worker_init(&workers[i], &pool);
     if (!rc)
@@ -657,6 +730,7 @@ int hashpool_run(struct manifest *m, const struct manifest_options *opt)
     drop_findings(&pool);
     free(workers);
     free(pool.first);
+    free(pool.recent);
     pthread_mutex_destroy(&pool.findings_lock);
     pthread_mutex_destroy(&pool.lock);
     return rc;

@@ -19,6 +19,7 @@ xl_dedup_SOURCES = %D%/main.c %D%/control.c %D%/control.h \
 	%D%/commands.h %D%/log.c %D%/log.h %D%/image.c %D%/image.h \
 	%D%/digest.h \
 	%D%/manifest.c %D%/manifest.h %D%/hashpool.c %D%/hashpool.h \
+	%D%/recent.c %D%/recent.h \
 	%D%/text.c %D%/parallel.c %D%/parallel.h \
 	%D%/plain.c %D%/plain.h \
 	%D%/cmd_util.c %D%/cmd_util.h %D%/cmd_scan.c %D%/cmd_compare.c \

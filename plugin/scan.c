@@ -25,9 +25,9 @@
 
 #define MANIFEST_BYTES (256u << 10) /* of a frame, about */
 #define GATHER_MS 50                /* what is found in that time goes out
-                                       together, */
-#define FIRST_MS 10                 /* and to begin with, while the line has
-                                       nothing to do */
+                                       together; */
+#define FIRST_MS 10                 /* in less, which doubles, to begin with,
+                                       while the line has nothing to do */
 
 struct scan {
     const struct link *link;
@@ -125,6 +125,7 @@ static void *read_disk(void *opaque)
     struct manifest_options opt = {
         .progress = take_progress,
         .found = take_found,
+        .recent_first = s->disk->cold,
         .opaque = s,
         .stop = &s->stop,
     };
@@ -198,12 +199,14 @@ static void *list_objects(void *opaque)
     struct scan *s = opaque;
     struct roster *r = s->disk->roster;
     uint64_t next = 0, end;
+    unsigned ms = FIRST_MS;
     int rc = 0;
 
-    while (!rc && (end = roster_wait(r, next, next ? GATHER_MS : FIRST_MS)) >
-           next)
+    while (!rc && (end = roster_wait(r, next, ms)) > next) {
         while (!rc && next < end)
             rc = send_objects(s, &next, end);
+        ms = 2 * ms < GATHER_MS ? 2 * ms : GATHER_MS;
+    }
     /* Whoever has failed may have listed less. */
     if (!rc && !atomic_load(&s->rc))
         rc = send_end(s, next);

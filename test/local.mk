@@ -16,7 +16,7 @@ EXTRA_DIST += %D%/functions.sh %D%/ntfs.sh $(FSPARSE_TESTS)
 
 check_PROGRAMS += test/test-manifest
 test_test_manifest_SOURCES = %D%/test-manifest.c plugin/manifest.c \
-	plugin/hashpool.c plugin/parallel.c plugin/text.c \
+	plugin/hashpool.c plugin/parallel.c plugin/recent.c plugin/text.c \
 	plugin/image.c plugin/log.c
 test_test_manifest_CPPFLAGS = $(xl_dedup_CPPFLAGS)
 test_test_manifest_LDADD = $(SODIUM_LIBS) $(XTL_LIBS) $(BLAKE3_LDADD)
@@ -133,7 +133,7 @@ libplugintest_la_SOURCES = %D%/loop.h %D%/unit.h plugin/blockindex.c \
 	plugin/leftover.c plugin/log.c plugin/loopdev.c plugin/manifest.c \
 	plugin/mark.c plugin/memdecode.c plugin/memencode.c \
 	plugin/memstream.c plugin/order.c plugin/pagecache.c \
-	plugin/parallel.c plugin/readback.c plugin/record.c \
+	plugin/parallel.c plugin/readback.c plugin/recent.c plugin/record.c \
 	plugin/reference.c \
 	plugin/refresh.c plugin/report.c plugin/rolling.c plugin/roster.c \
 	plugin/segment.c plugin/skeleton.c \

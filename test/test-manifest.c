@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Unit test of manifest.c and hashpool.c: maps made by hand and by chance in
+ * Unit test of manifest.c, hashpool.c and recent.c: maps made by hand and by chance in
  * place of fsparse, images in a temporary file, hashes computed again here
  * from a copy of the image in memory.  XD_SEED repeats a run.
  */
@@ -17,6 +17,7 @@
 
 #include "plugin/log.h"
 #include "plugin/manifest.h"
+#include "plugin/recent.h"
 
 #define MiB (UINT64_C(1) << 20)
 
@@ -47,6 +48,7 @@ struct fixture {
     struct fsparse_extent extents[4096];
     struct fsparse_region regions[8192];
     size_t n_files, n_extents, n_regions;
+    bool recent_first;
 };
 
 static struct fixture *fixture_new(uint64_t size)
@@ -105,7 +107,8 @@ static void *copy(const void *from, size_t n, size_t size)
 
 struct seen {
     uint64_t done, total;
-    bool by_place;              /* objects come so */
+    bool by_place;              /* objects come so; if this is set as well: */
+    bool files_first;           /* behind all files, which need not */
     uint64_t place;             /* behind that of the last one */
     size_t n_found;
     const struct object *found[8192];
@@ -159,8 +162,11 @@ static void check_found(const struct manifest *m, struct seen *seen)
         uint64_t place = place_of(m, seen->found[i]);
 
         assert(!seen->found[i]->zero && place < m->image->size);
-        assert(!seen->by_place || i == 0 || place >= seen->place);
-        seen->place = place + 1;
+        assert(!seen->by_place || place >= seen->place);
+        if (!seen->files_first || seen->found[i]->file == OBJECT_RAW)
+            seen->place = place + 1;
+        else
+            assert(!seen->by_place || seen->place == 0);
     }
 }
 
@@ -200,6 +206,7 @@ static struct manifest *build(struct fixture *f, bool files_only,
     struct seen *seen = calloc(1, sizeof(*seen));
     struct manifest_options opt = { .files_only = files_only,
                                     .threads = threads,
+                                    .recent_first = f->recent_first,
                                     .progress = watch, .found = take_found,
                                     .opaque = seen };
     struct manifest *m;
@@ -207,6 +214,7 @@ static struct manifest *build(struct fixture *f, bool files_only,
     open_image(f);
     assert(seen);
     seen->by_place = f->size < SEGMENTS_WAIT * MiB;
+    seen->files_first = f->recent_first;
     assert(manifest_build(&f->img, &opt, &m) == 0);
     assert(seen->done == seen->total);  /* everything was read, and once */
     check_found(m, seen);
@@ -429,6 +437,48 @@ static void test_overtaken(void)
     fixture_free(f);
 }
 
+static void check_recent(const struct manifest *m, size_t most,
+                         uint64_t bytes, const char *want)
+{
+    uint32_t *files;
+    size_t n, i;
+
+    assert(recent_files(m, most, bytes, &files, &n) == 0);
+    assert(n == strlen(want));
+    for (i = 0; i < n; i++)
+        assert(files[i] == (uint32_t)(want[i] - 'a'));
+    free(files);
+}
+
+/* The newest, as many as fit, by place. */
+static void test_recent(void)
+{
+    static const struct { int64_t changed; unsigned place, blocks; } has[] = {
+        { 50, 9, 1 }, { 10, 8, 1 }, { 70, 3, 4 }, { -5, 2, 1 }, { 60, 1, 1 },
+        { 70, 7, 1 }, { 99, 0, 0 },
+    };
+    struct fixture *f = fixture_new(16 * 4096);
+    struct manifest *m;
+    unsigned i;
+
+    for (i = 0; i < 7; i++) {
+        add_file(f, has[i].blocks * 4096);
+        f->files[i].changed = has[i].changed;
+        if (has[i].blocks > 0)
+            add_extent(f, 0, has[i].place * 4096, has[i].blocks * 4096);
+    }
+    open_image(f);
+    assert(manifest_parse(&f->img, next_map, &m) == 0);
+    check_recent(m, 100, 100 * 4096, "edcfba");
+    check_recent(m, 3, 100 * 4096, "ecf");
+    check_recent(m, 1, 100 * 4096, "c");
+    check_recent(m, 100, 3 * 4096, "efa");      /* c has no room */
+    check_recent(m, 2, 3 * 4096, "f");
+    check_recent(m, 100, 4095, "");
+    manifest_free(m);
+    fixture_free(f);
+}
+
 /* Who asks for an end gets it, and nothing stays behind. */
 static void test_stop(void)
 {
@@ -513,6 +563,7 @@ static void test_random(void)
     for (i = 0; i < 40; i++) {
         f = fixture_new(1 + random() % (6 * MiB));
         make_random(f, i % 2 ? 4096 : 512);
+        f->recent_first = i % 3 == 0;
         m = build(f, i % 5 == 4, i % 4);
         check_manifest(f, m, i % 5 == 4);
         manifest_free(m);
@@ -545,6 +596,7 @@ int main(void)
     test_gap_budget();
     test_inline();
     test_overtaken();
+    test_recent();
     test_stop();
     test_random();
     return 0;
