@@ -338,6 +338,7 @@ static int serve_wants(const struct link *l, struct source_disk *d,
     buf_release(&w.data);
     if (!rc)
         rc = wire_send_freight(l->wire, FRAME_DATA_END, d->number, NULL, 0);
+    wire_flush_freight(l->wire);
     if (!rc)
         rc = inbox_expect(l->inbox, d->number, FRAME_BULK_DONE, &f);
     if (rc)

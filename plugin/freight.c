@@ -73,6 +73,8 @@ struct freight {
     pthread_cond_t more, room;
     struct load *head, **tail;
     size_t queued;
+    bool hurry;                     /* what there is goes, when all of it is
+                                       in */
     bool stop;
     int rc;
     pthread_t thread;
@@ -81,7 +83,7 @@ struct freight {
     ZSTD_CCtx *compressor;
     uint8_t *out;
     uint16_t disk;
-    bool unflushed;
+    uint64_t flushed, unflushed;    /* bytes in */
     bool follows;                   /* the link */
     unsigned level;                 /* index of levels */
     double rate;                    /* of a rehearsal's line, or 0 */
@@ -144,6 +146,13 @@ static bool is_mixed(const struct freight *f)
     return f->since < (parallel_count(0, false) + 2) * (uint64_t)JOB_BYTES;
 }
 
+static void look_from(struct freight *f, double t)
+{
+    f->start = t;
+    f->compressing = f->writing = 0;
+    f->in = f->sent = 0;
+}
+
 static void look(struct freight *f)
 {
     double t = monotonic_seconds();
@@ -161,9 +170,7 @@ static void look(struct freight *f)
             learn_pace(f);
         set_index(f, f->level > FAST_LEVEL ? FAST_LEVEL : f->level - 1);
     }
-    f->start = t;
-    f->compressing = f->writing = 0;
-    f->in = f->sent = 0;
+    look_from(f, t);
 }
 
 /* Compresses, and sends what comes out. */
@@ -195,7 +202,11 @@ static int push(struct freight *f, const void *data, size_t length,
     } while (in.pos < in.size || (end == ZSTD_e_flush && left > 0));
     f->in += length;
     f->since += length;
-    f->unflushed = end != ZSTD_e_flush;
+    f->unflushed += length;
+    if (end == ZSTD_e_flush) {
+        f->flushed += f->unflushed;
+        f->unflushed = 0;
+    }
     look(f);
     return 0;
 }
@@ -208,11 +219,14 @@ static struct load *next_load(struct freight *f)
     int rc = 0;
 
     pthread_mutex_lock(&f->lock);
-    while (!f->head && !f->stop && rc != ETIMEDOUT)
+    while (!f->head && !f->stop && !(f->hurry && f->unflushed) &&
+           rc != ETIMEDOUT)
         rc = f->unflushed ?
             pthread_cond_timedwait(&f->more, &f->lock, &until) :
             pthread_cond_wait(&f->more, &f->lock);
     l = f->stop ? NULL : f->head;
+    if (!l)
+        f->hurry = false;
     if (l) {
         f->head = l->next;
         if (!f->head)
@@ -222,6 +236,19 @@ static struct load *next_load(struct freight *f)
     }
     pthread_mutex_unlock(&f->lock);
     return l;
+}
+
+/* Of what is put in first, as much goes out as before. */
+static int push_load(struct freight *f, const struct load *l)
+{
+    int rc = push(f, l->data, l->length, ZSTD_e_continue);
+
+    if (rc || f->flushed >= JOB_BYTES || f->unflushed < f->flushed)
+        return rc;
+    rc = push(f, NULL, 0, ZSTD_e_flush);
+    if (f->flushed >= JOB_BYTES)
+        look_from(f, monotonic_seconds());      /* that tells little */
+    return rc;
 }
 
 static void *work(void *opaque)
@@ -236,7 +263,7 @@ static void *work(void *opaque)
         l = next_load(f);
         if (l) {
             f->disk = l->disk;
-            rc = push(f, l->data, l->length, ZSTD_e_continue);
+            rc = push_load(f, l);
             free(l);
         } else if (f->unflushed) {
             rc = push(f, NULL, 0, ZSTD_e_flush);
@@ -366,6 +393,14 @@ int freight_put(struct freight *f, uint16_t type, uint16_t disk,
     pthread_mutex_unlock(&f->lock);
     free(l);
     return rc;
+}
+
+void freight_flush(struct freight *f)
+{
+    pthread_mutex_lock(&f->lock);
+    f->hurry = true;
+    pthread_cond_signal(&f->more);
+    pthread_mutex_unlock(&f->lock);
 }
 
 /* Rehearsal */

@@ -7,7 +7,8 @@
  * link, on all processors, with a long window.  How hard, follows the link:
  * while writing holds the thread up, the level rises, and while compressing
  * does, it falls.  Whatever is put in goes out, soon after nothing more comes;
- * the order is kept, but not that of other frames.
+ * the order is kept, but not that of other frames.  To begin with, the line has
+ * nothing to do: then it goes out in pieces that grow.
  */
 #ifndef PLUGIN_FREIGHT_H
 #define PLUGIN_FREIGHT_H
@@ -36,6 +37,9 @@ void freight_free(struct freight *f);
 /* Puts a frame in; waits while the queue is full. */
 int freight_put(struct freight *f, uint16_t type, uint16_t disk,
                 const void *data, size_t length);
+
+/* What is in there goes out, without waiting for more.  Does not wait. */
+void freight_flush(struct freight *f);
 
 /*
  * What would become of this content on a line of that rate (bytes a second,

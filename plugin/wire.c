@@ -464,6 +464,14 @@ int wire_send_freight_buf(struct wire *w, uint16_t type, uint16_t disk,
         wire_send_freight(w, type, disk, b->data, b->length);
 }
 
+void wire_flush_freight(struct wire *w)
+{
+    pthread_mutex_lock(&w->freight_lock);
+    if (w->freight)
+        freight_flush(w->freight);
+    pthread_mutex_unlock(&w->freight_lock);
+}
+
 static int decompress(struct wire *w, struct frame *f, size_t packed)
 {
     ZSTD_inBuffer in = { w->in.data, packed, 0 };

@@ -84,6 +84,8 @@ int wire_send_freight(struct wire *w, uint16_t type, uint16_t disk,
                       const void *data, size_t length);
 int wire_send_freight_buf(struct wire *w, uint16_t type, uint16_t disk,
                           const struct buf *b);
+/* The target has to answer what was handed over: nothing more comes before. */
+void wire_flush_freight(struct wire *w);
 
 /* Waits for a frame.  -EPIPE at end of file, -ETIMEDOUT if nothing came for
  * too long, -EPROTO (logged) if the peer breaks the protocol. */
