@@ -273,7 +273,6 @@ static void show_abandoned(const struct sender *s, const struct frame *f)
 static int say_hello(struct sender *s)
 {
     struct buf b = BUF_INIT;
-    struct frame f;
     int rc;
 
     buf_put_text(&b, "mode", s->opt.mode);
@@ -284,14 +283,19 @@ static int say_hello(struct sender *s)
         buf_put_text(&b, "dry", "1");
     rc = wire_send_buf(s->link.wire, FRAME_HELLO, PROTO_NO_DISK, &b);
     buf_release(&b);
+    return rc;
+}
+
+static int hear_hello(struct sender *s)
+{
+    struct frame f;
+    int rc = inbox_expect(s->link.inbox, PROTO_NO_DISK, FRAME_HELLO, &f);
+
     if (rc)
         return rc;
-    rc = inbox_expect(s->link.inbox, PROTO_NO_DISK, FRAME_HELLO, &f);
-    if (!rc) {
-        show_abandoned(s, &f);
-        frame_release(&f);
-    }
-    return rc;
+    show_abandoned(s, &f);
+    frame_release(&f);
+    return 0;
 }
 
 static int protocol_error(const struct sender *s, const struct frame *f)
@@ -331,6 +335,8 @@ int sender_offer(struct sender *s, struct wire *w, struct inbox *in)
         rc = send_offer(s, s->disks[i]);
     if (!rc)
         rc = wire_send(s->link.wire, FRAME_DISKS_END, PROTO_NO_DISK, NULL, 0);
+    if (!rc)
+        rc = hear_hello(s);
     while (!rc && accepted < s->n_disks) {
         rc = inbox_next(s->link.inbox, PROTO_NO_DISK, &f);
         if (rc)
