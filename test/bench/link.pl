@@ -5,7 +5,7 @@
 # it starts in a few milliseconds.
 use strict;
 use warnings;
-use Socket;
+use Socket qw(:DEFAULT IPPROTO_TCP TCP_NODELAY);
 
 # Carries until there is no more.
 sub carry {
@@ -23,6 +23,7 @@ sub carry {
 socket(my $peer, PF_INET, SOCK_STREAM, 0) or die("socket: $!\n");
 connect($peer, pack_sockaddr_in($ARGV[1], inet_aton($ARGV[0])))
     or die("connect: $!\n");
+setsockopt($peer, IPPROTO_TCP, TCP_NODELAY, 1);     # as ssh
 my $child = fork();
 defined($child) or die("fork: $!\n");
 if ($child == 0) {

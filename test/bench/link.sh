@@ -34,7 +34,7 @@ link_up()
         tc -n "$ns" qdisc add dev v0 root tbf rate "$1mbit" burst 128k \
             latency 100ms
     done
-    ip netns exec "$far" socat TCP-LISTEN:4000,bind=10.99.0.2,reuseaddr,fork \
+    ip netns exec "$far" socat TCP-LISTEN:4000,bind=10.99.0.2,reuseaddr,nodelay,fork \
         EXEC:"sh ${link_command:?}",nofork &
     link_server=$!
     sleep 1
