@@ -506,7 +506,7 @@ static int not_synced(struct destination *d, int rc)
 
 int destination_sync(struct destination *d)
 {
-    int rc = d->gather ? gather_settle(d->gather, 0, d->size) : 0;
+    int rc = gather_settle(d->gather, 0, d->size);
 
     gather_free(d->gather);
     d->gather = NULL;
@@ -519,7 +519,7 @@ int destination_flush(struct destination *d, uint64_t offset, uint64_t length)
 {
     unsigned flags = SYNC_FILE_RANGE_WAIT_BEFORE | SYNC_FILE_RANGE_WRITE |
         SYNC_FILE_RANGE_WAIT_AFTER;
-    int rc = d->gather ? gather_settle(d->gather, offset, length) : 0;
+    int rc = gather_settle(d->gather, offset, length);
 
     if (rc)
         return rc;
@@ -635,8 +635,7 @@ static void remove_empty(const struct destination *d)
 void destination_release(struct destination *d)
 {
     /* What has arrived is kept. */
-    if (d->gather)
-        gather_settle(d->gather, 0, d->size);
+    gather_settle(d->gather, 0, d->size);
     gather_free(d->gather);
     if (d->direct_fd >= 0)
         close(d->direct_fd);

@@ -39,16 +39,10 @@ static int write_to(const struct destination *d, int fd, const void *data,
     return 0;
 }
 
-static int settle(const struct destination *d, uint64_t offset,
-                  uint64_t length)
-{
-    return d->gather ? gather_settle(d->gather, offset, length) : 0;
-}
-
 int destination_write(struct destination *d, const void *data, size_t length,
                       uint64_t offset)
 {
-    int rc = settle(d, offset, length);
+    int rc = gather_settle(d->gather, offset, length);
 
     return rc ? rc : write_to(d, d->fd, data, length, offset);
 }
@@ -74,7 +68,7 @@ int destination_zero(struct destination *d, uint64_t offset, uint64_t length)
 
     if (length == 0)
         return 0;
-    rc = settle(d, offset, length);
+    rc = gather_settle(d->gather, offset, length);
     if (rc)
         return rc;
     if (!fallocate(d->fd, mode | FALLOC_FL_KEEP_SIZE, offset, length))
@@ -106,22 +100,35 @@ static size_t run_length(const uint8_t *p, size_t length, uint64_t offset,
     return done;
 }
 
-int destination_fill(struct destination *d, const void *data, size_t length,
-                     uint64_t offset)
+/* Hands content on in such runs. */
+static int each_run(struct destination *d, const uint8_t *p, size_t length,
+                    uint64_t offset,
+                    int (*take)(struct destination *d, const uint8_t *p,
+                                size_t length, uint64_t offset, bool zero))
 {
-    const uint8_t *p = data;
     bool zero = false;
     size_t n;
     int rc = 0;
 
-    if (d->block)
-        return destination_write(d, data, length, offset);
     for (; length > 0 && !rc; p += n, offset += n, length -= n) {
         n = run_length(p, length, offset, &zero);
-        rc = zero ? destination_zero(d, offset, n) :
-            destination_write(d, p, n, offset);
+        rc = take(d, p, n, offset, zero);
     }
     return rc;
+}
+
+static int fill_run(struct destination *d, const uint8_t *p, size_t length,
+                    uint64_t offset, bool zero)
+{
+    return zero ? destination_zero(d, offset, length) :
+        destination_write(d, p, length, offset);
+}
+
+int destination_fill(struct destination *d, const void *data, size_t length,
+                     uint64_t offset)
+{
+    return d->block ? destination_write(d, data, length, offset) :
+        each_run(d, data, length, offset, fill_run);
 }
 
 /* Gathering */
@@ -138,12 +145,14 @@ static size_t direct_length(const struct destination *d, const void *data,
     return length - length % alignment;
 }
 
-static int write_run(const struct destination *d, const uint8_t *p,
-                     size_t length, uint64_t offset)
+static int write_run(struct destination *d, const uint8_t *p, size_t length,
+                     uint64_t offset, bool zero)
 {
     size_t n = direct_length(d, p, length, offset);
     int rc = 0;
 
+    if (zero)
+        return 0;
     if (n > 0)
         rc = write_to(d, d->direct_fd, p, n, offset);
     if (!rc && n < length)
@@ -154,18 +163,7 @@ static int write_run(const struct destination *d, const uint8_t *p,
 static int write_gathered(void *opaque, const void *data, size_t length,
                           uint64_t offset)
 {
-    const struct destination *d = opaque;
-    const uint8_t *p = data;
-    bool zero = false;
-    size_t n;
-    int rc = 0;
-
-    for (; length > 0 && !rc; p += n, offset += n, length -= n) {
-        n = run_length(p, length, offset, &zero);
-        if (!zero)
-            rc = write_run(d, p, n, offset);
-    }
-    return rc;
+    return each_run(opaque, data, length, offset, write_run);
 }
 
 void destination_begin_gathering(struct destination *d)

@@ -265,7 +265,7 @@ int gather_settle(struct gather *g, uint64_t offset, uint64_t length)
     bool busy;
     int rc;
 
-    if (length == 0)
+    if (!g || length == 0)
         return 0;
     last = (offset + length - 1) / PROTO_SEGMENT;
     pthread_mutex_lock(&g->lock);

@@ -31,7 +31,7 @@ ssize_t gather_put(struct gather *g, const void *data, size_t length,
                    uint64_t offset);
 
 /* Writes what it holds of a range of the disk; from now on the caller writes
- * there.  0 or a negative errno, also of an earlier failure. */
+ * there.  0 or a negative errno, also of an earlier failure.  g may be NULL. */
 int gather_settle(struct gather *g, uint64_t offset, uint64_t length);
 
 /* Does not write.  g may be NULL. */

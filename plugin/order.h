@@ -6,9 +6,10 @@
  * compress, because it keeps the line busy at the least cost, and the scan needs
  * the processors; then files by their type (the name's extension), directory
  * and name, so that the compressor has similar content side by side; then what
- * is no file, by place.  The order goes round: what comes too late for its turn waits for the next.  So on a
- * fast link objects leave about as they were asked for, and the slower the
- * link, the more there is to sort, and nobody ever waits for the sorting.
+ * is no file, by place.  The order goes round: what comes too late for its turn
+ * waits for the next.  So on a fast link objects leave about as they were asked
+ * for, and the slower the link, the more there is to sort, and nobody ever
+ * waits for the sorting.
  */
 #ifndef PLUGIN_ORDER_H
 #define PLUGIN_ORDER_H
@@ -26,7 +27,8 @@ int order_new(struct order **o_r, const struct manifest *m);
 void order_free(struct order *o);
 
 /* Adds an object of that manifest; number: what order_take() is to call it;
- * whole: all of its content is to be sent.  One that is in there must not be added again. */
+ * whole: all of its content is to be sent.  One that is in there must not be
+ * added again. */
 int order_add(struct order *o, const struct object *object, uint32_t number,
               bool whole);
 
