@@ -26,7 +26,7 @@
 #define MANIFEST_BYTES (256u << 10) /* of a frame, about */
 #define GATHER_MS 50                /* what is found in that time goes out
                                        together; */
-#define FIRST_MS 10                 /* in less, which doubles, to begin with,
+#define FIRST_MS 2                  /* in less, which doubles, to begin with,
                                        while the line has nothing to do */
 
 struct scan {
