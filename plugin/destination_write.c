@@ -176,8 +176,10 @@ void destination_begin_gathering(struct destination *d)
         d->gather = NULL;
 }
 
-int destination_gather(struct destination *d, const void *data, size_t length,
-                       uint64_t offset)
+static int gather(struct destination *d, const void *data, size_t length,
+                  uint64_t offset,
+                  ssize_t (*put)(struct gather *g, const void *data,
+                                 size_t length, uint64_t offset))
 {
     const uint8_t *p = data;
     ssize_t n;
@@ -186,7 +188,7 @@ int destination_gather(struct destination *d, const void *data, size_t length,
     if (!d->gather)
         return destination_fill(d, data, length, offset);
     for (; length > 0 && !rc; p += n, offset += n, length -= n) {
-        n = gather_put(d->gather, p, length, offset);
+        n = put(d->gather, p, length, offset);
         if (n < 0)
             return n;
         if (n > 0)
@@ -197,4 +199,16 @@ int destination_gather(struct destination *d, const void *data, size_t length,
         rc = destination_fill(d, p, n, offset);
     }
     return rc;
+}
+
+int destination_gather(struct destination *d, const void *data, size_t length,
+                       uint64_t offset)
+{
+    return gather(d, data, length, offset, gather_put);
+}
+
+int destination_add(struct destination *d, const void *data, size_t length,
+                    uint64_t offset)
+{
+    return gather(d, data, length, offset, gather_add);
 }

@@ -184,8 +184,8 @@ static struct slot *take_free(struct gather *g)
 }
 
 /* A slot for the segment, with us as a user, or NULL: the caller writes there,
- * or something could not be written. */
-static struct slot *enter(struct gather *g, uint64_t segment)
+ * or something could not be written.  held: only if it has one already. */
+static struct slot *enter(struct gather *g, uint64_t segment, bool held)
 {
     struct slot *s;
 
@@ -197,6 +197,8 @@ static struct slot *enter(struct gather *g, uint64_t segment)
             pthread_cond_wait(&g->change, &g->lock);
             continue;
         }
+        if (!s && held)
+            return NULL;
         if (!s)
             s = take_free(g);
         if (s)
@@ -210,8 +212,8 @@ static struct slot *enter(struct gather *g, uint64_t segment)
     return s;
 }
 
-ssize_t gather_put(struct gather *g, const void *data, size_t length,
-                   uint64_t offset)
+static ssize_t put(struct gather *g, const void *data, size_t length,
+                   uint64_t offset, bool held)
 {
     uint64_t segment = offset / PROTO_SEGMENT;
     size_t start = offset % PROTO_SEGMENT;
@@ -221,7 +223,7 @@ ssize_t gather_put(struct gather *g, const void *data, size_t length,
     if (length > PROTO_SEGMENT - start)
         length = PROTO_SEGMENT - start;
     pthread_mutex_lock(&g->lock);
-    s = enter(g, segment);
+    s = enter(g, segment, held);
     rc = g->rc;
     pthread_mutex_unlock(&g->lock);
     if (!s)
@@ -232,6 +234,18 @@ ssize_t gather_put(struct gather *g, const void *data, size_t length,
         pthread_cond_broadcast(&g->change);
     pthread_mutex_unlock(&g->lock);
     return length;
+}
+
+ssize_t gather_put(struct gather *g, const void *data, size_t length,
+                   uint64_t offset)
+{
+    return put(g, data, length, offset, false);
+}
+
+ssize_t gather_add(struct gather *g, const void *data, size_t length,
+                   uint64_t offset)
+{
+    return put(g, data, length, offset, true);
 }
 
 /* Settling */
