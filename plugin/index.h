@@ -75,6 +75,8 @@ int index_prepare(const char *directory);
  * the lock until it is closed, or a negative errno; -EWOULDBLOCK only if not
  * told to wait. */
 int index_lock(const char *directory, bool wait);
+/* The same, but waits some seconds at most. */
+int index_lock_soon(const char *directory);
 
 /* Reading.  t: of store_read(). */
 
@@ -126,6 +128,19 @@ int index_put(struct store *s, const char *path, const struct mark *mark,
               const struct index_source *source);
 int index_put_manifest(struct store *s, const char *path,
                        const struct mark *mark, const struct manifest *m);
+
+/*
+ * The same in two steps, of which the first takes long, for an image that is
+ * not final yet: under an id, which is not listed, and then listed as what is
+ * at a path.  -ENOENT, not logged: it has been removed in between.
+ */
+int index_put_unlisted(struct store *s, const char *path,
+                       const struct index_source *source, uint32_t *id_r);
+int index_list(struct store *s, uint32_t id, const char *path,
+               const struct mark *mark);
+
+/* What an image at a path is called in the index, for free(). */
+char *index_resolve(const char *path, const struct mark *mark);
 
 /* The objects of a manifest, borrowed. */
 struct index_source index_source_of(const struct manifest *m);

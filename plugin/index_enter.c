@@ -14,7 +14,7 @@
 #define TRY_US 100000
 
 /* Another session's end takes a moment, a scan takes longer. */
-static int lock_soon(const char *directory)
+int index_lock_soon(const char *directory)
 {
     unsigned tries;
     int lock = -EWOULDBLOCK;
@@ -31,7 +31,7 @@ static int enter(const char *directory, const char *path,
                  const struct mark *mark, const struct index_source *source)
 {
     struct store_options opt = { .read_only = false };
-    int lock = lock_soon(directory), rc;
+    int lock = index_lock_soon(directory), rc;
     struct store *s;
 
     if (lock < 0)
@@ -45,11 +45,16 @@ static int enter(const char *directory, const char *path,
     return rc;
 }
 
+char *index_resolve(const char *path, const struct mark *mark)
+{
+    return mark->block ? strdup(path) : realpath(path, NULL);
+}
+
 void index_enter(const char *state_dir, const char *path,
                  const struct mark *mark, const struct index_source *source)
 {
     char *directory = index_directory(state_dir);
-    char *resolved = mark->block ? strdup(path) : realpath(path, NULL);
+    char *resolved = index_resolve(path, mark);
     int rc = -ENOMEM;
 
     if (directory && resolved)

@@ -125,19 +125,49 @@ static int unlist(struct store *s, MDB_txn *t, uint32_t id)
     return rc;
 }
 
+/* An image that is complete. */
+struct complete {
+    uint32_t id;
+    const char *path;
+    const struct mark *mark;
+};
+
+static int list_as(struct store *s, MDB_txn *t, const struct complete *c,
+                   struct index_image *image)
+{
+    char *path = strdup(c->path);
+
+    if (!path)
+        return -ENOMEM;
+    free(image->path);
+    image->path = path;
+    image->mark = *c->mark;
+    image->time = time(NULL);
+    image->state = INDEX_LISTED;
+    return put_image(s, t, image);
+}
+
 /* Lists the new one and unlists the old ones, at once. */
 static int list_image(struct store *s, MDB_txn *t, void *opaque)
 {
-    struct job *j = opaque;
-    struct same_path same = { .path = j->image.path };
-    struct index_image image = j->image;
+    const struct complete *c = opaque;
+    struct same_path same = { .path = c->path };
+    struct index_image image;
     unsigned i;
-    int rc = index_images(s, t, false, note_id, &same);
+    int rc = get_image(s, t, c->id, &image);
 
+    if (rc)
+        return rc;
+    if (image.state != INDEX_ENTERING)
+        rc = -ENOENT;
+    if (!rc)
+        rc = index_images(s, t, false, note_id, &same);
     for (i = 0; i < same.n && !rc; i++)
         rc = unlist(s, t, same.ids[i]);
-    image.state = INDEX_LISTED;
-    return rc ? rc : put_image(s, t, &image);
+    if (!rc)
+        rc = list_as(s, t, c, &image);
+    index_image_release(&image);
+    return rc;
 }
 
 /* Objects */
@@ -410,8 +440,8 @@ static void count(struct job *j)
         }
 }
 
-int index_put(struct store *s, const char *path, const struct mark *mark,
-              const struct index_source *source)
+int index_put_unlisted(struct store *s, const char *path,
+                       const struct index_source *source, uint32_t *id_r)
 {
     struct job j = {
         .store = s,
@@ -419,7 +449,6 @@ int index_put(struct store *s, const char *path, const struct mark *mark,
         .image = {
             .state = INDEX_ENTERING,
             .named = source->named,
-            .mark = *mark,
             .time = time(NULL),
             .n_objects = source->n,
             .path = strdup(path),
@@ -433,14 +462,33 @@ int index_put(struct store *s, const char *path, const struct mark *mark,
     }
     if (!rc)
         rc = do_image(&j);
-    if (!rc)
-        rc = store_write(s, list_image, &j);
-    if (!rc)
-        rc = index_clean(s);
+    *id_r = j.image.id;
     if (rc)
         log_errno(rc, "%s cannot be entered into the index", path);
     index_image_release(&j.image);
     return rc;
+}
+
+int index_list(struct store *s, uint32_t id, const char *path,
+               const struct mark *mark)
+{
+    struct complete c = { id, path, mark };
+    int rc = store_write(s, list_image, &c);
+
+    if (!rc)
+        rc = index_clean(s);
+    if (rc && rc != -ENOENT)
+        log_errno(rc, "%s cannot be entered into the index", path);
+    return rc;
+}
+
+int index_put(struct store *s, const char *path, const struct mark *mark,
+              const struct index_source *source)
+{
+    uint32_t id;
+    int rc = index_put_unlisted(s, path, source, &id);
+
+    return rc ? rc : index_list(s, id, path, mark);
 }
 
 static bool from_manifest(void *opaque, uint32_t i, struct index_object *o)

@@ -37,7 +37,7 @@ xl_dedup_SOURCES = %D%/main.c %D%/control.c %D%/control.h \
 	%D%/destination_write.c \
 	%D%/image_list.c %D%/image_list.h %D%/mark.c %D%/mark.h \
 	%D%/store.c %D%/store.h %D%/index.c %D%/index.h \
-	%D%/index_enter.c %D%/index_put.c %D%/index_record.c %D%/index_walk.c \
+	%D%/index_enter.c %D%/entering.c %D%/entering.h %D%/index_put.c %D%/index_record.c %D%/index_walk.c \
 	%D%/index_sample.c %D%/index_sample.h %D%/holding.c %D%/holding.h \
 	%D%/search.c %D%/local_copy.c %D%/local_copy.h \
 	%D%/cmd_index.c \

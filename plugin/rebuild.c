@@ -533,6 +533,7 @@ int rebuild_manifest_end(struct target_disk *d, const struct frame *f)
     if (d->comparing || d->listed || cursor_u64(&c) != d->n_objects || c.bad)
         return -EPROTO;
     d->listed = true;
+    search_enter_ahead(d);
     if (!d->touched)
         d->touched = calloc(d->n_segments + 1, sizeof(*d->touched));
     if (!d->touched)

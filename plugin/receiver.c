@@ -17,6 +17,7 @@
 #include <unistd.h>
 
 #include "plugin/abandoned.h"
+#include "plugin/entering.h"
 #include "plugin/listing.h"
 #include "plugin/log.h"
 #include "plugin/loopdev.h"
@@ -99,6 +100,17 @@ static void disk_free(struct target_disk *d)
     free(d);
 }
 
+/* Before the references go. */
+static void stop_entering(struct receiver *r)
+{
+    unsigned i;
+
+    for (i = 0; i < r->n_disks; i++) {
+        entering_free(r->disks[i]->entering);
+        r->disks[i]->entering = NULL;
+    }
+}
+
 void receiver_free(struct receiver *r)
 {
     struct known_path *p;
@@ -117,6 +129,7 @@ void receiver_free(struct receiver *r)
     if (r->references)
         references_stop(r->references);
     workers_free(r->pool);
+    stop_entering(r);
     for (i = 0; i < r->n_disks; i++)
         disk_free(r->disks[i]);
     free(r->disks);
@@ -690,17 +703,20 @@ void receiver_enter(struct receiver *r)
 {
     unsigned i;
 
-    /* A process opens the index once. */
     references_stop(r->references);
     workers_free(r->pool);
     r->pool = NULL;
-    references_free(r->references);
-    r->references = NULL;
     for (i = 0; i < r->n_disks; i++) {
         if (r->disks[i]->placed)
             listing_keep(r->disks[i]->known_list);
-        search_enter(r->disks[i], r->conf->state_dir);
+        search_enter_end(r->disks[i]);
     }
+    stop_entering(r);
+    /* A process opens the index once. */
+    references_free(r->references);
+    r->references = NULL;
+    for (i = 0; i < r->n_disks; i++)
+        search_enter(r->disks[i], r->conf->state_dir);
 }
 
 /* One line for the admin at the source; details are in our own log. */

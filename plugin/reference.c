@@ -60,6 +60,7 @@ struct references {
     char *directory;                /* of the index */
     bool temporary;
     bool keep;                      /* nothing is written to the host's */
+    bool writable;                  /* it is, and open */
     struct store *store;            /* NULL: there is none */
     uint64_t generation;            /* of the store, when last looked at */
 
@@ -343,6 +344,7 @@ static int find_index(struct references *r)
 {
     int rc = r->keep ? -EROFS : open_index(r, r->conf->state_dir, false);
 
+    r->writable = !rc;
     if (!rc)
         return 0;
     if (!r->keep)
@@ -391,6 +393,13 @@ int references_start(struct references *r)
     }
     pthread_mutex_unlock(&r->lock);
     return rc == -ENOMEM ? rc : 0;
+}
+
+struct store *references_store(const struct references *r,
+                               const char **directory_r)
+{
+    *directory_r = r->directory;
+    return r->writable ? r->store : NULL;
 }
 
 /* Waiting */

@@ -89,6 +89,12 @@ uint64_t references_news(struct references *r);
 bool references_wait(struct references *r, uint64_t news, uint64_t size);
 void references_arrived(struct references *r, uint64_t bytes);
 
+/* The host's index, if it can be written to: it is open until
+ * references_free(), and must not be opened again by this process before.
+ * *directory_r: its.  NULL: it is not, or there is none. */
+struct store *references_store(const struct references *r,
+                               const char **directory_r);
+
 /* Nobody waits any more: the session ends. */
 void references_stop(struct references *r);
 

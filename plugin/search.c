@@ -11,6 +11,7 @@
 #include <errno.h>
 #include <string.h>
 
+#include "plugin/entering.h"
 #include "plugin/local_copy.h"
 #include "plugin/target_disk.h"
 
@@ -117,15 +118,38 @@ static bool from_batches(void *opaque, uint32_t i, struct index_object *o)
     return true;
 }
 
-void search_enter(struct target_disk *d, const char *state_dir)
+static struct index_source source_of(struct target_disk *d)
 {
-    struct index_source source = {
+    return (struct index_source){
         .n = d->n_objects,
         .get = from_batches,
         .opaque = d,
     };
+}
+
+void search_enter_ahead(struct target_disk *d)
+{
+    struct index_source source = source_of(d);
+    const char *directory;
+    struct store *s = references_store(d->references, &directory);
+
+    if (s && !d->dry && d->n_objects)
+        d->entering = entering_start(s, directory, d->path, &source);
+}
+
+void search_enter_end(struct target_disk *d)
+{
     struct mark mark;
 
-    if (d->placed && d->n_objects && !mark_of(d->path, &mark))
+    if (d->entering && d->placed && !mark_of(d->path, &mark))
+        d->entered = entering_end(d->entering, d->path, &mark);
+}
+
+void search_enter(struct target_disk *d, const char *state_dir)
+{
+    struct index_source source = source_of(d);
+    struct mark mark;
+
+    if (!d->entered && d->placed && d->n_objects && !mark_of(d->path, &mark))
         index_enter(state_dir, d->path, &mark, &source);
 }

@@ -78,6 +78,8 @@ struct target_disk {
     char **ids;                     /* storage behind the source's device */
     size_t n_ids;
     char *probe;
+    struct entering *entering;      /* into the index, or NULL */
+    bool entered;
     struct listing *known_list;     /* NULL before the disk is accepted */
     bool lists;                     /* the source has one, of this digest: */
     uint8_t offered_list[HASH_BYTES];
@@ -221,7 +223,11 @@ void rebuild_touch(struct target_disk *d, uint64_t offset, uint64_t length);
  * if that pays.  1: it is in its place; 0: it was not found, or was not what
  * it should be; negative: writing failed. */
 int search_object(const struct batch *b, const struct wire_object *o);
-/* Enters a disk that is in place into the index, as it was described. */
+/* Enters a disk into the index, as it was described: what takes long, ahead,
+ * when all its objects are known; and when it is in place and the references are
+ * still there, its line in the list, or if they are gone, all that is left. */
+void search_enter_ahead(struct target_disk *d);
+void search_enter_end(struct target_disk *d);
 void search_enter(struct target_disk *d, const char *state_dir);
 
 /* check.c: the target's part of the passes. */

@@ -175,6 +175,43 @@ static void kept(void)
     store_close(s);
 }
 
+/* An image that is entered before it is complete. */
+static void in_two_steps(void)
+{
+    struct store *s = open_index("in_two_steps", 0);
+    struct made_up m = { .key = 2, .n = 100 };
+    struct index_source source = { 100, true, get_made_up, &m };
+    struct mark mark = { .size = 12345, .ino = 2 };
+    struct index_image i;
+    uint32_t id;
+    MDB_txn *t;
+
+    assert(!put(s, "/a", 1, 50));
+    assert(!index_put_unlisted(s, "/staging", &source, &id));
+    assert(find(s, 1, 49) && walk(s).abandoned > 0);
+    assert(!store_read(s, &t));
+    assert(index_find_image(s, t, "/staging", &i) == -ENOENT);
+    store_read_end(s, t);
+
+    /* it takes the place of what the path was */
+    assert(!index_list(s, id, "/a", &mark));
+    assert(!find(s, 1, 49) && find(s, 2, 99));
+    assert_sound(s, 1);
+    assert(!store_read(s, &t) && !index_find_image(s, t, "/a", &i));
+    assert(i.id == id && i.mark.ino == 2 && i.n_objects == 100);
+    index_image_release(&i);
+    store_read_end(s, t);
+    assert(index_list(s, id, "/b", &mark) == -ENOENT);
+
+    /* whoever changes the index meanwhile removes it */
+    m.key = 3;
+    assert(!index_put_unlisted(s, "/staging", &source, &id));
+    assert(!put(s, "/c", 4, 10) && !find(s, 3, 0));
+    assert(index_list(s, id, "/b", &mark) == -ENOENT);
+    assert_sound(s, 2);
+    store_close(s);
+}
+
 /* Runs body in a process of its own. */
 static pid_t fork_writer(const char *name, size_t map_bytes, unsigned key,
                          unsigned n)
@@ -375,6 +412,7 @@ int main(void)
     directory = make_directory_for_test();
     RUN(records);
     RUN(kept);
+    RUN(in_two_steps);
     RUN(grown);
     RUN(killed);
     RUN(damaged);

@@ -1,0 +1,99 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Entering ahead; see entering.h.
+ *
+ * The lock of those who change the index is held while that goes on, and not
+ * between the thread's end and entering_end(), which may be hours: whoever has
+ * it then removes what is not listed, and index_list() finds out.
+ */
+#include "config.h"
+
+#include <pthread.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
+#include "plugin/entering.h"
+
+#define NICENESS 19             /* nobody waits for it yet */
+
+struct entering {
+    struct store *store;
+    const char *directory;
+    char *path;
+    struct index_source source;
+    pthread_t thread;
+    bool running;
+    uint32_t id;
+    int rc;                     /* the thread's, when it has ended */
+};
+
+static void *work(void *opaque)
+{
+    struct entering *e = opaque;
+    int lock;
+
+    /* Of this thread alone. */
+    setpriority(PRIO_PROCESS, 0, NICENESS);
+    lock = index_lock_soon(e->directory);
+    e->rc = lock < 0 ? lock :
+        index_put_unlisted(e->store, e->path, &e->source, &e->id);
+    if (lock >= 0)
+        close(lock);
+    return NULL;
+}
+
+struct entering *entering_start(struct store *s, const char *directory,
+                                const char *path,
+                                const struct index_source *source)
+{
+    struct entering *e = calloc(1, sizeof(*e));
+
+    if (!e)
+        return NULL;
+    e->store = s;
+    e->directory = directory;
+    e->source = *source;
+    e->path = strdup(path);
+    if (e->path && !pthread_create(&e->thread, NULL, work, e)) {
+        e->running = true;
+        return e;
+    }
+    entering_free(e);
+    return NULL;
+}
+
+static void join(struct entering *e)
+{
+    if (e->running)
+        pthread_join(e->thread, NULL);
+    e->running = false;
+}
+
+bool entering_end(struct entering *e, const char *path,
+                  const struct mark *mark)
+{
+    char *resolved = index_resolve(path, mark);
+    int lock = -1, rc;
+
+    join(e);
+    rc = resolved ? e->rc : -1;
+    if (!rc)
+        rc = lock = index_lock_soon(e->directory);
+    if (rc >= 0)
+        rc = index_list(e->store, e->id, resolved, mark);
+    if (lock >= 0)
+        close(lock);
+    free(resolved);
+    return rc == 0;
+}
+
+void entering_free(struct entering *e)
+{
+    if (!e)
+        return;
+    join(e);
+    free(e->path);
+    free(e);
+}

@@ -1,0 +1,31 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * A disk on its way into the index while it arrives: what takes long is done
+ * when its objects are known, and only its line in the list of images waits
+ * until it is in its place.
+ */
+#ifndef PLUGIN_ENTERING_H
+#define PLUGIN_ENTERING_H
+
+#include <stdbool.h>
+
+#include "plugin/index.h"
+
+struct entering;
+
+/* Begins, in a thread.  path: for messages.  The store, its directory and the
+ * source are borrowed until entering_free().  NULL: it cannot be done so. */
+struct entering *entering_start(struct store *s, const char *directory,
+                                const char *path,
+                                const struct index_source *source);
+
+/* The image is complete, at this path.  False: index_enter() is to be called
+ * (what was done ahead, or by another process since, has failed). */
+bool entering_end(struct entering *e, const char *path,
+                  const struct mark *mark);
+
+/* Waits for the thread.  What was not ended is not listed, and is removed when
+ * the index is changed next.  e may be NULL. */
+void entering_free(struct entering *e);
+
+#endif
