@@ -182,12 +182,12 @@ static int connect_peer(const struct push_options *o, struct peer *p)
 
 static int transfer(struct sender *s)
 {
-    int rc = sender_bulk(s, false);
+    int rc;
 
-    if (rc)
-        return rc;
     sender_enter_ahead(s);
-    rc = sender_settle(s);
+    rc = sender_bulk(s, false);
+    if (!rc)
+        rc = sender_settle(s);
     return rc ? rc : sender_place(s);
 }
 

@@ -14,6 +14,7 @@
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <sys/eventfd.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 #include "plugin/blocklist.h"
@@ -28,6 +29,8 @@
                                        together; */
 #define FIRST_MS 2                  /* in less, which doubles, to begin with,
                                        while the line has nothing to do */
+
+#define NICENESS 19                 /* nobody waits for what follows a scan */
 
 struct scan {
     const struct link *link;
@@ -136,6 +139,11 @@ static void *read_disk(void *opaque)
     else
         live_ahead(s->link, s->disk);
     roster_end(s->disk->roster);
+    if (!rc && s->link->hashed) {
+        /* Of this thread alone, whose work is done. */
+        setpriority(PRIO_PROCESS, 0, NICENESS);
+        s->link->hashed(s->link->opaque, s->disk);
+    }
     return NULL;
 }
 

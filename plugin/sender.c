@@ -43,8 +43,8 @@ struct sender {
     unsigned n_disks;
     bool live;
     int (*step)(struct sender *s, struct source_disk *d);
-    pthread_t enter;            /* if entering: sender_enter_ahead()'s */
-    bool entering;
+    bool enters_ahead;
+    pthread_mutex_t enter;      /* held while a disk is entered */
 };
 
 int sender_new(struct sender **s_r, const struct sender_options *opt)
@@ -56,6 +56,7 @@ int sender_new(struct sender **s_r, const struct sender_options *opt)
         return -ENOMEM;
     s->opt = *opt;
     s->link.peer = opt->peer;
+    pthread_mutex_init(&s->enter, NULL);
     rc = workers_new(&s->link.pool, 0);
     if (rc) {
         free(s);
@@ -114,6 +115,7 @@ void sender_free(struct sender *s)
     free(s->disks);
     workers_free(s->link.pool);
     blockindex_free(s->link.index);
+    pthread_mutex_destroy(&s->enter);
     free(s);
 }
 
@@ -567,26 +569,26 @@ int sender_stamp(const struct sender *s, const char *vdev,
     return -ENOENT;
 }
 
-static void *enter_disks(void *opaque)
+static void enter_disk(void *opaque, const struct source_disk *d)
 {
-    const struct sender *s = opaque;
+    struct sender *s = opaque;
     struct index_source source;
-    unsigned i;
 
-    for (i = 0; i < s->n_disks && s->opt.state_dir; i++) {
-        const struct source_disk *d = s->disks[i];
-
-        if (!d->manifest || manifest_count(d->manifest) > UINT32_MAX)
-            continue;
-        source = index_source_of(d->manifest);
-        index_enter(s->opt.state_dir, d->path, &d->mark, &source);
-    }
-    return NULL;
+    if (!s->opt.state_dir || !d->manifest ||
+        manifest_count(d->manifest) > UINT32_MAX)
+        return;
+    source = index_source_of(d->manifest);
+    /* A process opens the index once. */
+    pthread_mutex_lock(&s->enter);
+    index_enter(s->opt.state_dir, d->path, &d->mark, &source);
+    pthread_mutex_unlock(&s->enter);
 }
 
 void sender_enter_ahead(struct sender *s)
 {
-    s->entering = !pthread_create(&s->enter, NULL, enter_disks, s);
+    s->enters_ahead = true;
+    s->link.hashed = enter_disk;
+    s->link.opaque = s;
 }
 
 void sender_enter(struct sender *s)
@@ -595,11 +597,8 @@ void sender_enter(struct sender *s)
 
     for (i = 0; i < s->n_disks; i++)
         listing_keep(s->disks[i]->listing);
-    if (s->entering)
-        pthread_join(s->enter, NULL);
-    else
-        enter_disks(s);
-    s->entering = false;
+    for (i = 0; i < s->n_disks && !s->enters_ahead; i++)
+        enter_disk(s, s->disks[i]);
 }
 
 void sender_report(struct sender *s, double seconds,

@@ -96,8 +96,8 @@ int sender_stamp(const struct sender *s, const char *vdev,
 /* Enters what the disks held when they were scanned into this host's index,
  * for the return trip, and keeps their lists. */
 void sender_enter(struct sender *s);
-/* Begins with the former while the target is busy: after sender_bulk(), if it
- * is followed by sender_enter() or the end of the process. */
+/* Before sender_bulk(): has the former done as soon as a disk was scanned, also
+ * of disks that do not arrive then. */
 void sender_enter_ahead(struct sender *s);
 
 /* Prints what was done.  seconds: it took; blackout: NULL if no guest had to

@@ -113,6 +113,10 @@ struct link {
     struct workers *pool;
     struct blockindex *index;       /* of what is sent, or NULL */
     const char *peer;               /* name of the target */
+    /* Or NULL; called when a disk's manifest is complete, from a thread of its
+     * scan, which waits. */
+    void (*hashed)(void *opaque, const struct source_disk *d);
+    void *opaque;                   /* of that */
     atomic_bool hurry;              /* the guest stands still: a pass that was
                                        begun before is to be cut short */
 };
