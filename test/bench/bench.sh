@@ -17,6 +17,7 @@
 #   LEVELS  levels of xl-dedup besides the one that follows the link (3 19)
 #   INDEXED not empty: the target's index is made before, as its timer does;
 #           otherwise within what is measured
+#   PAUSE   seconds of rest before what is measured (0)
 #   RATES   Mbit/s of links between two network namespaces (none; root)
 # Words are to be split in some places.
 # shellcheck disable=SC2046,SC2086
@@ -44,8 +45,18 @@ mb() { awk -v n="$1" 'BEGIN { printf "%.2f", n / 1e6 }'; }
 wanted() { [ -z "${ONLY:-}" ] || [[ " $ONLY " = *" $1 "* ]]; }
 row() { printf '| %s | %s | %s | %s | %s | %s | %s | %s |\n' "$pair" "$@"; }
 
-# timed FILE COMMAND...: wall, CPU, and peak memory in kB go to FILE
-timed() { local to=$1; shift; /usr/bin/time -q -f '%e %U %S %M' -o "$to" "$@"; }
+# timed FILE COMMAND...: wall, CPU, and peak memory in kB go to FILE.  Before
+# that, free memory is used once: where it was not for a while, the host of a
+# virtual machine has to find some, which takes as long as what is measured.
+timed()
+{
+    local to=$1
+    shift
+    # shellcheck disable=SC2016
+    perl -e '$x = "x" x (2 << 30)'
+    sleep "${PAUSE:-0}"
+    /usr/bin/time -q -f '%e %U %S %M' -o "$to" "$@"
+}
 field() { awk -v n="$2" 'END { print $n }' "$1"; }
 cpu() { awk 'END { printf "%.1f", $2 + $3 }' "$1"; }
 peak() { awk '$4 > m { m = $4 } END { printf "%d", m / 1024 }' "$@"; }
