@@ -4,7 +4,9 @@
  *
  * The lock of those who change the index is held while that goes on, and not
  * between the thread's end and entering_end(), which may be hours: whoever has
- * it then removes what is not listed, and index_list() finds out.
+ * it then removes what is not listed, and index_list() finds out.  It is not
+ * waited for: it may be our own session's, which has references read, and ends
+ * that only later.
  */
 #include "config.h"
 
@@ -18,6 +20,9 @@
 
 #define NICENESS 19             /* nobody waits for it yet */
 
+/* Of two disks of a session one waits for the other. */
+static pthread_mutex_t one_at_a_time = PTHREAD_MUTEX_INITIALIZER;
+
 struct entering {
     struct store *store;
     const char *directory;
@@ -25,8 +30,9 @@ struct entering {
     struct index_source source;
     pthread_t thread;
     bool running;
-    uint32_t id;
+    uint32_t id;                /* once there is something under it */
     int rc;                     /* the thread's, when it has ended */
+    bool listed;
 };
 
 static void *work(void *opaque)
@@ -36,11 +42,13 @@ static void *work(void *opaque)
 
     /* Of this thread alone. */
     setpriority(PRIO_PROCESS, 0, NICENESS);
-    lock = index_lock_soon(e->directory);
+    pthread_mutex_lock(&one_at_a_time);
+    lock = index_lock(e->directory, false);
     e->rc = lock < 0 ? lock :
         index_put_unlisted(e->store, e->path, &e->source, &e->id);
     if (lock >= 0)
         close(lock);
+    pthread_mutex_unlock(&one_at_a_time);
     return NULL;
 }
 
@@ -75,18 +83,27 @@ bool entering_end(struct entering *e, const char *path,
                   const struct mark *mark)
 {
     char *resolved = index_resolve(path, mark);
-    int lock = -1, rc;
+    int lock;
 
     join(e);
-    rc = resolved ? e->rc : -1;
-    if (!rc)
-        rc = lock = index_lock_soon(e->directory);
-    if (rc >= 0)
-        rc = index_list(e->store, e->id, resolved, mark);
-    if (lock >= 0)
+    lock = e->rc || !resolved ? -1 : index_lock(e->directory, false);
+    if (lock >= 0) {
+        e->listed = !index_list(e->store, e->id, resolved, mark);
         close(lock);
+    }
     free(resolved);
-    return rc == 0;
+    return e->listed;
+}
+
+/* Nobody will list it. */
+static void drop(struct entering *e)
+{
+    int lock = index_lock(e->directory, false);
+
+    if (lock < 0)
+        return;
+    index_drop(e->store, e->id);
+    close(lock);
 }
 
 void entering_free(struct entering *e)
@@ -94,6 +111,8 @@ void entering_free(struct entering *e)
     if (!e)
         return;
     join(e);
+    if (e->id && !e->listed)
+        drop(e);
     free(e->path);
     free(e);
 }

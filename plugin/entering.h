@@ -24,8 +24,8 @@ struct entering *entering_start(struct store *s, const char *directory,
 bool entering_end(struct entering *e, const char *path,
                   const struct mark *mark);
 
-/* Waits for the thread.  What was not ended is not listed, and is removed when
- * the index is changed next.  e may be NULL. */
+/* Waits for the thread.  What was not ended is removed again; if this process
+ * is killed before, when the index is changed next.  e may be NULL. */
 void entering_free(struct entering *e);
 
 #endif

@@ -75,8 +75,6 @@ int index_prepare(const char *directory);
  * the lock until it is closed, or a negative errno; -EWOULDBLOCK only if not
  * told to wait. */
 int index_lock(const char *directory, bool wait);
-/* The same, but waits some seconds at most. */
-int index_lock_soon(const char *directory);
 
 /* Reading.  t: of store_read(). */
 
@@ -132,7 +130,8 @@ int index_put_manifest(struct store *s, const char *path,
 /*
  * The same in two steps, of which the first takes long, for an image that is
  * not final yet: under an id, which is not listed, and then listed as what is
- * at a path.  -ENOENT, not logged: it has been removed in between.
+ * at a path.  -ENOENT, not logged: it has been removed in between.  *id_r: not
+ * 0 if there is something under it, also after a failure.
  */
 int index_put_unlisted(struct store *s, const char *path,
                        const struct index_source *source, uint32_t *id_r);

@@ -14,7 +14,7 @@
 #define TRY_US 100000
 
 /* Another session's end takes a moment, a scan takes longer. */
-int index_lock_soon(const char *directory)
+static int lock_soon(const char *directory)
 {
     unsigned tries;
     int lock = -EWOULDBLOCK;
@@ -31,7 +31,7 @@ static int enter(const char *directory, const char *path,
                  const struct mark *mark, const struct index_source *source)
 {
     struct store_options opt = { .read_only = false };
-    int lock = index_lock_soon(directory), rc;
+    int lock = lock_soon(directory), rc;
     struct store *s;
 
     if (lock < 0)

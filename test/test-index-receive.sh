@@ -58,6 +58,29 @@ dd if=/dev/zero of=b/reference.img bs=1M seek=3 count=8 conv=notrunc \
     status=none
 push three.img
 
+# a disk is entered while it arrives; if it does not, nothing of it stays
+unfinished() { index_b --check | grep -q '^1 unfinished'; }
+finished() { ! unfinished; }
+# comes FUNCTION: within 20 seconds
+comes()
+{
+    tries=200
+    until "$1"; do
+        [ $((tries -= 1)) -gt 0 ] || return 1
+        sleep 0.1
+    done
+}
+mkdir cut
+noise much 3000000 >cut/much
+mke2fs -q -t ext4 -d cut a/cut.img 20M 2>/dev/null
+xl-dedup push --bwlimit=100 a/cut.img "hostb:$tmp/b/cut.img" >out 2>err &
+push=$!
+comes unfinished || fail "not entered ahead: $(index_b --check)"
+kill "$push"
+wait "$push" && fail "a killed push has ended well"
+comes finished || fail "left behind: $(index_b --check)"
+listed b | grep cut && fail "a disk that did not arrive is listed"
+
 # the directory cannot be written to, with what it should know and without
 rm -r state-b b/reference.img
 mke2fs -q -t ext4 -d tree b/reference.img 32M 2>/dev/null
