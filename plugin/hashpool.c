@@ -55,7 +55,7 @@
  * second or two for if all of it has to be sent.  A slow disk has to seek for
  * each. */
 #define RECENT_FILES 1024
-#define RECENT_BYTES (96u << 20)
+#define RECENT_BYTES (32u << 20)
 #define RECENT_AT_ONCE 16
 
 /* Raw objects stay where they were made; chunks of a manifest are a list. */
