@@ -45,8 +45,7 @@ struct destination {
     struct image storage;       /* what has been written, for reading back */
     struct gather *gather;      /* of a disk that is all zero, where the cache
                                    can be bypassed, until destination_sync() */
-    int direct_fd;              /* then: O_DIRECT; */
-    bool allocates;             /* blocks before writing there */
+    int direct_fd;              /* then: O_DIRECT */
     bool placeholder;           /* an empty file stands at path */
     bool placed;                /* the staging file has become path */
 };

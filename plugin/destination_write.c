@@ -6,8 +6,6 @@
 #include <fcntl.h>
 #include <inttypes.h>
 #include <linux/falloc.h>
-#include <linux/magic.h>
-#include <sys/vfs.h>
 #include <unistd.h>
 
 #include "plugin/destination.h"
@@ -162,39 +160,10 @@ static int write_run(struct destination *d, const uint8_t *p, size_t length,
     return rc;
 }
 
-/* Only a hint: where it fails, so will the writing, or not. */
-static int allocate_run(struct destination *d, const uint8_t *p, size_t length,
-                        uint64_t offset, bool zero)
+static int write_gathered(void *opaque, const void *data, size_t length,
+                          uint64_t offset)
 {
-    size_t n = zero ? 0 : direct_length(d, p, length, offset);
-
-    if (n > 0)
-        fallocate(d->direct_fd, FALLOC_FL_KEEP_SIZE, offset, n);
-    return 0;
-}
-
-/* Blocks are allocated for all of it first, where that helps. */
-static int write_gathered(void *opaque, const struct gathered *segments,
-                          unsigned n)
-{
-    struct destination *d = opaque;
-    const struct gathered *s;
-    int rc = 0;
-
-    for (s = segments; s < segments + n && d->allocates; s++)
-        each_run(d, s->data, s->length, s->offset, allocate_run);
-    for (s = segments; s < segments + n && !rc; s++)
-        rc = each_run(d, s->data, s->length, s->offset, write_run);
-    return rc;
-}
-
-/* ext4 lets several write at once past the cache where there are blocks (since
- * about Linux 6.7), and else one at a time.  XFS does so anyway. */
-static bool is_ext4(int fd)
-{
-    struct statfs fs;
-
-    return !fstatfs(fd, &fs) && fs.f_type == EXT4_SUPER_MAGIC;
+    return each_run(opaque, data, length, offset, write_run);
 }
 
 void destination_begin_gathering(struct destination *d)
@@ -202,7 +171,6 @@ void destination_begin_gathering(struct destination *d)
     if ((d->block ? !d->blank : d->resumed) || !d->storage.sector)
         return;
     d->direct_fd = image_open_direct(&d->storage, O_RDWR);
-    d->allocates = !d->block && is_ext4(d->fd);
     if (d->direct_fd >= 0 &&
         gather_new(&d->gather, d->size, write_gathered, d))
         d->gather = NULL;

@@ -97,10 +97,18 @@ static int by_segment(const void *a, const void *b)
     return (x->segment > y->segment) - (x->segment < y->segment);
 }
 
+static int write_slot(struct gather *g, struct slot *s)
+{
+    size_t length = segment_length(g->size, s->segment);
+    int rc = g->write(g->opaque, s->data, length, s->segment * PROTO_SEGMENT);
+
+    memset(s->data, 0, length);
+    return rc;
+}
+
 /* Writes slots that nobody uses.  Gives the lock away meanwhile. */
 static void write_slots(struct gather *g, struct slot **slots, unsigned n)
 {
-    struct gathered segments[SLOTS];
     unsigned i;
     int rc = g->rc;
 
@@ -108,14 +116,8 @@ static void write_slots(struct gather *g, struct slot **slots, unsigned n)
         slots[i]->writing = true;
     pthread_mutex_unlock(&g->lock);
     qsort(slots, n, sizeof(*slots), by_segment);
-    for (i = 0; i < n; i++)
-        segments[i] = (struct gathered){
-            slots[i]->data, segment_length(g->size, slots[i]->segment),
-            slots[i]->segment * PROTO_SEGMENT };
-    if (!rc)
-        rc = g->write(g->opaque, segments, n);
-    for (i = 0; i < n; i++)
-        memset(slots[i]->data, 0, segments[i].length);
+    for (i = 0; i < n && !rc; i++)
+        rc = write_slot(g, slots[i]);
     pthread_mutex_lock(&g->lock);
     if (rc && !g->rc)
         g->rc = rc;

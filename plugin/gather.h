@@ -15,17 +15,10 @@
 
 struct gather;
 
-/* A segment of the disk, aligned to 4096 in memory. */
-struct gathered {
-    const uint8_t *data;
-    size_t length;
-    uint64_t offset;
-};
-
-/* Writes n of these, by ascending offset; called by one thread or several.  0
- * or a negative errno.  What is zero is so there already. */
-typedef int gather_write(void *opaque, const struct gathered *segments,
-                         unsigned n);
+/* Writes length bytes of the disk, aligned to 4096 in memory, from one thread
+ * or several.  0 or a negative errno.  What is zero is so there already. */
+typedef int gather_write(void *opaque, const void *data, size_t length,
+                         uint64_t offset);
 
 /* size: of the disk, bytes.  0 or -ENOMEM; takes 16 MiB as it is used. */
 int gather_new(struct gather **g_r, uint64_t size, gather_write *write,

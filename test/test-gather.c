@@ -21,29 +21,21 @@ static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 static int failure;
 
 /* As a destination does: what is zero is left alone. */
-static void write_segment(const struct gathered *s)
+static int write_segment(void *opaque, const void *data, size_t length,
+                         uint64_t offset)
 {
+    const uint8_t *p = data;
     size_t at, n;
 
-    assert(s->offset % PROTO_SEGMENT == 0 && (uintptr_t)s->data % BLOCK == 0);
-    assert(s->length == PROTO_SEGMENT || s->offset + s->length == SIZE);
-    written[s->offset / PROTO_SEGMENT]++;
-    for (at = 0; at < s->length && !failure; at += n) {
-        n = s->length - at < BLOCK ? s->length - at : BLOCK;
-        if (!data_is_zero(s->data + at, n))
-            memcpy(disk + s->offset + at, s->data + at, n);
-    }
-}
-
-static int write_segments(void *opaque, const struct gathered *s, unsigned n)
-{
-    unsigned i;
-
-    assert(opaque == disk);
+    assert(opaque == disk && offset % PROTO_SEGMENT == 0);
+    assert((uintptr_t)data % BLOCK == 0);
+    assert(length == PROTO_SEGMENT || offset + length == SIZE);
     pthread_mutex_lock(&lock);
-    for (i = 0; i < n; i++) {
-        assert(i == 0 || s[i].offset > s[i - 1].offset);
-        write_segment(&s[i]);
+    written[offset / PROTO_SEGMENT]++;
+    for (at = 0; at < length && !failure; at += n) {
+        n = length - at < BLOCK ? length - at : BLOCK;
+        if (!data_is_zero(p + at, n))
+            memcpy(disk + offset + at, p + at, n);
     }
     pthread_mutex_unlock(&lock);
     return failure;
@@ -72,7 +64,7 @@ static void begin(struct gather **g_r)
 {
     memset(disk, 0, SIZE);
     memset(written, 0, sizeof(written));
-    assert(!gather_new(g_r, SIZE, write_segments, disk));
+    assert(!gather_new(g_r, SIZE, write_segment, disk));
 }
 
 static void is_complete(void)
