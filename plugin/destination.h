@@ -96,10 +96,6 @@ int destination_fill(struct destination *d, const void *data, size_t length,
  */
 int destination_gather(struct destination *d, const void *data, size_t length,
                        uint64_t offset);
-/* The same, but it goes to the storage at once unless something that belongs
- * beside it is still in memory: then who writes need not wait for that. */
-int destination_add(struct destination *d, const void *data, size_t length,
-                    uint64_t offset);
 /* Makes bytes read as zero: a hole in a file, zeros on a device. */
 int destination_zero(struct destination *d, uint64_t offset, uint64_t length);
 /* Brings everything to the storage.  Nothing is gathered from then on, and by

@@ -176,10 +176,8 @@ void destination_begin_gathering(struct destination *d)
         d->gather = NULL;
 }
 
-static int gather(struct destination *d, const void *data, size_t length,
-                  uint64_t offset,
-                  ssize_t (*put)(struct gather *g, const void *data,
-                                 size_t length, uint64_t offset))
+int destination_gather(struct destination *d, const void *data, size_t length,
+                       uint64_t offset)
 {
     const uint8_t *p = data;
     ssize_t n;
@@ -188,7 +186,7 @@ static int gather(struct destination *d, const void *data, size_t length,
     if (!d->gather)
         return destination_fill(d, data, length, offset);
     for (; length > 0 && !rc; p += n, offset += n, length -= n) {
-        n = put(d->gather, p, length, offset);
+        n = gather_put(d->gather, p, length, offset);
         if (n < 0)
             return n;
         if (n > 0)
@@ -199,16 +197,4 @@ static int gather(struct destination *d, const void *data, size_t length,
         rc = destination_fill(d, p, n, offset);
     }
     return rc;
-}
-
-int destination_gather(struct destination *d, const void *data, size_t length,
-                       uint64_t offset)
-{
-    return gather(d, data, length, offset, gather_put);
-}
-
-int destination_add(struct destination *d, const void *data, size_t length,
-                    uint64_t offset)
-{
-    return gather(d, data, length, offset, gather_add);
 }

@@ -184,8 +184,8 @@ static struct slot *take_free(struct gather *g)
 }
 
 /* A slot for the segment, with us as a user, or NULL: the caller writes there,
- * or something could not be written.  held: only if it has one already. */
-static struct slot *enter(struct gather *g, uint64_t segment, bool held)
+ * or something could not be written. */
+static struct slot *enter(struct gather *g, uint64_t segment)
 {
     struct slot *s;
 
@@ -197,8 +197,6 @@ static struct slot *enter(struct gather *g, uint64_t segment, bool held)
             pthread_cond_wait(&g->change, &g->lock);
             continue;
         }
-        if (!s && held)
-            return NULL;
         if (!s)
             s = take_free(g);
         if (s)
@@ -212,8 +210,8 @@ static struct slot *enter(struct gather *g, uint64_t segment, bool held)
     return s;
 }
 
-static ssize_t put(struct gather *g, const void *data, size_t length,
-                   uint64_t offset, bool held)
+ssize_t gather_put(struct gather *g, const void *data, size_t length,
+                   uint64_t offset)
 {
     uint64_t segment = offset / PROTO_SEGMENT;
     size_t start = offset % PROTO_SEGMENT;
@@ -223,7 +221,7 @@ static ssize_t put(struct gather *g, const void *data, size_t length,
     if (length > PROTO_SEGMENT - start)
         length = PROTO_SEGMENT - start;
     pthread_mutex_lock(&g->lock);
-    s = enter(g, segment, held);
+    s = enter(g, segment);
     rc = g->rc;
     pthread_mutex_unlock(&g->lock);
     if (!s)
@@ -234,18 +232,6 @@ static ssize_t put(struct gather *g, const void *data, size_t length,
         pthread_cond_broadcast(&g->change);
     pthread_mutex_unlock(&g->lock);
     return length;
-}
-
-ssize_t gather_put(struct gather *g, const void *data, size_t length,
-                   uint64_t offset)
-{
-    return put(g, data, length, offset, false);
-}
-
-ssize_t gather_add(struct gather *g, const void *data, size_t length,
-                   uint64_t offset)
-{
-    return put(g, data, length, offset, true);
 }
 
 /* Settling */

@@ -30,10 +30,6 @@ int gather_new(struct gather **g_r, uint64_t size, gather_write *write,
 ssize_t gather_put(struct gather *g, const void *data, size_t length,
                    uint64_t offset);
 
-/* The same for content that goes there only if something else does. */
-ssize_t gather_add(struct gather *g, const void *data, size_t length,
-                   uint64_t offset);
-
 /* Writes what it holds of a range of the disk; from now on the caller writes
  * there.  0 or a negative errno, also of an earlier failure.  g may be NULL. */
 int gather_settle(struct gather *g, uint64_t offset, uint64_t length);

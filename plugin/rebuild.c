@@ -166,7 +166,7 @@ static int put(struct target_disk *d, const void *data, size_t length,
     int rc;
 
     rebuild_touch(d, offset, length);
-    rc = arrived ? destination_add(&d->dest, data, length, offset) :
+    rc = arrived ? destination_fill(&d->dest, data, length, offset) :
         destination_gather(&d->dest, data, length, offset);
     rebuild_touch(d, offset, length);
     return rc;

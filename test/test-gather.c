@@ -124,25 +124,6 @@ static void settled(void)
     gather_free(NULL);
 }
 
-/* What joins goes where something is already, and nowhere else. */
-static void added(void)
-{
-    struct gather *g;
-
-    begin(&g);
-    assert(!gather_add(g, content, 10, 0));
-    put(g, 0, 100);
-    assert(gather_add(g, content + 100, 50, 100) == 50);
-    assert(gather_add(g, content + PROTO_SEGMENT - 5, 10,
-                      PROTO_SEGMENT - 5) == 5);
-    assert(!gather_add(g, content + PROTO_SEGMENT, 5, PROTO_SEGMENT));
-    assert(!gather_settle(g, 0, 1) && written[0] == 1);
-    assert(!memcmp(disk, content, 150));
-    assert(!memcmp(disk + PROTO_SEGMENT - 5, content + PROTO_SEGMENT - 5, 5));
-    assert(!gather_add(g, content, 10, 0));
-    gather_free(g);
-}
-
 struct share {
     struct gather *gather;
     size_t *starts;                 /* of the pieces, ascending, and the end */
@@ -245,7 +226,6 @@ int main(void)
         memset(content + i, 0, draw() % 20000);
     RUN(in_order);
     RUN(settled);
-    RUN(added);
     RUN(about_in_order);
     RUN(in_no_order);
     RUN(fails);
