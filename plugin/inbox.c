@@ -19,7 +19,7 @@
 #include "plugin/proto.h"
 
 /* Payload bytes waiting before the wire is left alone for a while. */
-#define QUEUE_BYTES_MAX (16u << 20)
+#define QUEUE_BYTES_MAX (48u << 20)
 
 /* A peer that takes nothing may go on talking, while a guest stands still. */
 #define EXPLAIN_SECONDS 5
