@@ -12,7 +12,6 @@
 
 #include <pthread.h>
 #include <stdlib.h>
-#include <string.h>
 #include <sys/resource.h>
 #include <unistd.h>
 
@@ -26,13 +25,11 @@ static pthread_mutex_t one_at_a_time = PTHREAD_MUTEX_INITIALIZER;
 struct entering {
     struct store *store;
     const char *directory;
-    char *path;
+    const char *path;
     struct index_source source;
     pthread_t thread;
-    bool running;
     uint32_t id;                /* once there is something under it */
     int rc;                     /* the thread's, when it has ended */
-    bool listed;
 };
 
 static void *work(void *opaque)
@@ -63,42 +60,17 @@ struct entering *entering_start(struct store *s, const char *directory,
     e->store = s;
     e->directory = directory;
     e->source = *source;
-    e->path = strdup(path);
-    if (e->path && !pthread_create(&e->thread, NULL, work, e)) {
-        e->running = true;
+    e->path = path;
+    if (!pthread_create(&e->thread, NULL, work, e))
         return e;
-    }
-    entering_free(e);
+    free(e);
     return NULL;
-}
-
-static void join(struct entering *e)
-{
-    if (e->running)
-        pthread_join(e->thread, NULL);
-    e->running = false;
-}
-
-bool entering_end(struct entering *e, const char *path,
-                  const struct mark *mark)
-{
-    char *resolved = index_resolve(path, mark);
-    int lock;
-
-    join(e);
-    lock = e->rc || !resolved ? -1 : index_lock(e->directory, false);
-    if (lock >= 0) {
-        e->listed = !index_list(e->store, e->id, resolved, mark);
-        close(lock);
-    }
-    free(resolved);
-    return e->listed;
 }
 
 /* Nobody will list it. */
 static void drop(struct entering *e)
 {
-    int lock = index_lock(e->directory, false);
+    int lock = e->id ? index_lock(e->directory, false) : -1;
 
     if (lock < 0)
         return;
@@ -106,13 +78,31 @@ static void drop(struct entering *e)
     close(lock);
 }
 
+bool entering_end(struct entering *e, const char *path,
+                  const struct mark *mark)
+{
+    char *resolved = index_resolve(path, mark);
+    bool listed = false;
+    int lock;
+
+    pthread_join(e->thread, NULL);
+    lock = e->rc || !resolved ? -1 : index_lock(e->directory, false);
+    if (lock >= 0) {
+        listed = !index_list(e->store, e->id, resolved, mark);
+        close(lock);
+    }
+    if (!listed)
+        drop(e);
+    free(resolved);
+    free(e);
+    return listed;
+}
+
 void entering_free(struct entering *e)
 {
     if (!e)
         return;
-    join(e);
-    if (e->id && !e->listed)
-        drop(e);
-    free(e->path);
+    pthread_join(e->thread, NULL);
+    drop(e);
     free(e);
 }

@@ -13,19 +13,20 @@
 
 struct entering;
 
-/* Begins, in a thread.  path: for messages.  The store, its directory and the
- * source are borrowed until entering_free().  NULL: it cannot be done so. */
+/* Begins, in a thread.  path: for messages.  All is borrowed until one of the
+ * two functions below.  NULL: it cannot be done so. */
 struct entering *entering_start(struct store *s, const char *directory,
                                 const char *path,
                                 const struct index_source *source);
 
 /* The image is complete, at this path.  False: index_enter() is to be called
- * (what was done ahead, or by another process since, has failed). */
+ * (what was done ahead has failed, or another process has removed it).  Frees
+ * e. */
 bool entering_end(struct entering *e, const char *path,
                   const struct mark *mark);
 
-/* Waits for the thread.  What was not ended is removed again; if this process
- * is killed before, when the index is changed next.  e may be NULL. */
+/* Or it is not, and what was done is removed again; if this process is killed
+ * before, when the index is changed next.  e may be NULL. */
 void entering_free(struct entering *e);
 
 #endif

@@ -19,6 +19,13 @@ struct candidate {
     uint32_t file;
 };
 
+static int by_place(const void *x, const void *y)
+{
+    const struct candidate *a = x, *b = y;
+
+    return (a->place > b->place) - (a->place < b->place);
+}
+
 /* Files of one moment by their place: that is quick to read. */
 static int newest_first(const void *x, const void *y)
 {
@@ -26,14 +33,7 @@ static int newest_first(const void *x, const void *y)
 
     if (a->changed != b->changed)
         return a->changed < b->changed ? 1 : -1;
-    return (a->place > b->place) - (a->place < b->place);
-}
-
-static int by_place(const void *x, const void *y)
-{
-    const struct candidate *a = x, *b = y;
-
-    return (a->place > b->place) - (a->place < b->place);
+    return by_place(x, y);
 }
 
 static uint64_t bytes_of(const struct fsparse_file *f)

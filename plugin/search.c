@@ -141,8 +141,10 @@ void search_enter_end(struct target_disk *d)
 {
     struct mark mark;
 
-    if (d->entering && d->placed && !mark_of(d->path, &mark))
-        d->entered = entering_end(d->entering, d->path, &mark);
+    if (!d->entering || !d->placed || mark_of(d->path, &mark))
+        return;
+    d->entered = entering_end(d->entering, d->path, &mark);
+    d->entering = NULL;
 }
 
 void search_enter(struct target_disk *d, const char *state_dir)

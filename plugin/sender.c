@@ -43,7 +43,6 @@ struct sender {
     unsigned n_disks;
     bool live;
     int (*step)(struct sender *s, struct source_disk *d);
-    bool enters_ahead;
     pthread_mutex_t enter;      /* held while a disk is entered */
 };
 
@@ -586,7 +585,6 @@ static void enter_disk(void *opaque, const struct source_disk *d)
 
 void sender_enter_ahead(struct sender *s)
 {
-    s->enters_ahead = true;
     s->link.hashed = enter_disk;
     s->link.opaque = s;
 }
@@ -597,7 +595,7 @@ void sender_enter(struct sender *s)
 
     for (i = 0; i < s->n_disks; i++)
         listing_keep(s->disks[i]->listing);
-    for (i = 0; i < s->n_disks && !s->enters_ahead; i++)
+    for (i = 0; i < s->n_disks && !s->link.hashed; i++)
         enter_disk(s, s->disks[i]);
 }
 
