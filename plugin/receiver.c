@@ -129,6 +129,10 @@ void receiver_free(struct receiver *r)
     if (r->references)
         references_stop(r->references);
     workers_free(r->pool);
+    /* Whoever reads references for the index has its lock, and what was entered
+     * in vain would stay. */
+    if (r->references)
+        references_end_refresh(r->references);
     stop_entering(r);
     for (i = 0; i < r->n_disks; i++)
         disk_free(r->disks[i]);

@@ -105,6 +105,14 @@ void references_stop(struct references *r)
     pthread_mutex_unlock(&r->lock);
 }
 
+void references_end_refresh(struct references *r)
+{
+    references_stop(r);
+    if (r->running)
+        pthread_join(r->thread, NULL);
+    r->running = false;
+}
+
 static void remove_temporary(const char *directory)
 {
     static const char *const files[] = { "index/data.mdb", "index/lock.mdb",
@@ -131,9 +139,7 @@ void references_free(struct references *r)
 
     if (!r)
         return;
-    references_stop(r);
-    if (r->running)
-        pthread_join(r->thread, NULL);
+    references_end_refresh(r);
     for (i = 0; r->slots && i < r->list.n; i++)
         image_release(&r->slots[i].image);
     store_close(r->store);

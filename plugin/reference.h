@@ -98,4 +98,7 @@ struct store *references_store(const struct references *r,
 /* Nobody waits any more: the session ends. */
 void references_stop(struct references *r);
 
+/* The same, and nobody changes the index for us any more. */
+void references_end_refresh(struct references *r);
+
 #endif
