@@ -12,8 +12,8 @@ ASAN_OPTIONS=verify_asan_link_order=0:detect_leaks=0
 export ASAN_OPTIONS
 faults_setup
 rows <<'END'
-data io=pwrite:9:ENOSPC untouched less disk xvda: no space left for .*is kept
-data io=pwrite:9:EIO untouched less disk xvda: .*Input/output error
+data io=pwrite:16:ENOSPC untouched less disk xvda: no space left for .*is kept
+data io=pwrite:16:EIO untouched less disk xvda: .*Input/output error
 copied-data io=pwrite:1:ENOSPC untouched less disk xvda: .*No space left
 live io=fdatasync:1:EIO untouched less disk xvda: .*Input/output error
 END
