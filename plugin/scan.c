@@ -30,7 +30,8 @@
 #define FIRST_MS 2                  /* in less, which doubles, to begin with,
                                        while the line has nothing to do */
 
-#define NICENESS 19                 /* nobody waits for what follows a scan */
+#define NICENESS 5                  /* what is ready for the line comes first */
+#define NICENESS_AFTER 19           /* nobody waits for what follows a scan */
 
 struct scan {
     const struct link *link;
@@ -132,8 +133,11 @@ static void *read_disk(void *opaque)
         .opaque = s,
         .stop = &s->stop,
     };
-    int rc = manifest_hash(s->disk->manifest, &opt);
+    int rc;
 
+    /* Of this thread, and of those that it has hash. */
+    setpriority(PRIO_PROCESS, 0, NICENESS);
+    rc = manifest_hash(s->disk->manifest, &opt);
     if (rc)
         fail(s, rc);
     else
@@ -141,7 +145,7 @@ static void *read_disk(void *opaque)
     roster_end(s->disk->roster);
     if (!rc && s->link->hashed) {
         /* Of this thread alone, whose work is done. */
-        setpriority(PRIO_PROCESS, 0, NICENESS);
+        setpriority(PRIO_PROCESS, 0, NICENESS_AFTER);
         s->link->hashed(s->link->opaque, s->disk);
     }
     return NULL;
