@@ -1,5 +1,12 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Frames that may take their time; see freight.h. */
+/*
+ * Frames that may take their time; see freight.h.
+ *
+ * One thread compresses, another one carries what comes out to the line, and in
+ * between there is what the line takes in a while: content that hardly
+ * compresses keeps the line busy and leaves the processors idle, and content
+ * that compresses well is the other way round.
+ */
 #include "config.h"
 
 #include <errno.h>
@@ -10,6 +17,7 @@
 #include <zstd.h>
 
 #include "plugin/freight.h"
+#include "plugin/level.h"
 #include "plugin/log.h"
 #include "plugin/monotonic.h"
 #include "plugin/parallel.h"
@@ -19,49 +27,28 @@
 #define QUEUE_MAX (8u << 20)        /* bytes */
 #define PIECE (256u << 10)          /* bytes of a FREIGHT frame, at most */
 #define WINDOW_LOG 25
-#define JOB_BYTES (4u << 20)        /* that one processor compresses */
+#define JOB_BYTES LEVEL_JOB_BYTES
 #define OVERLAP_LOG 6               /* with an eighth of the window before */
 #define IDLE_MS 50                  /* without a frame: what there is goes */
 #define LONG_TABLES 16              /* level from which tables are bounded */
 
-/* Levels that the link is followed through, and seconds that one processor took
- * for a job of programs, which makes JOB_OUT bytes.  Of content that compresses
- * better a job takes less, but not less than JOB_LEAST of it.  The levels from
- * 10 to 15 save one byte in a hundred more than 9, and take up to ten times as
- * long; 19 saves what 18 does. */
-static const struct {
-    int level;
-    double seconds;
-} levels[] = {
-    { -10, 0.010 }, { -5, 0.012 }, { -2, 0.014 }, { 1, 0.016 }, { 2, 0.018 },
-    { 3, 0.024 }, { 4, 0.033 }, { 5, 0.050 }, { 6, 0.058 }, { 7, 0.080 },
-    { 9, 0.090 }, { 16, 1.2 }, { 17, 1.4 }, { 18, 1.5 },
-};
-#define JOB_OUT (JOB_BYTES * 0.3)
-#define JOB_LEAST 0.15
-#define N_LEVELS (sizeof(levels) / sizeof(levels[0]))
-/* Where that begins: at the lowest level at which zstd chooses its faster way
- * of searching (by rows), as it does so once, for all levels to come. */
-#define FIRST_LEVEL 7
-#define FAST_LEVEL 10       /* above it, levels take much longer */
+/* Compressed ahead of the line: what it takes in so many seconds. */
+#define AHEAD_SECONDS 0.35
+#define AHEAD_MIN (512u << 10)      /* bytes */
+#define AHEAD_MAX (8u << 20)
+#define RATE_SECONDS 0.25           /* of sending tell what it takes */
 
-/* A decision is due after so much of both. */
-#define LOOK_SECONDS 0.25
-#define LOOK_BYTES JOB_BYTES
-
-/* How many times as long as the table says it takes here: to begin with, at
- * most and at least, and what becomes of that while the line is the slower
- * one, so that it is tried again. */
-#define PACE_FIRST 1.25
-#define PACE_MAX 16
-#define PACE_MIN 0.5
-#define PACE_FORGET 0.97
-
+/* A frame to be compressed, or a piece that was. */
 struct load {
     struct load *next;
     uint16_t disk;
     size_t length;
     uint8_t data[];
+};
+
+struct queue {
+    struct load *head, **tail;
+    size_t bytes;
 };
 
 struct freight {
@@ -71,27 +58,200 @@ struct freight {
 
     pthread_mutex_t lock;           /* covers what follows */
     pthread_cond_t more, room;
-    struct load *head, **tail;
-    size_t queued;
+    struct queue frames;
     bool hurry;                     /* what there is goes, when all of it is
                                        in */
     bool stop;
-    int rc;
-    pthread_t thread;
+    int rc;                         /* of the first failure */
+    pthread_cond_t ready, taken;
+    struct queue pieces;            /* bytes: with the one on its way */
+    size_t ahead;                   /* bytes of these, at most */
+    double busy;                    /* seconds of sending, and */
+    uint64_t carried;               /* bytes, since the last decision about the
+                                       level */
 
-    /* Of the thread. */
+    bool started[2];
+    pthread_t compressing_thread, carrying_thread;
+
+    /* Of the thread that compresses. */
     ZSTD_CCtx *compressor;
     uint8_t *out;
     uint16_t disk;
     uint64_t flushed, unflushed;    /* bytes in */
-    bool follows;                   /* the link */
-    unsigned level;                 /* index of levels */
     double rate;                    /* of a rehearsal's line, or 0 */
-    double pace;
-    uint64_t since;                 /* the last change of level: bytes in */
-    double start, compressing, writing;     /* since the last decision, and */
-    uint64_t in, sent;                      /* bytes */
+    struct level level;
+    struct level_sample sample;
+    double start;                   /* of it */
 };
+
+/* Queues */
+
+static void queue_init(struct queue *q)
+{
+    q->head = NULL;
+    q->tail = &q->head;
+    q->bytes = 0;
+}
+
+static void queue_put(struct queue *q, struct load *l)
+{
+    *q->tail = l;
+    q->tail = &l->next;
+    q->bytes += l->length;
+}
+
+/* Its bytes are for the caller to take off. */
+static struct load *queue_take(struct queue *q)
+{
+    struct load *l = q->head;
+
+    if (l)
+        q->head = l->next;
+    if (!q->head)
+        q->tail = &q->head;
+    return l;
+}
+
+static void queue_release(struct queue *q)
+{
+    struct load *l;
+
+    while ((l = queue_take(q)))
+        free(l);
+}
+
+static struct load *load_new(uint16_t disk, size_t length)
+{
+    struct load *l = malloc(sizeof(*l) + length);
+
+    if (!l)
+        return NULL;
+    l->next = NULL;
+    l->disk = disk;
+    l->length = length;
+    return l;
+}
+
+/* With the lock held.  Everybody who waits is to look again. */
+static void wake_all(struct freight *f)
+{
+    pthread_cond_broadcast(&f->more);
+    pthread_cond_broadcast(&f->room);
+    pthread_cond_broadcast(&f->ready);
+    pthread_cond_broadcast(&f->taken);
+}
+
+static void fail(struct freight *f, int rc)
+{
+    bool first;
+
+    pthread_mutex_lock(&f->lock);
+    first = !f->rc;
+    if (first)
+        f->rc = rc;
+    wake_all(f);
+    pthread_mutex_unlock(&f->lock);
+    if (first)
+        f->failed(f->opaque, rc);
+}
+
+/* Carrying */
+
+/* With the lock held.  It at most doubles: to begin with, pieces vanish into
+ * buffers at no time, and tell nothing. */
+static void set_ahead(struct freight *f, double seconds, uint64_t bytes)
+{
+    double ahead = bytes / seconds * AHEAD_SECONDS;
+
+    if (ahead > 2.0 * f->ahead)
+        ahead = 2.0 * f->ahead;
+    if (ahead > AHEAD_MAX)
+        ahead = AHEAD_MAX;
+    f->ahead = ahead < AHEAD_MIN ? AHEAD_MIN : ahead;
+}
+
+/* With the lock held, but for the sending. */
+static int carry_one(struct freight *f, const struct load *l, double *seconds_r)
+{
+    double before;
+    int rc;
+
+    pthread_mutex_unlock(&f->lock);
+    before = monotonic_seconds();
+    rc = f->send(f->opaque, l->disk, l->data, l->length);
+    *seconds_r = monotonic_seconds() - before;
+    pthread_mutex_lock(&f->lock);
+    f->busy += *seconds_r;
+    f->carried += l->length;
+    f->pieces.bytes -= l->length;
+    pthread_cond_broadcast(&f->taken);
+    return rc;
+}
+
+static void *carry(void *opaque)
+{
+    struct freight *f = opaque;
+    double seconds, all = 0;
+    uint64_t bytes = 0;
+    struct load *l;
+    int rc = 0;
+
+    pthread_mutex_lock(&f->lock);
+    while (!rc && !f->stop && !f->rc) {
+        l = queue_take(&f->pieces);
+        if (!l) {
+            pthread_cond_wait(&f->ready, &f->lock);
+            continue;
+        }
+        rc = carry_one(f, l, &seconds);
+        all += seconds;
+        bytes += l->length;
+        free(l);
+        if (all < RATE_SECONDS)
+            continue;
+        set_ahead(f, all, bytes);
+        all = 0;
+        bytes = 0;
+    }
+    pthread_mutex_unlock(&f->lock);
+    if (rc)
+        fail(f, rc);
+    return NULL;
+}
+
+/* Hands what was compressed to the other thread, or lets a rehearsal's line
+ * take it.  *seconds_r: of waiting. */
+static int hand_over(struct freight *f, size_t length, double *seconds_r)
+{
+    double before = monotonic_seconds();
+    struct load *l;
+    int rc;
+
+    *seconds_r = 0;
+    if (length == 0)
+        return 0;
+    if (f->rate > 0) {
+        *seconds_r = length / f->rate;
+        f->busy += *seconds_r;
+        f->carried += length;
+        return f->send(f->opaque, f->disk, f->out, length);
+    }
+    l = load_new(f->disk, length);
+    if (!l)
+        return -ENOMEM;
+    memcpy(l->data, f->out, length);
+    pthread_mutex_lock(&f->lock);
+    while (f->pieces.bytes >= f->ahead && !f->stop && !f->rc)
+        pthread_cond_wait(&f->taken, &f->lock);
+    rc = f->rc;
+    queue_put(&f->pieces, l);
+    pthread_cond_signal(&f->ready);
+    pthread_mutex_unlock(&f->lock);
+    *seconds_r = monotonic_seconds() - before;
+    return rc;
+}
+
+/* Compressing */
 
 /* The tables of the highest levels would be larger than what they index, and
  * every processor has its own. */
@@ -102,84 +262,41 @@ static void set_level(ZSTD_CCtx *c, int level)
     ZSTD_CCtx_setParameter(c, ZSTD_c_chainLog, level < LONG_TABLES ? 0 : 22);
 }
 
-/* The highest level at which all processors together keep up with the line, as
- * it was since the last decision; of those that save little, with half of their
- * time, as the disk has to be read, and the host has other guests. */
-static unsigned sustained(const struct freight *f)
+static void begin_sample(struct freight *f, double now)
 {
-    double line = f->writing * JOB_OUT * parallel_count(0, false) / f->sent;
-    unsigned i, best = 0;
-
-    for (i = 1; i < N_LEVELS; i++)
-        if (levels[i].seconds * f->pace <=
-            (levels[i].level > FAST_LEVEL ? line : line / 2))
-            best = i;
-    return best;
-}
-
-/* Everything waited for the compressor: that tells how long it takes. */
-static void learn_pace(struct freight *f)
-{
-    double in = (double)f->in / JOB_BYTES, out = f->sent / JOB_OUT;
-    double jobs = in * JOB_LEAST + (out < in ? out : in) * (1 - JOB_LEAST);
-    double seconds = f->compressing * parallel_count(0, false) / jobs;
-
-    f->pace = (f->pace + seconds / levels[f->level].seconds) / 2;
-    if (f->pace > PACE_MAX)
-        f->pace = PACE_MAX;
-    if (f->pace < PACE_MIN)
-        f->pace = PACE_MIN;
-}
-
-static void set_index(struct freight *f, unsigned i)
-{
-    if (i == f->level)
-        return;
-    set_level(f->compressor, levels[i].level);
-    f->level = i;
-    f->since = 0;
-}
-
-/* Whether jobs of another level are under way. */
-static bool is_mixed(const struct freight *f)
-{
-    return f->since < (parallel_count(0, false) + 2) * (uint64_t)JOB_BYTES;
-}
-
-static void look_from(struct freight *f, double t)
-{
-    f->start = t;
-    f->compressing = f->writing = 0;
-    f->in = f->sent = 0;
+    f->start = now;
+    f->sample = (struct level_sample){ 0 };
+    pthread_mutex_lock(&f->lock);
+    f->busy = 0;
+    f->carried = 0;
+    pthread_mutex_unlock(&f->lock);
 }
 
 static void look(struct freight *f)
 {
-    double t = monotonic_seconds();
-    double all = f->rate > 0 ? f->compressing + f->writing : t - f->start;
-    unsigned best;
+    struct level_sample *s = &f->sample;
+    double now = monotonic_seconds();
 
-    if (!f->follows || all < LOOK_SECONDS || f->in < LOOK_BYTES || !f->sent)
+    s->seconds = f->rate > 0 ? s->compressing + s->waiting : now - f->start;
+    pthread_mutex_lock(&f->lock);
+    s->busy = f->busy;
+    s->carried = f->carried;
+    pthread_mutex_unlock(&f->lock);
+    if (!level_is_due(&f->level, s))
         return;
-    if (f->writing > 0.6 * all) {
-        f->pace *= PACE_FORGET;
-        best = sustained(f);
-        set_index(f, best > f->level ? best : f->level);
-    } else if (f->compressing > 0.5 * all && f->level > 0) {
-        if (f->compressing > 0.85 * all && !is_mixed(f))
-            learn_pace(f);
-        set_index(f, f->level > FAST_LEVEL ? FAST_LEVEL : f->level - 1);
-    }
-    look_from(f, t);
+    level_time(&f->level);
+    if (level_decide(&f->level, s))
+        set_level(f->compressor, level_now(&f->level));
+    begin_sample(f, now);
 }
 
-/* Compresses, and sends what comes out. */
+/* Compresses, and hands on what comes out. */
 static int push(struct freight *f, const void *data, size_t length,
                 ZSTD_EndDirective end)
 {
     ZSTD_inBuffer in = { data, length, 0 };
     ZSTD_outBuffer out;
-    double before, between;
+    double before, seconds;
     size_t left;
     int rc;
 
@@ -191,17 +308,15 @@ static int push(struct freight *f, const void *data, size_t length,
             log_error("compression: %s", ZSTD_getErrorName(left));
             return -EIO;
         }
-        between = monotonic_seconds();
-        f->compressing += between - before;
-        rc = out.pos ? f->send(f->opaque, f->disk, f->out, out.pos) : 0;
-        f->writing += f->rate > 0 ? out.pos / f->rate :
-            monotonic_seconds() - between;
+        f->sample.compressing += monotonic_seconds() - before;
+        rc = hand_over(f, out.pos, &seconds);
+        f->sample.waiting += seconds;
         if (rc)
             return rc;
-        f->sent += out.pos;
+        f->sample.out += out.pos;
     } while (in.pos < in.size || (end == ZSTD_e_flush && left > 0));
-    f->in += length;
-    f->since += length;
+    f->sample.in += length;
+    level_in(&f->level, length);
     f->unflushed += length;
     if (end == ZSTD_e_flush) {
         f->flushed += f->unflushed;
@@ -215,23 +330,21 @@ static int push(struct freight *f, const void *data, size_t length,
 static struct load *next_load(struct freight *f)
 {
     struct timespec until = monotonic_in(IDLE_MS);
-    struct load *l;
+    struct load *l = NULL;
     int rc = 0;
 
     pthread_mutex_lock(&f->lock);
-    while (!f->head && !f->stop && !(f->hurry && f->unflushed) &&
-           rc != ETIMEDOUT)
+    while (!f->frames.head && !f->stop && !f->rc &&
+           !(f->hurry && f->unflushed) && rc != ETIMEDOUT)
         rc = f->unflushed ?
             pthread_cond_timedwait(&f->more, &f->lock, &until) :
             pthread_cond_wait(&f->more, &f->lock);
-    l = f->stop ? NULL : f->head;
+    if (!f->stop && !f->rc)
+        l = queue_take(&f->frames);
     if (!l)
         f->hurry = false;
     if (l) {
-        f->head = l->next;
-        if (!f->head)
-            f->tail = &f->head;
-        f->queued -= l->length;
+        f->frames.bytes -= l->length;
         pthread_cond_broadcast(&f->room);
     }
     pthread_mutex_unlock(&f->lock);
@@ -247,7 +360,7 @@ static int push_load(struct freight *f, const struct load *l)
         return rc;
     rc = push(f, NULL, 0, ZSTD_e_flush);
     if (f->flushed >= JOB_BYTES)
-        look_from(f, monotonic_seconds());      /* that tells little */
+        begin_sample(f, monotonic_seconds());   /* that tells little */
     return rc;
 }
 
@@ -269,26 +382,30 @@ static void *work(void *opaque)
             rc = push(f, NULL, 0, ZSTD_e_flush);
         }
         pthread_mutex_lock(&f->lock);
-        f->rc = rc;
-        stop = f->stop || rc;
-        pthread_cond_broadcast(&f->room);
+        stop = f->stop || f->rc;
         pthread_mutex_unlock(&f->lock);
-    } while (!stop);
+    } while (!stop && !rc);
     if (rc)
-        f->failed(f->opaque, rc);
+        fail(f, rc);
     return NULL;
 }
 
-static int prepare_compressor(struct freight *f, int level)
+static int prepare(struct freight *f, int level)
 {
-    f->level = FIRST_LEVEL;
-    f->pace = PACE_FIRST;
-    f->follows = level == 0;
+    pthread_mutex_init(&f->lock, NULL);
+    monotonic_cond_init(&f->more);
+    pthread_cond_init(&f->room, NULL);
+    pthread_cond_init(&f->ready, NULL);
+    pthread_cond_init(&f->taken, NULL);
+    queue_init(&f->frames);
+    queue_init(&f->pieces);
+    f->ahead = AHEAD_MIN;
+    level_init(&f->level, level, parallel_count(0, false));
     f->compressor = ZSTD_createCCtx();
     f->out = malloc(PIECE);
     if (!f->compressor || !f->out)
         return -ENOMEM;
-    set_level(f->compressor, level ? level : levels[f->level].level);
+    set_level(f->compressor, level_now(&f->level));
     ZSTD_CCtx_setParameter(f->compressor, ZSTD_c_windowLog, WINDOW_LOG);
     ZSTD_CCtx_setParameter(f->compressor, ZSTD_c_enableLongDistanceMatching,
                            1);
@@ -300,13 +417,28 @@ static int prepare_compressor(struct freight *f, int level)
     return 0;
 }
 
-static int prepare(struct freight *f, int level)
+static void release(struct freight *f)
 {
-    pthread_mutex_init(&f->lock, NULL);
-    monotonic_cond_init(&f->more);
-    pthread_cond_init(&f->room, NULL);
-    f->tail = &f->head;
-    return prepare_compressor(f, level);
+    queue_release(&f->frames);
+    queue_release(&f->pieces);
+    ZSTD_freeCCtx(f->compressor);
+    free(f->out);
+    pthread_cond_destroy(&f->more);
+    pthread_cond_destroy(&f->room);
+    pthread_cond_destroy(&f->ready);
+    pthread_cond_destroy(&f->taken);
+    pthread_mutex_destroy(&f->lock);
+}
+
+static int start(struct freight *f)
+{
+    int rc = -pthread_create(&f->compressing_thread, NULL, work, f);
+
+    f->started[0] = !rc;
+    if (!rc)
+        rc = -pthread_create(&f->carrying_thread, NULL, carry, f);
+    f->started[1] = !rc;
+    return rc;
 }
 
 int freight_new(struct freight **f_r, int level, freight_send *send,
@@ -322,9 +454,8 @@ int freight_new(struct freight **f_r, int level, freight_send *send,
     f->opaque = opaque;
     rc = prepare(f, level);
     if (!rc)
-        rc = -pthread_create(&f->thread, NULL, work, f);
+        rc = start(f);
     if (rc) {
-        f->rc = rc;
         freight_free(f);
         return rc;
     }
@@ -334,25 +465,17 @@ int freight_new(struct freight **f_r, int level, freight_send *send,
 
 void freight_free(struct freight *f)
 {
-    struct load *l;
-
     if (!f)
         return;
     pthread_mutex_lock(&f->lock);
     f->stop = true;
-    pthread_cond_broadcast(&f->more);
+    wake_all(f);
     pthread_mutex_unlock(&f->lock);
-    if (f->thread)
-        pthread_join(f->thread, NULL);
-    while ((l = f->head)) {
-        f->head = l->next;
-        free(l);
-    }
-    ZSTD_freeCCtx(f->compressor);
-    free(f->out);
-    pthread_cond_destroy(&f->more);
-    pthread_cond_destroy(&f->room);
-    pthread_mutex_destroy(&f->lock);
+    if (f->started[0])
+        pthread_join(f->compressing_thread, NULL);
+    if (f->started[1])
+        pthread_join(f->carrying_thread, NULL);
+    release(f);
     free(f);
 }
 
@@ -365,14 +488,11 @@ static void set_le(uint8_t *p, uint32_t v, unsigned bytes)
 int freight_put(struct freight *f, uint16_t type, uint16_t disk,
                 const void *data, size_t length)
 {
-    struct load *l = malloc(sizeof(*l) + PROTO_HEADER_BYTES + length);
+    struct load *l = load_new(disk, PROTO_HEADER_BYTES + length);
     int rc;
 
     if (!l)
         return -ENOMEM;
-    l->next = NULL;
-    l->disk = disk;
-    l->length = PROTO_HEADER_BYTES + length;
     set_le(l->data, type, 2);
     set_le(l->data + 2, disk, 2);
     set_le(l->data + 4, length, 4);
@@ -380,13 +500,11 @@ int freight_put(struct freight *f, uint16_t type, uint16_t disk,
     if (length)
         memcpy(l->data + PROTO_HEADER_BYTES, data, length);
     pthread_mutex_lock(&f->lock);
-    while (f->queued > QUEUE_MAX && !f->rc)
+    while (f->frames.bytes > QUEUE_MAX && !f->rc)
         pthread_cond_wait(&f->room, &f->lock);
     rc = f->rc;
     if (!rc) {
-        *f->tail = l;
-        f->tail = &l->next;
-        f->queued += l->length;
+        queue_put(&f->frames, l);
         l = NULL;
         pthread_cond_signal(&f->more);
     }
@@ -427,7 +545,7 @@ int freight_rehearse(int level, double rate, double seconds,
     int rc;
 
     memset(r, 0, sizeof(*r));
-    rc = prepare_compressor(&f, level);
+    rc = prepare(&f, level);
     for (i = 0; i < n && !rc && monotonic_seconds() - start < seconds; i++) {
         rc = push(&f, samples[i].data, samples[i].length, ZSTD_e_continue);
         r->in += samples[i].length;
@@ -438,9 +556,8 @@ int freight_rehearse(int level, double rate, double seconds,
     }
     if (!rc)
         rc = push(&f, NULL, 0, ZSTD_e_flush);
-    r->level = level ? level : levels[f.level].level;
-    ZSTD_freeCCtx(f.compressor);
-    free(f.out);
+    r->level = level_now(&f.level);
+    release(&f);
     return rc;
 }
 

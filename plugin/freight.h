@@ -4,9 +4,8 @@
  * (docs/protocol.md, "Freight").
  *
  * They wait in a bounded queue for a thread that compresses them ahead of the
- * link, on all processors, with a long window.  How hard, follows the link:
- * while writing holds the thread up, the level rises, and while compressing
- * does, it falls.  Whatever is put in goes out, soon after nothing more comes;
+ * link, on all processors, with a long window.  How hard, follows the link
+ * (level.h).  Whatever is put in goes out, soon after nothing more comes;
  * the order is kept, but not that of other frames.  To begin with, the line has
  * nothing to do: then it goes out in pieces that grow.
  */
@@ -23,7 +22,7 @@ struct frame;
 /* Sends a piece of the compressed stream; disk: whose frame went in last. */
 typedef int freight_send(void *opaque, uint16_t disk, const void *data,
                          size_t length);
-/* The thread ends with this error. */
+/* Once: nothing more is sent, for this reason. */
 typedef void freight_failed(void *opaque, int rc);
 
 struct freight;

@@ -26,7 +26,7 @@ xl_dedup_SOURCES = %D%/main.c %D%/control.c %D%/control.h \
 	%D%/cmd_verify.c %D%/cmd_push.c %D%/cmd_allow.c %D%/cmd_status.c \
 	%D%/cmd_clean.c \
 	%D%/proto.h %D%/buf.c %D%/buf.h %D%/bytes.h %D%/wire.c %D%/wire.h \
-	%D%/freight.c %D%/freight.h %D%/gather.c %D%/gather.h %D%/huge.h \
+	%D%/freight.c %D%/freight.h %D%/level.c %D%/level.h %D%/gather.c %D%/gather.h %D%/huge.h \
 	%D%/unused.c %D%/unused.h \
 	%D%/wire_options.c %D%/wire_options.h \
 	%D%/inbox.c %D%/inbox.h %D%/crew.c %D%/crew.h %D%/pump.c %D%/pump.h \

@@ -130,7 +130,8 @@ libplugintest_la_SOURCES = %D%/loop.h %D%/unit.h plugin/blockindex.c \
 	plugin/handshake.c plugin/hashpool.c plugin/hold.c plugin/holding.c \
 	plugin/image.c plugin/image_list.c plugin/inbox.c plugin/index.c \
 	plugin/index_put.c plugin/index_record.c plugin/index_walk.c \
-	plugin/leftover.c plugin/log.c plugin/loopdev.c plugin/manifest.c \
+	plugin/leftover.c plugin/level.c plugin/log.c plugin/loopdev.c \
+	plugin/manifest.c \
 	plugin/mark.c plugin/memdecode.c plugin/memencode.c \
 	plugin/memstream.c plugin/order.c plugin/pagecache.c \
 	plugin/parallel.c plugin/readback.c plugin/recent.c plugin/record.c \
@@ -146,7 +147,7 @@ UNIT_TESTS = test/test-buf test/test-control test/test-crew \
 	test/test-destination test/test-gather test/test-handshake \
 	test/test-hold \
 	test/test-inbox test/test-index test/test-leftover test/test-record \
-	test/test-order test/test-readback test/test-reference \
+	test/test-level test/test-order test/test-readback test/test-reference \
 	test/test-roster \
 	test/test-rolling test/test-segment test/test-skeleton \
 	test/test-sweep test/test-wire \
@@ -198,6 +199,9 @@ test_test_rolling_LDADD = $(UNIT_LDADD)
 test_test_x86code_SOURCES = %D%/test-x86code.c
 test_test_x86code_CPPFLAGS = $(xl_dedup_CPPFLAGS)
 test_test_x86code_LDADD = $(UNIT_LDADD)
+test_test_level_SOURCES = %D%/test-level.c
+test_test_level_CPPFLAGS = $(xl_dedup_CPPFLAGS)
+test_test_level_LDADD = $(UNIT_LDADD)
 test_test_order_SOURCES = %D%/test-order.c
 test_test_order_CPPFLAGS = $(xl_dedup_CPPFLAGS)
 test_test_order_LDADD = $(UNIT_LDADD)
