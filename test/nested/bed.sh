@@ -211,6 +211,14 @@ fresh_disks()
     esac
 }
 
+# Once more if need be: libxl gives the disks' hotplug scripts 40 s, which a
+# loaded machine may exceed.
+create_guest()
+{
+    on "$2" "xl create -q /bed/$1.cfg || xl create -q /bed/$1.cfg" ||
+        { echo "xl create $1 failed"; return 1; }
+}
+
 # boot_guest NAME HOST: from the disks there are; waits until its program
 # writes.
 boot_guest()
@@ -219,11 +227,12 @@ boot_guest()
 
     guest_config "$name" |
         "$bed_src/host.sh" ssh "$host" "cat >/bed/$name.cfg"
-    # Once more if need be: libxl gives the disks' hotplug scripts 40 s, which
-    # a loaded machine may exceed.
-    on "$host" "xl create -q /bed/$name.cfg || xl create -q /bed/$name.cfg" ||
-        { echo "xl create $name failed"; return 1; }
-    ask "$name" "$host" reset
+    create_guest "$name" "$host" || return 1
+    ask "$name" "$host" reset && return
+    # Emulated, it may not come up, or not in time.
+    note "starting guest $name at $host once more"
+    on "$host" "xl destroy $name"
+    create_guest "$name" "$host" && ask "$name" "$host" reset
 }
 
 start_guest()
