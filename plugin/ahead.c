@@ -7,11 +7,9 @@
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/resource.h>
 
 #include "plugin/ahead.h"
-
-#define NICENESS 5          /* what the line waits for comes first */
+#include "plugin/niceness.h"
 
 struct ahead {
     const struct image *image;
@@ -29,8 +27,7 @@ static void *work(void *opaque)
 {
     struct ahead *a = opaque;
 
-    /* Of this thread alone; it does its work without as well. */
-    setpriority(PRIO_PROCESS, 0, NICENESS);
+    niceness_set(NICENESS_READY);
     for (; a->done < a->n && !atomic_load(&a->stop); a->done++)
         if (segment_hash_noted(a->image, a->done, &a->digests[a->done],
                                a->index, a->disk))

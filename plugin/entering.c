@@ -12,12 +12,10 @@
 
 #include <pthread.h>
 #include <stdlib.h>
-#include <sys/resource.h>
 #include <unistd.h>
 
 #include "plugin/entering.h"
-
-#define NICENESS 19             /* nobody waits for it yet */
+#include "plugin/niceness.h"
 
 /* Of two disks of a session one waits for the other. */
 static pthread_mutex_t one_at_a_time = PTHREAD_MUTEX_INITIALIZER;
@@ -37,8 +35,7 @@ static void *work(void *opaque)
     struct entering *e = opaque;
     int lock;
 
-    /* Of this thread alone. */
-    setpriority(PRIO_PROCESS, 0, NICENESS);
+    niceness_set(NICENESS_LATER);
     pthread_mutex_lock(&one_at_a_time);
     lock = index_lock(e->directory, false);
     e->rc = lock < 0 ? lock :

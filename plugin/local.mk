@@ -46,7 +46,7 @@ xl_dedup_SOURCES = \
 	%D%/memencode.c %D%/memencode.h \
 	%D%/memory_options.c %D%/memory_options.h \
 	%D%/memreceive.c %D%/memreceive.h %D%/memsend.c %D%/memsend.h \
-	%D%/memstream.c %D%/memstream.h %D%/monotonic.h \
+	%D%/memstream.c %D%/memstream.h %D%/monotonic.h %D%/niceness.h \
 	%D%/openers.c %D%/openers.h %D%/order.c %D%/order.h \
 	%D%/pagecache.c %D%/pagecache.h %D%/parallel.c %D%/parallel.h \
 	%D%/passes.c %D%/peer.c %D%/peer.h %D%/plain.c %D%/plain.h \

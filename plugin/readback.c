@@ -4,16 +4,15 @@
 
 #include <errno.h>
 #include <stdlib.h>
-#include <sys/resource.h>
 
 #include "plugin/huge.h"
 #include "plugin/monotonic.h"
+#include "plugin/niceness.h"
 #include "plugin/readback.h"
 
 #define RUN 16u             /* segments brought to the storage at a time */
 #define READ 4u             /* of these, read at a time */
 #define PAUSE_MS 100        /* before looking again for what is complete */
-#define NICENESS 5          /* what the line waits for comes first */
 
 /* Listed content may cover the disk so often; a list that goes on would cost
  * only time. */
@@ -208,8 +207,7 @@ static void *work(void *opaque)
     struct readback *r = opaque;
     int rc = 0;
 
-    /* Of this thread alone; it does its work without as well. */
-    setpriority(PRIO_PROCESS, 0, NICENESS);
+    niceness_set(NICENESS_READY);
     while (rc >= 0 && !is_stopped(r)) {
         rc = sweep(r);
         if (rc == 0)

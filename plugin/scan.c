@@ -14,13 +14,13 @@
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <sys/eventfd.h>
-#include <sys/resource.h>
 #include <unistd.h>
 
 #include "plugin/blocklist.h"
 #include "plugin/listing.h"
 #include "plugin/log.h"
 #include "plugin/monotonic.h"
+#include "plugin/niceness.h"
 #include "plugin/proto.h"
 #include "plugin/scan.h"
 
@@ -29,9 +29,6 @@
                                        together; */
 #define FIRST_MS 2                  /* in less, which doubles, to begin with,
                                        while the line has nothing to do */
-
-#define NICENESS 5                  /* what is ready for the line comes first */
-#define NICENESS_AFTER 19           /* nobody waits for what follows a scan */
 
 struct scan {
     const struct link *link;
@@ -135,8 +132,7 @@ static void *read_disk(void *opaque)
     };
     int rc;
 
-    /* Of this thread, and of those that it has hash. */
-    setpriority(PRIO_PROCESS, 0, NICENESS);
+    niceness_set(NICENESS_READY);
     rc = manifest_hash(s->disk->manifest, &opt);
     if (rc)
         fail(s, rc);
@@ -144,8 +140,7 @@ static void *read_disk(void *opaque)
         live_ahead(s->link, s->disk);
     roster_end(s->disk->roster);
     if (!rc && s->link->hashed) {
-        /* Of this thread alone, whose work is done. */
-        setpriority(PRIO_PROCESS, 0, NICENESS_AFTER);
+        niceness_set(NICENESS_LATER);
         s->link->hashed(s->link->opaque, s->disk);
     }
     return NULL;
