@@ -341,11 +341,11 @@ static struct load *next_load(struct freight *f)
             pthread_cond_wait(&f->more, &f->lock);
     if (!f->stop && !f->rc)
         l = queue_take(&f->frames);
-    if (!l)
-        f->hurry = false;
     if (l) {
         f->frames.bytes -= l->length;
         pthread_cond_broadcast(&f->room);
+    } else {
+        f->hurry = false;
     }
     pthread_mutex_unlock(&f->lock);
     return l;

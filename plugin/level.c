@@ -88,13 +88,10 @@ void level_in(struct level *l, uint64_t bytes)
     l->since += bytes;
 }
 
-static bool set(struct level *l, unsigned index)
+static void set(struct level *l, unsigned index)
 {
-    if (index == l->index)
-        return false;
     l->index = index;
     l->since = 0;
-    return true;
 }
 
 /* Timing */
@@ -107,22 +104,35 @@ static double thread_seconds(void)
     return t.tv_sec + t.tv_nsec / 1e9;
 }
 
-/* The pace of one processor that has nothing else to do, or 0.  What is
- * compressed is this program, as the table is of programs. */
-static double time_sample(void)
+/* The pace of one processor that has nothing else to do, or 0. */
+static double time_sample(ZSTD_CCtx *c, const uint8_t *data, uint8_t *out,
+                          size_t room)
+{
+    double before = thread_seconds();
+
+    if (ZSTD_isError(ZSTD_compressCCtx(c, out, room, data, TIMED_BYTES,
+                                       levels[TIMED_INDEX].level)))
+        return 0;
+    return (thread_seconds() - before) * (LEVEL_JOB_BYTES / TIMED_BYTES) /
+        levels[TIMED_INDEX].seconds;
+}
+
+/* The same; of two samples, as the second one finds caches and memory ready.
+ * What is compressed is this program, as the table is of programs. */
+static double time_processor(void)
 {
     size_t room = ZSTD_compressBound(TIMED_BYTES);
     ZSTD_CCtx *c = ZSTD_createCCtx();
     uint8_t *data = malloc(TIMED_BYTES), *out = malloc(room);
     int fd = open("/proc/self/exe", O_RDONLY | O_CLOEXEC);
-    double pace = 0, before = thread_seconds();
+    double pace = 0, again;
 
     if (c && data && out && fd >= 0 &&
-        read(fd, data, TIMED_BYTES) == TIMED_BYTES &&
-        !ZSTD_isError(ZSTD_compressCCtx(c, out, room, data, TIMED_BYTES,
-                                        levels[TIMED_INDEX].level)))
-        pace = (thread_seconds() - before) * (LEVEL_JOB_BYTES / TIMED_BYTES) /
-            levels[TIMED_INDEX].seconds;
+        read(fd, data, TIMED_BYTES) == TIMED_BYTES) {
+        pace = time_sample(c, data, out, room);
+        again = time_sample(c, data, out, room);
+        pace = again < pace ? again : pace;
+    }
     if (fd >= 0)
         close(fd);
     free(data);
@@ -139,16 +149,11 @@ static double bounded(const struct level *l, double pace)
 
 void level_time(struct level *l)
 {
-    double pace, again;
+    double pace;
 
     if (!l->follows || l->timings == TIMINGS)
         return;
-    /* The second one finds caches and memory ready. */
-    pace = time_sample();
-    again = time_sample();
-    if (again < pace)
-        pace = again;
-    pace *= TIMED_SHORT;
+    pace = time_processor() * TIMED_SHORT;
     if (l->timings++ == 0 || pace < l->least_pace)
         l->least_pace = pace < PACE_MIN ? PACE_MIN : pace;
     l->pace = bounded(l, l->pace);
@@ -190,7 +195,7 @@ static bool is_mixed(const struct level *l)
     return l->since < (l->processors + 2) * (uint64_t)LEVEL_JOB_BYTES;
 }
 
-static bool rise(struct level *l)
+static void rise(struct level *l)
 {
     unsigned best;
 
@@ -198,18 +203,21 @@ static bool rise(struct level *l)
     if (l->index > FAST && !is_mixed(l))
         l->pause = 0;
     best = sustained(l);
-    return best > l->index && set(l, best);
+    if (best > l->index)
+        set(l, best);
 }
 
-static bool fall(struct level *l)
+static void fall(struct level *l)
 {
-    if (l->index <= FAST)
-        return set(l, l->index - 1);
+    if (l->index <= FAST) {
+        set(l, l->index - 1);
+        return;
+    }
     l->pause = l->pause > 0 ? 2 * l->pause : PAUSE_FIRST;
     if (l->pause > PAUSE_MAX)
         l->pause = PAUSE_MAX;
     l->not_before = l->clock + l->pause;
-    return set(l, FAST);
+    set(l, FAST);
 }
 
 bool level_is_due(const struct level *l, const struct level_sample *s)
@@ -220,15 +228,18 @@ bool level_is_due(const struct level *l, const struct level_sample *s)
 
 bool level_decide(struct level *l, const struct level_sample *s)
 {
+    unsigned before = l->index;
+
     l->clock += s->seconds;
     l->line_busy = l->line_busy * LINE_KEEP + s->busy;
     l->line_bytes = l->line_bytes * LINE_KEEP + s->carried;
-    if (s->waiting > LINE_LIMITS * s->seconds)
-        return rise(l);
-    if (s->compressing <= WE_LIMIT * s->seconds ||
-        s->busy >= LINE_IDLE * s->seconds || l->index == 0)
-        return false;
-    if (s->compressing > ONLY_WE_LIMIT * s->seconds && !is_mixed(l))
-        learn_pace(l, s);
-    return fall(l);
+    if (s->waiting > LINE_LIMITS * s->seconds) {
+        rise(l);
+    } else if (s->compressing > WE_LIMIT * s->seconds &&
+               s->busy < LINE_IDLE * s->seconds && l->index > 0) {
+        if (s->compressing > ONLY_WE_LIMIT * s->seconds && !is_mixed(l))
+            learn_pace(l, s);
+        fall(l);
+    }
+    return l->index != before;
 }
