@@ -83,6 +83,7 @@ struct pool {
     pthread_mutex_t lock;
     size_t next;                /* region of the cursor; n_regions: at end */
     uint64_t offset;            /* of the cursor, in that region */
+    uint64_t asked;             /* to here the kernel was asked to read ahead */
     uint64_t segments;          /* handed out */
     uint64_t done, total;
     int rc;
@@ -100,7 +101,7 @@ struct segment {
     size_t n_recent;
     size_t region;              /* the one that start lies in */
     uint64_t start, end;
-    uint64_t ahead;             /* where the next one starts */
+    uint64_t ahead, ahead_end;  /* to be read ahead meanwhile, or nothing */
 };
 
 struct worker {
@@ -209,7 +210,9 @@ static bool take_next(struct pool *pool, struct segment *seg)
     if (seg->end > map->image_size)
         seg->end = map->image_size;
     cursor_move(pool, seg->end);
-    seg->ahead = pool->offset;
+    seg->ahead = pool->offset > pool->asked ? pool->offset : pool->asked;
+    seg->ahead_end = pool->offset + AHEAD;
+    pool->asked = seg->ahead_end;
     return true;
 }
 
@@ -480,7 +483,9 @@ static int do_segment(struct worker *w, const struct segment *seg)
     size_t i;
     int rc;
 
-    image_will_need(pool->m->image, seg->ahead, AHEAD);
+    if (seg->ahead < seg->ahead_end)
+        image_will_need(pool->m->image, seg->ahead,
+                        seg->ahead_end - seg->ahead);
     rc = load_window(w, seg);
     for (i = seg->region; !rc && i < map->n_regions; i++) {
         const struct fsparse_region *r = &map->regions[i];

@@ -60,16 +60,18 @@ static uint64_t next_data(const struct image *img, uint64_t offset)
     return data;
 }
 
-/* Lets the kernel read on while we hash: not what is a hole. */
+/* Lets the kernel read on while we hash the segment at offset: the one that is
+ * so much further on, as those between were asked for before; not what is a
+ * hole. */
 static void read_ahead(const struct image *img, uint64_t offset)
 {
-    uint64_t data;
+    uint64_t start = offset + AHEAD, end = start + PROTO_SEGMENT, data;
 
-    if (img->direct_fd >= 0 || offset >= img->size)
+    if (img->direct_fd >= 0 || start >= img->size)
         return;
-    data = next_data(img, offset);
-    if (data < offset + AHEAD && data < img->size)
-        image_will_need(img, data, offset + AHEAD - data);
+    data = next_data(img, start);
+    if (data < end && data < img->size)
+        image_will_need(img, data, end - data);
 }
 
 int segment_hash_noted(const struct image *img, uint64_t number,
@@ -81,6 +83,7 @@ int segment_hash_noted(const struct image *img, uint64_t number,
     void *data;
     int rc;
 
+    read_ahead(img, offset);
     if (next_data(img, offset) >= offset + length) {
         d->known = d->zero = true;
         return 0;
@@ -89,7 +92,6 @@ int segment_hash_noted(const struct image *img, uint64_t number,
     data = aligned_alloc(4096, PROTO_SEGMENT);
     if (!data)
         return -ENOMEM;
-    read_ahead(img, offset + length);
     rc = image_read(img, data, length, offset);
     if (!rc) {
         segment_digest_of(data, length, d);
