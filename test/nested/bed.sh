@@ -99,13 +99,19 @@ prepare_host()
         exit 0'
 }
 
-# What a failed case may have left behind: guests, and everything on disks.
-clean_host()
+destroy_guests()
 {
     on "$1" '
         for id in $(xl list | awk "NR > 1 && \$2 > 0 { print \$2 }"); do
             xl destroy "$id"
-        done
+        done'
+}
+
+# What a failed case may have left behind: guests, and everything on disks.
+clean_host()
+{
+    destroy_guests "$1"
+    on "$1" '
         sleep 1
         # Not the disk itself, but what the case nospace mounts over it.
         umount small 2>/dev/null
@@ -235,9 +241,13 @@ boot_guest()
     create_guest "$name" "$host" && ask "$name" "$host" reset
 }
 
+# start_guest NAME HOST: from fresh disks.  It gets the host for itself: beside
+# another guest, which writes all the time, it does not come up in minutes on
+# the one emulated processor of a slow machine.
 start_guest()
 {
     note "starting guest $1 at $2"
+    destroy_guests "$2"
     fresh_disks "$1" "$2" && boot_guest "$1" "$2"
 }
 

@@ -8,6 +8,26 @@ set -u
 . "${bed_src:?}/lib.sh"
 . "$bed_src/bed.sh"
 
+# The guest's files are those of the image that it began with, apart from its
+# data.  Read from outside, as the emulated host takes minutes for it.
+os_is_unharmed()
+{
+    local host=$1 dir rc=0
+    dir=$(mktemp -d "$bed_run/os.XXXXXX") || return
+
+    on "$host" 'fsfreeze -f /bed/disks'
+    debugfs -R "dump /g1.img $dir/g1.img" "$bed_run/$host/data.img"
+    on "$host" 'fsfreeze -u /bed/disks'
+    mkdir "$dir/is" "$dir/was"
+    debugfs -R "rdump / $dir/is" "$dir/g1.img?offset=1048576"
+    debugfs -R "rdump / $dir/was" "$bed_cache/guest.img?offset=1048576"
+    rm -rf "$dir"/{is,was}/data
+    [ "$(find "$dir/was" -type f | wc -l)" -gt 1000 ] || rc=1
+    diff -r --no-dereference "$dir/was" "$dir/is" || rc=1
+    rm -r "$dir"
+    return "$rc"
+}
+
 want_guest g1 a || exit 1
 from=$(where_is g1)
 to=$(other "$from")
@@ -30,10 +50,5 @@ assert "clean halt" halt_guest g1 "$to"
 assert "the file system is clean" on "$to" '
     loop=$(losetup -f --show -r -o 1048576 /bed/disks/g1.img) &&
     e2fsck -fn "$loop"; rc=$?; losetup -d "$loop"; exit $rc'
-assert "the OS is unharmed" on "$to" '
-    mkdir -p /mnt/is /mnt/was
-    mount -o ro,loop,noload,offset=1048576 /bed/disks/g1.img /mnt/is &&
-    mount -o ro,loop,noload,offset=1048576 /media/guest.img /mnt/was &&
-    diff -r --no-dereference -x data /mnt/was /mnt/is; rc=$?
-    umount /mnt/is /mnt/was; exit $rc'
+assert "the OS is unharmed" os_is_unharmed "$to"
 exit "$case_failed"
