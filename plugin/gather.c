@@ -26,7 +26,7 @@
 #include "plugin/segment.h"
 
 #define SLOTS 16u
-#define BATCH 4u                /* written together, by each of several threads */
+#define BATCH 4u                /* written together, by each of some threads */
 
 struct slot {
     uint8_t *data;              /* all zero in a slot that holds nothing, once

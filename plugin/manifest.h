@@ -96,7 +96,8 @@ typedef void manifest_progress(void *opaque, uint64_t done, uint64_t total);
  * have extents and are not all zero.  They stay where they are as long as the
  * manifest.  They come by place (of a file: that of its first byte by place),
  * in the same order each time, but for what is overtaken because it takes
- * long, and for recent_first.  Hashing waits for the call.  A negative return ends it all.
+ * long, and for recent_first.  Hashing waits for the call.  A negative return
+ * ends it all.
  */
 typedef int manifest_found(void *opaque, const struct object *const *objects,
                            size_t n);

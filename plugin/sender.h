@@ -5,8 +5,8 @@
  *
  * The images are only read, cold ones (skip_free) from sender_add_disk() on, so
  * that they are examined while the connection is made.  While sender_bulk()
- * runs, somebody may write to the others; sender_settle() and sender_place() must be called when nobody does any
- * more (the guest is suspended).
+ * runs, somebody may write to the others; sender_settle() and sender_place()
+ * must be called when nobody does any more (the guest is suspended).
  *
  * All functions return 0 or a negative errno; the reason has been logged.
  */

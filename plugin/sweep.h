@@ -6,9 +6,9 @@
  * To read everything would often be in vain.  So images are divided into
  * zones, and a few pieces of each are looked at first; a sweep reads only
  * zones where some of that was found, those beside them, and images that are
- * full of it, and only while that was not found elsewhere meanwhile.  A guest's file system
- * aligns its blocks to its partition, which may begin at any sector: the
- * pieces also tell at which places blocks begin.
+ * full of it, and only while that was not found elsewhere meanwhile.  A guest's
+ * file system aligns its blocks to its partition, which may begin at any
+ * sector: the pieces also tell at which places blocks begin.
  *
  * All work is done by the threads of a pool, a little at a time, so that
  * others get their turns.
