@@ -10,14 +10,13 @@
 #include <stdint.h>
 #include <stdlib.h>
 #include <sys/prctl.h>
-#include <sys/resource.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "plugin/niceness.h"
 #include "plugin/refresh.h"
 
-#define GENTLE 19
 #define FIRST_PATH 5
 
 /* In the child of a process with threads: system calls only. */
@@ -34,7 +33,7 @@ static void run(const char *program, char *const *arguments, bool gently,
     dup2(null, STDOUT_FILENO);
     syscall(SYS_close_range, 3, ~0U, 0);
     if (gently) {
-        setpriority(PRIO_PROCESS, 0, GENTLE);
+        niceness_set(NICENESS_LATER);
         syscall(SYS_ioprio_set, IOPRIO_WHO_PROCESS, 0,
                 IOPRIO_PRIO_VALUE(IOPRIO_CLASS_IDLE, 0));
     }
