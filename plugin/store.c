@@ -320,6 +320,8 @@ int store_verify(const char *directory)
         return -errno;
     if (pid > 0)
         return wait_for(pid);
+    /* If the process is killed meanwhile, its lock is not to live on with us. */
+    close_range(STDERR_FILENO + 1, ~0u, 0);
     for (i = 0; i < sizeof(crashes) / sizeof(crashes[0]); i++)
         signal(crashes[i], SIG_DFL);
     /* LMDB prints what it asserts. */
