@@ -71,17 +71,6 @@ static int take_record(struct target_disk *d, struct cursor *c)
     return add_range(&d->applied, &r);
 }
 
-static void hash_zeros(struct digest *state, uint32_t length)
-{
-    static const uint8_t zeros[READ_BYTES];
-    uint32_t n;
-
-    for (; length > 0; length -= n) {
-        n = length < sizeof(zeros) ? length : sizeof(zeros);
-        digest_update(state, zeros, n);
-    }
-}
-
 /* Whether what came is what was sent. */
 static bool arrived_well(const struct applied *a, const struct delta *delta)
 {
@@ -92,7 +81,7 @@ static bool arrived_well(const struct applied *a, const struct delta *delta)
     digest_init(&state);
     for (i = delta->first; i < delta->end; i++)
         if (a->ranges[i].zero)
-            hash_zeros(&state, a->ranges[i].length);
+            digest_zeros(&state, a->ranges[i].length);
         else
             digest_update(&state, a->ranges[i].data, a->ranges[i].length);
     digest_final(&state, digest);

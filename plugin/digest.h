@@ -39,6 +39,9 @@ static inline void digest_final(const struct digest *d,
     blake3_hasher_finalize(&d->hasher, hash, HASH_BYTES);
 }
 
+/* Length zeros. */
+void digest_zeros(struct digest *d, uint64_t length);
+
 static inline void digest_of(const void *data, size_t length,
                              uint8_t hash[HASH_BYTES])
 {

@@ -37,6 +37,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "plugin/content_digest.h"
 #include "plugin/hashpool.h"
 #include "plugin/log.h"
 #include "plugin/parallel.h"
@@ -114,18 +115,9 @@ struct worker {
     size_t n_found, room;
 };
 
-/* A hash in the making.  Leading zeros are counted and fed only when
- * something else follows, so that files of zeros are not hashed at all. */
-struct stream {
-    struct digest state;
-    uint64_t zeros;
-    bool started;
-};
-
-static const uint8_t zero_block[RAW_OBJECT_MAX];
-
 bool data_is_zero(const void *data, size_t length)
 {
+    static const uint8_t zero_block[16];
     const uint8_t *p = data;
 
     if (length <= 16)
@@ -245,47 +237,6 @@ static int account(struct pool *pool, uint64_t n)
     return rc;
 }
 
-static void stream_init(struct stream *s)
-{
-    digest_init(&s->state);
-    s->zeros = 0;
-    s->started = false;
-}
-
-static void stream_zeros(struct stream *s, uint64_t n)
-{
-    size_t piece;
-
-    if (!s->started) {
-        s->zeros += n;
-        return;
-    }
-    for (; n; n -= piece) {
-        piece = n < sizeof(zero_block) ? n : sizeof(zero_block);
-        digest_update(&s->state, zero_block, piece);
-    }
-}
-
-static void stream_data(struct stream *s, const void *data, size_t n)
-{
-    if (!s->started && data_is_zero(data, n)) {
-        s->zeros += n;
-        return;
-    }
-    if (!s->started) {
-        s->started = true;
-        stream_zeros(s, s->zeros);
-    }
-    digest_update(&s->state, data, n);
-}
-
-static void stream_final(struct stream *s, struct object *o)
-{
-    o->zero = !s->started;
-    if (s->started)
-        digest_final(&s->state, o->hash);
-}
-
 /* Makes *data_r point to length <= BUFFER_SIZE bytes of the image, valid
  * until the next call. */
 static int fetch(struct worker *w, uint64_t offset, size_t length,
@@ -299,8 +250,8 @@ static int fetch(struct worker *w, uint64_t offset, size_t length,
     return image_read(w->pool->m->image, w->buf, length, offset);
 }
 
-static int hash_extent(struct worker *w, struct stream *s, struct object *o,
-                       const struct fsparse_extent *e)
+static int hash_extent(struct worker *w, struct content_digest *c,
+                       struct object *o, const struct fsparse_extent *e)
 {
     uint64_t pos = e->physical, end = e->physical + e->length;
     const uint8_t *data;
@@ -317,7 +268,7 @@ static int hash_extent(struct worker *w, struct stream *s, struct object *o,
             return rc;
         if (pos == e->physical && e->logical == 0 && n >= PACKED_MIN)
             o->packed = is_packed(data, n);
-        stream_data(s, data, n);
+        content_digest_data(c, data, n);
         rc = account(w->pool, n);
         if (rc)
             return rc;
@@ -328,24 +279,24 @@ static int hash_extent(struct worker *w, struct stream *s, struct object *o,
 static int hash_file(struct worker *w, struct object *o)
 {
     const struct fsparse_file *f = &w->pool->m->map->files[o->file];
-    struct stream s;
+    struct content_digest c;
     uint64_t pos = 0;
     size_t i;
     int rc;
 
-    stream_init(&s);
+    content_digest_init(&c);
     if (f->flags & FSPARSE_INLINE)
-        stream_data(&s, f->inline_data, f->size);
+        content_digest_data(&c, f->inline_data, f->size);
     for (i = 0; i < f->n_extents; i++) {
-        stream_zeros(&s, f->extents[i].logical - pos);
-        rc = hash_extent(w, &s, o, &f->extents[i]);
+        content_digest_zeros(&c, f->extents[i].logical - pos);
+        rc = hash_extent(w, &c, o, &f->extents[i]);
         if (rc)
             return rc;
         pos = f->extents[i].logical + f->extents[i].length;
     }
-    if (!(f->flags & FSPARSE_INLINE) && s.started)
-        stream_zeros(&s, f->size - pos);
-    stream_final(&s, o);
+    if (!(f->flags & FSPARSE_INLINE) && c.started)
+        content_digest_zeros(&c, f->size - pos);
+    o->zero = content_digest_final(&c, o->hash);
     return 0;
 }
 

@@ -25,9 +25,11 @@ xl_dedup_SOURCES = \
 	%D%/cmd_receive_xl.c %D%/cmd_scan.c %D%/cmd_send_xl.c \
 	%D%/cmd_status.c %D%/cmd_util.c %D%/cmd_util.h %D%/cmd_verify.c \
 	%D%/commands.h %D%/configuration.c %D%/configuration.h \
+	%D%/content_digest.c %D%/content_digest.h \
 	%D%/control.c %D%/control.h %D%/crew.c %D%/crew.h %D%/deltas.c \
 	%D%/destination.c %D%/destination.h %D%/destination_write.c \
-	%D%/digest.h %D%/dirty.c %D%/dirty.h %D%/domains.c %D%/domains.h \
+	%D%/digest.c %D%/digest.h %D%/dirty.c %D%/dirty.h \
+	%D%/domains.c %D%/domains.h \
 	%D%/effort.c %D%/effort.h %D%/entering.c %D%/entering.h \
 	%D%/explain.c %D%/explain.h %D%/fdio.c %D%/fdio.h \
 	%D%/freight.c %D%/freight.h %D%/gather.c %D%/gather.h \

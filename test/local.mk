@@ -16,8 +16,9 @@ EXTRA_DIST += %D%/functions.sh %D%/ntfs.sh $(FSPARSE_TESTS)
 
 check_PROGRAMS += test/test-manifest
 test_test_manifest_SOURCES = %D%/test-manifest.c plugin/manifest.c \
-	plugin/hashpool.c plugin/parallel.c plugin/recent.c plugin/text.c \
-	plugin/image.c plugin/log.c
+	plugin/content_digest.c plugin/digest.c plugin/hashpool.c \
+	plugin/image.c plugin/log.c plugin/parallel.c plugin/recent.c \
+	plugin/text.c
 test_test_manifest_CPPFLAGS = $(xl_dedup_CPPFLAGS)
 test_test_manifest_LDADD = $(SODIUM_LIBS) $(XTL_LIBS) $(BLAKE3_LDADD)
 TESTS += test/test-manifest
@@ -124,8 +125,9 @@ EXTRA_DIST += $(IMAGE_TESTS)
 # test-buf include the module that they test.
 check_LTLIBRARIES += libplugintest.la
 libplugintest_la_SOURCES = %D%/loop.h %D%/unit.h plugin/blockindex.c \
-	plugin/blocktable.c plugin/buf.c plugin/control.c plugin/crew.c \
-	plugin/destination.c plugin/destination_write.c plugin/explain.c \
+	plugin/blocktable.c plugin/buf.c plugin/content_digest.c \
+	plugin/control.c plugin/crew.c plugin/destination.c \
+	plugin/destination_write.c plugin/digest.c plugin/explain.c \
 	plugin/fdio.c plugin/freight.c plugin/gather.c \
 	plugin/handshake.c plugin/hashpool.c plugin/hold.c plugin/holding.c \
 	plugin/image.c plugin/image_list.c plugin/inbox.c plugin/index.c \
