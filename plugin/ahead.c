@@ -11,27 +11,43 @@
 #include "plugin/ahead.h"
 #include "plugin/niceness.h"
 
+#define READ_AHEAD 5u       /* segments that the kernel is to read, with the one
+                               that is hashed */
+
 struct ahead {
-    const struct image *image;
-    struct blockindex *index;
-    unsigned disk;
-    struct segment_digest *digests;
+    const struct image *image;  /* NULL: nothing is to be read */
+    struct segment_sink sink;
     uint64_t n;             /* segments */
-    uint64_t done;          /* of these, from the first on */
     pthread_t thread;
     bool running;
     atomic_bool stop;
 };
 
+/* Has the kernel read what is to be hashed of [next, end).  Returns end. */
+static uint64_t read_ahead(const struct ahead *a, uint64_t next, uint64_t end)
+{
+    if (end > a->n)
+        end = a->n;
+    for (; next < end; next++)
+        if (!a->sink.digests[next].known)
+            segment_will_need(a->image, next);
+    return next;
+}
+
 static void *work(void *opaque)
 {
     struct ahead *a = opaque;
+    const struct segment_sink *k = &a->sink;
+    uint64_t i, asked = 0;
 
     niceness_set(NICENESS_READY);
-    for (; a->done < a->n && !atomic_load(&a->stop); a->done++)
-        if (segment_hash_noted(a->image, a->done, &a->digests[a->done],
-                               a->index, a->disk))
+    segments_note_holes(a->image, 0, a->n, k->digests);
+    for (i = 0; i < a->n && !atomic_load(&a->stop); i++) {
+        asked = read_ahead(a, asked, i + READ_AHEAD);
+        if (!k->digests[i].known &&
+            segment_hash(a->image, i, &k->digests[i], k->index, k->disk))
             break;
+    }
     return NULL;
 }
 
@@ -42,30 +58,24 @@ static struct ahead *make(uint64_t n)
     if (!a)
         return NULL;
     a->n = n;
-    a->digests = calloc(n + 1, sizeof(*a->digests));
-    if (a->digests)
+    a->sink.digests = calloc(n + 1, sizeof(*a->sink.digests));
+    if (a->sink.digests)
         return a;
     free(a);
     return NULL;
 }
 
-int ahead_start(struct ahead **a_r, const struct image *img,
-                struct blockindex *index, unsigned disk)
+int ahead_new(struct ahead **a_r, const struct image *img,
+              struct blockindex *index, unsigned disk)
 {
     struct ahead *a = make(segment_count(img->size));
-    int rc;
 
     if (!a)
         return -ENOMEM;
     a->image = img;
-    a->index = index;
-    a->disk = disk;
-    rc = -pthread_create(&a->thread, NULL, work, a);
-    if (rc) {
-        ahead_free(a);
-        return rc;
-    }
-    a->running = true;
+    a->sink.image_size = img->size;
+    a->sink.index = index;
+    a->sink.disk = disk;
     *a_r = a;
     return 0;
 }
@@ -77,10 +87,20 @@ int ahead_keep(struct ahead **a_r, const struct segment_digest *digests,
 
     if (!a)
         return -ENOMEM;
-    memcpy(a->digests, digests, n * sizeof(*digests));
-    a->done = n;
+    memcpy(a->sink.digests, digests, n * sizeof(*digests));
     *a_r = a;
     return 0;
+}
+
+const struct segment_sink *ahead_sink(const struct ahead *a)
+{
+    return a && a->image ? &a->sink : NULL;
+}
+
+void ahead_start(struct ahead *a)
+{
+    if (a && a->image)
+        a->running = !pthread_create(&a->thread, NULL, work, a);
 }
 
 void ahead_stop(struct ahead *a)
@@ -95,9 +115,9 @@ void ahead_stop(struct ahead *a)
 bool ahead_digest(const struct ahead *a, uint64_t number,
                   struct segment_digest *d_r)
 {
-    if (!a || number >= a->done)
+    if (!a || number >= a->n || !a->sink.digests[number].known)
         return false;
-    *d_r = a->digests[number];
+    *d_r = a->sink.digests[number];
     return true;
 }
 
@@ -106,6 +126,6 @@ void ahead_free(struct ahead *a)
     if (!a)
         return;
     ahead_stop(a);
-    free(a->digests);
+    free(a->sink.digests);
     free(a);
 }

@@ -1,28 +1,37 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Segments of the source's disk, hashed while the line is busy, so that the
- * first check pass need not begin to read then.
+ * Segments of the source's disk, hashed before the first check pass, so that it
+ * need not begin to read while the line has nothing to do: most of them as the
+ * disk is read for its objects, the others while the line is busy.
  *
  * Whether a digest still stands for the segment is for the caller to know: it
- * must have learned of every write since before ahead_start().
+ * must have learned of every write since before ahead_new().
  */
 #ifndef PLUGIN_AHEAD_H
 #define PLUGIN_AHEAD_H
 
-#include "plugin/segment.h"
+#include "plugin/segment_run.h"
 
 struct ahead;
 
-/* Begins, in a thread of low priority.  The image, the index (or NULL) and disk
- * as for segment_hash_noted(); they are used until ahead_stop(). */
-int ahead_start(struct ahead **a_r, const struct image *img,
-                struct blockindex *index, unsigned disk);
+/* The image, the index (or NULL) and disk as for segment_hash(); they are used
+ * until ahead_stop(). */
+int ahead_new(struct ahead **a_r, const struct image *img,
+              struct blockindex *index, unsigned disk);
 
 /* Keeps digests that were read for another purpose, of all segments. */
 int ahead_keep(struct ahead **a_r, const struct segment_digest *digests,
                uint64_t n);
 
-/* Ends the thread.  a may be NULL, here and below. */
+/* For who reads the disk, before ahead_start(); NULL: all is known.  a may be
+ * NULL, here and below. */
+const struct segment_sink *ahead_sink(const struct ahead *a);
+
+/* Reads what is not known yet, in a thread of low priority.  If there cannot be
+ * one, the first pass reads it. */
+void ahead_start(struct ahead *a);
+
+/* Ends the thread. */
 void ahead_stop(struct ahead *a);
 
 /* After ahead_stop(): the digest of a segment, if it was hashed; what could

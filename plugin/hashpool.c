@@ -20,6 +20,10 @@
  * wanted: small files and slack would otherwise cost a system call or, with
  * O_DIRECT, a seek each) and a buffer for everything else.
  *
+ * Who needs digests of the image's segments as well (opt->segments) gets those
+ * for which nothing has to be read twice: that of a window, and those in the
+ * middle of a long extent.
+ *
  * Who waits for objects (opt->found) gets them segment by segment, in order,
  * so that two manifests of nearly the same image are told in nearly the same
  * way.  A segment in which a big file begins takes long; when many others wait
@@ -41,7 +45,9 @@
 #include "plugin/hashpool.h"
 #include "plugin/log.h"
 #include "plugin/parallel.h"
+#include "plugin/proto.h"
 #include "plugin/recent.h"
+#include "plugin/segment_run.h"
 
 #define BUFFER_SIZE RAW_OBJECT_MAX
 #define PIECE (256u << 10)      /* of a file; stays in a processor's cache */
@@ -51,6 +57,8 @@
 #define PACKED_MIN (32u << 10)  /* content that is shorter does not matter */
 #define PACKED_SAMPLE (2u << 10)
 #define PATIENCE 64             /* segments that wait for one */
+
+_Static_assert(RAW_OBJECT_MAX == PROTO_SEGMENT, "both are cut alike");
 
 /* Files that come first, and bytes of them: what a line of 100 Mbit/s takes a
  * second or two for if all of it has to be sent.  A slow disk has to seek for
@@ -110,6 +118,7 @@ struct worker {
     uint8_t *window;
     uint64_t window_start, window_end;
     uint8_t *buf;
+    struct segment_run run;     /* of the extent that is read */
     struct raw_objects *raw;    /* where the next one goes, if there is room */
     const struct object **found;    /* in this segment */
     size_t n_found, room;
@@ -250,6 +259,14 @@ static int fetch(struct worker *w, uint64_t offset, size_t length,
     return image_read(w->pool->m->image, w->buf, length, offset);
 }
 
+/* What was read with the window has its digest as a segment from there. */
+static void begin_run(struct worker *w, uint64_t start, uint64_t end)
+{
+    if (start >= w->window_start && start < w->window_end)
+        start = w->window_end;
+    segment_run_begin(&w->run, w->pool->opt->segments, start, end);
+}
+
 static int hash_extent(struct worker *w, struct content_digest *c,
                        struct object *o, const struct fsparse_extent *e)
 {
@@ -258,6 +275,7 @@ static int hash_extent(struct worker *w, struct content_digest *c,
     size_t n;
     int rc;
 
+    begin_run(w, pos, end);
     for (; pos < end; pos += n) {
         n = end - pos < PIECE ? end - pos : PIECE;
         if (end - pos > PIECE && (pos - e->physical) % AHEAD == 0)
@@ -269,6 +287,7 @@ static int hash_extent(struct worker *w, struct content_digest *c,
         if (pos == e->physical && e->logical == 0 && n >= PACKED_MIN)
             o->packed = is_packed(data, n);
         content_digest_data(c, data, n);
+        segment_run_put(&w->run, data, n, pos);
         rc = account(w->pool, n);
         if (rc)
             return rc;
@@ -380,9 +399,28 @@ static int cut_raw(struct worker *w, uint64_t start, uint64_t end)
     return rc ? rc : account(w->pool, end - start);
 }
 
-/* Reads the segment at once if at least a quarter of it is wanted.  Parts of
- * files that start in it count even if they are not the first.  Aligned, for
- * O_DIRECT; a segment is, so that does not leave it. */
+static int read_window(struct worker *w, uint64_t start, uint64_t end)
+{
+    w->window_start = start;
+    w->window_end = end;
+    return image_read(w->pool->m->image, w->window, end - start, start);
+}
+
+/* All of the segment: what of it is not wanted, as well, as it would have to be
+ * read for the digest in any case. */
+static int read_segment(struct worker *w, const struct segment *seg)
+{
+    const struct segment_sink *sink = w->pool->opt->segments;
+    int rc = read_window(w, seg->start & -(uint64_t)RAW_OBJECT_MAX, seg->end);
+
+    if (!rc)
+        segment_sink_put(sink, seg->start / RAW_OBJECT_MAX, w->window);
+    return rc;
+}
+
+/* Reads the segment at once if its digest is asked for, or at least a quarter of
+ * it is wanted.  Parts of files that start in it count even if they are not the
+ * first.  Aligned, for O_DIRECT; a segment is, so that does not leave it. */
 static int load_window(struct worker *w, const struct segment *seg)
 {
     const struct pool *pool = w->pool;
@@ -391,6 +429,8 @@ static int load_window(struct worker *w, const struct segment *seg)
     size_t i;
 
     w->window_start = w->window_end = 0;
+    if (pool->opt->segments)
+        return read_segment(w, seg);
     for (i = seg->region; i < map->n_regions; i++) {
         const struct fsparse_region *r = &map->regions[i];
 
@@ -414,9 +454,7 @@ static int load_window(struct worker *w, const struct segment *seg)
     to = (to + BUFFER_ALIGN - 1) & -(uint64_t)BUFFER_ALIGN;
     if (to > map->image_size)
         to = map->image_size;
-    w->window_start = from;
-    w->window_end = to;
-    return image_read(pool->m->image, w->window, to - from, from);
+    return read_window(w, from, to);
 }
 
 static int do_file(struct worker *w, struct object *o)

@@ -260,11 +260,17 @@ int live_compare(const struct link *l, struct source_disk *d)
     return rc;
 }
 
-void live_ahead(const struct link *l, struct source_disk *d)
+void live_expect_ahead(const struct link *l, struct source_disk *d)
 {
     if (!d->ahead && !d->dry && sees_writes(d) &&
-        ahead_start(&d->ahead, &d->image, l->index, d->number))
+        ahead_new(&d->ahead, &d->image, l->index, d->number))
         d->ahead = NULL;
+}
+
+void live_ahead(const struct link *l, struct source_disk *d)
+{
+    live_expect_ahead(l, d);
+    ahead_start(d->ahead);
 }
 
 /* Waits until the backend has nothing in flight, then takes the mark. */

@@ -59,7 +59,8 @@ xl_dedup_SOURCES = \
 	%D%/rehearse.c %D%/rehearse.h %D%/report.c %D%/report.h \
 	%D%/rolling.c %D%/rolling.h %D%/roster.c %D%/roster.h \
 	%D%/sample.c %D%/sample.h %D%/scan.c %D%/scan.h %D%/scatter.c \
-	%D%/search.c %D%/segment.c %D%/segment.h %D%/sender.c %D%/sender.h \
+	%D%/search.c %D%/segment.c %D%/segment.h \
+	%D%/segment_run.c %D%/segment_run.h %D%/sender.c %D%/sender.h \
 	%D%/skeleton.c %D%/skeleton.h %D%/sketched.c %D%/sketched.h \
 	%D%/source_disk.h %D%/store.c %D%/store.h %D%/sweep.c %D%/sweep.h \
 	%D%/target_disk.h %D%/text.c %D%/tracepoint.c %D%/tracepoint.h \

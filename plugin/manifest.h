@@ -54,6 +54,7 @@ struct object {
     struct fsparse_extent raw;      /* a raw object's only extent */
 };
 
+struct segment_sink;
 struct raw_objects;                 /* where raw objects live: hashpool.c */
 
 struct manifest {
@@ -111,6 +112,9 @@ struct manifest_options {
     manifest_progress *progress;    /* or NULL */
     manifest_found *found;          /* or NULL */
     void *opaque;                   /* of these two */
+    const struct segment_sink *segments;    /* or NULL: takes digests of those
+                                       segments that are read as a whole
+                                       (segment_run.h) */
     const atomic_bool *stop;        /* or NULL: when set, the work ends with
                                        -ECANCELED before long */
 };

@@ -133,6 +133,8 @@ static void *read_disk(void *opaque)
     int rc;
 
     niceness_set(NICENESS_READY);
+    live_expect_ahead(s->link, s->disk);
+    opt.segments = ahead_sink(s->disk->ahead);
     rc = manifest_hash(s->disk->manifest, &opt);
     if (rc)
         fail(s, rc);

@@ -10,12 +10,14 @@
 #include "plugin/proto.h"
 #include "plugin/segment.h"
 
-#define AHEAD (4u << 20)            /* bytes */
+#define AHEAD 4u                    /* segments, read by the kernel meanwhile */
 
 struct hashing {
     const struct image *img;
     uint64_t first;
     struct segment_digest *out;
+    size_t *list;                   /* of those that are not known, from first */
+    size_t n;
     struct blockindex *index;       /* or NULL */
     unsigned disk;
 };
@@ -60,36 +62,16 @@ static uint64_t next_data(const struct image *img, uint64_t offset)
     return data;
 }
 
-/* Lets the kernel read on while we hash the segment at offset: the one that is
- * so much further on, as those between were asked for before; not what is a
- * hole. */
-static void read_ahead(const struct image *img, uint64_t offset)
-{
-    uint64_t start = offset + AHEAD, end = start + PROTO_SEGMENT, data;
-
-    if (img->direct_fd >= 0 || start >= img->size)
-        return;
-    data = next_data(img, start);
-    if (data < end && data < img->size)
-        image_will_need(img, data, end - data);
-}
-
-int segment_hash_noted(const struct image *img, uint64_t number,
-                       struct segment_digest *d, struct blockindex *index,
-                       unsigned disk)
+int segment_hash(const struct image *img, uint64_t number,
+                 struct segment_digest *d, struct blockindex *index,
+                 unsigned disk)
 {
     uint64_t offset = number * PROTO_SEGMENT;
     size_t length = segment_length(img->size, number);
-    void *data;
+    /* Aligned, so that a device is read without a bounce buffer. */
+    void *data = aligned_alloc(4096, PROTO_SEGMENT);
     int rc;
 
-    read_ahead(img, offset);
-    if (next_data(img, offset) >= offset + length) {
-        d->known = d->zero = true;
-        return 0;
-    }
-    /* Aligned, so that a device is read without a bounce buffer. */
-    data = aligned_alloc(4096, PROTO_SEGMENT);
     if (!data)
         return -ENOMEM;
     rc = image_read(img, data, length, offset);
@@ -102,10 +84,10 @@ int segment_hash_noted(const struct image *img, uint64_t number,
     return rc;
 }
 
-int segment_hash(const struct image *img, uint64_t number,
-                 struct segment_digest *d)
+void segment_will_need(const struct image *img, uint64_t number)
 {
-    return segment_hash_noted(img, number, d, NULL, 0);
+    image_will_need(img, number * PROTO_SEGMENT,
+                    segment_length(img->size, number));
 }
 
 int segments_hash_at_once(const struct image *img, uint64_t first,
@@ -126,15 +108,6 @@ int segments_hash_at_once(const struct image *img, uint64_t first,
     return rc;
 }
 
-static int hash_one(void *opaque, uint64_t number)
-{
-    const struct hashing *h = opaque;
-
-    return h->out[number].known ? 0 :
-        segment_hash_noted(h->img, h->first + number, &h->out[number],
-                           h->index, h->disk);
-}
-
 void segments_note_holes(const struct image *img, uint64_t first,
                          size_t count, struct segment_digest *out)
 {
@@ -153,22 +126,38 @@ void segments_note_holes(const struct image *img, uint64_t first,
     }
 }
 
+static int hash_one(void *opaque, uint64_t i)
+{
+    const struct hashing *h = opaque;
+    size_t k = h->list[i];
+
+    if (i + AHEAD < h->n)
+        segment_will_need(h->img, h->first + h->list[i + AHEAD]);
+    return segment_hash(h->img, h->first + k, &h->out[k], h->index, h->disk);
+}
+
 int segments_hash_noted(const struct image *img, struct workers *pool,
                         uint64_t first, size_t count,
                         struct segment_digest *out,
                         struct blockindex *index, unsigned disk)
 {
-    struct hashing h = { img, first, out, index, disk };
-    size_t start = 0;
+    struct hashing h = { .img = img, .first = first, .out = out,
+                         .index = index, .disk = disk };
+    size_t i;
+    int rc;
 
-    /* What takes no time is not worth waking anybody. */
     segments_note_holes(img, first, count, out);
-    while (start < count && out[start].known)
-        start++;
-    while (count > start && out[count - 1].known)
-        count--;
-    return start < count ?
-        workers_run(pool, hash_one, &h, start, count - start) : 0;
+    h.list = reallocarray(NULL, count + 1, sizeof(*h.list));
+    if (!h.list)
+        return -ENOMEM;
+    for (i = 0; i < count; i++)
+        if (!out[i].known)
+            h.list[h.n++] = i;
+    for (i = 0; i < h.n && i < AHEAD; i++)
+        segment_will_need(img, first + h.list[i]);
+    rc = h.n > 0 ? workers_run(pool, hash_one, &h, 0, h.n) : 0;
+    free(h.list);
+    return rc;
 }
 
 int segments_hash(const struct image *img, struct workers *pool,

@@ -30,20 +30,17 @@ size_t segment_length(uint64_t image_size, uint64_t number);
 void segment_digest_of(const void *data, size_t length,
                        struct segment_digest *d);
 
-/* Reads and hashes a segment, in this thread; a file's hole is not read.  0 or
- * a negative errno (logged). */
+/* Reads and hashes a segment, in this thread; its blocks are noted in the index,
+ * unless that is NULL.  0 or a negative errno (logged). */
 int segment_hash(const struct image *img, uint64_t number,
-                 struct segment_digest *d);
+                 struct segment_digest *d, struct blockindex *index,
+                 unsigned disk);
+/* Lets the kernel read it ahead. */
+void segment_will_need(const struct image *img, uint64_t number);
 /* Reads count whole segments from first on at once, in this thread, and hashes
  * them; buf has room for them, aligned to 4096.  Holes are read as well. */
 int segments_hash_at_once(const struct image *img, uint64_t first,
                           size_t count, void *buf, struct segment_digest *out);
-/* As segment_hash(), for a disk whose blocks are noted in an index as they are
- * read. */
-int segment_hash_noted(const struct image *img, uint64_t number,
-                       struct segment_digest *d, struct blockindex *index,
-                       unsigned disk);
-
 bool segment_equal(const struct segment_digest *a,
                    const struct segment_digest *b);
 

@@ -165,10 +165,12 @@ int deltas_send(const struct link *l, struct source_disk *d);
  */
 /* ring: bytes of the trace buffer of a processor, 0: the default. */
 void live_track(struct source_disk *d, size_t ring);
-/* The comparison before the manifest, if there is to be one, and the hashing of
- * segments ahead of the first pass, where every write that comes after will be
- * known.  The latter goes on until ahead_stop(d->ahead). */
+/* The comparison before the manifest, if there is to be one. */
 int live_compare(const struct link *l, struct source_disk *d);
+/* The hashing of segments ahead of the first pass, where every write that comes
+ * after the call will be known: d->ahead is for what is read from now on, or
+ * NULL; and what is not known then is read, until ahead_stop(d->ahead). */
+void live_expect_ahead(const struct link *l, struct source_disk *d);
 void live_ahead(const struct link *l, struct source_disk *d);
 /* Rounds until little is left, or it does not get less. */
 int live_catch_up(const struct link *l, struct source_disk *d);

@@ -16,9 +16,10 @@ EXTRA_DIST += %D%/functions.sh %D%/ntfs.sh $(FSPARSE_TESTS)
 
 check_PROGRAMS += test/test-manifest
 test_test_manifest_SOURCES = %D%/test-manifest.c plugin/manifest.c \
-	plugin/content_digest.c plugin/digest.c plugin/hashpool.c \
-	plugin/image.c plugin/log.c plugin/parallel.c plugin/recent.c \
-	plugin/text.c
+	plugin/blockindex.c plugin/content_digest.c plugin/digest.c \
+	plugin/hashpool.c plugin/image.c plugin/log.c plugin/parallel.c \
+	plugin/recent.c plugin/segment.c plugin/segment_run.c plugin/text.c \
+	plugin/workers.c
 test_test_manifest_CPPFLAGS = $(xl_dedup_CPPFLAGS)
 test_test_manifest_LDADD = $(SODIUM_LIBS) $(XTL_LIBS) $(BLAKE3_LDADD)
 TESTS += test/test-manifest
@@ -95,7 +96,8 @@ helper_tests = \
 	%D%/test-push-code.sh \
 	%D%/test-push-anywhere.sh \
 	%D%/test-push-damage.sh \
-	%D%/test-push-written.sh %D%/test-push-early.sh
+	%D%/test-push-written.sh %D%/test-push-early.sh \
+	%D%/test-push-once.sh
 TESTS += $(helper_tests)
 EXTRA_DIST += $(helper_tests) %D%/dry-run.sh %D%/migration.sh %D%/fake-xl.py \
 	%D%/faults.sh %D%/fault-proxy.py %D%/fdio.py
@@ -139,7 +141,7 @@ libplugintest_la_SOURCES = %D%/loop.h %D%/unit.h plugin/blockindex.c \
 	plugin/parallel.c plugin/readback.c plugin/recent.c plugin/record.c \
 	plugin/reference.c \
 	plugin/refresh.c plugin/report.c plugin/rolling.c plugin/roster.c \
-	plugin/segment.c plugin/skeleton.c \
+	plugin/segment.c plugin/segment_run.c plugin/skeleton.c \
 	plugin/store.c plugin/sweep.c plugin/text.c plugin/users.c \
 	plugin/workers.c plugin/x86code.c
 libplugintest_la_CPPFLAGS = $(xl_dedup_CPPFLAGS)

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Unit test of manifest.c, hashpool.c and recent.c: maps made by hand and by
+ * Unit test of manifest.c, hashpool.c, segment_run.c and recent.c: maps made by hand and by
  * chance in place of fsparse, images in a temporary file, hashes computed again
  * here from a copy of the image in memory.  XD_SEED repeats a run.
  */
@@ -17,7 +17,9 @@
 
 #include "plugin/log.h"
 #include "plugin/manifest.h"
+#include "plugin/proto.h"
 #include "plugin/recent.h"
+#include "plugin/segment_run.h"
 
 #define MiB (UINT64_C(1) << 20)
 
@@ -49,6 +51,7 @@ struct fixture {
     struct fsparse_region regions[8192];
     size_t n_files, n_extents, n_regions;
     bool recent_first;
+    bool segments;                  /* digests of these as well */
 };
 
 static struct fixture *fixture_new(uint64_t size)
@@ -197,6 +200,45 @@ static void open_image(struct fixture *f)
     next_map->note = "";
 }
 
+/* Whether nothing has to be read twice for the segment's digest. */
+static bool is_read_whole(const struct fixture *f, const struct manifest *m,
+                          uint64_t start, uint64_t end)
+{
+    size_t i;
+
+    for (i = 0; i < f->n_regions; i++) {
+        const struct fsparse_region *r = &f->regions[i];
+        bool raw = r->kind == FSPARSE_RESIDUAL ||
+            (r->kind == FSPARSE_FILE && m->files[r->file].unusable);
+
+        if (raw && r->offset < end && r->offset + r->length > start)
+            return true;
+        if (r->kind == FSPARSE_FILE && r->offset <= start &&
+            r->offset + r->length >= end)
+            return true;
+    }
+    return false;
+}
+
+static void check_segments(const struct fixture *f, const struct manifest *m,
+                           const struct segment_digest *digests)
+{
+    struct segment_digest want;
+    uint64_t n, start;
+    size_t length;
+
+    for (n = 0; n < segment_count(f->size); n++) {
+        start = n * PROTO_SEGMENT;
+        length = segment_length(f->size, n);
+        if (!digests[n].known) {
+            assert(!is_read_whole(f, m, start, start + length));
+            continue;
+        }
+        segment_digest_of(f->bytes + start, length, &want);
+        assert(segment_equal(&want, &digests[n]));
+    }
+}
+
 /* So many segments do not wait for one. */
 #define SEGMENTS_WAIT 64
 
@@ -204,6 +246,7 @@ static struct manifest *build(struct fixture *f, bool files_only,
                               unsigned threads)
 {
     struct seen *seen = calloc(1, sizeof(*seen));
+    struct segment_sink sink = { .image_size = f->size };
     struct manifest_options opt = { .files_only = files_only,
                                     .threads = threads,
                                     .recent_first = f->recent_first,
@@ -212,12 +255,18 @@ static struct manifest *build(struct fixture *f, bool files_only,
     struct manifest *m;
 
     open_image(f);
-    assert(seen);
+    sink.digests = calloc(segment_count(f->size) + 1, sizeof(*sink.digests));
+    assert(seen && sink.digests);
+    if (f->segments)
+        opt.segments = &sink;
     seen->by_place = f->size < SEGMENTS_WAIT * MiB;
     seen->files_first = f->recent_first;
     assert(manifest_build(&f->img, &opt, &m) == 0);
     assert(seen->done == seen->total);  /* everything was read, and once */
     check_found(m, seen);
+    if (f->segments)
+        check_segments(f, m, sink.digests);
+    free(sink.digests);
     free(seen);
     return m;
 }
@@ -314,6 +363,7 @@ static void test_zero_elision(void)
     memset(f->bytes + MiB, 2, MiB + 1);         /* cut at 2 MiB */
     f->bytes[4 * MiB + 511] = 3;                /* an incomplete grain */
     add_region(f, FSPARSE_RESIDUAL, 0, f->size, 0);
+    f->segments = true;
     m = build(f, false, 0);
     check_manifest(f, m, false);
     assert(manifest_count(m) == 5);
@@ -322,6 +372,7 @@ static void test_zero_elision(void)
         assert(m->raw[i]->raw.length == want[i].length);
     }
     manifest_free(m);
+    f->segments = false;
     m = build(f, true, 0);
     assert(manifest_count(m) == 0);
     manifest_free(m);
@@ -431,6 +482,7 @@ static void test_overtaken(void)
                f->size - f->files[0].size, 0);
     for (i = 0; i < f->size; i += 4096)
         f->bytes[i] = i < f->files[0].size || i % MiB == 0;
+    f->segments = true;
     m = build(f, false, 2);
     assert(manifest_count(m) == 1 + 2 * SEGMENTS_WAIT);
     manifest_free(m);
@@ -564,6 +616,7 @@ static void test_random(void)
         f = fixture_new(1 + random() % (6 * MiB));
         make_random(f, i % 2 ? 4096 : 512);
         f->recent_first = i % 3 == 0;
+        f->segments = i % 5 < 3;
         m = build(f, i % 5 == 4, i % 4);
         check_manifest(f, m, i % 5 == 4);
         manifest_free(m);

@@ -1,0 +1,62 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Digests of segments, in passing; see segment_run.h. */
+#include "config.h"
+
+#include "plugin/proto.h"
+#include "plugin/segment_run.h"
+
+void segment_sink_put(const struct segment_sink *k, uint64_t number,
+                      const void *data)
+{
+    size_t length = segment_length(k->image_size, number);
+
+    segment_digest_of(data, length, &k->digests[number]);
+    blockindex_put(k->index, k->disk, number * PROTO_SEGMENT, data, length);
+}
+
+void segment_run_begin(struct segment_run *r, const struct segment_sink *k,
+                       uint64_t start, uint64_t end)
+{
+    r->sink = k;
+    r->next = r->end = 0;
+    if (!k)
+        return;
+    r->next = (start + PROTO_SEGMENT - 1) / PROTO_SEGMENT * PROTO_SEGMENT;
+    r->end = end == k->image_size ? end : end - end % PROTO_SEGMENT;
+}
+
+/* Takes bytes up to the end of their segment.  Returns how many. */
+static size_t take(struct segment_run *r, const uint8_t *p, size_t length)
+{
+    const struct segment_sink *k = r->sink;
+    uint64_t number = r->next / PROTO_SEGMENT;
+    size_t done = r->next % PROTO_SEGMENT;
+    size_t left = segment_length(k->image_size, number) - done;
+    struct segment_digest *d = &k->digests[number];
+
+    if (length > left)
+        length = left;
+    if (done == 0)
+        content_digest_init(&r->state);
+    content_digest_data(&r->state, p, length);
+    blockindex_put(k->index, k->disk, r->next, p, length);
+    if (length == left) {
+        d->zero = content_digest_final(&r->state, d->digest);
+        d->known = true;
+    }
+    r->next += length;
+    return length;
+}
+
+void segment_run_put(struct segment_run *r, const void *data, size_t length,
+                     uint64_t offset)
+{
+    const uint8_t *p = data;
+    size_t n;
+
+    for (; length > 0 && r->next < r->end; p += n, offset += n, length -= n)
+        if (offset < r->next)
+            n = length < r->next - offset ? length : r->next - offset;
+        else
+            n = take(r, p, length);
+}
