@@ -2,7 +2,9 @@
 /*
  * Putting segments together; see gather.h.
  *
- * A slot holds a segment, zero where nothing was put.  When there is none left,
+ * A slot holds a segment.  Blocks where nothing was put are zeroed only when it
+ * is written, the rest of others when something is put there first, so that
+ * content is not preceded by as many zeros.  When there is none left,
  * those that were used least recently are written, some of them at once and in
  * the order of the disk: whoever puts goes over the disk about in order, so
  * these are complete, and the storage has to seek for a batch only.  A segment
@@ -27,10 +29,12 @@
 
 #define SLOTS 16u
 #define BATCH 4u                /* written together, by each of some threads */
+#define BLOCK 4096u
 
 struct slot {
-    uint8_t *data;              /* all zero in a slot that holds nothing, once
-                                   it was used */
+    uint8_t *data;
+    bool touched[PROTO_SEGMENT / BLOCK];    /* by block: something was put
+                                   there, the rest of it is zero */
     uint64_t segment;
     uint64_t used;              /* when last */
     unsigned users;             /* who put something there just now */
@@ -97,13 +101,19 @@ static int by_segment(const void *a, const void *b)
     return (x->segment > y->segment) - (x->segment < y->segment);
 }
 
+static void clear_untouched(struct slot *s, size_t block)
+{
+    if (!s->touched[block])
+        memset(s->data + block * BLOCK, 0, BLOCK);
+}
+
 static int write_slot(struct gather *g, struct slot *s)
 {
-    size_t length = segment_length(g->size, s->segment);
-    int rc = g->write(g->opaque, s->data, length, s->segment * PROTO_SEGMENT);
+    size_t length = segment_length(g->size, s->segment), i;
 
-    memset(s->data, 0, length);
-    return rc;
+    for (i = 0; i * BLOCK < length; i++)
+        clear_untouched(s, i);
+    return g->write(g->opaque, s->data, length, s->segment * PROTO_SEGMENT);
 }
 
 /* Writes slots that nobody uses.  Gives the lock away meanwhile. */
@@ -178,9 +188,21 @@ static struct slot *take_free(struct gather *g)
         s++;
     if (s == g->slots + SLOTS)
         return NULL;
-    if (!s->used)
-        memset(s->data, 0, PROTO_SEGMENT);
+    memset(s->touched, 0, sizeof(s->touched));
     return s;
+}
+
+/* Bytes [start, end) of the slot will be put.  With the lock held, so that
+ * nobody has put something yet into a block that is not touched. */
+static void touch(struct slot *s, size_t start, size_t end)
+{
+    size_t first = start / BLOCK, last = (end - 1) / BLOCK;
+
+    if (start % BLOCK)
+        clear_untouched(s, first);
+    if (end % BLOCK)
+        clear_untouched(s, last);
+    memset(s->touched + first, true, last - first + 1);
 }
 
 /* A slot for the segment, with us as a user, or NULL: the caller writes there,
@@ -218,10 +240,14 @@ ssize_t gather_put(struct gather *g, const void *data, size_t length,
     struct slot *s;
     int rc;
 
+    if (length == 0)
+        return 0;
     if (length > PROTO_SEGMENT - start)
         length = PROTO_SEGMENT - start;
     pthread_mutex_lock(&g->lock);
     s = enter(g, segment);
+    if (s)
+        touch(s, start, start + length);
     rc = g->rc;
     pthread_mutex_unlock(&g->lock);
     if (!s)

@@ -99,6 +99,28 @@ static void in_order(void)
     gather_free(g);
 }
 
+/* What nobody puts is zero, although slots have held other segments before. */
+static void with_gaps(void)
+{
+    uint8_t *want = allocate(SIZE);
+    struct gather *g;
+    size_t at, n;
+
+    memset(want, 0, SIZE);
+    begin(&g);
+    for (at = draw() % 9000; at < SIZE; at += n + draw() % 9000) {
+        n = 1 + draw() % (draw() % 8 ? 6000 : 60000);
+        if (n > SIZE - at)
+            n = SIZE - at;
+        memcpy(want + at, content + at, n);
+        put(g, at, n);
+    }
+    assert(!gather_settle(g, 0, SIZE));
+    assert(!memcmp(disk, want, SIZE));
+    gather_free(g);
+    free(want);
+}
+
 /* What is settled is there, and the caller's from then on. */
 static void settled(void)
 {
@@ -225,6 +247,7 @@ int main(void)
     for (i = 0; i + 20000 < SIZE; i += 150000)
         memset(content + i, 0, draw() % 20000);
     RUN(in_order);
+    RUN(with_gaps);
     RUN(settled);
     RUN(about_in_order);
     RUN(in_no_order);
