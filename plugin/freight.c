@@ -32,10 +32,12 @@
 #define IDLE_MS 50                  /* without a frame: what there is goes */
 #define LONG_TABLES 16              /* level from which tables are bounded */
 
-/* Compressed ahead of the line: what it takes in so many seconds. */
-#define AHEAD_SECONDS 0.35
+/* Compressed ahead of the line: what it takes in so many seconds.  So long it
+ * is busy while the processors have something else to do, or compress what
+ * hardly leaves anything. */
+#define AHEAD_SECONDS 1.5
 #define AHEAD_MIN (512u << 10)      /* bytes */
-#define AHEAD_MAX (8u << 20)
+#define AHEAD_MAX (20u << 20)
 #define RATE_SECONDS 0.25           /* of sending tell what it takes */
 
 /* A frame to be compressed, or a piece that was. */

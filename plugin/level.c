@@ -162,8 +162,8 @@ void level_time(struct level *l)
 /* Deciding */
 
 /* The highest level at which all processors together keep up with the line; of
- * those that save little, with half of their time, as the disk has to be read,
- * and the host has other guests. */
+ * those that save little, with a quarter of their time, as the disk has to be
+ * read and hashed, and the host has other guests. */
 static unsigned sustained(const struct level *l)
 {
     double line = l->line_busy * JOB_OUT * l->processors / l->line_bytes;
@@ -171,7 +171,7 @@ static unsigned sustained(const struct level *l)
     unsigned i, best = 0;
 
     for (i = 1; i < end; i++)
-        if (levels[i].seconds * l->pace <= (i > FAST ? line : line / 2))
+        if (levels[i].seconds * l->pace <= (i > FAST ? line : line / 4))
             best = i;
     return best;
 }
