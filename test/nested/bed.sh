@@ -233,11 +233,6 @@ boot_guest()
 
     guest_config "$name" |
         "$bed_src/host.sh" ssh "$host" "cat >/bed/$name.cfg"
-    create_guest "$name" "$host" || return 1
-    ask "$name" "$host" reset && return
-    # Emulated, it may not come up, or not in time.
-    note "starting guest $name at $host once more"
-    on "$host" "xl destroy $name"
     create_guest "$name" "$host" && ask "$name" "$host" reset
 }
 
