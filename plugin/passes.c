@@ -130,9 +130,8 @@ static int read_segment(const struct link *l, struct source_disk *d,
         free(data);
         return rc;
     }
-    segment_digest_of(data, *length_r, digest);
-    blockindex_put(l->index, d->number, number * PROTO_SEGMENT, data,
-                   *length_r);
+    segment_digest_noted(data, *length_r, number, digest, l->index,
+                         d->number);
     *data_r = data;
     return 0;
 }

@@ -43,6 +43,15 @@ void segment_digest_of(const void *data, size_t length,
         digest_of(data, length, d->digest);
 }
 
+void segment_digest_noted(const void *data, size_t length, uint64_t number,
+                          struct segment_digest *d, struct blockindex *index,
+                          unsigned disk)
+{
+    segment_digest_of(data, length, d);
+    if (!d->zero)
+        blockindex_put(index, disk, number * PROTO_SEGMENT, data, length);
+}
+
 bool segment_equal(const struct segment_digest *a,
                    const struct segment_digest *b)
 {
@@ -66,7 +75,6 @@ int segment_hash(const struct image *img, uint64_t number,
                  struct segment_digest *d, struct blockindex *index,
                  unsigned disk)
 {
-    uint64_t offset = number * PROTO_SEGMENT;
     size_t length = segment_length(img->size, number);
     /* Aligned, so that a device is read without a bounce buffer. */
     void *data = aligned_alloc(4096, PROTO_SEGMENT);
@@ -74,12 +82,9 @@ int segment_hash(const struct image *img, uint64_t number,
 
     if (!data)
         return -ENOMEM;
-    rc = image_read(img, data, length, offset);
-    if (!rc) {
-        segment_digest_of(data, length, d);
-        if (!d->zero)
-            blockindex_put(index, disk, offset, data, length);
-    }
+    rc = image_read(img, data, length, number * PROTO_SEGMENT);
+    if (!rc)
+        segment_digest_noted(data, length, number, d, index, disk);
     free(data);
     return rc;
 }

@@ -30,6 +30,12 @@ size_t segment_length(uint64_t image_size, uint64_t number);
 void segment_digest_of(const void *data, size_t length,
                        struct segment_digest *d);
 
+/* The same for a segment of a disk, whose blocks are noted in the index, unless
+ * that is NULL. */
+void segment_digest_noted(const void *data, size_t length, uint64_t number,
+                          struct segment_digest *d, struct blockindex *index,
+                          unsigned disk);
+
 /* Reads and hashes a segment, in this thread; its blocks are noted in the index,
  * unless that is NULL.  0 or a negative errno (logged). */
 int segment_hash(const struct image *img, uint64_t number,
@@ -41,6 +47,7 @@ void segment_will_need(const struct image *img, uint64_t number);
  * them; buf has room for them, aligned to 4096.  Holes are read as well. */
 int segments_hash_at_once(const struct image *img, uint64_t first,
                           size_t count, void *buf, struct segment_digest *out);
+
 bool segment_equal(const struct segment_digest *a,
                    const struct segment_digest *b);
 

@@ -8,10 +8,8 @@
 void segment_sink_put(const struct segment_sink *k, uint64_t number,
                       const void *data)
 {
-    size_t length = segment_length(k->image_size, number);
-
-    segment_digest_of(data, length, &k->digests[number]);
-    blockindex_put(k->index, k->disk, number * PROTO_SEGMENT, data, length);
+    segment_digest_noted(data, segment_length(k->image_size, number), number,
+                         &k->digests[number], k->index, k->disk);
 }
 
 void segment_run_begin(struct segment_run *r, const struct segment_sink *k,

@@ -1,13 +1,14 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0-or-later
 # The source reads its disk once: for its objects and for the check of the whole
-# image together.  Counted by the kernel (proc(5), io), of two file systems with
-# large files and with small ones, nearly all of which the target holds.
+# image together.  Counted by the kernel (proc(5), io), of a file system with
+# large files and small ones, nearly all of which the target holds.
 . "${abs_top_srcdir:=$PWD}/test/functions.sh"
 . "$abs_top_srcdir/test/migration.sh"
 requires cmp mke2fs openssl
-read_by() { awk '$1 == "rchar:" { print $2 }' "/proc/$1/io" 2>/dev/null; }
-[ -n "$(read_by self)" ] || skip "the kernel does not count what is read"
+bytes_read() { awk '$1 == "rchar:" { print $2 }' "$1" 2>/dev/null; }
+[ -n "$(bytes_read /proc/self/io)" ] ||
+    skip "the kernel does not count what is read"
 
 migration_setup
 seed 38
@@ -40,8 +41,8 @@ cat "/proc/$$/io" >"$0/io-all"' "$tmp"
 [ "$(cat status)" = 0 ] || fail "$(cat err)"
 cmp a/disk.img b/disk.img || fail "what arrived differs"
 
-total=$(awk '$1 == "rchar:" { print $2 }' io-all)
-target=$(awk '$1 == "rchar:" { print $2 }' io)
+total=$(bytes_read io-all)
+target=$(bytes_read io)
 blocks=$(stat -c %b a/disk.img)
 read=$((total - target)) disk=$((blocks * 512))
 echo "$name: $disk bytes of disk, $read read by the source, $target by the target"
