@@ -21,6 +21,7 @@
 #include "plugin/log.h"
 #include "plugin/monotonic.h"
 #include "plugin/parallel.h"
+#include "plugin/processors.h"
 #include "plugin/proto.h"
 #include "plugin/wire.h"
 
@@ -84,6 +85,7 @@ struct freight {
     struct level level;
     struct level_sample sample;
     double start;                   /* of it */
+    double idle;                    /* processors_idle() then */
 };
 
 /* Queues */
@@ -267,6 +269,7 @@ static void set_level(ZSTD_CCtx *c, int level)
 static void begin_sample(struct freight *f, double now)
 {
     f->start = now;
+    f->idle = processors_idle();
     f->sample = (struct level_sample){ 0 };
     pthread_mutex_lock(&f->lock);
     f->busy = 0;
@@ -286,6 +289,7 @@ static void look(struct freight *f)
     pthread_mutex_unlock(&f->lock);
     if (!level_is_due(&f->level, s))
         return;
+    s->idle = f->rate > 0 || f->idle < 0 ? -1 : processors_idle() - f->idle;
     level_time(&f->level);
     if (level_decide(&f->level, s))
         set_level(f->compressor, level_now(&f->level));

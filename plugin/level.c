@@ -29,6 +29,7 @@ static const struct {
 /* Where that begins: at the lowest level at which zstd chooses its faster way
  * of searching (by rows), as it does so once, for all levels to come. */
 #define FIRST 7
+#define CHEAP 5             /* those above it save little, up to */
 #define FAST 10             /* those above it take much longer */
 
 /* A decision is due after so much of both. */
@@ -44,6 +45,13 @@ static const struct {
 /* What remains of the line's former rate with every decision: it is not
  * always the same, and other frames take it, too. */
 #define LINE_KEEP 0.75
+
+/* What compressing may take of the processors' time at the lowest levels, as the
+ * disk has to be read and hashed, and the host has other guests.  The next ones
+ * save little: so much, and as great a share of what is idle. */
+#define SHARE 0.25
+#define SHARE_BUSY 0.125
+#define SHARE_OF_IDLE 0.5
 
 /* The pace to begin with, at most and at least, and what of more than the least
  * is forgotten while the line is the slower one, so that higher levels are tried
@@ -75,6 +83,7 @@ void level_init(struct level *l, int fixed, unsigned processors)
         .index = FIRST,
         .pace = PACE_FIRST,
         .least_pace = PACE_MIN,
+        .share = SHARE,
     };
 }
 
@@ -161,18 +170,20 @@ void level_time(struct level *l)
 
 /* Deciding */
 
-/* The highest level at which all processors together keep up with the line; of
- * those that save little, with a quarter of their time, as the disk has to be
- * read and hashed, and the host has other guests. */
+/* The highest level at which all processors together keep up with the line; but
+ * for the highest ones, with a share of their time. */
 static unsigned sustained(const struct level *l)
 {
     double line = l->line_busy * JOB_OUT * l->processors / l->line_bytes;
     unsigned end = l->clock < l->not_before ? FAST + 1 : N_LEVELS;
     unsigned i, best = 0;
+    double share;
 
-    for (i = 1; i < end; i++)
-        if (levels[i].seconds * l->pace <= (i > FAST ? line : line / 4))
+    for (i = 1; i < end; i++) {
+        share = i > FAST ? 1 : i > CHEAP ? l->share : SHARE;
+        if (levels[i].seconds * l->pace <= line * share)
             best = i;
+    }
     return best;
 }
 
@@ -195,7 +206,9 @@ static bool is_mixed(const struct level *l)
     return l->since < (l->processors + 2) * (uint64_t)LEVEL_JOB_BYTES;
 }
 
-static void rise(struct level *l)
+/* While the line is busy no level is too high, but those may be that take what
+ * processors have other uses for. */
+static void settle(struct level *l)
 {
     unsigned best;
 
@@ -203,7 +216,10 @@ static void rise(struct level *l)
     if (l->index > FAST && !is_mixed(l))
         l->pause = 0;
     best = sustained(l);
-    if (best > l->index)
+    if (best < CHEAP && l->index > CHEAP)
+        best = CHEAP;
+    if (best > l->index || (l->index > CHEAP && l->index <= FAST &&
+                            best < l->index))
         set(l, best);
 }
 
@@ -226,6 +242,16 @@ bool level_is_due(const struct level *l, const struct level_sample *s)
         s->out > 0 && s->carried > 0;
 }
 
+/* The host may have more processors than we are given. */
+static double share_of(const struct level *l, const struct level_sample *s)
+{
+    double idle = s->idle / (s->seconds * l->processors);
+
+    if (s->idle < 0)
+        return SHARE;
+    return SHARE_BUSY + SHARE_OF_IDLE * (idle < 1 ? idle : 1);
+}
+
 bool level_decide(struct level *l, const struct level_sample *s)
 {
     unsigned before = l->index;
@@ -233,8 +259,9 @@ bool level_decide(struct level *l, const struct level_sample *s)
     l->clock += s->seconds;
     l->line_busy = l->line_busy * LINE_KEEP + s->busy;
     l->line_bytes = l->line_bytes * LINE_KEEP + s->carried;
+    l->share = share_of(l, s);
     if (s->waiting > LINE_LIMITS * s->seconds) {
-        rise(l);
+        settle(l);
     } else if (s->compressing > WE_LIMIT * s->seconds &&
                s->busy < LINE_IDLE * s->seconds && l->index > 0) {
         if (s->compressing > ONLY_WE_LIMIT * s->seconds && !is_mixed(l))

@@ -3,8 +3,9 @@
  * The level of compression that a link is worth.
  *
  * Follows from measuring, again and again: while the line is what everything
- * waits for, the level rises to the highest that all processors together sustain
- * at this rate; while the line is idle and the compressor at work, it falls.
+ * waits for, the level is the highest that all processors together sustain at
+ * this rate; while the line is idle and the compressor at work, it falls.  As
+ * long as processors have enough else to do, it stays where little of them does.
  * What a level takes is known of one processor, and how much longer it takes
  * here is learned.  The highest levels take ten times as long as those below
  * them, and to try one in vain costs the line seconds; so a processor is timed
@@ -31,6 +32,8 @@ struct level_sample {
     uint64_t carried;           /* and bytes of it */
     uint64_t in, out;           /* bytes that went into the compressor, and
                                    came out */
+    double idle;                /* seconds in which processors had nothing to
+                                   do, of all together; negative: not known */
 };
 
 struct level {
@@ -44,6 +47,7 @@ struct level {
     unsigned timings;           /* of the least pace, so far */
     double line_busy;           /* as busy and carried, and of what was before */
     double line_bytes;
+    double share;               /* of the processors' time, for the lower levels */
     uint64_t since;             /* bytes in since it was changed */
     double clock;               /* seconds of all samples */
     double pause;               /* after a try in vain of the highest levels */

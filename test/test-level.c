@@ -18,6 +18,7 @@ struct machine {
     struct level_sample sample;
     double slow;
     double line;                /* bytes a second */
+    double others;              /* share of the processors that others use */
     double idle;                /* seconds of the line's */
     double high;                /* seconds at levels above 9 */
     int lowest, highest;
@@ -51,6 +52,7 @@ static double run_job(struct machine *m)
     s->carried += JOB_OUT;
     s->in += LEVEL_JOB_BYTES;
     s->out += JOB_OUT;
+    s->idle += (all - work) * PROCESSORS * (1 - m->others);
     level_in(&m->level, LEVEL_JOB_BYTES);
     m->idle += all - send;
     if (level_now(&m->level) > 9)
@@ -96,6 +98,30 @@ static void middle(void)
     run(&m, 5);
     run(&m, 60);
     assert(m.lowest >= 5 && m.highest == 9 && m.idle < 3);
+}
+
+/* The same, but somebody else has something to do: the line is kept busy all the
+ * same, at levels that take little; and at those that save much, as before. */
+static void busy_processors(void)
+{
+    struct machine m;
+
+    init(&m, 12.5e6, 1);
+    m.level.least_pace = 1;
+    m.others = 1;
+    run(&m, 5);
+    run(&m, 60);
+    assert(m.lowest >= 1 && m.highest <= 4 && m.idle < 3);
+    m.others = 0;
+    run(&m, 5);
+    run(&m, 60);
+    assert(m.lowest >= 5);
+
+    init(&m, 0.25e6, 1);
+    m.others = 1;
+    run(&m, 60);
+    run(&m, 600);
+    assert(m.lowest == 18);
 }
 
 static void fast_line(void)
@@ -153,7 +179,7 @@ static void content_that_vanishes(void)
     for (i = 0; i < 10; i++) {
         m.sample = (struct level_sample){
             .seconds = 0.3, .compressing = 0.3, .busy = 0.01,
-            .carried = 100000, .in = 30000000, .out = 100000
+            .carried = 100000, .in = 30000000, .out = 100000, .idle = -1
         };
         level_decide(&m.level, &m.sample);
     }
@@ -189,6 +215,7 @@ int main(void)
 {
     RUN(very_slow_line);
     RUN(middle);
+    RUN(busy_processors);
     RUN(fast_line);
     RUN(slow_processors);
     RUN(line_changes);
