@@ -13,23 +13,30 @@
 #define RUN 16u             /* segments brought to the storage at a time */
 #define READ 4u             /* of these, read at a time */
 #define PAUSE_MS 100        /* before looking again for what is complete */
+#define READERS 2u          /* one waits for the storage while the other hashes */
 
 /* Listed content may cover the disk so often; a list that goes on would cost
  * only time. */
 #define COVER_MAX 4
+
+struct reader {
+    struct readback *readback;
+    pthread_t thread;
+    uint64_t first, end;    /* what it reads; covered by the lock */
+};
 
 struct readback {
     struct target_disk *disk;
     atomic_uint *open;      /* by segment: objects to come */
     uint64_t listed;        /* segments of all extents */
     bool hopeless;
-    pthread_t thread;
-    bool running;
-    uint8_t *buf;           /* the thread's */
+    struct reader readers[READERS];
+    unsigned n_readers;
     pthread_mutex_t lock;   /* covers what follows */
     pthread_cond_t stopping;
+    uint64_t next;          /* segment to look at */
     bool stop;
-    int rc;                 /* the thread's, until it has ended */
+    int rc;                 /* of a reader that failed */
 };
 
 static bool is_used(const struct target_disk *d)
@@ -45,10 +52,7 @@ static struct readback *make(struct target_disk *d)
         return NULL;
     r->disk = d;
     r->open = calloc(d->n_segments + 1, sizeof(*r->open));
-    r->buf = huge_alloc(READ * PROTO_SEGMENT);
-    if (!r->open || !r->buf) {
-        free(r->open);
-        free(r->buf);
+    if (!r->open) {
         free(r);
         return NULL;
     }
@@ -106,10 +110,19 @@ void readback_settle(const struct batch *b, struct wire_object *o)
     }
 }
 
+/* With the lock held.  What was written while somebody reads it has to wait for
+ * that: the older digest must not come last. */
 static bool is_ready(const struct readback *r, uint64_t n)
 {
-    return !atomic_load_explicit(&r->open[n], memory_order_acquire) &&
-        atomic_load(&r->disk->touched[n]);
+    unsigned i;
+
+    if (atomic_load_explicit(&r->open[n], memory_order_acquire) ||
+        !atomic_load(&r->disk->touched[n]))
+        return false;
+    for (i = 0; i < READERS; i++)
+        if (n >= r->readers[i].first && n < r->readers[i].end)
+            return false;
+    return true;
 }
 
 static bool is_stopped(struct readback *r)
@@ -128,6 +141,34 @@ static void touch(struct readback *r, uint64_t first, uint64_t end)
         atomic_store(&r->disk->touched[first], 1);
 }
 
+/* Takes the next segments that are complete: they are touched no longer.  What
+ * the reader had is done. */
+static bool take_run(struct reader *reader)
+{
+    struct readback *r = reader->readback;
+    struct target_disk *d = r->disk;
+    uint64_t n, end, looked;
+
+    pthread_mutex_lock(&r->lock);
+    reader->first = reader->end = 0;
+    for (looked = 0, n = r->next; looked < d->n_segments; looked++, n++) {
+        n = n < d->n_segments ? n : 0;
+        if (is_ready(r, n))
+            break;
+    }
+    if (looked < d->n_segments && !r->stop) {
+        for (end = n; end < d->n_segments && end < n + RUN && is_ready(r, end);
+             end++) {
+            d->own[end].known = false;
+            atomic_store(&d->touched[end], 0);
+        }
+        reader->first = n;
+        reader->end = r->next = end;
+    }
+    pthread_mutex_unlock(&r->lock);
+    return reader->end > 0;
+}
+
 /* How many segments from n on are to be read at a time. */
 static uint64_t unknown(const struct target_disk *d, uint64_t n, uint64_t end)
 {
@@ -138,17 +179,15 @@ static uint64_t unknown(const struct target_disk *d, uint64_t n, uint64_t end)
     return count;
 }
 
-static int read_run(struct readback *r, uint64_t first, uint64_t end)
+static int read_run(struct reader *reader, uint8_t *buf)
 {
+    struct readback *r = reader->readback;
     struct target_disk *d = r->disk;
+    uint64_t first = reader->first, end = reader->end;
     uint64_t start = first * PROTO_SEGMENT, n, count;
     uint64_t length = (end - first) * PROTO_SEGMENT;
     int rc;
 
-    for (n = first; n < end; n++) {
-        d->own[n].known = false;
-        atomic_store(&d->touched[n], 0);
-    }
     destination_begin_flush(&d->dest);
     rc = destination_flush(&d->dest, start, length);
     if (!rc)
@@ -159,7 +198,7 @@ static int read_run(struct readback *r, uint64_t first, uint64_t end)
     for (n = first; n < end && !rc && !is_stopped(r); n += count) {
         count = unknown(d, n, end);
         if (count > 0)
-            rc = segments_hash_at_once(&d->dest.storage, n, count, r->buf,
+            rc = segments_hash_at_once(&d->dest.storage, n, count, buf,
                                        &d->own[n]);
         else
             count = 1;
@@ -168,28 +207,6 @@ static int read_run(struct readback *r, uint64_t first, uint64_t end)
     if (rc)
         touch(r, first, end);
     return rc;
-}
-
-/* 1: something was read. */
-static int sweep(struct readback *r)
-{
-    uint64_t n_segments = r->disk->n_segments, n, end;
-    int rc = 0, some = 0;
-
-    for (n = 0; n < n_segments && !rc; n = end) {
-        for (end = n; end < n_segments && end < n + RUN && is_ready(r, end);
-             end++)
-            ;
-        if (end == n) {
-            end++;
-            continue;
-        }
-        if (is_stopped(r))
-            break;
-        rc = read_run(r, n, end);
-        some = 1;
-    }
-    return rc ? rc : some;
 }
 
 static void pause_a_while(struct readback *r)
@@ -204,39 +221,54 @@ static void pause_a_while(struct readback *r)
 
 static void *work(void *opaque)
 {
-    struct readback *r = opaque;
-    int rc = 0;
+    struct reader *reader = opaque;
+    struct readback *r = reader->readback;
+    uint8_t *buf = huge_alloc(READ * PROTO_SEGMENT);
+    int rc = buf ? 0 : -EOPNOTSUPP;
 
     niceness_set(NICENESS_READY);
-    while (rc >= 0 && !is_stopped(r)) {
-        rc = sweep(r);
-        if (rc == 0)
+    while (!rc && !is_stopped(r)) {
+        if (take_run(reader))
+            rc = read_run(reader, buf);
+        else
             pause_a_while(r);
     }
-    r->rc = rc < 0 && rc != -EOPNOTSUPP ? rc : 0;
+    free(buf);
+    if (rc && rc != -EOPNOTSUPP) {
+        pthread_mutex_lock(&r->lock);
+        r->rc = rc;
+        r->stop = true;
+        pthread_mutex_unlock(&r->lock);
+    }
     return NULL;
 }
 
 void readback_begin(struct target_disk *d)
 {
     struct readback *r = d->readback;
+    struct reader *reader;
 
-    if (r && !r->hopeless)
-        r->running = !pthread_create(&r->thread, NULL, work, r);
+    while (r && !r->hopeless && r->n_readers < READERS) {
+        reader = &r->readers[r->n_readers];
+        reader->readback = r;
+        if (pthread_create(&reader->thread, NULL, work, reader))
+            break;
+        r->n_readers++;
+    }
 }
 
 int readback_end(struct target_disk *d)
 {
     struct readback *r = d->readback;
 
-    if (!r || !r->running)
+    if (!r)
         return 0;
     pthread_mutex_lock(&r->lock);
     r->stop = true;
-    pthread_cond_signal(&r->stopping);
+    pthread_cond_broadcast(&r->stopping);
     pthread_mutex_unlock(&r->lock);
-    pthread_join(r->thread, NULL);
-    r->running = false;
+    while (r->n_readers > 0)
+        pthread_join(r->readers[--r->n_readers].thread, NULL);
     return r->rc;
 }
 
@@ -250,7 +282,6 @@ void readback_free(struct target_disk *d)
     pthread_cond_destroy(&r->stopping);
     pthread_mutex_destroy(&r->lock);
     free(r->open);
-    free(r->buf);
     free(r);
     d->readback = NULL;
 }

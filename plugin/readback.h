@@ -26,11 +26,11 @@ int readback_expect(struct target_disk *d, const struct batch *b);
  * number of times. */
 void readback_settle(const struct batch *b, struct wire_object *o);
 
-/* All objects have been listed: begins, in a thread of low priority.  Without
- * it everything is read in the check pass. */
+/* All objects have been listed: begins, in threads of low priority.  Without
+ * them everything is read in the check pass. */
 void readback_begin(struct target_disk *d);
 
-/* Ends the thread.  Negative errno (logged): something could not be brought to
+/* Ends the threads.  Negative errno (logged): something could not be brought to
  * the storage or read from there, and later calls would not be told. */
 int readback_end(struct target_disk *d);
 

@@ -15,7 +15,8 @@
 static char *directory;
 static uint8_t content[SEGMENTS * MiB];
 
-static atomic_uint flushed[SEGMENTS];       /* how often, by segment */
+static atomic_uint flushed[SEGMENTS];       /* how often, by segment, */
+static atomic_uint inside[SEGMENTS];        /* and by how many just now */
 static void (*meanwhile)(void);             /* between flush and reading */
 static int failure;
 
@@ -29,10 +30,14 @@ int sync_file_range(int fd, off_t offset, off_t length, unsigned flags)
     assert(flags == (SYNC_FILE_RANGE_WAIT_BEFORE | SYNC_FILE_RANGE_WRITE |
                      SYNC_FILE_RANGE_WAIT_AFTER));
     assert(offset % MiB == 0 && length > 0 && length % MiB == 0);
+    for (n = offset / MiB; n < (offset + length) / (off_t)MiB; n++)
+        assert(atomic_fetch_add(&inside[n], 1) == 0);
     if (meanwhile)
         meanwhile();
-    for (n = offset / MiB; n < (offset + length) / (off_t)MiB; n++)
+    for (n = offset / MiB; n < (offset + length) / (off_t)MiB; n++) {
+        atomic_fetch_sub(&inside[n], 1);
         atomic_fetch_add(&flushed[n], 1);
+    }
     errno = failure;
     return failure ? -1 : 0;
 }
@@ -102,6 +107,14 @@ static bool is_right(unsigned segment)
         segment_equal(&disk.own[segment], &want);
 }
 
+static void wait_until_known(unsigned segment)
+{
+    const volatile struct segment_digest *own = disk.own;
+
+    while (!own[segment].known)
+        usleep(1000);
+}
+
 static void what_is_complete(void)
 {
     begin();
@@ -110,8 +123,7 @@ static void what_is_complete(void)
     disk.touched[0] = disk.touched[1] = disk.touched[3] = 1;
     readback_settle(&batch, &objects[0]);
     readback_settle(&batch, &objects[0]);
-    wait_for(0);
-    /* that another one has its turn says that the first one is done */
+    wait_until_known(0);
     readback_settle(&batch, &objects[2]);
     wait_for(3);
     assert(!readback_end(&disk));
@@ -143,11 +155,32 @@ static void written_meanwhile(void)
     readback_settle(&batch, &objects[0]);
     while (flushed[0] < 2)
         usleep(1000);
-    disk.touched[3] = 1;
-    readback_settle(&batch, &objects[2]);
-    wait_for(3);
+    wait_until_known(0);
     assert(!readback_end(&disk));
     assert(!disk.touched[0] && is_right(0));
+    end();
+}
+
+/* Until then it is left to who reads it, however long that takes. */
+static void write_and_wait(void)
+{
+    disk.touched[0] = 1;
+    usleep(500000);
+    meanwhile = NULL;
+}
+
+static void read_by_one(void)
+{
+    begin();
+    meanwhile = write_and_wait;
+    assert(!readback_expect(&disk, &batch));
+    readback_begin(&disk);
+    disk.touched[0] = 1;
+    readback_settle(&batch, &objects[0]);
+    while (flushed[0] < 2)
+        usleep(1000);
+    wait_until_known(0);
+    assert(!readback_end(&disk) && is_right(0));
     end();
 }
 
@@ -258,6 +291,7 @@ int main(void)
     directory = make_directory_for_test();
     RUN(what_is_complete);
     RUN(written_meanwhile);
+    RUN(read_by_one);
     RUN(written_last);
     RUN(storage_that_is_full);
     RUN(storage_that_fails);
