@@ -38,43 +38,56 @@ static void read_held(const struct sketched *s, void *data, size_t length,
         memset(data, 0, length);
 }
 
-/* Reads a piece; of code its skeleton, which begins as *skip tells, and
- * *skip is then how it goes on. */
-static void read_piece(const struct sketched *s, uint8_t *data,
-                       size_t length, uint64_t offset, unsigned *skip)
+/* How many bytes behind a piece are to be seen. */
+static size_t beyond_of(const struct sketched *s, uint64_t end)
 {
-    uint64_t behind = s->shape.size - offset - length;
-    size_t beyond = behind < SKELETON_BEYOND ? behind : SKELETON_BEYOND;
-    struct skeleton k = { s->shape.size, offset, *skip };
+    uint64_t behind = s->shape.size - end;
 
-    if (!s->code) {
-        read_held(s, data, length, offset);
-        return;
+    return behind < SKELETON_BEYOND ? behind : SKELETON_BEYOND;
+}
+
+/* Takes a piece of code apart, beyond which there is what is to be seen, and
+ * notes the skips of its blocks. */
+static void split_blocks(const struct sketched *s, struct skeleton *k,
+                         uint8_t *data, size_t length)
+{
+    size_t n;
+
+    for (; length > 0; data += n, length -= n) {
+        n = length < s->shape.block ? length : s->shape.block;
+        s->skips[k->offset / s->shape.block] = k->skip;
+        skeleton_split(k, data, n, beyond_of(s, k->offset + n), NULL);
     }
-    read_held(s, data, length + beyond, offset);
-    skeleton_split(&k, data, length, beyond, NULL);
-    *skip = k.skip;
 }
 
 static void put_hash(const struct sketched *s, const struct rolling *r,
-                     size_t block, uint8_t *piece, unsigned *skip,
-                     struct buf *b)
+                     uint64_t hash, struct buf *b)
 {
-    uint64_t at = (uint64_t)block * s->shape.block, hash = 0;
-    uint64_t end = at + s->shape.block;
     unsigned k;
-    size_t n;
 
-    if (end > s->shape.size)
-        end = s->shape.size;
-    for (; at < end; at += n) {
-        n = end - at < SKETCHED_PIECE ? end - at : SKETCHED_PIECE;
-        read_piece(s, piece, n, at, skip);
-        hash = rolling_add(r, hash, piece, n);
-    }
     hash = rolling_cut(r, hash, s->shape.width);
     for (k = 0; k < s->shape.width; k++)
         buf_put_u8(b, hash >> 8 * k);
+}
+
+/* Puts the hashes of blocks that end in a piece; *hash is that of the one which
+ * began and did not end, 0 if there is none. */
+static void put_hashes(const struct sketched *s, const struct rolling *r,
+                       uint64_t *hash, const uint8_t *data, size_t length,
+                       uint64_t offset, struct buf *b)
+{
+    uint64_t left;
+    size_t n;
+
+    for (; length > 0; data += n, length -= n, offset += n) {
+        left = s->shape.block - offset % s->shape.block;
+        n = length < left ? length : left;
+        *hash = rolling_add(r, *hash, data, n);
+        if (n == left || offset + n == s->shape.size) {
+            put_hash(s, r, *hash, b);
+            *hash = 0;
+        }
+    }
 }
 
 static int find_kind(struct sketched *s)
@@ -92,9 +105,10 @@ static int find_kind(struct sketched *s)
 
 int sketched_put(struct sketched *s, const struct rolling *r, struct buf *b)
 {
-    size_t n_blocks = sketch_blocks(&s->shape), i;
-    unsigned skip = 0;
+    uint64_t size = s->shape.size, offset, hash = 0;
+    struct skeleton k = { .size = size };
     uint8_t *piece;
+    size_t n;
     int rc = find_kind(s);
 
     if (rc)
@@ -102,13 +116,16 @@ int sketched_put(struct sketched *s, const struct rolling *r, struct buf *b)
     piece = aligned_alloc(4096, SKETCHED_PIECE + 4096);
     if (!piece)
         return -ENOMEM;
-    buf_put_varint(b, s->shape.size);
+    buf_put_varint(b, size);
     buf_put_varint(b, s->shape.block);
     buf_put_u8(b, s->shape.width | (s->code ? PROTO_SKETCH_CODE : 0));
-    for (i = 0; i < n_blocks; i++) {
+    for (offset = 0; offset < size; offset += n) {
+        n = size - offset < SKETCHED_PIECE ? size - offset : SKETCHED_PIECE;
+        read_held(s, piece, n + (s->code ? beyond_of(s, offset + n) : 0),
+                  offset);
         if (s->code)
-            s->skips[i] = skip;
-        put_hash(s, r, i, piece, &skip, b);
+            split_blocks(s, &k, piece, n);
+        put_hashes(s, r, &hash, piece, n, offset, b);
     }
     free(piece);
     return 0;
@@ -117,14 +134,19 @@ int sketched_put(struct sketched *s, const struct rolling *r, struct buf *b)
 int sketched_read(const struct sketched *s, void *data, size_t length,
                   uint64_t offset)
 {
-    unsigned skip = 0;
+    struct skeleton k = { .size = s->shape.size, .offset = offset };
+    size_t beyond;
 
     if (offset > s->shape.size || length > s->shape.size - offset ||
         (s->code && offset % s->shape.block > 0))
         return -EPROTO;
-    if (s->code)
-        skip = s->skips[offset / s->shape.block];
-    if (length > 0)
-        read_piece(s, data, length, offset, &skip);
+    if (length == 0)
+        return 0;
+    beyond = s->code ? beyond_of(s, offset + length) : 0;
+    read_held(s, data, length + beyond, offset);
+    if (s->code) {
+        k.skip = s->skips[offset / s->shape.block];
+        skeleton_split(&k, data, length, beyond, NULL);
+    }
     return 0;
 }
