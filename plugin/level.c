@@ -29,7 +29,7 @@ static const struct {
 /* Where that begins: at the lowest level at which zstd chooses its faster way
  * of searching (by rows), as it does so once, for all levels to come. */
 #define FIRST 7
-#define CHEAP 5             /* those above it save little, up to */
+#define CHEAP 4             /* those above it save little, up to */
 #define FAST 10             /* those above it take much longer */
 
 /* A decision is due after so much of both. */
