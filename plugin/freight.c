@@ -266,10 +266,11 @@ static void set_level(ZSTD_CCtx *c, int level)
     ZSTD_CCtx_setParameter(c, ZSTD_c_chainLog, level < LONG_TABLES ? 0 : 22);
 }
 
-static void begin_sample(struct freight *f, double now)
+/* idle: processors_idle() now */
+static void begin_sample(struct freight *f, double now, double idle)
 {
     f->start = now;
-    f->idle = processors_idle();
+    f->idle = idle;
     f->sample = (struct level_sample){ 0 };
     pthread_mutex_lock(&f->lock);
     f->busy = 0;
@@ -280,7 +281,7 @@ static void begin_sample(struct freight *f, double now)
 static void look(struct freight *f)
 {
     struct level_sample *s = &f->sample;
-    double now = monotonic_seconds();
+    double now = monotonic_seconds(), idle;
 
     s->seconds = f->rate > 0 ? s->compressing + s->waiting : now - f->start;
     pthread_mutex_lock(&f->lock);
@@ -289,11 +290,12 @@ static void look(struct freight *f)
     pthread_mutex_unlock(&f->lock);
     if (!level_is_due(&f->level, s))
         return;
-    s->idle = f->rate > 0 || f->idle < 0 ? -1 : processors_idle() - f->idle;
+    idle = processors_idle();
+    s->idle = f->rate > 0 || f->idle < 0 ? -1 : idle - f->idle;
     level_time(&f->level);
     if (level_decide(&f->level, s))
         set_level(f->compressor, level_now(&f->level));
-    begin_sample(f, now);
+    begin_sample(f, now, idle);
 }
 
 /* Compresses, and hands on what comes out. */
@@ -365,8 +367,8 @@ static int push_load(struct freight *f, const struct load *l)
     if (rc || f->flushed >= JOB_BYTES || f->unflushed < f->flushed)
         return rc;
     rc = push(f, NULL, 0, ZSTD_e_flush);
-    if (f->flushed >= JOB_BYTES)
-        begin_sample(f, monotonic_seconds());   /* that tells little */
+    if (f->flushed >= JOB_BYTES)                /* that tells little */
+        begin_sample(f, monotonic_seconds(), processors_idle());
     return rc;
 }
 
@@ -377,7 +379,7 @@ static void *work(void *opaque)
     bool stop;
     int rc = 0;
 
-    f->start = monotonic_seconds();
+    begin_sample(f, monotonic_seconds(), processors_idle());
     do {
         l = next_load(f);
         if (l) {

@@ -83,7 +83,6 @@ void level_init(struct level *l, int fixed, unsigned processors)
         .index = FIRST,
         .pace = PACE_FIRST,
         .least_pace = PACE_MIN,
-        .share = SHARE,
     };
 }
 
@@ -170,17 +169,28 @@ void level_time(struct level *l)
 
 /* Deciding */
 
+/* The host may have more processors than we are given. */
+static double share_above_cheap(const struct level *l,
+                                const struct level_sample *s)
+{
+    double idle = s->idle / (s->seconds * l->processors);
+
+    if (s->idle < 0)
+        return SHARE;
+    return SHARE_BUSY + SHARE_OF_IDLE * (idle < 1 ? idle : 1);
+}
+
 /* The highest level at which all processors together keep up with the line; but
  * for the highest ones, with a share of their time. */
-static unsigned sustained(const struct level *l)
+static unsigned sustained(const struct level *l, const struct level_sample *s)
 {
     double line = l->line_busy * JOB_OUT * l->processors / l->line_bytes;
     unsigned end = l->clock < l->not_before ? FAST + 1 : N_LEVELS;
     unsigned i, best = 0;
-    double share;
+    double above_cheap = share_above_cheap(l, s), share;
 
     for (i = 1; i < end; i++) {
-        share = i > FAST ? 1 : i > CHEAP ? l->share : SHARE;
+        share = i > FAST ? 1 : i > CHEAP ? above_cheap : SHARE;
         if (levels[i].seconds * l->pace <= line * share)
             best = i;
     }
@@ -208,18 +218,18 @@ static bool is_mixed(const struct level *l)
 
 /* While the line is busy no level is too high, but those may be that take what
  * processors have other uses for. */
-static void settle(struct level *l)
+static void settle(struct level *l, const struct level_sample *s)
 {
+    unsigned least = l->index > CHEAP && l->index <= FAST ? CHEAP : l->index;
     unsigned best;
 
     l->pace -= (l->pace - l->least_pace) * PACE_FORGET;
     if (l->index > FAST && !is_mixed(l))
         l->pause = 0;
-    best = sustained(l);
-    if (best < CHEAP && l->index > CHEAP)
-        best = CHEAP;
-    if (best > l->index || (l->index > CHEAP && l->index <= FAST &&
-                            best < l->index))
+    best = sustained(l, s);
+    if (best < least)
+        best = least;
+    if (best != l->index)
         set(l, best);
 }
 
@@ -242,16 +252,6 @@ bool level_is_due(const struct level *l, const struct level_sample *s)
         s->out > 0 && s->carried > 0;
 }
 
-/* The host may have more processors than we are given. */
-static double share_of(const struct level *l, const struct level_sample *s)
-{
-    double idle = s->idle / (s->seconds * l->processors);
-
-    if (s->idle < 0)
-        return SHARE;
-    return SHARE_BUSY + SHARE_OF_IDLE * (idle < 1 ? idle : 1);
-}
-
 bool level_decide(struct level *l, const struct level_sample *s)
 {
     unsigned before = l->index;
@@ -259,9 +259,8 @@ bool level_decide(struct level *l, const struct level_sample *s)
     l->clock += s->seconds;
     l->line_busy = l->line_busy * LINE_KEEP + s->busy;
     l->line_bytes = l->line_bytes * LINE_KEEP + s->carried;
-    l->share = share_of(l, s);
     if (s->waiting > LINE_LIMITS * s->seconds) {
-        settle(l);
+        settle(l, s);
     } else if (s->compressing > WE_LIMIT * s->seconds &&
                s->busy < LINE_IDLE * s->seconds && l->index > 0) {
         if (s->compressing > ONLY_WE_LIMIT * s->seconds && !is_mixed(l))

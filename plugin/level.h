@@ -47,7 +47,6 @@ struct level {
     unsigned timings;           /* of the least pace, so far */
     double line_busy;           /* as busy and carried, and of what was before */
     double line_bytes;
-    double share;               /* of the processors' time, for the lower levels */
     uint64_t since;             /* bytes in since it was changed */
     double clock;               /* seconds of all samples */
     double pause;               /* after a try in vain of the highest levels */

@@ -52,7 +52,8 @@ xl_dedup_SOURCES = \
 	%D%/openers.c %D%/openers.h %D%/order.c %D%/order.h \
 	%D%/pagecache.c %D%/pagecache.h %D%/parallel.c %D%/parallel.h \
 	%D%/passes.c %D%/peer.c %D%/peer.h %D%/plain.c %D%/plain.h \
-	%D%/processors.c %D%/processors.h %D%/proto.h %D%/pump.c %D%/pump.h %D%/readback.c %D%/readback.h \
+	%D%/processors.c %D%/processors.h %D%/proto.h \
+	%D%/pump.c %D%/pump.h %D%/readback.c %D%/readback.h \
 	%D%/rebuild.c %D%/receiver.c %D%/receiver.h %D%/recent.c %D%/recent.h \
 	%D%/recipe.c %D%/recipe.h %D%/record.c %D%/record.h \
 	%D%/reference.c %D%/reference.h %D%/refresh.c %D%/refresh.h \

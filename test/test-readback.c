@@ -145,10 +145,10 @@ static void write_there(void)
 }
 
 /* What is written while it is read back is read again. */
-static void written_meanwhile(void)
+static void reads_again(void (*writes)(void))
 {
     begin();
-    meanwhile = write_there;
+    meanwhile = writes;
     assert(!readback_expect(&disk, &batch));
     readback_begin(&disk);
     disk.touched[0] = 1;
@@ -161,6 +161,11 @@ static void written_meanwhile(void)
     end();
 }
 
+static void written_meanwhile(void)
+{
+    reads_again(write_there);
+}
+
 /* Until then it is left to who reads it, however long that takes. */
 static void write_and_wait(void)
 {
@@ -171,17 +176,7 @@ static void write_and_wait(void)
 
 static void read_by_one(void)
 {
-    begin();
-    meanwhile = write_and_wait;
-    assert(!readback_expect(&disk, &batch));
-    readback_begin(&disk);
-    disk.touched[0] = 1;
-    readback_settle(&batch, &objects[0]);
-    while (flushed[0] < 2)
-        usleep(1000);
-    wait_until_known(0);
-    assert(!readback_end(&disk) && is_right(0));
-    end();
+    reads_again(write_and_wait);
 }
 
 static void write_always(void)
