@@ -71,19 +71,28 @@ static int take_record(struct target_disk *d, struct cursor *c)
     return add_range(&d->applied, &r);
 }
 
-/* Whether what came is what was sent. */
+static void hash_header(struct digest *state, const struct range *r)
+{
+    digest_record(state, r->offset, r->length | (r->zero ? PROTO_ZERO : 0));
+}
+
+/* Whether what came is what was sent, and for where it was sent. */
 static bool arrived_well(const struct applied *a, const struct delta *delta)
 {
     struct digest state;
     uint8_t digest[HASH_BYTES];
+    const struct range *r;
     uint32_t i;
 
     digest_init(&state);
-    for (i = delta->first; i < delta->end; i++)
-        if (a->ranges[i].zero)
-            digest_zeros(&state, a->ranges[i].length);
+    for (i = delta->first; i < delta->end; i++) {
+        r = &a->ranges[i];
+        hash_header(&state, r);
+        if (r->zero)
+            digest_zeros(&state, r->length);
         else
-            digest_update(&state, a->ranges[i].data, a->ranges[i].length);
+            digest_update(&state, r->data, r->length);
+    }
     digest_final(&state, digest);
     return !memcmp(digest, delta->digest, HASH_BYTES);
 }
@@ -146,6 +155,7 @@ static int hash_back(struct target_disk *d, const struct range *r,
     size_t n;
     int rc = 0;
 
+    hash_header(state, r);
     destination_drop(&d->dest, r->offset, r->length);
     for (; offset < end && !rc; offset += n) {
         n = end - offset < READ_BYTES ? end - offset : READ_BYTES;

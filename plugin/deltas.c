@@ -24,7 +24,7 @@ struct round {
     const struct link *link;
     struct source_disk *disk;
     struct buf frame;               /* digest, then records */
-    struct digest state;            /* of the frame's content */
+    struct digest state;            /* of the frame's records */
     uint64_t bytes;                 /* of content since the last PASS_END */
     uint32_t records;
     uint8_t *data;
@@ -80,6 +80,21 @@ static size_t run_length(const uint8_t *data, size_t at, size_t length,
     return end - at;
 }
 
+static void put_record(struct round *r, uint64_t offset, const uint8_t *data,
+                       size_t length, bool zero)
+{
+    uint32_t word = length | (zero ? PROTO_ZERO : 0);
+
+    buf_put_u64(&r->frame, offset);
+    buf_put_u32(&r->frame, word);
+    if (!zero)
+        buf_put(&r->frame, data, length);
+    digest_record(&r->state, offset, word);
+    digest_update(&r->state, data, length);
+    r->records++;
+    r->bytes += length;
+}
+
 static void put_piece(struct round *r, uint64_t offset, size_t length)
 {
     size_t at, n;
@@ -87,14 +102,8 @@ static void put_piece(struct round *r, uint64_t offset, size_t length)
 
     for (at = 0; at < length; at += n) {
         n = run_length(r->data, at, length, &zero);
-        buf_put_u64(&r->frame, offset + at);
-        buf_put_u32(&r->frame, n | (zero ? PROTO_ZERO : 0));
-        if (!zero)
-            buf_put(&r->frame, r->data + at, n);
-        r->records++;
+        put_record(r, offset + at, r->data + at, n, zero);
     }
-    digest_update(&r->state, r->data, length);
-    r->bytes += length;
 }
 
 /* The digests of these segments are no longer what the target has. */

@@ -42,6 +42,10 @@ static inline void digest_final(const struct digest *d,
 /* Length zeros. */
 void digest_zeros(struct digest *d, uint64_t length);
 
+/* What the digest of a DELTA has of a record before its content: offset and
+ * length as they are on the wire, the mark of zeros included. */
+void digest_record(struct digest *d, uint64_t offset, uint32_t length);
+
 static inline void digest_of(const void *data, size_t length,
                              uint8_t hash[HASH_BYTES])
 {

@@ -167,7 +167,7 @@ class Receiver:
 
     def greet(self):
         self.send(wire.greeting())
-        assert self.reader.greeting()[0] == 2
+        assert self.reader.greeting()[0] == wire.VERSION
 
     def hello(self):
         self.greet()
@@ -381,7 +381,7 @@ def one(size, *extents):
 
 # Below the frames
 frames("nothing", garbage=b"SSH-2.0-OpenSSH_9.2p1\r\n",
-       no_greeting=wire.MAGIC + b"\3\0\0\0\0\0\0\0",
+       no_greeting=wire.greeting(version=wire.VERSION - 1),
        greeting_cut=b"XL-DE")
 frames("greet",
        wire_oversize=struct.pack("<HHII", 1, 65535, (2 << 20) + 1, 9),
@@ -834,6 +834,15 @@ frames("checked",
            "DELTA", 0, delta((0, b""))[:31]),
        delta_of_nothing=frame("DELTA", 0, delta()),
        delta_lies=frame("DELTA", 0, delta((0, b"x"), said=DIGESTS[0])),
+       # the right bytes, for another place, or in another number
+       delta_moved=frame("DELTA", 0, delta(
+           (4096, b"x"), said=delta((0, b"x"))[:32])),
+       delta_moved_far=frame("DELTA", 0, delta(
+           (1 << 20, 4096), said=delta((4096, 4096))[:32])),
+       delta_cut_otherwise=frame("DELTA", 0, delta(
+           (0, b"xy"), (9, b"z"), said=delta((0, b"x"), (9, b"yz"))[:32])),
+       delta_zeros_as_bytes=frame("DELTA", 0, delta(
+           (0, bytes(9)), said=delta((0, 9))[:32])),
        delta_without_content=frame("DELTA", 0, delta((0, b""))),
        delta_without_zeros=frame("DELTA", 0, delta((0, 0))),
        delta_header_cut=frame("DELTA", 0, delta((0, b"x")) + bytes(11)),

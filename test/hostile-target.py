@@ -54,7 +54,7 @@ class Target:
 
     def greet(self):
         self.send(wire.greeting())
-        assert self.reader.greeting()[0] == 2
+        assert self.reader.greeting()[0] == wire.VERSION
 
     def hello(self):
         self.greet()
@@ -106,7 +106,7 @@ class Target:
 
 # Below the frames
 frames("nothing", garbage=b"You have new mail in /var/mail/root\n",
-       silent=b"", version=wire.MAGIC + b"\3\0\0\0\0\0\0\0",
+       silent=b"", version=wire.greeting(version=wire.VERSION - 1),
        greeting_cut=wire.MAGIC)
 frames("greet", closes=b"", header_cut=b"\1\0\xff\xff\0",
        wire_oversize=struct.pack("<HHII", 1, 65535, (2 << 20) + 1, 9),

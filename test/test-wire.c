@@ -526,7 +526,7 @@ static int greet_with(const void *theirs, size_t length, char *garbage,
     shutdown(fd, SHUT_WR);
     rc = wire_greet(w, garbage, size);
     assert(read(fd, ours, sizeof(ours)) == PROTO_GREETING_BYTES);
-    assert(!memcmp(ours, "XL-DEDUP\2\0\0\0\0\0\0\0", sizeof(ours)));
+    assert(!memcmp(ours, "XL-DEDUP\3\0\0\0\0\0\0\0", sizeof(ours)));
     close(fd);
     wire_free(w);
     return rc;
@@ -534,9 +534,9 @@ static int greet_with(const void *theirs, size_t length, char *garbage,
 
 static void greetings(void)
 {
-    static const char good[] = "XL-DEDUP\2\0\0\0\0\0\0";
-    static const char newer[] = "XL-DEDUP\2\0\7\0\xff\0\0";
-    static const char other[] = "XL-DEDUP\3\0\0\0\0\0\0";
+    static const char good[] = "XL-DEDUP\3\0\0\0\0\0\0";
+    static const char newer[] = "XL-DEDUP\3\0\7\0\xff\0\0";
+    static const char other[] = "XL-DEDUP\2\0\0\0\0\0\0";
     char garbage[64];
     size_t n;
 

@@ -94,7 +94,7 @@ class Direction:
     def frames(self):
         with open(self.path, "rb") as f:
             reader = wire.Reader(f.read)
-            check(reader.greeting() == (2, 0, 0), "another greeting")
+            check(reader.greeting() == (wire.VERSION, 0, 0), "another greeting")
             while True:
                 frame = reader.frame()
                 if frame is None:
@@ -363,22 +363,24 @@ class Source(Direction):
     def delta(self, c, number):
         d = self.at(number, "copied")
         check(d.passes, "before the first pass")
-        digest, content = c.bytes(32), b""
+        digest, hashed = c.bytes(32), b""
         while c.left():
-            at, length = c.number("Q"), c.number("I")
+            header = c.bytes(12)
+            at, length = struct.unpack("<QI", header)
             zero, length = length >> 31, length & ~wire.PATCH_ZERO
             check(length and at + length <= d.size, "outside the disk")
-            content += bytes(length) if zero else c.bytes(length)
+            hashed += header
+            hashed += bytes(length) if zero else c.bytes(length)
             d.round[0] += length
             d.round[1] += 1
             d.changed |= set(range(at // wire.SEGMENT_BYTES,
                                    (at + length - 1) // wire.SEGMENT_BYTES
                                    + 1))
-        check(content, "is empty")
-        check(digest == wire.digest(content), "digest")
+        check(hashed, "is empty")
+        check(digest == wire.digest(hashed), "digest")
         check(d.round[0] <= wire.ROUND_BYTES and
               d.round[1] <= wire.ROUND_RECORDS, "too much in a round")
-        return "%d bytes" % len(content)
+        return "%d bytes" % d.round[0]
 
     def segment(self, c, number):
         d = self.at(number, "copied")

@@ -9,6 +9,7 @@ import subprocess
 import tempfile
 
 MAGIC = b"XL-DEDUP"
+VERSION = 3
 NO_DISK = 0xffff
 OPTIONAL = 0x8000
 WIRE_MAX = 2 << 20
@@ -113,7 +114,7 @@ def zigzag(n):
     return varint((n << 1 ^ n >> 63) & (1 << 64) - 1)
 
 
-def greeting(version=2, revision=0, features=0):
+def greeting(version=VERSION, revision=0, features=0):
     return MAGIC + struct.pack("<HHI", version, revision, features)
 
 
@@ -335,15 +336,17 @@ def patch(number, now, *records):
 
 def delta(*records, said=None):
     """records: (offset in the disk, bytes or number of zeros)."""
-    out, content = b"", b""
+    out, hashed = b"", b""
     for offset, data in records:
         if isinstance(data, int):
-            out += struct.pack("<QI", offset, data | PATCH_ZERO)
-            content += bytes(data)
+            header = struct.pack("<QI", offset, data | PATCH_ZERO)
+            out += header
+            hashed += header + bytes(data)
         else:
-            out += struct.pack("<QI", offset, len(data)) + data
-            content += data
-    return (said or digest(content)) + out
+            header = struct.pack("<QI", offset, len(data))
+            out += header + data
+            hashed += header + data
+    return (said or digest(hashed)) + out
 
 
 # Reading
