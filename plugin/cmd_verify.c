@@ -23,7 +23,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "plugin/cmd_util.h"
 #include "plugin/commands.h"
@@ -74,19 +73,6 @@ struct worker {
     uint8_t *buf_a, *buf_b;
 };
 
-/* The first byte at or behind offset that may be something but a hole. */
-static uint64_t next_data(const struct image *img, uint64_t offset)
-{
-    off_t data;
-
-    if (img->block)
-        return offset;
-    data = lseek(img->fd, offset, SEEK_DATA);
-    if (data >= 0)
-        return data;
-    return errno == ENXIO ? img->size : offset;
-}
-
 static bool take_segment(struct job *job, uint64_t *start, uint64_t *end)
 {
     uint64_t a, b;
@@ -94,8 +80,8 @@ static bool take_segment(struct job *job, uint64_t *start, uint64_t *end)
 
     pthread_mutex_lock(&job->lock);
     if (!job->rc && job->next < job->common) {
-        a = next_data(&job->a, job->next);
-        b = next_data(&job->b, job->next);
+        a = image_next_data(&job->a, job->next);
+        b = image_next_data(&job->b, job->next);
         a = (a < b ? a : b) & -(uint64_t)GRAIN;
         *start = a > job->next ? a : job->next;
         *end = (*start | (SEGMENT - 1)) + 1;

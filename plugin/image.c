@@ -289,6 +289,18 @@ void image_bypass_cache(struct image *img)
     img->sector = alignment;
 }
 
+uint64_t image_next_data(const struct image *img, uint64_t offset)
+{
+    off_t data;
+
+    if (img->block || offset >= img->size)
+        return offset;
+    data = lseek(img->fd, (off_t)offset, SEEK_DATA);
+    if (data < 0)
+        return errno == ENXIO ? img->size : offset;
+    return (uint64_t)data < img->size ? (uint64_t)data : img->size;
+}
+
 void image_will_need(const struct image *img, uint64_t offset,
                      uint64_t length)
 {

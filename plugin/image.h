@@ -56,6 +56,11 @@ void image_bypass_cache(struct image *img);
  * Returns a descriptor or a negative errno. */
 int image_open_direct(const struct image *img, int flags);
 
+/* The first byte at or behind offset that may be something but a hole of the
+ * file: the image's size if there is none, offset itself if that cannot be
+ * told (of a device never).  What lies before reads as zeros. */
+uint64_t image_next_data(const struct image *img, uint64_t offset);
+
 /* Lets the kernel read [offset, offset + length) ahead.  Only a hint. */
 void image_will_need(const struct image *img, uint64_t offset,
                      uint64_t length);

@@ -5,7 +5,6 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "plugin/proto.h"
 #include "plugin/segment.h"
@@ -57,18 +56,6 @@ bool segment_equal(const struct segment_digest *a,
 {
     return a->zero == b->zero &&
         (a->zero || !memcmp(a->digest, b->digest, HASH_BYTES));
-}
-
-/* Where data begins from offset on: the end, if there is none; offset, if that
- * cannot be told. */
-static uint64_t next_data(const struct image *img, uint64_t offset)
-{
-    off_t data = img->block ? (off_t)offset :
-        lseek(img->fd, offset, SEEK_DATA);
-
-    if (data < 0)
-        return errno == ENXIO ? img->size : offset;
-    return data;
 }
 
 int segment_hash(const struct image *img, uint64_t number,
@@ -125,7 +112,7 @@ void segments_note_holes(const struct image *img, uint64_t first,
         start = (first + i) * PROTO_SEGMENT;
         end = start + segment_length(img->size, first + i);
         if (data < end)
-            data = next_data(img, start);
+            data = image_next_data(img, start);
         if (data >= end)
             out[i].known = out[i].zero = true;
     }

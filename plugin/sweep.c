@@ -161,14 +161,9 @@ static bool end(struct sweep *s)
 static uint64_t find_data(const struct image *img, uint64_t offset,
                           uint64_t stop)
 {
-    off_t data;
+    uint64_t data = image_next_data(img, offset);
 
-    if (img->block || offset >= stop)
-        return offset < stop ? offset : stop;
-    data = lseek(img->fd, (off_t)offset, SEEK_DATA);
-    if (data < 0)
-        return errno == ENXIO ? stop : offset;
-    return (uint64_t)data < stop ? (uint64_t)data : stop;
+    return data < stop ? data : stop;
 }
 
 /* Reads length bytes at offset, and what comes behind for the blocks that
