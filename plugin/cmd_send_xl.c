@@ -478,7 +478,7 @@ static int dispose_of_source(struct migration *m)
     /* The admin may log out. */
     signal(SIGHUP, SIG_IGN);
     for (l = m->leftovers.first; l; l = l->next)
-        l->sent = !sender_stamp(m->sender, l->vdev, &l->stamp);
+        l->sent = !sender_mark(m->sender, l->vdev, &l->mark);
     sender_free(m->sender);
     m->sender = NULL;
     log_info("the guest's images here are %s as soon as nobody uses them",

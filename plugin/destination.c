@@ -112,9 +112,16 @@ static int check_known(struct destination *d, const struct image *img,
         return 0;
     case RECORD_CHANGED:
         return explain(why, size, -EEXIST, "%s was written to since it was "
-                       "known as a copy of this disk; move it away, or run "
-                       "'xl-dedup allow %s' there to have it overwritten",
-                       d->path, d->path);
+                       "known as a copy of this disk, or its owner, mode or "
+                       "name was changed; move it away, or run 'xl-dedup "
+                       "allow %s' there to have it overwritten", d->path,
+                       d->path);
+    case RECORD_UNSURE:
+        return explain(why, size, -EEXIST, "%s was being overwritten by this "
+                       "disk when that try failed, and nothing proves that "
+                       "nobody has written to it since; if nobody has, run "
+                       "'xl-dedup allow %s' there to go on", d->path,
+                       d->path);
     case RECORD_NONE:
         break;
     }
@@ -308,6 +315,7 @@ static int open_device(struct destination *d, char *why, size_t size)
     rc = image_open(&d->storage, d->path);
     if (!rc)
         rc = record_begin(d->state_dir, &key, &d->storage);
+    d->begun = !rc;
     if (rc)
         return explain(why, size, rc, "%s cannot be prepared: %s", d->path,
                        strerror(-rc));
@@ -562,20 +570,19 @@ static void keep_owner(struct destination *d)
         log_warn("disk %s: mode of %s is not kept", d->vdev, d->path);
 }
 
-/* Where nothing is replaced the record comes first: a host that is reset in
- * between would have a disk there that nobody knows, and refuse the next try.
- * An earlier copy is known by its own record until it is replaced. */
-static void record_early(struct destination *d, const uint8_t root[HASH_BYTES])
+/* A host that is reset between the renaming and the last record would have a
+ * disk there that nobody knows, and refuse the next try. */
+static void record_early(struct destination *d)
 {
     struct record_key key = { d->uuid, d->vdev, d->path };
     struct image now = IMAGE_INIT;
 
-    if (!d->exists && !image_open(&now, d->staging_path))
-        record_write(d->state_dir, &key, RECORD_RECEIVED, &now, root);
+    if (!image_open(&now, d->staging_path))
+        record_intend(d->state_dir, &key, &now);
     image_release(&now);
 }
 
-static int put_in_place(struct destination *d, const uint8_t root[HASH_BYTES])
+static int put_in_place(struct destination *d)
 {
     int rc = 0;
 
@@ -583,7 +590,7 @@ static int put_in_place(struct destination *d, const uint8_t root[HASH_BYTES])
     if (fsync(d->fd))
         rc = -errno;
     if (!rc)
-        record_early(d, root);
+        record_early(d);
     if (!rc && rename(d->staging_path, d->path))
         rc = -errno;
     if (!rc)
@@ -606,9 +613,10 @@ int destination_place(struct destination *d, const uint8_t root[HASH_BYTES])
 
     rc = destination_sync(d);
     if (!rc && !d->block)
-        rc = put_in_place(d, root);
+        rc = put_in_place(d);
     if (rc)
         return rc;
+    d->begun = false;
     record_remove(d->state_dir, &unfinished);
     rc = image_open(&now, d->path);
     /* Without its record the copy is as good; only its return trip is not. */
@@ -632,11 +640,24 @@ static void remove_empty(const struct destination *d)
     record_remove(d->state_dir, &unfinished);
 }
 
+/* From now on every write to the device is somebody else's. */
+static void record_failed(struct destination *d)
+{
+    struct record_key key = { d->uuid, d->vdev, d->path };
+
+    if (!d->begun)
+        return;
+    if (fdatasync(d->fd))
+        not_synced(d, -errno);
+    record_write(d->state_dir, &key, RECORD_RECEIVING, &d->storage, NULL);
+}
+
 void destination_release(struct destination *d)
 {
     /* What has arrived is kept. */
     gather_settle(d->gather, 0, d->size);
     gather_free(d->gather);
+    record_failed(d);
     if (d->direct_fd >= 0)
         close(d->direct_fd);
     remove_empty(d);

@@ -46,6 +46,8 @@ struct destination {
     struct gather *gather;      /* of a disk that is all zero, where the cache
                                    can be bypassed, until destination_sync() */
     int direct_fd;              /* then: O_DIRECT */
+    bool begun;                 /* a device may have been written to, which is
+                                   not complete */
     bool placeholder;           /* an empty file stands at path */
     bool placed;                /* the staging file has become path */
 };

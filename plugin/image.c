@@ -93,8 +93,6 @@ static int open_any(struct image *img)
     img->dev = st.st_dev;
     img->ino = st.st_ino;
     img->size = st.st_size;
-    img->mtime_ns = st.st_mtim.tv_sec * INT64_C(1000000000) +
-                    st.st_mtim.tv_nsec;
     return 0;
 }
 

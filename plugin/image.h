@@ -30,7 +30,6 @@ struct image {
                                lies behind reads as zeros; else 0 */
     dev_t dev;              /* st_dev of a file, st_rdev of a device */
     ino_t ino;              /* 0 for a device */
-    int64_t mtime_ns;       /* 0 for a device */
     struct fsparse_range *unused;   /* read as zeros, whatever lies there;
                                        ascending, owned */
     size_t n_unused;

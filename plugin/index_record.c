@@ -141,6 +141,7 @@ void index_encode_image(struct buf *b, const struct index_image *i)
     buf_put_u64(b, i->mark.size);
     buf_put_u64(b, i->mark.ino);
     buf_put_u64(b, i->mark.mtime_ns);
+    buf_put_u64(b, i->mark.ctime_ns);
     buf_put_u64(b, i->mark.diskseq);
     buf_put_u64(b, i->mark.written);
     buf_put(b, i->mark.boot, MARK_BOOT);
@@ -171,6 +172,7 @@ int index_decode_image(struct index_image *i, uint32_t id, const void *value,
     i->mark.size = cursor_u64(&c);
     i->mark.ino = cursor_u64(&c);
     i->mark.mtime_ns = cursor_u64(&c);
+    i->mark.ctime_ns = cursor_u64(&c);
     i->mark.diskseq = cursor_u64(&c);
     i->mark.written = cursor_u64(&c);
     boot = cursor_get(&c, MARK_BOOT);

@@ -55,9 +55,10 @@ static bool same_node(const struct stat *a, const struct stat *b)
 /* Whether what fd is open on is still what was sent. */
 static bool unchanged(const struct leftover *l, int fd)
 {
-    struct image_stamp now;
+    struct mark now;
 
-    return !image_stamp(fd, &now) && image_stamp_equal(&now, &l->stamp);
+    return !mark_of_fd(fd, &now) && now.dev == l->mark.dev &&
+        mark_same(&now, &l->mark);
 }
 
 /* Somebody else has it: who, for the message. */
@@ -140,7 +141,7 @@ static int wipe_device(int fd, uint64_t size)
 
 static int wipe(const struct leftover *l, int fd)
 {
-    int rc = l->stamp.block ? wipe_device(fd, l->stamp.size) : wipe_file(fd);
+    int rc = l->mark.block ? wipe_device(fd, l->mark.size) : wipe_file(fd);
 
     if (!rc && fsync(fd))
         rc = -errno;
@@ -277,10 +278,10 @@ static int dispose(const struct leftover *l, const struct disposal *to)
         return leave(l, -EBUSY, l->user);
     if (!l->sent)
         return leave(l, -EINVAL, "what was sent of it is not known");
-    rc = l->stamp.block ? dispose_device(l, to) : dispose_file(l, to);
+    rc = l->mark.block ? dispose_device(l, to) : dispose_file(l, to);
     if (!rc)
         log_lasting(XTL_INFO, "disk %s: %s %s", l->vdev, l->path,
-                    l->stamp.block ? "was overwritten with zeros" :
+                    l->mark.block ? "was overwritten with zeros" :
                     to->wipe ? "was overwritten with zeros and removed" :
                     "was removed");
     return rc;

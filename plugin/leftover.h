@@ -4,8 +4,8 @@
  * must not keep it: removing it, or overwriting it first.
  *
  * This destroys data, so it trusts nothing that it has not seen itself:
- *  - the image must still be the one that was sent: same inode, size and time
- *    of modification, or sectors written of a device;
+ *  - the image must still be the one that was sent, and have the same mark
+ *    (mark.h);
  *  - nobody may use it any more.  Of a file the kernel grants a write lease
  *    only if nobody else has it open, loop devices included, and while it is
  *    held nobody can begin to.  A device must be free for exclusive use, be no
@@ -21,7 +21,7 @@
 
 #include <stdbool.h>
 
-#include "plugin/loopdev.h"
+#include "plugin/mark.h"
 
 struct leftover {
     struct leftover *next;
@@ -30,7 +30,7 @@ struct leftover {
     char *path;                 /* the same without symbolic links */
     char *user;                 /* another domain that has it, or NULL */
     bool sent;
-    struct image_stamp stamp;   /* when the target's copy became equal */
+    struct mark mark;           /* when the target's copy became equal */
 };
 
 struct leftovers {

@@ -16,7 +16,6 @@
 
 #include <errno.h>
 #include <inttypes.h>
-#include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -232,14 +231,13 @@ static bool mark_rest(const struct source_disk *d, struct write_mark *mark)
 {
     struct device_activity a = { 0, 0 };
     bool counted = !device_activity(&d->image, &a);
-    struct stat st;
 
     if (a.in_flight > 0 || (d->image.block && !counted) ||
-        fstat(d->image.fd, &st) ||
-        (!d->image.block && time(NULL) - st.st_mtim.tv_sec < FRESH_SECONDS))
+        mark_of_fd(d->image.fd, &mark->file) ||
+        (!d->image.block && time(NULL) - mark->file.ctime_ns / 1000000000 <
+         FRESH_SECONDS))
         return false;
     mark->written = a.written;
-    mark->mtime = st.st_mtim;
     return true;
 }
 
@@ -278,7 +276,6 @@ static int drain(const struct source_disk *d, struct write_mark *mark)
 {
     double limit = monotonic_seconds() + DRAIN_SECONDS;
     struct device_activity a = { 0, 0 };
-    struct stat st;
 
     while (!device_activity(&d->image, &a) && a.in_flight > 0) {
         if (monotonic_seconds() > limit) {
@@ -289,17 +286,16 @@ static int drain(const struct source_disk *d, struct write_mark *mark)
         }
         usleep(1000);
     }
-    if (fstat(d->image.fd, &st))
-        return -errno;
     mark->written = a.written;
-    mark->mtime = st.st_mtim;
-    return 0;
+    return mark_of_fd(d->image.fd, &mark->file);
 }
 
+/* A device is known by what was written only: where that is not counted, its
+ * mark would never be the same. */
 static bool mark_equal(const struct write_mark *a, const struct write_mark *b)
 {
-    return a->written == b->written && a->mtime.tv_sec == b->mtime.tv_sec &&
-        a->mtime.tv_nsec == b->mtime.tv_nsec;
+    return a->written == b->written &&
+        (a->file.block || mark_same(&a->file, &b->file));
 }
 
 /* Waits until nothing is in flight, and makes sure that the trace still

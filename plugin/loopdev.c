@@ -98,7 +98,7 @@ struct sum {
 
 static void add_activity(struct sum *s, const char *directory)
 {
-    uint64_t reads, writes, sectors;
+    uint64_t reads, writes, sectors, discarded = 0;
     char path[512], text[512];
 
     snprintf(path, sizeof(path), "%s/inflight", directory);
@@ -107,10 +107,11 @@ static void add_activity(struct sum *s, const char *directory)
         return;
     snprintf(path, sizeof(path), "%s/stat", directory);
     if (!read_file(path, text, sizeof(text)) ||
-        sscanf(text, "%*u %*u %*u %*u %*u %*u %" SCNu64, &sectors) != 1)
+        sscanf(text, "%*u %*u %*u %*u %*u %*u %" SCNu64
+               " %*u %*u %*u %*u %*u %*u %" SCNu64, &sectors, &discarded) < 1)
         return;
     s->a.in_flight += reads + writes;
-    s->a.written += sectors;
+    s->a.written += sectors + discarded;
     s->devices++;
 }
 
@@ -138,45 +139,6 @@ int device_activity(const struct image *img, struct device_activity *a_r)
     }
     *a_r = s.a;
     return s.devices ? 0 : -ENODEV;
-}
-
-int image_stamp(int fd, struct image_stamp *stamp_r)
-{
-    struct image img = IMAGE_INIT;
-    struct device_activity a;
-    struct stat st;
-
-    memset(stamp_r, 0, sizeof(*stamp_r));
-    if (fstat(fd, &st))
-        return -errno;
-    stamp_r->block = S_ISBLK(st.st_mode);
-    if (!stamp_r->block) {
-        stamp_r->dev = st.st_dev;
-        stamp_r->ino = st.st_ino;
-        stamp_r->size = st.st_size;
-        stamp_r->mtime = st.st_mtim;
-        return 0;
-    }
-    stamp_r->dev = st.st_rdev;
-    img.block = true;
-    img.dev = st.st_rdev;
-    if (ioctl(fd, BLKGETSIZE64, &stamp_r->size))
-        return -errno;
-    if (device_activity(&img, &a))
-        return -ENODEV;
-    stamp_r->written = a.written;
-    return 0;
-}
-
-bool image_stamp_equal(const struct image_stamp *a,
-                       const struct image_stamp *b)
-{
-    if (a->block != b->block || a->dev != b->dev || a->size != b->size)
-        return false;
-    if (a->block)
-        return a->written == b->written;
-    return a->ino == b->ino && a->mtime.tv_sec == b->mtime.tv_sec &&
-        a->mtime.tv_nsec == b->mtime.tv_nsec;
 }
 
 size_t device_identities(const struct image *img, char **names, size_t max)

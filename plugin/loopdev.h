@@ -10,7 +10,6 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <sys/stat.h>
-#include <time.h>
 
 #include "plugin/image.h"
 
@@ -26,27 +25,13 @@ bool loopdev_each(const struct stat *file,
 
 struct device_activity {
     uint64_t in_flight;         /* requests, reads and writes */
-    uint64_t written;           /* 512-byte sectors since boot */
+    uint64_t written;           /* 512-byte sectors since boot, and those that
+                                   were discarded */
 };
 
 /* Of all devices that serve the image (the device itself, or every loop
  * device on the file) together.  -ENODEV if there is none. */
 int device_activity(const struct image *img, struct device_activity *a_r);
-
-/* What tells whether an image is still what it was. */
-struct image_stamp {
-    bool block;
-    dev_t dev;                  /* as in struct image */
-    ino_t ino;
-    uint64_t size;
-    struct timespec mtime;      /* of a file */
-    uint64_t written;           /* through a device, in sectors since boot */
-};
-
-/* Of what fd is open on.  0 or a negative errno. */
-int image_stamp(int fd, struct image_stamp *stamp_r);
-bool image_stamp_equal(const struct image_stamp *a,
-                       const struct image_stamp *b);
 
 /* Names of the storage behind a block device that are the same on every host
  * that shares it: "dm:LVM-...", "wwid:naa.6...".  At most max, for free().

@@ -17,11 +17,16 @@
 
 #include "plugin/fdio.h"
 #include "plugin/log.h"
+#include "plugin/mark.h"
 #include "plugin/record.h"
 #include "plugin/segment.h"
 
 #define NAME_BYTES 16
 #define ANY_DISK "any"
+#define NEXT "next"             /* the mark of what will be at the path */
+/* At most so much lies between a file's last change before it is renamed and
+ * the renaming. */
+#define RENAMED_NS (60 * INT64_C(1000000000))
 
 static int make_directory(const char *path)
 {
@@ -63,6 +68,29 @@ static void add_number(struct json_object *o, const char *key, int64_t v)
     json_object_object_add(o, key, json_object_new_int64(v));
 }
 
+static int add_mark(struct json_object *o, int fd)
+{
+    char boot[2 * MARK_BOOT + 1];
+    struct mark m;
+    int rc = mark_of_fd(fd, &m);
+
+    if (rc)
+        return rc;
+    add_number(o, "size", m.size);
+    add_number(o, "dev", m.dev);
+    if (m.block) {
+        sodium_bin2hex(boot, sizeof(boot), m.boot, MARK_BOOT);
+        add_number(o, "diskseq", m.diskseq);
+        add_number(o, "written", m.written);
+        add_string(o, "boot", boot);
+    } else {
+        add_number(o, "ino", m.ino);
+        add_number(o, "mtime_ns", m.mtime_ns);
+        add_number(o, "ctime_ns", m.ctime_ns);
+    }
+    return 0;
+}
+
 static struct json_object *encode(const struct record_key *key,
                                   const char *role, const struct image *img,
                                   const uint8_t *root)
@@ -72,15 +100,15 @@ static struct json_object *encode(const struct record_key *key,
 
     if (!o)
         return NULL;
+    if (add_mark(o, img->fd)) {
+        json_object_put(o);
+        return NULL;
+    }
     add_string(o, "uuid", key->uuid);
     add_string(o, "vdev", key->vdev);
     add_string(o, "path", key->path);
     add_string(o, "role", role);
     add_number(o, "time", time(NULL));
-    add_number(o, "size", img->size);
-    add_number(o, "dev", img->dev);
-    add_number(o, "ino", img->ino);
-    add_number(o, "mtime_ns", img->mtime_ns);
     if (root) {
         sodium_bin2hex(hex, sizeof(hex), root, HASH_BYTES);
         add_string(o, "digest", hex);
@@ -130,11 +158,10 @@ static int prepare_directories(const char *state_dir)
     return rc;
 }
 
-int record_write(const char *state_dir, const struct record_key *key,
-                 const char *role, const struct image *img,
-                 const uint8_t root[HASH_BYTES])
+/* Takes the object. */
+static int write_object(const char *state_dir, const struct record_key *key,
+                        struct json_object *o)
 {
-    struct json_object *o = encode(key, role, img, root);
     char *path = file_name(state_dir, key);
     int rc = -ENOMEM;
 
@@ -151,6 +178,44 @@ int record_write(const char *state_dir, const struct record_key *key,
     free(path);
     json_object_put(o);
     return rc;
+}
+
+int record_write(const char *state_dir, const struct record_key *key,
+                 const char *role, const struct image *img,
+                 const uint8_t root[HASH_BYTES])
+{
+    return write_object(state_dir, key, encode(key, role, img, root));
+}
+
+/* NULL: there is none that can be read. */
+static struct json_object *read_object(const char *state_dir,
+                                       const struct record_key *key)
+{
+    char *name = file_name(state_dir, key);
+    struct json_object *o = name ? json_object_from_file(name) : NULL;
+
+    free(name);
+    return o;
+}
+
+int record_intend(const char *state_dir, const struct record_key *key,
+                  const struct image *img)
+{
+    struct json_object *o = read_object(state_dir, key), *next;
+
+    if (!json_object_is_type(o, json_type_object)) {
+        json_object_put(o);
+        o = encode(key, RECORD_RECEIVED, img, NULL);
+    }
+    next = o ? json_object_new_object() : NULL;
+    if (!next || add_mark(next, img->fd)) {
+        json_object_put(next);
+        json_object_put(o);
+        o = NULL;
+    } else {
+        json_object_object_add(o, NEXT, next);
+    }
+    return write_object(state_dir, key, o);
 }
 
 int record_allow(const char *state_dir, const char *path,
@@ -180,13 +245,56 @@ static bool has_string(struct json_object *o, const char *key,
         !strcmp(json_object_get_string(v), text);
 }
 
-/* Not the device number: the same file system may have another one after the
- * host was started again. */
-static bool same_file(struct json_object *o, const struct image *img)
+/* What lacks, as the time of the last change in the records of versions before
+ * this one, is no image's. */
+static void get_mark(struct json_object *o, struct mark *m)
 {
-    return number_of(o, "size") == (int64_t)img->size &&
-        number_of(o, "ino") == (int64_t)img->ino &&
-        number_of(o, "mtime_ns") == img->mtime_ns;
+    struct json_object *boot;
+    size_t n = 0;
+
+    *m = (struct mark){
+        .block = json_object_object_get_ex(o, "boot", &boot),
+        .size = number_of(o, "size"),
+        .ino = number_of(o, "ino"),
+        .mtime_ns = number_of(o, "mtime_ns"),
+        .ctime_ns = number_of(o, "ctime_ns"),
+        .diskseq = number_of(o, "diskseq"),
+        .written = number_of(o, "written"),
+    };
+    if (m->block && (!json_object_is_type(boot, json_type_string) ||
+        sodium_hex2bin(m->boot, MARK_BOOT, json_object_get_string(boot),
+                       json_object_get_string_len(boot), NULL, &n, NULL) ||
+        n != MARK_BOOT))
+        memset(m->boot, 0, MARK_BOOT);
+}
+
+/* Whether nobody has written to the image since the record.  What others have
+ * written to a device may still be in the cache, and count only then. */
+static bool same_mark(struct json_object *o, const struct image *img)
+{
+    struct mark then, now;
+
+    get_mark(o, &then);
+    if (img->block)
+        fsync(img->fd);
+    return !mark_of_fd(img->fd, &now) && mark_same(&then, &now);
+}
+
+/* Whether it is the file that was about to be put in place.  That is a change
+ * of the file, which nobody has recorded. */
+static bool next_file(struct json_object *o, const struct image *img)
+{
+    struct json_object *next;
+    struct mark then, now;
+
+    if (!json_object_object_get_ex(o, NEXT, &next) ||
+        mark_of_fd(img->fd, &now))
+        return false;
+    get_mark(next, &then);
+    if (now.ctime_ns >= then.ctime_ns &&
+        now.ctime_ns - then.ctime_ns <= RENAMED_NS)
+        then.ctime_ns = now.ctime_ns;
+    return mark_same(&then, &now);
 }
 
 static bool same_device(struct json_object *o, const struct image *img)
@@ -213,55 +321,45 @@ int record_begin(const char *state_dir, const struct record_key *key,
                  const struct image *img)
 {
     struct record_key any = { ANY_DISK, ANY_DISK, key->path };
-    char *name;
-    int rc;
+    int rc = record_write(state_dir, key, RECORD_RECEIVING, img, NULL);
 
-    rc = record_write(state_dir, key, RECORD_RECEIVING, img, NULL);
-    if (rc)
-        return rc;
-    name = file_name(state_dir, &any);
-    if (name)
-        unlink(name);
-    free(name);
-    return 0;
-}
-
-static bool is_receiving(struct json_object *o, const struct image *img)
-{
-    return has_string(o, "role", RECORD_RECEIVING) &&
-        number_of(o, "size") == (int64_t)img->size;
+    if (!rc)
+        record_remove(state_dir, &any);
+    return rc;
 }
 
 static bool is_allowed(const char *state_dir, const char *path,
                        const struct image *img)
 {
     struct record_key key = { ANY_DISK, ANY_DISK, path };
-    char *name = file_name(state_dir, &key);
-    struct json_object *o = name ? json_object_from_file(name) : NULL;
-    bool allowed = o && (img->block || same_file(o, img));
+    struct json_object *o = read_object(state_dir, &key);
+    bool allowed = o && same_mark(o, img);
 
     json_object_put(o);
-    free(name);
     return allowed;
+}
+
+static enum record_match match(struct json_object *o, const struct image *img)
+{
+    if (has_string(o, "role", RECORD_RECEIVING))
+        return same_mark(o, img) ? RECORD_SAME : RECORD_UNSURE;
+    if (img->block ? same_device(o, img) :
+        same_mark(o, img) || next_file(o, img))
+        return RECORD_SAME;
+    return RECORD_CHANGED;
 }
 
 enum record_match record_check(const char *state_dir,
                                const struct record_key *key,
                                const struct image *img)
 {
-    char *name = file_name(state_dir, key);
-    struct json_object *o = name ? json_object_from_file(name) : NULL;
-    enum record_match match = RECORD_NONE;
+    struct json_object *o = read_object(state_dir, key);
+    enum record_match m = o ? match(o, img) : RECORD_NONE;
 
-    if (o)
-        match = is_receiving(o, img) ||
-            (img->block ? same_device(o, img) : same_file(o, img)) ?
-            RECORD_SAME : RECORD_CHANGED;
-    if (match != RECORD_SAME && is_allowed(state_dir, key->path, img))
-        match = RECORD_ALLOWED;
+    if (m != RECORD_SAME && is_allowed(state_dir, key->path, img))
+        m = RECORD_ALLOWED;
     json_object_put(o);
-    free(name);
-    return match;
+    return m;
 }
 
 void record_remove(const char *state_dir, const struct record_key *key)

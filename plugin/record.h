@@ -5,9 +5,15 @@
  * may be replaced by a newer one (design rule 7).
  *
  * A record names the disk (guest's UUID and vdev), the path, and what the
- * copy looked like: size, inode and modification time of a file, the digest
- * of a device.  Whoever wrote to the copy since then made it something else,
- * and the record no longer speaks for it.
+ * copy looked like: its mark (mark.h), and the digest of a device, which is
+ * known by that also after the host was started anew.  Whoever wrote to the
+ * copy since then made it something else, and the record no longer speaks for
+ * it.
+ *
+ * What a failed try left on a device has no digest, and is known by its mark
+ * alone.  So is what the admin allowed to be overwritten.  Where that proves
+ * nothing any more, because the helper was killed or the host was started anew,
+ * the admin is asked.
  *
  * One JSON file per disk and path in the directory "records" of the state
  * directory, replaced atomically.
@@ -34,14 +40,22 @@ int record_write(const char *state_dir, const struct record_key *key,
                  const char *role, const struct image *img,
                  const uint8_t root[HASH_BYTES]);
 
+/* Notes that the file img, as it is now, is about to be renamed to the path,
+ * where the copy may be that the record, which stays, speaks of.  Until the next
+ * record_write() either is known, so that a crash in between does no harm.
+ * Logs failure. */
+int record_intend(const char *state_dir, const struct record_key *key,
+                  const struct image *img);
+
 /* Notes that a device is about to be overwritten by this disk: from now on,
- * until it is complete, it is nobody's good copy and the next try may go on
- * with it.  Uses up what record_allow() noted. */
+ * until it is complete, it is nobody's good copy.  For the next try to go on
+ * with it RECORD_RECEIVING is to be written again when the last of this one has
+ * reached the device.  Uses up what record_allow() noted. */
 int record_begin(const char *state_dir, const struct record_key *key,
                  const struct image *img);
 
-/* Notes that the admin allows the device or file at path to be overwritten,
- * once, by whatever disk comes first. */
+/* Notes that the admin allows the device or file at path, as it is now, to be
+ * overwritten, once, by whatever disk comes first. */
 int record_allow(const char *state_dir, const char *path,
                  const struct image *img);
 
@@ -74,6 +88,8 @@ int record_list(const char *state_dir,
 enum record_match {
     RECORD_NONE,            /* no record */
     RECORD_CHANGED,         /* a record, but the copy was written to since */
+    RECORD_UNSURE,          /* a failed try began to write to it, and nothing
+                               tells that nobody else did since */
     RECORD_SAME,            /* a known copy, unchanged */
     RECORD_ALLOWED,         /* the admin said so */
 };

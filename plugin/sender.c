@@ -503,7 +503,7 @@ int sender_settle(struct sender *s)
 
 static int place_disk(struct sender *s, struct source_disk *d)
 {
-    bool stamped = !image_stamp(d->image.fd, &d->stamp);
+    bool marked = !mark_of_fd(d->image.fd, &d->placed_mark);
     struct frame f;
     int rc;
 
@@ -512,8 +512,8 @@ static int place_disk(struct sender *s, struct source_disk *d)
         rc = inbox_expect(s->link.inbox, d->number, FRAME_PLACED, &f);
     if (!rc)
         frame_release(&f);
-    /* If it was not written to up to here, the stamp is of what was sent. */
-    d->stamped = !rc && stamped && live_unchanged(d);
+    /* If it was not written to up to here, the mark is of what was sent. */
+    d->marked = !rc && marked && live_unchanged(d);
     return rc;
 }
 
@@ -552,17 +552,16 @@ void sender_record_left(struct sender *s, const char *state_dir)
     }
 }
 
-int sender_stamp(const struct sender *s, const char *vdev,
-                 struct image_stamp *stamp_r)
+int sender_mark(const struct sender *s, const char *vdev, struct mark *mark_r)
 {
     unsigned i;
 
     for (i = 0; i < s->n_disks; i++) {
         const struct source_disk *d = s->disks[i];
 
-        if (strcmp(d->vdev, vdev) || !d->stamped)
+        if (strcmp(d->vdev, vdev) || !d->marked)
             continue;
-        *stamp_r = d->stamp;
+        *mark_r = d->placed_mark;
         return 0;
     }
     return -ENOENT;

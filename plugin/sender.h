@@ -18,7 +18,7 @@
 
 #include "plugin/blockindex.h"
 #include "plugin/inbox.h"
-#include "plugin/loopdev.h"
+#include "plugin/mark.h"
 #include "plugin/rehearse.h"
 #include "plugin/report.h"
 #include "plugin/wire.h"
@@ -90,8 +90,7 @@ void sender_record_left(struct sender *s, const char *state_dir);
 
 /* What the image of a disk was like when the target's copy became equal to
  * it.  -ENOENT: there is no such disk, or it has not come that far. */
-int sender_stamp(const struct sender *s, const char *vdev,
-                 struct image_stamp *stamp_r);
+int sender_mark(const struct sender *s, const char *vdev, struct mark *mark_r);
 
 /* Enters what the disks held when they were scanned into this host's index,
  * for the return trip, and keeps their lists. */

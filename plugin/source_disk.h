@@ -24,11 +24,11 @@
 #include "plugin/wire.h"
 #include "plugin/workers.h"
 
-/* What tells that an image was written to: sectors through its device, and
- * the time of a file's last modification. */
+/* What tells that an image was written to: sectors through its device, or
+ * those that serve a file, and that file's mark. */
 struct write_mark {
     uint64_t written;
-    struct timespec mtime;
+    struct mark file;
 };
 
 /* What became of an object that was listed. */
@@ -95,8 +95,8 @@ struct source_disk {
     uint64_t bytes_unlisted;        /* in objects that no list has */
     uint64_t digests;               /* of segments, that the passes list */
 
-    bool stamped;                   /* placed, and then it was like this: */
-    struct image_stamp stamp;
+    bool marked;                    /* placed, and then it was like this: */
+    struct mark placed_mark;
 };
 
 /* The object of a number on the wire, which is one of the roster. */

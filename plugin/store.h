@@ -22,7 +22,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define STORE_FORMAT 2u             /* of keys and values, see index.h */
+#define STORE_FORMAT 3u             /* of keys and values, see index.h */
 
 /* Tables.  Those behind STORE_HASHES have many values of 8 bytes per key. */
 enum store_table {

@@ -72,6 +72,15 @@ static void forget(void)
     free(command);
 }
 
+static void allow(const char *file)
+{
+    struct image img = IMAGE_INIT;
+
+    assert(!image_open(&img, file));
+    assert(!record_allow(state, file, &img));
+    image_release(&img);
+}
+
 static void refusals(void)
 {
     struct destination d = disk();
@@ -134,9 +143,7 @@ static void never_overwrites(void)
     d = disk();
     refused(&d, -EEXIST, "was written to since it was known");
     assert(strstr(why, "'xl-dedup allow "));
-    assert(!image_open(&img, path));
-    assert(!record_allow(state, path, &img));
-    image_release(&img);
+    allow(path);
     d = disk();
     accepted(&d);
     assert(d.exists);
@@ -226,8 +233,16 @@ static void placed(void)
     destination_release(&d);
     holds(path, "end", SIZE - 3, SIZE);
     assert(!exists(staging));
-    /* known from now on; owner and mode are those of what is replaced */
+    /* known from now on, until anything of it is changed; owner and mode are
+     * those of what is replaced */
+    d = disk();
+    accepted(&d);
+    assert(d.exists);
+    destination_release(&d);
     assert(!chmod(path, 0640));
+    d = disk();
+    refused(&d, -EEXIST, "or its owner, mode or name was changed");
+    allow(path);
     d = disk();
     accepted(&d);
     assert(d.exists);
@@ -385,7 +400,7 @@ static void probes(void)
 
 static void device_is_written_in_place(struct destination *d)
 {
-    static uint8_t content[200000], back[200000];
+    static uint8_t content[200000], back[200000], zeros[512];
     struct destination other = disk();
     struct destination same;
 
@@ -409,10 +424,19 @@ static void device_is_written_in_place(struct destination *d)
     assert(strstr(why, "unmount or detach it there"));
     destination_release(&other);
     destination_release(d);
-    /* half of a disk: only the same disk may go on */
+    /* half of a disk: only the same disk may go on, as long as nobody else has
+     * written to it */
     other = same;
     other.uuid = "another";
     refused(&other, -EEXIST, "exists and is not a known copy");
+    other = same;
+    accepted(&other);
+    destination_release(&other);
+    write_file(same.path, zeros, sizeof(zeros));
+    other = same;
+    refused(&other, -EEXIST, "nothing proves that nobody has written to it");
+    assert(strstr(why, "'xl-dedup allow "));
+    allow(same.path);
     accepted(&same);
     assert(same.exists && same.block);
     assert(!destination_write(&same, "all", 3, 3 << 20));

@@ -30,7 +30,7 @@ static int dispose(const char *image, bool wipe)
     if (rc)
         return rc;
     fd = open(image, O_RDWR);
-    assert(fd >= 0 && !image_stamp(fd, &l.first->stamp));
+    assert(fd >= 0 && !mark_of_fd(fd, &l.first->mark));
     if (meddle)
         assert(pwrite(fd, content, 4096, 8192) == 4096 && !fsync(fd));
     close(fd);

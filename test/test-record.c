@@ -7,8 +7,10 @@
 #include "config.h"
 
 #include <fcntl.h>
+#include <linux/fs.h>
 #include <sodium.h>
 #include <stdbool.h>
+#include <sys/ioctl.h>
 #include <sys/stat.h>
 
 #include "test/loop.h"
@@ -136,6 +138,105 @@ static void changed_copy(void)
     free(other);
 }
 
+/* Writes text over the only record. */
+static void damage(const char *text)
+{
+    char *command;
+
+    assert(asprintf(&command, "for f in '%s'/records/*.json; do "
+                    "printf '%%s' '%s' >\"$f\"; done", state, text) > 0);
+    assert(!system(command));
+    free(command);
+}
+
+/* A time of modification can be set to what it was, that of the change
+ * cannot. */
+static void hidden_write(void)
+{
+    struct timespec times[2];
+    struct stat st;
+
+    write_file(path, "content", 7);
+    write_record("received");
+    assert(!stat(path, &st));
+    times[0] = st.st_atim;
+    times[1] = st.st_mtim;
+    write_file(path, "CONTENT", 7);
+    assert(!utimensat(AT_FDCWD, path, times, 0));
+    assert(check() == RECORD_CHANGED);
+    forget();
+    allow();
+    assert(check() == RECORD_ALLOWED);
+    assert(!utimensat(AT_FDCWD, path, times, 0));
+    assert(check() == RECORD_NONE);
+    forget();
+}
+
+static void intend(const char *file)
+{
+    struct record_key k = key();
+    struct image img = IMAGE_INIT;
+
+    assert(!image_open(&img, file));
+    assert(!record_intend(state, &k, &img));
+    image_release(&img);
+}
+
+/* A host that is reset around the renaming knows what is at the path. */
+static void interrupted_renaming(void)
+{
+    char *staging = path_in(directory, "staging");
+
+    write_file(path, "content", 7);
+    write_record("received");
+    write_file(staging, "newer", 5);
+    intend(staging);
+    assert(check() == RECORD_SAME);
+    assert(!rename(staging, path));
+    assert(check() == RECORD_SAME);
+    write_record("received");
+    assert(check() == RECORD_SAME);
+    touch();
+    assert(check() == RECORD_CHANGED);
+    /* nothing was there before */
+    forget();
+    write_file(staging, "first", 5);
+    intend(staging);
+    assert(!rename(staging, path));
+    assert(check() == RECORD_SAME);
+    touch();
+    assert(check() == RECORD_CHANGED);
+    /* another file comes to the path */
+    write_record("received");
+    write_file(staging, "newer", 5);
+    intend(staging);
+    write_file(path, "other", 5);
+    assert(check() == RECORD_CHANGED);
+    unlink(staging);
+    forget();
+    free(staging);
+}
+
+/* Versions before this one did not note the time of the last change. */
+static void old_record(void)
+{
+    struct stat st;
+    char *text;
+
+    write_file(path, "content", 7);
+    write_record("received");
+    assert(!stat(path, &st));
+    assert(asprintf(&text, "{ \"role\": \"received\", \"size\": 7, "
+                    "\"ino\": %lu, \"mtime_ns\": %lld }",
+                    (unsigned long)st.st_ino,
+                    st.st_mtim.tv_sec * 1000000000LL + st.st_mtim.tv_nsec) >
+           0);
+    damage(text);
+    assert(check() == RECORD_CHANGED);
+    free(text);
+    forget();
+}
+
 static void allowed(void)
 {
     struct record_key k;
@@ -157,17 +258,6 @@ static void allowed(void)
     write_record("received");
     assert(check() == RECORD_SAME);
     forget();
-}
-
-/* Writes text over the only record. */
-static void damage(const char *text)
-{
-    char *command;
-
-    assert(asprintf(&command, "for f in '%s'/records/*.json; do "
-                    "printf '%%s' '%s' >\"$f\"; done", state, text) > 0);
-    assert(!system(command));
-    free(command);
 }
 
 static void damaged_record(void)
@@ -219,6 +309,15 @@ static void write_at(const char *device, const void *data, size_t length,
     close(fd);
 }
 
+static void discard(const char *device, uint64_t offset, uint64_t length)
+{
+    int fd = open(device, O_WRONLY | O_CLOEXEC);
+    uint64_t range[2] = { offset, length };
+
+    assert(fd >= 0 && !ioctl(fd, BLKDISCARD, range));
+    close(fd);
+}
+
 static void true_root(const struct image *img, uint8_t out[HASH_BYTES])
 {
     struct segment_digest d[8] = { { 0 } };
@@ -258,20 +357,39 @@ static void device(void)
     write_at(path, "FIRST", 5, 1 << 20);
     assert(record_check(state, &k, &img) == RECORD_CHANGED);
 
-    /* the word holds for a device until it is used */
+    /* the word holds for what is there, until it is used */
     assert(!record_allow(state, path, &img));
-    write_at(path, "again", 5, 1 << 20);
     assert(record_check(state, &k, &img) == RECORD_ALLOWED);
+    write_at(path, "again", 5, 1 << 20);
+    assert(record_check(state, &k, &img) == RECORD_CHANGED);
+    assert(!record_allow(state, path, &img));
     assert(!record_begin(state, &k, &img));
     k.uuid = "another";
     assert(record_check(state, &k, &img) == RECORD_NONE);
 
-    /* half written: the same disk may go on, whatever is there now */
+    /* half written: the same disk may go on, if nobody else has written */
     k = key();
-    write_at(path, "half", 4, 2 << 20);
     assert(record_check(state, &k, &img) == RECORD_SAME);
-    img.size -= 512;
-    assert(record_check(state, &k, &img) == RECORD_CHANGED);
+    write_at(path, "half", 4, 2 << 20);
+    assert(record_check(state, &k, &img) == RECORD_UNSURE);
+    assert(!record_write(state, &k, RECORD_RECEIVING, &img, NULL));
+    assert(record_check(state, &k, &img) == RECORD_SAME);
+    image_release(&img);
+    /* not even by discarding */
+    discard(path, 2 << 20, 1 << 20);
+    assert(!image_open(&img, path));
+    assert(record_check(state, &k, &img) == RECORD_UNSURE);
+    assert(!record_allow(state, path, &img));
+    assert(record_check(state, &k, &img) == RECORD_ALLOWED);
+    assert(!record_write(state, &k, RECORD_RECEIVING, &img, NULL));
+    image_release(&img);
+    /* another life of the device, as after the host was started anew */
+    loop_detach(name);
+    name = path = loop_attach(file);
+    k = key();
+    assert(name && !image_open(&img, path));
+    assert(record_check(state, &k, &img) != RECORD_SAME);
+    assert(record_check(state, &k, &img) != RECORD_ALLOWED);
     image_release(&img);
     loop_detach(name);
     path = keep;
@@ -287,6 +405,9 @@ int main(void)
     path = path_in(directory, "disk.img");
     RUN(known_copy);
     RUN(changed_copy);
+    RUN(hidden_write);
+    RUN(interrupted_renaming);
+    RUN(old_record);
     RUN(allowed);
     RUN(damaged_record);
     RUN(no_place_for_records);
