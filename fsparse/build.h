@@ -29,8 +29,6 @@ struct build {
 
     /* intake's state */
     uint64_t last_end;          /* logical end of the last file's extents */
-    uint64_t last_mapped;       /* bytes the last file's extents cover */
-    uint64_t zeros;             /* bytes of all files no extent covers */
     uint64_t received;          /* bytes of payload */
     uint32_t left_out[RECORD_PARTITIONS_MAX];   /* files, per partition */
 };
@@ -47,23 +45,23 @@ int intake_record(struct build *b, uint32_t type, const void *payload,
  * something is wrong with the file system or with the parser. */
 void intake_check_free(struct build *b, bool complete);
 
-/* No more records: completes the last file. */
-void intake_finish(struct build *b);
-
 /* Says in the partitions' notes which files were left out. */
 int intake_note_left_out(struct build *b);
 
 /* A text for people behind what is in *note_r already. */
 int build_note(struct build *b, const char **note_r, const char *text);
 
-/* Takes zeros that f's content has outside the image from what all files may
- * have of them.  False, and counted: too many, f is to be left out. */
-bool build_spend_zeros(struct build *b, const struct fsparse_file *f,
-                       uint64_t zeros);
+/* Puts a region behind those that there are, as one with the last if it goes
+ * on where that ends. */
+int build_lay(struct build *b, const struct fsparse_region *r);
 
 /* Gives each byte to the first file that claimed it, corrects the files'
  * extents and lays the regions.  fd is only asked for holes (its offset
  * moves); -1: there are none. */
 int cover_image(struct build *b, int fd);
+
+/* Leaves files out until the others together have no more zeros that no
+ * extent covers than fsparse.h allows: those with the most zeros go. */
+int gaps_limit(struct build *b);
 
 #endif

@@ -40,9 +40,7 @@ struct sorted {
     size_t n, next;
 };
 
-#define GONE UINT32_MAX         /* a file that is left out */
-
-static int lay(struct build *b, const struct fsparse_region *r)
+int build_lay(struct build *b, const struct fsparse_region *r)
 {
     struct fsparse_region *last;
     int rc;
@@ -102,7 +100,7 @@ static int lay_gap(struct sweep *s, uint64_t place, uint64_t end)
             stop = s->hole_end;
         }
         r.length = (stop < end ? stop : end) - place;
-        rc = lay(s->b, &r);
+        rc = build_lay(s->b, &r);
         if (rc)
             return rc;
         place += r.length;
@@ -158,7 +156,7 @@ static int award(struct sweep *s, uint32_t claim, uint64_t place,
     };
 
     s->awarded += r.length;
-    return lay(s->b, &r);
+    return build_lay(s->b, &r);
 }
 
 /* Takes claims up to the one that ends the top's reign: the first that
@@ -265,64 +263,31 @@ static uint64_t extents_of(const struct build *b,
     return lost;
 }
 
-/* Moves the files from what they claimed to what they got.  The files that
- * thereby have too many zeros leave; remap gets the others' new indices. */
+/* Moves the files from what they claimed to what they got. */
 static void files_correct(struct build *b, struct sorted *s,
-                          struct fsparse_extent *fresh, uint32_t *remap)
+                          struct fsparse_extent *fresh)
 {
     const struct fsparse_extent *claims = b->extents;
-    size_t f, kept = 0, out = 0, n;
+    size_t f, out = 0, n;
 
     for (f = 0; f < b->n_files; f++) {
         struct fsparse_file *file = &b->files[f];
-        uint64_t lost = extents_of(b, claims, f, s, fresh + out, &n);
 
+        if (extents_of(b, claims, f, s, fresh + out, &n))
+            file->flags |= FSPARSE_CUT;
         claims += file->n_extents;
         file->n_extents = n;
-        if (lost)
-            file->flags |= FSPARSE_CUT;
-        remap[f] = GONE;
-        if (lost && !build_spend_zeros(b, file, lost))
-            continue;
-        remap[f] = (uint32_t)kept;
-        b->files[kept++] = *file;
         out += n;
     }
-    b->n_files = kept;
     free(b->extents);
     b->extents = fresh;
     b->n_extents = out;
 }
 
-static int regions_correct(struct build *b, const uint32_t *remap)
-{
-    size_t i, n = b->n_regions;
-
-    b->n_regions = 0;
-    for (i = 0; i < n; i++) {
-        struct fsparse_region r = b->regions[i];
-        int rc;
-
-        if (r.kind == FSPARSE_FILE) {
-            r.file = remap[r.file];
-            if (r.file == GONE) {
-                r.kind = FSPARSE_RESIDUAL;
-                r.file = 0;
-                r.logical = 0;
-            }
-        }
-        rc = lay(b, &r);        /* in place: never more than there were */
-        if (rc)
-            return rc;
-    }
-    return 0;
-}
-
 static int settle(struct build *b)
 {
     struct sorted s = { .n = 0 };
-    struct fsparse_extent *fresh = NULL;
-    uint32_t *remap = NULL;
+    struct fsparse_extent *fresh;
     int rc = -ENOMEM;
     size_t i;
 
@@ -336,15 +301,11 @@ static int settle(struct build *b)
             s.order[s.n++] = (uint32_t)i;
     qsort_r(s.order, s.n, sizeof(*s.order), by_content, b->regions);
     fresh = calloc(s.n, sizeof(*fresh));
-    remap = calloc(b->n_files, sizeof(*remap));
-    if (!fresh || !remap)
+    if (!fresh)
         goto out;
-    files_correct(b, &s, fresh, remap);
-    fresh = NULL;
-    rc = regions_correct(b, remap);
+    files_correct(b, &s, fresh);
+    rc = 0;
 out:
-    free(remap);
-    free(fresh);
     free(s.order);
     return rc;
 }

@@ -71,9 +71,9 @@ enum fsparse_flag {
  * Hard links are listed once, under the first name met.
  *
  * Zeros are free for the guest and not for us: all files together have at
- * most as many bytes that no extent covers as the image is long.  A file that
- * would exceed that (a 16 TiB hole) is not listed, its bytes are residual and
- * the partition's note says so.
+ * most as many bytes that no extent covers as the image is long.  If they
+ * would have more, those with the most (a 16 TiB hole) are not listed, their
+ * bytes are residual and the partition's note says so.
  */
 struct fsparse_file {
     unsigned partition;     /* index into the map's partitions */

@@ -78,39 +78,6 @@ static int take_partition(struct build *b, struct record_cursor *c)
     return rc;
 }
 
-/*
- * A sparse file is as cheap for a guest as its content is dear for whoever
- * hashes it: 16 TiB of zeros in one inode.  All files together may have no
- * more bytes outside the image than the image has; the files that would
- * exceed that are left out and what they claimed is residual.
- */
-bool build_spend_zeros(struct build *b, const struct fsparse_file *f,
-                       uint64_t zeros)
-{
-    if (zeros > b->map.image_size - b->zeros) {
-        b->left_out[f->partition]++;
-        return false;
-    }
-    b->zeros += zeros;
-    return true;
-}
-
-static void last_file_done(struct build *b)
-{
-    struct fsparse_file *f;
-
-    if (!b->n_files)
-        return;
-    f = &b->files[b->n_files - 1];
-    if (!(f->flags & FSPARSE_INLINE) &&
-        !build_spend_zeros(b, f, f->size - b->last_mapped)) {
-        b->n_extents -= f->n_extents;
-        b->n_files--;
-    }
-    b->last_mapped = 0;
-    b->last_end = 0;
-}
-
 static int take_inline(struct build *b, struct record_cursor *c,
                        struct fsparse_file *f)
 {
@@ -146,7 +113,7 @@ static int take_file(struct build *b, struct record_cursor *c)
     rc = take_inline(b, c, &f);
     if (rc)
         return rc;
-    last_file_done(b);
+    b->last_end = 0;
     rc = array_grow((void **)&b->files, b->n_files, &b->cap_files,
                     sizeof(f));
     if (!rc)
@@ -199,7 +166,6 @@ static int extent_add(struct build *b, struct fsparse_file *f,
     int rc;
 
     b->last_end = x->logical + x->length;
-    b->last_mapped += x->length;
     if (f->n_extents) {
         last = &b->extents[b->n_extents - 1];
         if (last->logical + last->length == x->logical &&
@@ -348,11 +314,6 @@ int intake_record(struct build *b, uint32_t type, const void *payload,
     default:
         return -EBADMSG;
     }
-}
-
-void intake_finish(struct build *b)
-{
-    last_file_done(b);
 }
 
 int intake_note_left_out(struct build *b)

@@ -4,6 +4,7 @@ libfsparse_la_SOURCES = \
 	%D%/arena.c %D%/arena.h \
 	%D%/build.h \
 	%D%/cover.c \
+	%D%/gaps.c \
 	%D%/intake.c \
 	%D%/map.c \
 	%D%/plain.c \

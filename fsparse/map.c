@@ -52,8 +52,6 @@ static int parse_image(struct build *b, int fd, bool *complete_r)
     *complete_r = !rc;
     if (rc && rc != -ENOMEM)
         rc = note_failure(b, rc, status);
-    if (!rc)
-        intake_finish(b);
     return rc;
 }
 
@@ -97,6 +95,8 @@ int fsparse_map_image(int fd, uint64_t image_size, struct fsparse_map **map_r)
     }
     if (!rc)
         rc = cover_image(b, own);
+    if (!rc)
+        rc = gaps_limit(b);
     intake_check_free(b, complete);
     if (!rc)
         rc = intake_note_left_out(b);

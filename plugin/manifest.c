@@ -43,13 +43,35 @@ static bool extents_are_sane(const struct fsparse_map *map,
     return true;
 }
 
-/* Decides what object o, of file number i, is.  *gaps: bytes of gaps that may
- * still be hashed. */
-static void prepare_file(const struct fsparse_map *map, size_t i,
-                         struct object *o, uint64_t *gaps)
+struct gap {
+    uint64_t bytes;
+    struct object *object;
+};
+
+/* Of equal ones, the first in the map. */
+static int by_bytes(const void *a, const void *b)
+{
+    const struct gap *x = a, *y = b;
+
+    if (x->bytes != y->bytes)
+        return x->bytes < y->bytes ? -1 : 1;
+    return x->object < y->object ? -1 : x->object > y->object;
+}
+
+static void make_unusable(struct object *o)
+{
+    o->unusable = true;
+    o->size = 0;
+    o->zero = true;
+}
+
+/* Decides what object o, of file number i, is, but for what all gaps together
+ * may have.  Returns the bytes of gaps that are to be hashed for it. */
+static uint64_t prepare_file(const struct fsparse_map *map, size_t i,
+                             struct object *o)
 {
     const struct fsparse_file *f = &map->files[i];
-    uint64_t held;
+    uint64_t held = 0;
 
     *o = (struct object){ .size = f->size, .file = i };
     if (f->flags & FSPARSE_INLINE) {
@@ -59,34 +81,53 @@ static void prepare_file(const struct fsparse_map *map, size_t i,
         o->unusable = true;
     } else if (!held) {
         o->zero = true;
-    } else if (f->size - held > GAP_FILE_MAX || f->size - held > *gaps) {
+    } else if (f->size - held > GAP_FILE_MAX) {
         o->unusable = true;
-    } else {
-        *gaps -= f->size - held;
     }
-    if (o->unusable) {
-        o->size = 0;
-        o->zero = true;
-    }
+    if (o->unusable)
+        make_unusable(o);
+    return o->zero || f->flags & FSPARSE_INLINE ? 0 : f->size - held;
+}
+
+/* The smallest gaps are hashed as long as there is time for them. */
+static void limit_gaps(struct gap *gaps, size_t n)
+{
+    uint64_t left = GAP_TOTAL_MAX;
+    size_t i;
+
+    qsort(gaps, n, sizeof(*gaps), by_bytes);
+    for (i = 0; i < n && gaps[i].bytes <= left; i++)
+        left -= gaps[i].bytes;
+    for (; i < n; i++)
+        make_unusable(gaps[i].object);
 }
 
 static int prepare_files(struct manifest *m)
 {
-    uint64_t gaps = GAP_TOTAL_MAX;
-    size_t i, unusable = 0;
+    size_t i, n_gaps = 0, unusable = 0;
+    struct gap *gaps = NULL;
+    uint64_t bytes;
 
     m->n_files = m->map->n_files;
-    if (m->n_files < OBJECT_RAW)
+    if (m->n_files < OBJECT_RAW) {
         m->files = reallocarray(NULL, m->n_files + 1, sizeof(*m->files));
-    if (!m->files) {
+        gaps = reallocarray(NULL, m->n_files + 1, sizeof(*gaps));
+    }
+    if (!m->files || !gaps) {
         log_error("%s: no memory for a list of %zu files", m->image->path,
                   m->n_files);
+        free(gaps);
         return -ENOMEM;
     }
     for (i = 0; i < m->n_files; i++) {
-        prepare_file(m->map, i, &m->files[i], &gaps);
-        unusable += m->files[i].unusable;
+        bytes = prepare_file(m->map, i, &m->files[i]);
+        if (bytes > 0)
+            gaps[n_gaps++] = (struct gap){ bytes, &m->files[i] };
     }
+    limit_gaps(gaps, n_gaps);
+    free(gaps);
+    for (i = 0; i < m->n_files; i++)
+        unusable += m->files[i].unusable;
     if (unusable)
         log_info("%s: %zu files have gaps too large or extents that cannot "
                  "be: their data goes as unknown blocks", m->image->path,

@@ -13,8 +13,9 @@
  *
  * A guest chooses the sizes of its files, so gaps are bounded: a file that is
  * nothing but gap is a zero object of any size and costs nothing; one whose
- * gaps exceed GAP_FILE_MAX, or come when the files before it have used up
- * GAP_TOTAL_MAX, is not hashed as a file (it would take hours).  Neither is
+ * gaps exceed GAP_FILE_MAX, or do not fit into GAP_TOTAL_MAX when those of
+ * all files with smaller ones are in it, is not hashed as a file (it would
+ * take hours).  Neither is
  * one whose extents contradict its size.  Such an object is `unusable`: it
  * has no content, and what its extents hold is cut into raw objects.
  *

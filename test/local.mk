@@ -7,6 +7,7 @@ FSPARSE_TESTS = \
 	%D%/test-fsparse-claims.sh \
 	%D%/test-fsparse-damaged.sh \
 	%D%/test-fsparse-ext.sh \
+	%D%/test-fsparse-gaps.sh \
 	%D%/test-fsparse-hostile.sh \
 	%D%/test-fsparse-ntfs.sh \
 	%D%/test-fsparse-partitions.sh \

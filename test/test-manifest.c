@@ -445,6 +445,29 @@ static void test_gap_budget(void)
     fixture_free(f);
 }
 
+/* The many that have small gaps come before the few that have large ones,
+ * whatever the order of the map. */
+static void test_gap_order(void)
+{
+    struct fixture *f = fixture_new(16 * 4096);
+    struct manifest *m;
+    uint64_t gap;
+    unsigned i;
+
+    for (i = 0; i < 10; i++) {
+        gap = i < 4 ? GAP_TOTAL_MAX / 4 : GAP_TOTAL_MAX / 16;
+        add_file(f, 4096 + gap);
+        add_extent(f, gap, i * 4096, 4096);
+        add_region(f, FSPARSE_FILE, i * 4096, 4096, i);
+    }
+    add_region(f, FSPARSE_RESIDUAL, i * 4096, f->size - i * 4096, 0);
+    m = build(f, false, 2);
+    for (i = 0; i < 10; i++)
+        assert(m->files[i].unusable == (i == 2 || i == 3));
+    manifest_free(m);
+    fixture_free(f);
+}
+
 static void test_inline(void)
 {
     struct fixture *f = fixture_new(4096);
@@ -648,6 +671,7 @@ int main(void)
     test_zero_elision();
     test_hostile();
     test_gap_budget();
+    test_gap_order();
     test_inline();
     test_overtaken();
     test_recent();
