@@ -294,3 +294,12 @@ int trackdev_in_flight(const struct trackdev *dev, uint64_t *writes_r)
         rc = -EINVAL;
     return rc;
 }
+
+int trackdev_held(const struct trackdev *dev, bool *held_r)
+{
+    uint64_t suspended = 0;
+    int rc = sysfs_number(dev->dev, up_of(dev), "dm/suspended", &suspended);
+
+    *held_r = suspended;
+    return rc == -ENOENT ? 0 : rc;
+}

@@ -73,4 +73,8 @@ int trackdev_accounted(const struct trackdev *dev, uint64_t *written_r,
  * has begun; those that wait for it do not. */
 int trackdev_in_flight(const struct trackdev *dev, uint64_t *writes_r);
 
+/* Whether the device is suspended (device-mapper): what is submitted waits in
+ * it then, and is neither accounted nor in flight. */
+int trackdev_held(const struct trackdev *dev, bool *held_r);
+
 #endif

@@ -35,13 +35,25 @@
 #define READER_MS 50
 #define CANARY_MS 700
 #define CANARY_TRIES 3
+/* How long, and how often at least, accounts and trace must have agreed while
+ * nothing was in flight. */
+#define REST_MS 250
+#define REST_TIMES 3
 
 /* A trace cannot name more: 2^63 bytes. */
 #define SECTORS_MAX (UINT64_C(1) << 54)
 
+/* What was accounted beyond what was traced, when nothing was in flight. */
+struct rest {
+    int64_t excess;                 /* sectors: the most of late */
+    uint64_t since_ms, last_ms;     /* first and last time that it was that */
+    unsigned times;                 /* that it was; 0: never */
+};
+
 struct progress {
     uint64_t seen;                  /* sectors written, from the trace */
     uint64_t base;                  /* sectors accounted when seen was 0 */
+    struct rest rest;
 };
 
 struct sample {
@@ -62,8 +74,8 @@ struct tracker {
     atomic_bool stop;               /* not under the lock */
     struct dirty fresh, pending;
     bool any_pending;
-    bool settled;                   /* base is known */
-    uint64_t settle_accounted, settle_seen, settle_ms;
+    bool based;                     /* base is known */
+    bool settled;                   /* it has been quiet since the start */
     bool quiet;                     /* at the last look */
     int doubt;                      /* to be told by the next collect */
     bool ended;
@@ -173,8 +185,7 @@ static int start_anew(struct tracker *t)
     if (!t->by_completion)
         dirty_mark_all(&t->pending);
     t->any_pending = true;
-    t->settled = t->by_completion;
-    t->settle_ms = 0;
+    t->based = t->settled = t->by_completion;
     t->quiet = false;
     return 0;
 }
@@ -193,6 +204,7 @@ static int note_doubt(struct tracker *t, int rc)
 static int take_sample(struct tracker *t, struct sample *s)
 {
     uint64_t again, writes;
+    bool held;
     size_t i;
     int rc;
 
@@ -203,6 +215,8 @@ static int take_sample(struct tracker *t, struct sample *s)
         rc = trackdev_accounted(d, &s->accounted[i], NULL);
         if (!rc)
             rc = trackdev_in_flight(d, &writes);
+        if (!rc)
+            rc = trackdev_held(d, &held);
         /* The counter is a sum over processors: it can be trusted to be 0
          * only if nothing began while it was added up. */
         if (!rc)
@@ -210,31 +224,46 @@ static int take_sample(struct tracker *t, struct sample *s)
         if (rc)
             return fail(t, -EIO, "%s: no statistics: %s", d->name,
                         strerror(-rc));
-        if (writes || again != s->accounted[i])
+        if (writes || held || again != s->accounted[i])
             s->idle = false;
     }
     return 0;
 }
 
-/* By submission there is one device.  Its accounts at the start include some
- * I/O that was traced and some that was not.  Only when it has been idle for
- * a while is the difference known. */
-static void settle(struct tracker *t, const struct sample *s)
+/* Nothing is in flight.  1: for a while accounts and trace have differed by the
+ * same again and again, whatever else was written meanwhile, and by no more;
+ * so it is no write that is on its way from the one to the other. */
+static bool note_rest(struct rest *r, int64_t excess)
 {
-    uint64_t accounted = s->accounted[0], seen = t->progress[0].seen;
     uint64_t now = monotonic_ms();
 
-    if (!s->idle || !t->settle_ms || accounted != t->settle_accounted ||
-        seen != t->settle_seen) {
-        t->settle_accounted = accounted;
-        t->settle_seen = seen;
-        t->settle_ms = s->idle ? now : 0;
-        return;
+    if (!r->times || excess > r->excess ||
+        (excess < r->excess && now - r->last_ms >= REST_MS)) {
+        *r = (struct rest){ excess, now, now, 1 };
+        return false;
     }
-    if (now - t->settle_ms < READER_MS / 2)
+    /* A write has been traced, and will be accounted. */
+    if (excess < r->excess)
+        return false;
+    r->last_ms = now;
+    r->times++;
+    return r->times >= REST_TIMES && now - r->since_ms >= REST_MS;
+}
+
+/* The accounts at the start include some I/O that was traced and some that was
+ * not; and a driver may never account what it was given.  A base that was taken
+ * too low, because a write lingered for all that time, shows when that is
+ * accounted; higher it never gets. */
+static void find_base(struct tracker *t, size_t i, uint64_t accounted)
+{
+    struct progress *p = &t->progress[i];
+    int64_t excess = accounted - p->seen;
+
+    if (!note_rest(&p->rest, excess) ||
+        (t->based && excess >= (int64_t)p->base))
         return;
-    t->progress[0].base = accounted - seen;
-    t->settled = true;
+    p->base = excess;
+    t->based = true;
 }
 
 /* Compares what was accounted with what was traced. */
@@ -243,20 +272,21 @@ static int weigh(struct tracker *t, const struct sample *s)
     size_t i;
 
     t->quiet = s->idle;
-    if (!t->by_completion && !t->settled)
-        settle(t, s);
-    if (!t->settled)
-        t->quiet = false;
-    for (i = 0; i < t->devs->n && t->settled; i++) {
-        uint64_t sectors = s->accounted[i] - t->progress[i].base;
+    for (i = 0; i < t->devs->n; i++) {
+        struct progress *p = &t->progress[i];
+        uint64_t sectors;
 
-        if (sectors > t->progress[i].seen)
+        if (s->idle)
+            find_base(t, i, s->accounted[i]);
+        sectors = s->accounted[i] - p->base;
+        if (t->based && sectors > p->seen)
             return fail(t, -EOVERFLOW, "%s: %" PRIu64 " sectors were "
                         "written, but %" PRIu64 " traced",
-                        t->devs->dev[i].name, sectors, t->progress[i].seen);
-        if (!t->by_completion && sectors != t->progress[i].seen)
+                        t->devs->dev[i].name, sectors, p->seen);
+        if (!t->by_completion && (!t->based || sectors != p->seen))
             t->quiet = false;
     }
+    t->settled = t->settled || t->quiet;
     if (!t->by_completion && t->quiet && t->any_pending) {
         dirty_or(&t->fresh, &t->pending);
         dirty_clear(&t->pending);
@@ -533,6 +563,18 @@ int tracker_quiet(struct tracker *t)
     rc = look(t, SAMPLE);
     if (!rc)
         rc = t->quiet;
+    pthread_mutex_unlock(&t->lock);
+    return rc;
+}
+
+int tracker_settled(struct tracker *t)
+{
+    int rc;
+
+    pthread_mutex_lock(&t->lock);
+    rc = look(t, SAMPLE);
+    if (!rc)
+        rc = t->settled;
     pthread_mutex_unlock(&t->lock);
     return rc;
 }

@@ -39,6 +39,13 @@
  *    suspended dm device makes it long).  Until the first quiet moment after
  *    the start everything is dirty, for what was in flight then.
  *
+ *    How many sectors had been accounted before the first that was traced is
+ *    known when the two counts have differed by the same again and again for a
+ *    quarter of a second, at moments when nothing was in flight; writes may
+ *    come and go between these.  In the same way it is found out that a driver
+ *    does not account something that it was given (zram a discard), which
+ *    would leave no moment quiet ever after.
+ *
  * What makes it doubtful, and how that shows:
  *  - full ring buffers, or a kernel that loses events without a word (a
  *    Linux 6.18 did, of about one in 100 000, reporting none lost):
@@ -52,9 +59,10 @@
  *  - another way to the data, a device set up anew, a size that changes, a
  *    processor that comes or goes: trackways.h, trackdev.h, tracepoint.h.
  *    -EIO;
- *  - by submission, a bio that at the start is traced but not accounted for
- *    longer than two looks at an idle device: told when it is accounted, by
- *    the same comparison.  -EOVERFLOW;
+ *  - by submission, a bio that is traced but neither accounted nor in flight
+ *    for longer than that quarter of a second, and not because the device is
+ *    suspended: told when it is accounted, by the same comparison.
+ *    -EOVERFLOW;
  *  - SCSI or NVMe commands that bypass block I/O: by completion, an event
  *    without a position counts as doubt; by submission they are not seen.
  *
@@ -127,6 +135,11 @@ int tracker_canary(struct tracker *t);
  * which leaves out what has not been given to the driver yet.
  */
 int tracker_quiet(struct tracker *t);
+
+/* 1: it is over what was in flight when tracking began, or began anew after a
+ * doubt; 0: it may not be, and every collect calls everything dirty; or -EIO.
+ * By completion always 1. */
+int tracker_settled(struct tracker *t);
 
 /* The reason of the last error, and how the image is tracked. */
 void tracker_why(struct tracker *t, char *why, size_t size);

@@ -274,7 +274,8 @@ tracker_tests = \
 	%D%/test-live-tracked.sh \
 	%D%/test-tracker-lost.sh \
 	%D%/test-tracker-muted.sh \
-	%D%/test-tracker-refused.sh
+	%D%/test-tracker-refused.sh \
+	%D%/test-tracker-zram.sh
 # These want blktrace, device-mapper, or exact answers, which Linux 6.18 does not
 # always give under load: test/nested/case-tracker.sh runs them, and the others,
 # with Debian 12's kernel.
@@ -285,7 +286,7 @@ tracker_by_name = \
 	%D%/test-tracker-loop.sh
 TESTS += $(tracker_tests)
 EXTRA_DIST += $(tracker_tests) $(tracker_by_name) %D%/tracked.sh \
-	%D%/tracking.sh
+	%D%/tracking.sh %D%/zram.sh
 
 EXTRA_DIST += \
 	%D%/nested/bed.sh %D%/nested/build-image.sh \

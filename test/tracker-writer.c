@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * Writes random bytes at random places, past the cache, until it gets
- * SIGTERM: tracker-writer DEVICE SEED [MAX [THREADS [PAUSE]]]
+ * SIGTERM: tracker-writer DEVICE SEED [MAX [THREADS [PAUSE [DISCARDS]]]]
  * in writes of 4 KiB up to MAX bytes (default 256 KiB), with a pause of so
- * many microseconds after each.  Of two threads one keeps to even and one to
+ * many microseconds after each.  One in DISCARDS (0: none) discards what it
+ * would have written.  Of two threads one keeps to even and one to
  * odd MiB, so that no two writes in flight overlap.  Says how many it made,
  * after a sync.
  */
@@ -12,12 +13,14 @@
 #undef NDEBUG
 #include <assert.h>
 #include <fcntl.h>
+#include <linux/fs.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <unistd.h>
 
 #define MiB (UINT64_C(1) << 20)
@@ -28,7 +31,7 @@ static volatile sig_atomic_t stop;
 static int fd;
 static uint64_t size;
 static size_t max_write = 256 * 1024;
-static unsigned threads = 2, pause_us;
+static unsigned threads = 2, pause_us, discards;
 
 struct worker {
     pthread_t thread;
@@ -50,6 +53,13 @@ static uint64_t next(uint64_t *x)
     return *x;
 }
 
+static void discard(uint64_t offset, uint64_t n)
+{
+    uint64_t range[2] = { offset, n };
+
+    assert(!ioctl(fd, BLKDISCARD, range));
+}
+
 static void *work(void *opaque)
 {
     struct worker *w = opaque;
@@ -64,7 +74,10 @@ static void *work(void *opaque)
             next(&w->state) % ((MiB - n) / BLOCK + 1) * BLOCK;
         for (p = buf, i = 0; i < n / BLOCK; i++, p += BLOCK / 8)
             p[0] = p[BLOCK / 8 - 1] = next(&w->state);
-        assert(pwrite(fd, buf, n, offset) == (ssize_t)n);
+        if (discards && next(&w->state) % discards == 0)
+            discard(offset, n);
+        else
+            assert(pwrite(fd, buf, n, offset) == (ssize_t)n);
         w->writes++;
         w->bytes += n;
         if (pause_us)
@@ -91,6 +104,8 @@ int main(int argc, char **argv)
         threads = strtoul(argv[4], NULL, 0);
     if (argc > 5)
         pause_us = strtoul(argv[5], NULL, 0);
+    if (argc > 6)
+        discards = strtoul(argv[6], NULL, 0);
     assert(max_write >= BLOCK && max_write <= MiB);
     assert(threads >= 1 && threads <= THREADS_MAX && size >= threads * MiB);
     for (i = 0; i < threads; i++) {

@@ -5,6 +5,7 @@
 #   loop_on FILE [OPTION...]   attaches a loop device; its name in $loop
 #   has_dm                  whether there is device-mapper
 #   dm_on DEVICE            dm-linear over all of it, stands for LVM; $dm
+#   zram_on SIZE            a disk in memory, without requests; $zram
 #   tool ARGUMENT...        starts tracker-tool; skips if tracing is denied
 #   ask COMMAND             sends it a command; the answer in $answer
 #   expect COMMAND ANSWER   and the answer must match the pattern
@@ -35,6 +36,8 @@ dm_on() {
     cleanup_fn "dmsetup --noudevsync remove --retry $dm_name"
     dm=/dev/dm-$(dmsetup info -c --noheadings -o minor "$dm_name")
 }
+
+. "${abs_top_srcdir:-..}/test/zram.sh"
 
 tool() {
     rm -f to from
@@ -100,7 +103,7 @@ stop_tool() {
 }
 
 begin_writer() {
-    tracker-writer "$2" "$seed" $((32 << 10)) 2 "$3" >writes &
+    tracker-writer "$2" "$seed" $((32 << 10)) 2 "$3" "${discards:-0}" >writes &
     writer=$!
     cleanup_fn "kill $writer 2>/dev/null"
 }
@@ -118,10 +121,10 @@ one_pass() {
     passes="$passes $3"
 }
 
-# race IMAGE DEVICE PAUSE: copies the image in passes while a writer never
-# stops, then once more; the copy must be equal.  The writer goes past the
+# race IMAGE DEVICE PAUSE [PASSES]: copies the image in passes while a writer
+# never stops, then once more; the copy must be equal.  The writer goes past the
 # cache, as blkback does, and starts first or, busy=no, when the device has
-# been seen quiet.  The least that a pass copied is in $least.
+# been seen quiet.  One in $discards of what it does is a discard.  The least that a pass copied is in $least.
 race() {
     rm -f copy
     [ "${busy:-yes}" = no ] || begin_writer "$@"
@@ -129,7 +132,7 @@ race() {
     expect canary "canary 0"
     [ "${busy:-yes}" = yes ] || { until_quiet; begin_writer "$@"; }
     passes=; doubts=0
-    for i in 1 2 3 4 5 6; do
+    for i in $(seq "${4:-6}"); do
         one_pass
         sleep 0.2
     done
@@ -148,7 +151,7 @@ race() {
     expect canary "canary 0"
     stop_tool
     # Nothing could be spared.
-    [ "$doubts" -lt 6 ] || again
+    [ "$doubts" -lt "${4:-6}" ] || again
     least=$(stat -c %s copy)
     for n in $spared; do [ "$n" -ge "$least" ] || least=$n; done
 }

@@ -32,6 +32,7 @@ cd "$work"
     tests=$target/usr/local/lib/xl-dedup-test
     mkdir -p "$tests/test"
     cp tracker-tool tracker-writer tracker-mute "$tests/"
-    cp test/functions.sh test/tracking.sh test/test-tracker-*.sh "$tests/test/"
+    cp test/functions.sh test/tracking.sh test/zram.sh \
+        test/test-tracker-*.sh "$tests/test/"
 } >"$bed_run/build.log" 2>&1 &
 wait $! || die "build failed, see $bed_run/build.log"
