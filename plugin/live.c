@@ -35,6 +35,9 @@
  * help. */
 #define REPAIRS 8
 #define DRAIN_SECONDS 30
+/* How long the copying waits for a device that does not come to rest: what is
+ * read before it does is read again. */
+#define SETTLE_MS 2000
 /* A file written to twice within its clock's grain keeps the time. */
 #define FRESH_SECONDS 2
 /* If more of the disk than one part in so many is dirty, it is compared. */
@@ -72,6 +75,15 @@ static void say_untracked(const struct source_disk *d, const char *why)
              "compared once more while the guest stands still", d->vdev, why);
 }
 
+/* Until the tracker has settled, what it knows is that all may be dirty. */
+static void wait_settled(struct tracker *t)
+{
+    uint64_t limit = monotonic_ms() + SETTLE_MS;
+
+    while (tracker_settled(t) == 0 && monotonic_ms() < limit)
+        usleep(10000);
+}
+
 void live_track(struct source_disk *d, size_t ring)
 {
     struct tracker_options opt = { grain_for(d->image.size), ring };
@@ -82,12 +94,16 @@ void live_track(struct source_disk *d, size_t ring)
         return say_untracked(d, "out of memory");
     if (tracker_start(&d->tracker, &d->image, &opt, why, sizeof(why)))
         return say_untracked(d, why);
+    wait_settled(d->tracker);
     if (tracker_canary(d->tracker) ||
         tracker_collect(d->tracker, &d->dirty) == -EIO) {
         tracker_why(d->tracker, why, sizeof(why));
         stop_tracking(d);
         return say_untracked(d, why);
     }
+    /* That was all of it, and what is read from here on is followed: behind
+     * says that it must be sent, dirty what was written since. */
+    dirty_clear(&d->dirty);
     log_info("disk %s: its writes are traced (%s)", d->vdev,
              tracker_method(d->tracker));
 }
@@ -130,6 +146,7 @@ static void book(struct source_disk *d, bool full)
         r->resent += d->round_bytes;
     }
     r->rounds++;
+    d->whole_rounds += full;
 }
 
 static int whole_pass(const struct link *l, struct source_disk *d)
@@ -219,7 +236,14 @@ int live_catch_up(const struct link *l, struct source_disk *d)
 {
     int rc = d->tracker ? catch_up_traced(l, d) : 0;
 
-    return rc || d->tracker ? rc : catch_up_blindly(l, d);
+    if (!rc && !d->tracker)
+        rc = catch_up_blindly(l, d);
+    if (!rc && d->tracker && tracker_settled(d->tracker) == 0)
+        log_warn("disk %s: its device has not been seen at rest since its "
+                 "writes are traced; unless it comes to rest, all of it will "
+                 "be compared once more while the guest stands still",
+                 d->vdev);
+    return rc;
 }
 
 /* After suspension */
@@ -362,6 +386,7 @@ static int settle_traced(const struct link *l, struct source_disk *d)
 int live_settle(const struct link *l, struct source_disk *d)
 {
     uint64_t before = d->report.resent + d->report.different;
+    unsigned whole = d->whole_rounds;
     int rc = 0;
 
     d->settled = false;
@@ -370,6 +395,7 @@ int live_settle(const struct link *l, struct source_disk *d)
     if (!rc && !d->settled)
         rc = settle_blindly(l, d);
     d->report.last += d->report.resent + d->report.different - before;
+    d->report.compared = d->report.compared || d->whole_rounds > whole;
     return rc;
 }
 

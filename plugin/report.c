@@ -24,9 +24,11 @@ static void row(const struct disk_report *d)
 
 static void say_rounds(const struct disk_report *d)
 {
-    fprintf(stderr, "%s: writes %s%s; sent again %.1f MB in %u rounds, of it "
-            "%.1f MB after the suspension\n", d->name,
+    fprintf(stderr, "%s: writes %s%s%s; sent again %.1f MB in %u rounds, of "
+            "it %.1f MB after the suspension\n", d->name,
             d->traced ? "traced " : "not traced", d->traced ? d->traced : "",
+            d->traced && d->compared ?
+            ", but all of it compared once more after the suspension" : "",
             mb(d->resent), d->rounds, mb(d->last));
 }
 

@@ -6,6 +6,7 @@
 #ifndef PLUGIN_REPORT_H
 #define PLUGIN_REPORT_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "plugin/memencode.h"
@@ -18,6 +19,7 @@ struct disk_report {
     uint64_t last;              /* of these, after the suspension */
     unsigned rounds;
     const char *traced;         /* how its writes were, or NULL */
+    bool compared;              /* all of it, after the suspension */
     uint64_t wire_out;
     uint64_t wire_in;
     double seconds;

@@ -83,6 +83,7 @@ struct source_disk {
     bool cut_short;                 /* the last pass was */
     bool behind;                    /* what is to be sent is not known: the
                                        next round compares all of the disk */
+    unsigned whole_rounds;          /* that have compared all of the disk */
     bool settled;                   /* the target was equal, suspended */
     struct write_mark settled_mark; /* then, if not traced */
     struct write_mark ahead_mark;   /* before ahead's reading, if not traced */

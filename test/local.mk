@@ -271,7 +271,7 @@ tracker_mute_SOURCES = %D%/tracker-mute.c
 
 # Skipped where the kernel does not let us trace.
 tracker_tests = \
-	%D%/test-live-tracked.sh \
+	%D%/test-live-submission.sh %D%/test-live-tracked.sh \
 	%D%/test-tracker-lost.sh \
 	%D%/test-tracker-muted.sh \
 	%D%/test-tracker-refused.sh \
