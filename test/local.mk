@@ -113,6 +113,12 @@ check_LTLIBRARIES += libholdread.la
 libholdread_la_SOURCES = %D%/hold-read.c
 libholdread_la_LDFLAGS = $(AM_LDFLAGS) -rpath /nowhere -avoid-version -shared
 
+# Counts what is read.
+check_LTLIBRARIES += libcountreads.la
+libcountreads_la_SOURCES = %D%/count-reads.c
+libcountreads_la_LDFLAGS = $(AM_LDFLAGS) -rpath /nowhere -avoid-version \
+	-shared
+
 check_LTLIBRARIES += libhearsyslog.la
 libhearsyslog_la_SOURCES = %D%/hear-syslog.c
 libhearsyslog_la_LDFLAGS = $(AM_LDFLAGS) -rpath /nowhere -avoid-version \
@@ -271,7 +277,9 @@ tracker_mute_SOURCES = %D%/tracker-mute.c
 
 # Skipped where the kernel does not let us trace.
 tracker_tests = \
-	%D%/test-live-submission.sh %D%/test-live-tracked.sh \
+	%D%/test-live-ahead.sh \
+	%D%/test-live-submission.sh \
+	%D%/test-live-tracked.sh \
 	%D%/test-tracker-lost.sh \
 	%D%/test-tracker-muted.sh \
 	%D%/test-tracker-refused.sh \
