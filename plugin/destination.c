@@ -604,6 +604,16 @@ static int put_in_place(struct destination *d)
     return rc;
 }
 
+/* Whoever has it open for writing keeps the guest's next migration from being
+ * traced, and we still enter it into the index. */
+static void end_writing(struct destination *d)
+{
+    if (d->direct_fd >= 0)
+        close(d->direct_fd);
+    close(d->fd);
+    d->direct_fd = d->fd = -1;
+}
+
 int destination_place(struct destination *d, const uint8_t root[HASH_BYTES])
 {
     struct record_key key = { d->uuid, d->vdev, d->path };
@@ -623,6 +633,7 @@ int destination_place(struct destination *d, const uint8_t root[HASH_BYTES])
     if (!rc)
         record_write(d->state_dir, &key, RECORD_RECEIVED, &now, root);
     image_release(&now);
+    end_writing(d);
     return rc;
 }
 

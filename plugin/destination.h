@@ -120,7 +120,7 @@ void destination_drop(struct destination *d, uint64_t offset,
                       uint64_t length);
 
 /* The disk is complete: makes it durable, puts it in place, records it, with
- * the digest of a device. */
+ * the digest of a device.  It is open for reading only from then on. */
 int destination_place(struct destination *d, const uint8_t root[HASH_BYTES]);
 
 /* Closes.  Unless it was placed, the staging file stays for the next try and

@@ -18,15 +18,33 @@ mke2fs -q -t ext4 -b 4096 -d tree disk.orig ${segments}M 2>/dev/null
 FAKE_MEMORY=1000
 export FAKE_DISKS FAKE_MEMORY FAKE_AT_END
 
+# Who has a file open for writing: the next migration could not be traced.
+cat >writers.py <<'END'
+import glob, os, sys
+for link in glob.glob("/proc/[0-9]*/fd/*"):
+    try:
+        if os.readlink(link) != os.path.abspath(sys.argv[1]):
+            continue
+        with open(link.replace("/fd/", "/fdinfo/")) as f:
+            flags = int(f.read().split("flags:")[1].split()[0], 8)
+        if flags & os.O_ACCMODE != os.O_RDONLY:
+            with open(link.split("/fd/")[0] + "/comm") as f:
+                print(link, f.read())
+    except OSError:
+        pass
+END
+
 # go FROM TO: the host that is "a" is the source
 go()
 {
     FAKE_DISKS="xvda=$1=$2"
-    FAKE_AT_END="cmp $1 $2 && touch $tmp/was-equal"
+    FAKE_AT_END="cmp $1 $2 && touch $tmp/was-equal
+        cd $tmp; python3 writers.py $2 >writers 2>&1"
     rm -f was-equal
     migrate
     [ "$status" = 0 ] || { cat err >&2; fail "$1 -> $2: status $status"; }
     [ -e was-equal ] || fail "$1 -> $2: not final"
+    [ ! -s writers ] || fail "$2 is open for writing: $(cat writers)"
     kb=$(awk '$1 == "xvda" { print int($5 * 1000 + 0.5) }' err)
 }
 
