@@ -100,6 +100,35 @@ static int check_space(const struct destination *d, const char *directory,
                    available / 1000000);
 }
 
+/* A file that is copied for no guest has no sectors. */
+static int check_file_sectors(struct destination *d, char *why, size_t size)
+{
+    if (!d->served)
+        return 0;
+    d->own = (struct sector_sizes){ SECTOR_BYTES, SECTOR_BYTES };
+    if (!d->sectors.logical || d->sectors.logical == d->own.logical)
+        return 0;
+    return explain(why, size, -EMEDIUMTYPE, "%s is a file, which the guest "
+                   "gets with sectors of %u bytes there, but those of its disk "
+                   "have %u here, and it cannot change that; have it go to a "
+                   "block device with such sectors", d->path, d->own.logical,
+                   d->sectors.logical);
+}
+
+static int check_device_sectors(struct destination *d,
+                                const struct image *img, char *why,
+                                size_t size)
+{
+    image_sectors(img, &d->own);
+    if (!d->sectors.logical || d->sectors.logical == d->own.logical)
+        return 0;
+    return explain(why, size, -EMEDIUMTYPE, "%s has sectors of %u bytes there, "
+                   "but those of the disk have %u here, and what is on it "
+                   "cannot be used with others; have it go to a device with "
+                   "such sectors (for a file: losetup --sector-size)",
+                   d->path, d->own.logical, d->sectors.logical);
+}
+
 static int check_known(struct destination *d, const struct image *img,
                        char *why, size_t size)
 {
@@ -134,14 +163,11 @@ static int check_file(struct destination *d, const struct stat *st, char *why,
                       size_t size)
 {
     struct image img = IMAGE_INIT;
-    int rc;
+    int rc = check_file_sectors(d, why, size);
 
-    if (d->source_is_block)
-        return explain(why, size, -ENOTBLK, "%s is a file there and a block "
-                       "device here; both must be of one kind", d->path);
     /* Nothing can be lost with an empty file. */
-    if (st->st_size == 0)
-        return 0;
+    if (rc || st->st_size == 0)
+        return rc;
     rc = image_open(&img, d->path);
     if (rc)
         return explain(why, size, rc, "%s cannot be read: %s", d->path,
@@ -149,6 +175,12 @@ static int check_file(struct destination *d, const struct stat *st, char *why,
     rc = check_known(d, &img, why, size);
     image_release(&img);
     return rc;
+}
+
+/* Files are made, devices are not: a file there would fill the memory. */
+static bool is_device_name(const char *path)
+{
+    return !strncmp(path, "/dev/", 5) && strncmp(path, "/dev/shm/", 9);
 }
 
 /* Whether a device reads all zero, so that nothing can be lost with it. */
@@ -194,7 +226,7 @@ static int check_device(struct destination *d, char *why, size_t size)
         rc = explain(why, size, -EFBIG, "%s has %" PRIu64 " bytes there but "
                      "the disk has %" PRIu64 "; make it the same size",
                      d->path, img.size, d->size);
-    } else {
+    } else if (!(rc = check_device_sectors(d, &img, why, size))) {
         rc = check_known(d, &img, why, size);
         if (rc == -EEXIST && reads_zero(&img)) {
             d->blank = true;
@@ -227,7 +259,7 @@ int destination_check(struct destination *d, char *why, size_t size)
         if (errno != ENOENT)
             rc = explain(why, size, -errno, "%s: %s", d->path,
                          strerror(errno));
-        else if (d->source_is_block)
+        else if (is_device_name(d->path))
             rc = explain(why, size, -ENOENT, "%s does not exist there; create "
                          "it with %" PRIu64 " bytes (for LVM: lvcreate -L "
                          "%" PRIu64 "b)", d->path, d->size, d->size);
@@ -236,6 +268,8 @@ int destination_check(struct destination *d, char *why, size_t size)
                          "there; create it", directory);
         else
             rc = check_space(d, directory, why, size);
+        if (!rc)
+            rc = check_file_sectors(d, why, size);
     } else {
         rc = check_busy(d, &st, why, size);
         if (!rc && S_ISBLK(st.st_mode))

@@ -19,6 +19,7 @@
 #include "plugin/busy.h"
 #include "plugin/gather.h"
 #include "plugin/image.h"
+#include "plugin/loopdev.h"
 #include "plugin/record.h"
 
 struct destination {
@@ -28,7 +29,8 @@ struct destination {
     const char *vdev;
     uint64_t size;              /* of the disk, bytes */
     uint64_t used;              /* bytes at the source that are not holes */
-    bool source_is_block;
+    bool served;                /* a guest is going to have it */
+    struct sector_sizes sectors;    /* of the source; logical 0: not known */
     const struct busy_path *busy;
     const char *state_dir;
 
@@ -36,6 +38,7 @@ struct destination {
     bool block;
     bool exists;                /* a known earlier copy is there */
     bool blank;                 /* a device that reads all zero */
+    struct sector_sizes own;    /* what it will be served with; 0: not known */
     char *staging_path;         /* of a regular file */
 
     /* Set by destination_open(). */

@@ -141,6 +141,44 @@ int device_activity(const struct image *img, struct device_activity *a_r)
     return s.devices ? 0 : -ENODEV;
 }
 
+static void take_sectors(int fd, struct sector_sizes *s)
+{
+    unsigned physical;
+    int logical;
+
+    if (ioctl(fd, BLKSSZGET, &logical) || ioctl(fd, BLKPBSZGET, &physical))
+        return;
+    if ((unsigned)logical > s->logical)
+        s->logical = logical;
+    if (physical > s->physical)
+        s->physical = physical;
+}
+
+static bool take_loop_sectors(void *opaque, const char *kernel_name)
+{
+    char path[300];
+    int fd;
+
+    snprintf(path, sizeof(path), "/dev/%s", kernel_name);
+    fd = open(path, O_RDONLY | O_CLOEXEC);
+    if (fd >= 0) {
+        take_sectors(fd, opaque);
+        close(fd);
+    }
+    return false;
+}
+
+void image_sectors(const struct image *img, struct sector_sizes *s_r)
+{
+    struct stat st;
+
+    *s_r = (struct sector_sizes){ SECTOR_BYTES, SECTOR_BYTES };
+    if (img->block)
+        take_sectors(img->fd, s_r);
+    else if (!fstat(img->fd, &st))
+        loopdev_each(&st, take_loop_sectors, s_r);
+}
+
 size_t device_identities(const struct image *img, char **names, size_t max)
 {
     static const struct {

@@ -33,6 +33,19 @@ struct device_activity {
  * device on the file) together.  -ENODEV if there is none. */
 int device_activity(const struct image *img, struct device_activity *a_r);
 
+/* Sizes of its sectors, in bytes, that a device tells a guest. */
+struct sector_sizes {
+    unsigned logical;
+    unsigned physical;
+};
+
+/* What a file is served with, unless it is set up otherwise. */
+#define SECTOR_BYTES 512u
+
+/* Of the device, or of the loop devices on a file, the largest; of a file that
+ * has none, what it would be served with. */
+void image_sectors(const struct image *img, struct sector_sizes *s_r);
+
 /* Names of the storage behind a block device that are the same on every host
  * that shares it: "dm:LVM-...", "wwid:naa.6...".  At most max, for free().
  * Returns their number. */

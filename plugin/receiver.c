@@ -9,6 +9,7 @@
 
 #include <errno.h>
 #include <inttypes.h>
+#include <limits.h>
 #include <sodium.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -268,6 +269,7 @@ static int describe_disk(struct receiver *r, struct target_disk *d,
     const char *kind = text_get(f->data, f->length, "kind", 0);
     const char *dest = text_get(f->data, f->length, "dest", 0);
     const char *stamp = text_get(f->data, f->length, "stamp", 0);
+    uint64_t sector = 0;
 
     if (!vdev || !base || !kind || (source_names_paths(r) && !dest) ||
         text_get_u64(f->data, f->length, "size", &d->size) ||
@@ -283,7 +285,9 @@ static int describe_disk(struct receiver *r, struct target_disk *d,
     if (r->dry && stamp)
         d->shared = destination_is(d->path, stamp);
     d->dry = r->dry;
-    d->dest.source_is_block = !strcmp(kind, "block") && !r->push;
+    d->dest.served = !r->push;
+    if (!text_get_u64(f->data, f->length, "sector", &sector))
+        d->dest.sectors.logical = sector < UINT_MAX ? sector : UINT_MAX;
     return take_ids(d, f);
 }
 
@@ -401,6 +405,8 @@ static int accept_disk(struct receiver *r, struct target_disk *d)
     d->comparing = d->dest.block ? !d->dest.blank : d->dest.resumed;
     r->n_accepted++;
     buf_put_text(&b, "base", d->comparing ? "1" : "0");
+    if (d->dest.own.physical)
+        buf_put_text_u64(&b, "physical", d->dest.own.physical);
     if (knows_list(r, d))
         buf_put_text(&b, "list", "1");
     rc = wire_send_buf(r->wire, FRAME_DISK_OK, d->number, &b);

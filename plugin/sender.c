@@ -206,17 +206,20 @@ static void offer_listing(struct sender *s, struct source_disk *d,
 
 static int send_offer(struct sender *s, struct source_disk *d)
 {
-    struct buf b = BUF_INIT;
     char *ids[8], *stamp = NULL;
+    struct buf b = BUF_INIT;
+    struct sector_sizes sectors;
     size_t n, i;
     int rc;
 
+    image_sectors(&d->image, &sectors);
     buf_put_text(&b, "vdev", d->vdev);
     buf_put_text_u64(&b, "size", d->image.size);
     buf_put_text_u64(&b, "used", bytes_used(&d->image));
     buf_put_text(&b, "path", d->path);
     buf_put_text(&b, "base", base_name(d->path));
     buf_put_text(&b, "kind", d->image.block ? "block" : "file");
+    buf_put_text_u64(&b, "sector", sectors.logical);
     if (d->dest)
         buf_put_text(&b, "dest", d->dest);
     if (d->dry && (stamp = destination_stamp(d->path)))
@@ -306,7 +309,25 @@ static int protocol_error(const struct sender *s, const struct frame *f)
     return -EPROTO;
 }
 
-static int take_accepted(struct source_disk *d, const struct frame *f)
+/* Unlike the logical size, it tells a guest only what is fast, and what is
+ * written as a whole. */
+static void compare_physical(const struct sender *s,
+                             const struct source_disk *d,
+                             const struct frame *f)
+{
+    struct sector_sizes here;
+    uint64_t there;
+
+    image_sectors(&d->image, &here);
+    if (!text_get_u64(f->data, f->length, "physical", &there) &&
+        there != here.physical)
+        log_warn("disk %s: its physical sectors have %u bytes here and "
+                 "%" PRIu64 " at %s, which the guest will see", d->vdev,
+                 here.physical, there, s->link.peer);
+}
+
+static int take_accepted(const struct sender *s, struct source_disk *d,
+                         const struct frame *f)
 {
     const char *base, *list;
 
@@ -314,6 +335,7 @@ static int take_accepted(struct source_disk *d, const struct frame *f)
         return -EPROTO;
     base = text_get(f->data, f->length, "base", 0);
     d->base = base && !strcmp(base, "1");
+    compare_physical(s, d, f);
     list = text_get(f->data, f->length, "list", 0);
     if (list && !strcmp(list, "1")) {
         if (!d->listing)
@@ -345,7 +367,7 @@ int sender_offer(struct sender *s, struct wire *w, struct inbox *in)
         if (f.disk < s->n_disks && f.type == FRAME_PROBE)
             rc = answer_probe(s, &f);
         else if (f.disk < s->n_disks && f.type == FRAME_DISK_OK) {
-            rc = take_accepted(s->disks[f.disk], &f);
+            rc = take_accepted(s, s->disks[f.disk], &f);
             if (rc)
                 protocol_error(s, &f);
             accepted++;

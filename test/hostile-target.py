@@ -283,7 +283,8 @@ frames("offered", fail=frame("FAIL", payload=b"disk x: no such luck"),
        fail_of_disk=frame("FAIL", 0, b"disk x: no such luck"))
 SAYS = dict(fail="no such luck", fail_of_disk="no such luck",
             garbage="You have new mai'", version="another version",
-            fail_control="all is well")
+            fail_control="all is well",
+            good="physical sectors have 512 bytes here and 4096 at hostb")
 
 
 # Names and sketches
@@ -377,8 +378,10 @@ def good(t):
                host="h", later="unknown")))
     disk = dict(wire.read_text(t.until("DISK")))
     assert int(disk["size"]) == SIZE and disk["base"] == "image"
+    assert disk["sector"] == "512"
     t.until("DISKS_END")
-    t.send(frame("DISK_OK", 0, wire.text(later="unknown", base=0)))
+    t.send(frame("DISK_OK", 0, wire.text(later="unknown", base=0,
+                                         physical=4096)))
     number = struct.unpack("<Q", t.until("MANIFEST_END"))[0]
     t.send(frame("UNKNOWN", 0, numbers([number - 1, 0])))
     assert t.until("NAMES") == wire.names(b"", b"")

@@ -81,6 +81,7 @@ helper_tests = \
 	%D%/test-remove-source.sh \
 	%D%/test-return.sh \
 	%D%/test-listing.sh \
+	%D%/test-sectors.sh \
 	%D%/test-status.sh \
 	%D%/test-faults-cut.sh \
 	%D%/test-faults-interrupt.sh \

@@ -9,13 +9,14 @@
 #include <unistd.h>
 
 /* The device's path, for loop_detach(), or NULL. */
-static inline char *loop_attach(const char *file)
+static inline char *loop_attach_sectors(const char *file, unsigned bytes)
 {
     char *command, line[64] = "", *name = NULL;
     FILE *f;
 
     if (geteuid() || access("/dev/loop-control", R_OK | W_OK) ||
-        asprintf(&command, "losetup -f --show '%s' 2>/dev/null", file) < 0)
+        asprintf(&command, "losetup -f --show --sector-size %u '%s' "
+                 "2>/dev/null", bytes, file) < 0)
         return NULL;
     f = popen(command, "r");
     free(command);
@@ -26,6 +27,11 @@ static inline char *loop_attach(const char *file)
     if (line[0] == '/' && !access(line, W_OK))
         name = strdup(line);
     return name;
+}
+
+static inline char *loop_attach(const char *file)
+{
+    return loop_attach_sectors(file, 512);
 }
 
 static inline void loop_detach(char *name)

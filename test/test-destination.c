@@ -107,17 +107,14 @@ static void refusals(void)
     d = disk();
     d.path = below;
     refused(&d, -EINVAL, "is not the name of a file");
+    /* a file there would fill the memory */
     d = disk();
-    d.source_is_block = true;
+    d.path = "/dev/xl-dedup-nonexistent/disk";
     refused(&d, -ENOENT, "does not exist there; create it with 3000000 "
             "bytes (for LVM: lvcreate -L 3000000b)");
     d = disk();
     d.used = UINT64_C(1) << 60;
     refused(&d, -ENOSPC, "free some space there");
-    d = disk();
-    d.path = file;
-    d.source_is_block = true;
-    refused(&d, -ENOTBLK, "is a file there and a block device here");
     free(below);
     free(file);
     assert(!exists(path) && !exists(staging));
@@ -406,7 +403,6 @@ static void device_is_written_in_place(struct destination *d)
 
     other.path = d->path;
     other.size = d->size;
-    other.source_is_block = true;
     same = other;
     /* as it is blank, content may be gathered for it */
     noise(content, sizeof(content), 6);
@@ -444,6 +440,65 @@ static void device_is_written_in_place(struct destination *d)
     *d = same;
 }
 
+/* A guest does not get sectors of another size. */
+static void sectors(void)
+{
+    char *file = path_in(directory, "backing"), *name;
+    struct destination d = disk();
+    struct image img = IMAGE_INIT;
+
+    d.served = true;
+    d.sectors.logical = 4096;
+    refused(&d, -EMEDIUMTYPE, "is a file, which the guest gets with sectors "
+            "of 512 bytes there, but those of its disk have 4096 here");
+    write_file(path, "", 0);
+    d = disk();
+    d.served = true;
+    d.sectors.logical = 4096;
+    refused(&d, -EMEDIUMTYPE, "have it go to a block device with such sectors");
+    /* a file of its own has none, and those of an older source are unknown */
+    d = disk();
+    d.sectors.logical = 4096;
+    assert(!destination_check(&d, why, sizeof(why)) && !d.own.logical);
+    destination_release(&d);
+    d = disk();
+    d.served = true;
+    assert(!destination_check(&d, why, sizeof(why)) && d.own.logical == 512);
+    destination_release(&d);
+    unlink(path);
+
+    write_file(file, "", 0);
+    assert(!truncate(file, 4 << 20));
+    name = loop_attach_sectors(file, 4096);
+    if (!name) {
+        fprintf(stderr, "sectors: devices skipped, no such loop device\n");
+        free(file);
+        return;
+    }
+    d = disk();
+    d.path = name;
+    d.size = 4 << 20;
+    d.sectors.logical = 512;
+    refused(&d, -EMEDIUMTYPE, "has sectors of 4096 bytes there, but those of "
+            "the disk have 512 here");
+    d = disk();
+    d.path = name;
+    d.size = 4 << 20;
+    d.sectors.logical = 4096;
+    assert(!destination_check(&d, why, sizeof(why)));
+    assert(d.own.logical == 4096 && d.own.physical == 4096);
+    destination_release(&d);
+    /* and the file is served with what its loop device has */
+    assert(!image_open(&img, file));
+    image_sectors(&img, &d.own);
+    assert(d.own.logical == 4096);
+    loop_detach(name);
+    image_sectors(&img, &d.own);
+    assert(d.own.logical == 512 && d.own.physical == 512);
+    image_release(&img);
+    free(file);
+}
+
 static void device(void)
 {
     char *file = path_in(directory, "backing"), *name;
@@ -459,13 +514,11 @@ static void device(void)
     }
     d.path = name;
     d.size = 4 << 20;
-    d.source_is_block = true;
     d.size += 512;
     refused(&d, -EFBIG, "make it the same size");
     d = disk();
     d.path = name;
     d.size = 4 << 20;
-    d.source_is_block = true;
     accepted(&d);
     assert(d.block && d.blank && !d.exists);
     destination_release(&d);
@@ -474,7 +527,6 @@ static void device(void)
     d = disk();
     d.path = name;
     d.size = 4 << 20;
-    d.source_is_block = true;
     accepted(&d);
     assert(d.blank);
     device_is_written_in_place(&d);
@@ -508,6 +560,7 @@ int main(void)
     RUN(staging_is_no_file);
     RUN(placeholder);
     RUN(probes);
+    RUN(sectors);
     RUN(device);
     free(staging);
     free(path);

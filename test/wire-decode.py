@@ -158,9 +158,10 @@ class Source(Direction):
         values = dict(wire.read_text(c.data))
         check(number == len(self.disks) < 256, "out of order")
         check("DISKS_END" not in self.counts, "behind DISKS_END")
-        for key in ("vdev", "used", "path", "base", "kind"):
+        for key in ("vdev", "used", "path", "base", "kind", "sector"):
             check(key in values, "no %s" % key)
         check(values["kind"] in ("file", "block"), "kind")
+        check(int(values["sector"]) in (512, 1024, 2048, 4096), "sector")
         check(self.mode == "migrate" and not self.dry or "dest" in values,
               "no dest")
         check(self.dry or "stamp" not in values, "stamp")
