@@ -101,7 +101,8 @@ int destination_fill(struct destination *d, const void *data, size_t length,
  */
 int destination_gather(struct destination *d, const void *data, size_t length,
                        uint64_t offset);
-/* Makes bytes read as zero: a hole in a file, zeros on a device. */
+/* Makes bytes read as zero: a hole in a file, and on a device that can have
+ * some; else zeros. */
 int destination_zero(struct destination *d, uint64_t offset, uint64_t length);
 /* Brings everything to the storage.  Nothing is gathered from then on, and by
  * nobody meanwhile. */

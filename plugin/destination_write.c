@@ -61,20 +61,30 @@ static int write_zeros(struct destination *d, uint64_t offset,
     return rc;
 }
 
+/* What is punched reads as zeros, of a device as well: the kernel refuses where
+ * the device cannot promise that.  The other gives nothing back. */
+static bool make_zero(const struct destination *d, uint64_t offset,
+                      uint64_t length)
+{
+    return !fallocate(d->fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, offset,
+                      length) ||
+        (d->block && !fallocate(d->fd, FALLOC_FL_ZERO_RANGE |
+                                FALLOC_FL_KEEP_SIZE, offset, length));
+}
+
 int destination_zero(struct destination *d, uint64_t offset, uint64_t length)
 {
-    int mode = d->block ? FALLOC_FL_ZERO_RANGE : FALLOC_FL_PUNCH_HOLE;
-    int rc;
+    /* Of a device it must be whole sectors. */
+    uint64_t unit = d->block ? d->storage.sector : 1, end = offset + length;
+    uint64_t from = (offset + unit - 1) / unit * unit, to = end / unit * unit;
+    int rc = gather_settle(d->gather, offset, length);
 
-    if (length == 0)
-        return 0;
-    rc = gather_settle(d->gather, offset, length);
-    if (rc)
+    if (rc || length == 0)
         return rc;
-    if (!fallocate(d->fd, mode | FALLOC_FL_KEEP_SIZE, offset, length))
-        return 0;
-    /* Not supported here, or not aligned for a device. */
-    return write_zeros(d, offset, length);
+    if (from >= to || !make_zero(d, from, to - from))
+        return write_zeros(d, offset, length);
+    rc = write_zeros(d, offset, from - offset);
+    return rc ? rc : write_zeros(d, to, end - to);
 }
 
 /* Length of the run from p on that is (zero) or is not all zero, in blocks

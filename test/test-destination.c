@@ -499,6 +499,43 @@ static void sectors(void)
     free(file);
 }
 
+/* What the guest gave up goes back to what lies below a device. */
+static void device_shrinks(void)
+{
+    char *file = path_in(directory, "backing"), *name;
+    static uint8_t content[4 << 20], back[4 << 20];
+    struct destination d = disk();
+    struct stat before, after;
+
+    noise(content, sizeof(content), 9);
+    write_file(file, content, sizeof(content));
+    name = loop_attach(file);
+    if (!name) {
+        fprintf(stderr, "device_shrinks: skipped, no loop device\n");
+        free(file);
+        return;
+    }
+    d.path = name;
+    d.size = sizeof(content);
+    allow(name);
+    accepted(&d);
+    assert(!stat(file, &before));
+    /* neither end is that of a sector */
+    assert(!destination_zero(&d, (1 << 20) - 1000, (2 << 20) + 1001));
+    assert(!destination_zero(&d, 7, 30));
+    assert(!destination_sync(&d));
+    memset(content + (1 << 20) - 1000, 0, (2 << 20) + 1001);
+    memset(content + 7, 0, 30);
+    assert(!image_read(&d.storage, back, sizeof(back), 0));
+    assert(!memcmp(back, content, sizeof(back)));
+    assert(!stat(file, &after));
+    assert(after.st_blocks + (2 << 20) / 512 <= before.st_blocks + 16);
+    destination_release(&d);
+    loop_detach(name);
+    free(file);
+    forget();
+}
+
 static void device(void)
 {
     char *file = path_in(directory, "backing"), *name;
@@ -561,6 +598,7 @@ int main(void)
     RUN(placeholder);
     RUN(probes);
     RUN(sectors);
+    RUN(device_shrinks);
     RUN(device);
     free(staging);
     free(path);
