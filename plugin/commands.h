@@ -28,5 +28,6 @@ int cmd_receive(int argc, char **argv);
 int cmd_receive_xl(int argc, char **argv);
 int cmd_send_xl(int argc, char **argv);
 int cmd_estimate_xl(int argc, char **argv);
+int cmd_guard(int argc, char **argv);       /* guard.c */
 
 #endif

@@ -353,6 +353,9 @@ static int open_device(struct destination *d, char *why, size_t size)
     if (rc)
         return explain(why, size, rc, "%s cannot be prepared: %s", d->path,
                        strerror(-rc));
+    /* Without it the admin is asked if we are killed. */
+    if (d->guard_program)
+        guard_start(&d->guard, d->guard_program, d->state_dir, &key, d->fd);
     return 0;
 }
 
@@ -661,6 +664,7 @@ int destination_place(struct destination *d, const uint8_t root[HASH_BYTES])
     if (rc)
         return rc;
     d->begun = false;
+    guard_dismiss(&d->guard);
     record_remove(d->state_dir, &unfinished);
     rc = image_open(&now, d->path);
     /* Without its record the copy is as good; only its return trip is not. */
@@ -695,6 +699,7 @@ static void record_failed(struct destination *d)
     if (fdatasync(d->fd))
         not_synced(d, -errno);
     record_write(d->state_dir, &key, RECORD_RECEIVING, &d->storage, NULL);
+    guard_dismiss(&d->guard);
 }
 
 void destination_release(struct destination *d)

@@ -18,6 +18,7 @@
 
 #include "plugin/busy.h"
 #include "plugin/gather.h"
+#include "plugin/guard.h"
 #include "plugin/image.h"
 #include "plugin/loopdev.h"
 #include "plugin/record.h"
@@ -33,6 +34,7 @@ struct destination {
     struct sector_sizes sectors;    /* of the source; logical 0: not known */
     const struct busy_path *busy;
     const char *state_dir;
+    const char *guard_program;  /* xl-dedup; NULL: a device has no guard */
 
     /* Set by destination_check(). */
     bool block;
@@ -49,6 +51,7 @@ struct destination {
     struct gather *gather;      /* of a disk that is all zero, where the cache
                                    can be bypassed, until destination_sync() */
     int direct_fd;              /* then: O_DIRECT */
+    struct guard guard;         /* of a device */
     bool begun;                 /* a device may have been written to, which is
                                    not complete */
     bool placeholder;           /* an empty file stands at path */
@@ -56,7 +59,7 @@ struct destination {
 };
 
 #define DESTINATION_INIT \
-    { .fd = -1, .storage = IMAGE_INIT, .direct_fd = -1 }
+    { .fd = -1, .storage = IMAGE_INIT, .direct_fd = -1, .guard = GUARD_INIT }
 
 /* Whether the disk may go there.  If not, returns a negative errno and why
  * (size bytes) says the cause and the way out in one line, without the name

@@ -33,7 +33,7 @@ xl_dedup_SOURCES = \
 	%D%/effort.c %D%/effort.h %D%/entering.c %D%/entering.h \
 	%D%/explain.c %D%/explain.h %D%/fdio.c %D%/fdio.h \
 	%D%/freight.c %D%/freight.h %D%/gather.c %D%/gather.h \
-	%D%/guestdisk.c %D%/guestdisk.h %D%/handshake.c %D%/handshake.h \
+	%D%/guard.c %D%/guard.h %D%/guestdisk.c %D%/guestdisk.h %D%/handshake.c %D%/handshake.h \
 	%D%/hashpool.c %D%/hashpool.h %D%/hold.c %D%/hold.h \
 	%D%/holding.c %D%/holding.h %D%/huge.h %D%/image.c %D%/image.h \
 	%D%/image_list.c %D%/image_list.h %D%/inbox.c %D%/inbox.h \

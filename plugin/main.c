@@ -29,6 +29,7 @@ static const struct command {
     { "receive-xl", cmd_receive_xl, NULL },
     { "send-xl", cmd_send_xl, NULL },
     { "estimate-xl", cmd_estimate_xl, NULL },
+    { "guard", cmd_guard, NULL },
     { NULL, NULL, NULL },
 };
 

@@ -453,6 +453,7 @@ static int check_disk(struct receiver *r, struct target_disk *d)
     d->dest.size = d->size;
     d->dest.busy = r->busy;
     d->dest.state_dir = r->conf->state_dir;
+    d->dest.guard_program = "/proc/self/exe";
     if (d->shared || same_device(d)) {
         fail_shared(r, d);
         return -EEXIST;

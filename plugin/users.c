@@ -101,6 +101,21 @@ static bool has_open(const char *pid, const struct stat *st)
     return found;
 }
 
+/* This process, or one that it has started. */
+static bool is_ours(const char *pid)
+{
+    char path[300], text[512], *p = NULL;
+    long parent;
+
+    if (atol(pid) == (long)getpid())
+        return true;
+    snprintf(path, sizeof(path), "/proc/%s/stat", pid);
+    if (read_line(path, text, sizeof(text)))
+        p = strrchr(text, ')');
+    return p && sscanf(p, ") %*c %ld", &parent) == 1 &&
+        parent == (long)getpid();
+}
+
 static bool find_process(const struct stat *st, char *name, size_t size)
 {
     char path[300], command[64] = "?";
@@ -110,7 +125,7 @@ static bool find_process(const struct stat *st, char *name, size_t size)
 
     while (dir && !found && (e = readdir(dir)))
         found = e->d_name[0] >= '1' && e->d_name[0] <= '9' &&
-            atol(e->d_name) != (long)getpid() && has_open(e->d_name, st);
+            has_open(e->d_name, st) && !is_ours(e->d_name);
     if (found) {
         snprintf(path, sizeof(path), "/proc/%s/comm", e->d_name);
         read_line(path, command, sizeof(command));

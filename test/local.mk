@@ -81,6 +81,7 @@ helper_tests = \
 	%D%/test-remove-source.sh \
 	%D%/test-return.sh \
 	%D%/test-listing.sh \
+	%D%/test-device-retry.sh \
 	%D%/test-sectors.sh \
 	%D%/test-status.sh \
 	%D%/test-faults-cut.sh \
@@ -138,7 +139,7 @@ libplugintest_la_SOURCES = %D%/loop.h %D%/unit.h plugin/blockindex.c \
 	plugin/blocktable.c plugin/buf.c plugin/content_digest.c \
 	plugin/control.c plugin/crew.c plugin/destination.c \
 	plugin/destination_write.c plugin/digest.c plugin/explain.c \
-	plugin/fdio.c plugin/freight.c plugin/gather.c \
+	plugin/fdio.c plugin/freight.c plugin/gather.c plugin/guard.c \
 	plugin/handshake.c plugin/hashpool.c plugin/hold.c plugin/holding.c \
 	plugin/image.c plugin/image_list.c plugin/inbox.c plugin/index.c \
 	plugin/index_put.c plugin/index_record.c plugin/index_walk.c \
