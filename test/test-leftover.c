@@ -6,6 +6,7 @@
 #include <fcntl.h>
 #include <stdbool.h>
 #include <sys/mman.h>
+#include <sys/stat.h>
 
 #include "plugin/leftover.h"
 #include "test/loop.h"
@@ -16,8 +17,20 @@
 static char *directory;
 static uint8_t content[SIZE];
 
-/* Somebody writes between the sending and the end. */
+/* Somebody writes between the sending and the end, and hides it. */
 static bool meddle;
+
+static void write_hidden(int fd)
+{
+    struct timespec times[2];
+    struct stat st;
+
+    assert(!fstat(fd, &st));
+    times[0] = st.st_atim;
+    times[1] = st.st_mtim;
+    assert(pwrite(fd, content, 4096, 8192) == 4096 && !fsync(fd));
+    assert(!futimens(fd, times));
+}
 
 /* What the source does: adds it, sends it, disposes of it. */
 static int dispose(const char *image, bool wipe)
@@ -32,7 +45,7 @@ static int dispose(const char *image, bool wipe)
     fd = open(image, O_RDWR);
     assert(fd >= 0 && !mark_of_fd(fd, &l.first->mark));
     if (meddle)
-        assert(pwrite(fd, content, 4096, 8192) == 4096 && !fsync(fd));
+        write_hidden(fd);
     close(fd);
     l.first->sent = true;
     rc = leftovers_dispose(&l, 0, directory, "guest");
