@@ -55,6 +55,10 @@ int build_note(struct build *b, const char **note_r, const char *text);
  * on where that ends. */
 int build_lay(struct build *b, const struct fsparse_region *r);
 
+/* Makes the files' extents those of the regions.  cut: files that lose some
+ * get FSPARSE_CUT. */
+int build_follow(struct build *b, bool cut);
+
 /* Gives each byte to the first file that claimed it, corrects the files'
  * extents and lays the regions.  fd is only asked for holes (its offset
  * moves); -1: there are none. */
@@ -63,5 +67,8 @@ int cover_image(struct build *b, int fd);
 /* Leaves files out until the others together have no more zeros that no
  * extent covers than fsparse.h allows: those with the most zeros go. */
 int gaps_limit(struct build *b);
+
+/* Makes holes of the image of what files have on such.  fd as above. */
+int trim_holes(struct build *b, int fd);
 
 #endif

@@ -17,16 +17,13 @@
 
 #include <errno.h>
 #include <stdlib.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
 #include "fsparse/build.h"
+#include "fsparse/holes.h"
 
 struct sweep {
     struct build *b;
-    int fd;
-    uint64_t file_size;         /* of a sparse image; 0: no holes */
-    uint64_t hole, hole_end;    /* the last one found */
+    struct holes holes;
     uint32_t *order;            /* claims by place */
     uint32_t *owner;            /* claim's file */
     uint32_t *heap;             /* claims, the least index on top */
@@ -62,28 +59,6 @@ int build_lay(struct build *b, const struct fsparse_region *r)
     return rc;
 }
 
-/* Finds the hole at or behind place.  The image may be written meanwhile:
- * any answer is as good as another that was true a moment ago. */
-static void find_hole(struct sweep *s, uint64_t place)
-{
-    off_t from, to;
-
-    if (s->hole_end > place)
-        return;
-    s->hole = s->hole_end = UINT64_MAX;
-    if (place >= s->file_size)
-        return;
-    from = lseek(s->fd, (off_t)place, SEEK_HOLE);
-    if (from < 0 || (uint64_t)from >= s->file_size)
-        return;
-    to = lseek(s->fd, from, SEEK_DATA);
-    if (to < 0 && errno != ENXIO)
-        return;
-    s->hole = (uint64_t)from;
-    s->hole_end = to > from && (uint64_t)to < s->file_size ?
-                  (uint64_t)to : s->file_size;
-}
-
 static int lay_gap(struct sweep *s, uint64_t place, uint64_t end)
 {
     while (place < end) {
@@ -92,12 +67,12 @@ static int lay_gap(struct sweep *s, uint64_t place, uint64_t end)
         uint64_t stop;
         int rc;
 
-        find_hole(s, place);
-        if (s->hole > place) {
-            stop = s->hole;
+        holes_find(&s->holes, place);
+        if (s->holes.start > place) {
+            stop = s->holes.start;
         } else {
             r.kind = FSPARSE_HOLE;
-            stop = s->hole_end;
+            stop = s->holes.end;
         }
         r.length = (stop < end ? stop : end) - place;
         rc = build_lay(s->b, &r);
@@ -265,7 +240,7 @@ static uint64_t extents_of(const struct build *b,
 
 /* Moves the files from what they claimed to what they got. */
 static void files_correct(struct build *b, struct sorted *s,
-                          struct fsparse_extent *fresh)
+                          struct fsparse_extent *fresh, bool cut)
 {
     const struct fsparse_extent *claims = b->extents;
     size_t f, out = 0, n;
@@ -273,7 +248,7 @@ static void files_correct(struct build *b, struct sorted *s,
     for (f = 0; f < b->n_files; f++) {
         struct fsparse_file *file = &b->files[f];
 
-        if (extents_of(b, claims, f, s, fresh + out, &n))
+        if (extents_of(b, claims, f, s, fresh + out, &n) && cut)
             file->flags |= FSPARSE_CUT;
         claims += file->n_extents;
         file->n_extents = n;
@@ -284,7 +259,7 @@ static void files_correct(struct build *b, struct sorted *s,
     b->n_extents = out;
 }
 
-static int settle(struct build *b)
+int build_follow(struct build *b, bool cut)
 {
     struct sorted s = { .n = 0 };
     struct fsparse_extent *fresh;
@@ -293,17 +268,17 @@ static int settle(struct build *b)
 
     if (b->n_regions > UINT32_MAX)
         return -EFBIG;
-    s.order = calloc(b->n_regions, sizeof(*s.order));
+    s.order = calloc(b->n_regions + 1, sizeof(*s.order));
     if (!s.order)
         goto out;
     for (i = 0; i < b->n_regions; i++)
         if (b->regions[i].kind == FSPARSE_FILE)
             s.order[s.n++] = (uint32_t)i;
     qsort_r(s.order, s.n, sizeof(*s.order), by_content, b->regions);
-    fresh = calloc(s.n, sizeof(*fresh));
+    fresh = calloc(s.n + 1, sizeof(*fresh));
     if (!fresh)
         goto out;
-    files_correct(b, &s, fresh);
+    files_correct(b, &s, fresh, cut);
     rc = 0;
 out:
     free(s.order);
@@ -313,7 +288,6 @@ out:
 static void sweep_prepare(struct sweep *s)
 {
     struct build *b = s->b;
-    struct stat st;
     size_t f, i = 0, k;
 
     for (f = 0; f < b->n_files; f++) {
@@ -324,16 +298,11 @@ static void sweep_prepare(struct sweep *s)
         }
     }
     qsort_r(s->order, b->n_extents, sizeof(*s->order), by_place, b->extents);
-    if (s->fd >= 0 && fstat(s->fd, &st) == 0 && S_ISREG(st.st_mode) &&
-        st.st_size > 0)
-        s->file_size = (uint64_t)st.st_size;
-    if (s->file_size > b->map.image_size)
-        s->file_size = b->map.image_size;
 }
 
 int cover_image(struct build *b, int fd)
 {
-    struct sweep s = { .b = b, .fd = fd };
+    struct sweep s = { .b = b };
     size_t n = b->n_extents ? b->n_extents : 1;
     int rc = -ENOMEM;
 
@@ -342,10 +311,11 @@ int cover_image(struct build *b, int fd)
     s.heap = calloc(n, sizeof(*s.heap));
     if (!s.order || !s.owner || !s.heap)
         goto out;
+    holes_init(&s.holes, fd, b->map.image_size);
     sweep_prepare(&s);
     rc = sweep_claims(&s);
     if (!rc && s.awarded != s.claimed)
-        rc = settle(b);
+        rc = build_follow(b, true);
 out:
     free(s.heap);
     free(s.owner);

@@ -66,12 +66,14 @@ enum fsparse_flag {
 /*
  * One stream of data.  Its content is exactly `size` bytes: the extents'
  * bytes, and zeros wherever no extent lies (holes, unwritten extents, the
- * part behind NTFS' initialized size).  The image's bytes behind an unwritten
+ * part behind NTFS' initialized size, and what lies on a hole of the image
+ * file: nobody has to read that).  The image's bytes behind an unwritten
  * extent or in the slack after the last byte are residual, not file.
  * Hard links are listed once, under the first name met.
  *
  * Zeros are free for the guest and not for us: all files together have at
- * most as many bytes that no extent covers as the image is long.  If they
+ * most as many bytes that no extent covers as the image is long, those on
+ * holes of the image not counted.  If they
  * would have more, those with the most (a 16 TiB hole) are not listed, their
  * bytes are residual and the partition's note says so.
  */

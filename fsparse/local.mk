@@ -5,12 +5,14 @@ libfsparse_la_SOURCES = \
 	%D%/build.h \
 	%D%/cover.c \
 	%D%/gaps.c \
+	%D%/holes.c %D%/holes.h \
 	%D%/intake.c \
 	%D%/map.c \
 	%D%/plain.c \
 	%D%/process.c %D%/process.h \
 	%D%/reader.c %D%/reader.h \
-	%D%/record.c %D%/record.h
+	%D%/record.c %D%/record.h \
+	%D%/trim.c
 
 pkglibexec_PROGRAMS += xl-dedup-parse
 xl_dedup_parse_SOURCES = \

@@ -99,6 +99,8 @@ int fsparse_map_image(int fd, uint64_t image_size, struct fsparse_map **map_r)
         rc = gaps_limit(b);
     intake_check_free(b, complete);
     if (!rc)
+        rc = trim_holes(b, own);
+    if (!rc)
         rc = intake_note_left_out(b);
     if (own >= 0)
         close(own);

@@ -80,6 +80,7 @@ helper_tests = \
 	%D%/test-migrate-refused.sh \
 	%D%/test-remove-source.sh \
 	%D%/test-return.sh \
+	%D%/test-holes.sh \
 	%D%/test-listing.sh \
 	%D%/test-device-retry.sh \
 	%D%/test-sectors.sh \
