@@ -289,7 +289,7 @@ static void emit_free_blocks(struct ext *x)
     }
 }
 
-static void parse_files(struct ext *x)
+static void parse_files(struct ext *x, bool free_too)
 {
     const char *note = NULL;
 
@@ -305,7 +305,7 @@ static void parse_files(struct ext *x)
         note = "some inodes could not be read";
     if (note)
         emit_note(x->e, x->partition, note);
-    else
+    else if (free_too)
         emit_free_blocks(x);
     if (ext2fs_has_feature_journal_needs_recovery(x->fs->super))
         emit_note(x->e, x->partition, "journal needs recovery");
@@ -326,7 +326,8 @@ static const char *open_error(errcode_t err)
     }
 }
 
-void ext_parse(struct window *w, struct emit *e, unsigned partition)
+void ext_parse(struct window *w, struct emit *e, unsigned partition,
+               bool free_too)
 {
     struct ext x = { .w = w, .e = e, .partition = partition };
     errcode_t err;
@@ -337,6 +338,6 @@ void ext_parse(struct window *w, struct emit *e, unsigned partition)
         return;
     }
     emit_parsed(e, partition);
-    parse_files(&x);
+    parse_files(&x, free_too);
     ext2fs_free(x.fs);
 }

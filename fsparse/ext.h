@@ -5,10 +5,14 @@
 #ifndef FSPARSE_EXT_H
 #define FSPARSE_EXT_H
 
+#include <stdbool.h>
+
 #include "fsparse/emit.h"
 #include "fsparse/window.h"
 
-/* Emits the files found; what went wrong becomes a note. */
-void ext_parse(struct window *w, struct emit *e, unsigned partition);
+/* Emits the files found; what went wrong becomes a note.  free_too: and what
+ * a clean file system does not use. */
+void ext_parse(struct window *w, struct emit *e, unsigned partition,
+               bool free_too);
 
 #endif

@@ -250,7 +250,7 @@ static int is_dirty(ntfs_volume *vol)
     return dirty;
 }
 
-static void parse_volume(struct ntfs *n)
+static void parse_volume(struct ntfs *n, bool free_too)
 {
     /* What the window cannot hold is not there, whatever $MFT claims; the
      * tables that follow are as large as this number. */
@@ -269,7 +269,7 @@ static void parse_volume(struct ntfs *n)
         emit_note(n->e, n->partition, "ntfs: out of memory");
     if (n->unread)
         emit_note(n->e, n->partition, "some records could not be read");
-    else if (n->names && batch && !dirty)
+    else if (n->names && batch && !dirty && free_too)
         ntfs_bitmap_emit_free(n->vol, n->w, n->e, n->partition);
     if (dirty == 1)
         emit_note(n->e, n->partition, "volume is marked dirty");
@@ -277,7 +277,8 @@ static void parse_volume(struct ntfs *n)
     free(batch);
 }
 
-void ntfs_parse(struct window *w, struct emit *e, unsigned partition)
+void ntfs_parse(struct window *w, struct emit *e, unsigned partition,
+                bool free_too)
 {
     struct ntfs *n = calloc(1, sizeof(*n));
 
@@ -289,7 +290,7 @@ void ntfs_parse(struct window *w, struct emit *e, unsigned partition)
     n->vol = ntfs_device_open(w);
     if (n->vol) {
         emit_parsed(e, partition);
-        parse_volume(n);
+        parse_volume(n, free_too);
         ntfs_umount(n->vol, TRUE);
     } else {
         emit_note(e, partition, errno == ENOMEM ? "ntfs: out of memory" :

@@ -5,10 +5,14 @@
 #ifndef FSPARSE_NTFS_H
 #define FSPARSE_NTFS_H
 
+#include <stdbool.h>
+
 #include "fsparse/emit.h"
 #include "fsparse/window.h"
 
-/* Emits the streams found; what went wrong becomes a note. */
-void ntfs_parse(struct window *w, struct emit *e, unsigned partition);
+/* Emits the streams found; what went wrong becomes a note.  free_too: and what
+ * a clean volume does not use. */
+void ntfs_parse(struct window *w, struct emit *e, unsigned partition,
+                bool free_too);
 
 #endif

@@ -29,6 +29,7 @@
 #include "fsparse/emit.h"
 #include "fsparse/ext.h"
 #include "fsparse/ntfs.h"
+#include "fsparse/opens.h"
 #include "fsparse/parse_plain.h"
 #include "fsparse/partition.h"
 
@@ -102,10 +103,10 @@ static void parse_partition(struct emit *e, const struct partition *p,
 
     if (*p->note)
         emit_note(e, index, p->note);
-    else if (strncmp(p->fstype, "ext", 3) == 0)
-        ext_parse(&w, e, index);
-    else if (strcmp(p->fstype, "ntfs") == 0)
-        ntfs_parse(&w, e, index);
+    else if (opens_is_ext(p->fstype))
+        ext_parse(&w, e, index, !*p->doubt);
+    else if (opens_is_ntfs(p->fstype))
+        ntfs_parse(&w, e, index, !*p->doubt);
     else
         emit_note(e, index, "no parser for this file system");
     if (w.missing)

@@ -10,11 +10,20 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
+#include "fsparse/opens.h"
 #include "fsparse/partition.h"
 #include "fsparse/record.h"
 
 #define SECTOR 512u             /* libblkid's unit, whatever the device's */
+#define LARGE_SECTOR 4096u
+
+struct table {
+    struct partition *list;
+    size_t n;
+    size_t recognised;          /* in how many partitions something is */
+};
 
 static void copy_string(char *to, size_t size, const char *from)
 {
@@ -34,29 +43,81 @@ static blkid_probe probe_new(int fd, uint64_t start, uint64_t length)
     return pr;
 }
 
-static void find_filesystem(int fd, struct partition *p)
+/* Looks for file systems in a partition. */
+static blkid_probe probe_partition(int fd, const struct partition *p)
 {
     blkid_probe pr = probe_new(fd, p->start, p->length);
+
+    if (!pr)
+        return NULL;
+    blkid_probe_enable_partitions(pr, 0);
+    blkid_probe_enable_superblocks(pr, 1);
+    blkid_probe_set_superblocks_flags(pr, BLKID_SUBLKS_TYPE |
+                                      BLKID_SUBLKS_LABEL);
+    return pr;
+}
+
+/* Takes over what was found last. */
+static void take_filesystem(blkid_probe pr, struct partition *p)
+{
     const char *value;
+
+    if (!blkid_probe_lookup_value(pr, "TYPE", &value, NULL)) {
+        copy_string(p->fstype, sizeof(p->fstype), value);
+        p->note = "";
+    }
+    if (!blkid_probe_lookup_value(pr, "LABEL", &value, NULL))
+        copy_string(p->label, sizeof(p->label), value);
+}
+
+static bool opens_as(int fd, const struct partition *p, const char *fstype)
+{
+    struct window w = { .fd = fd, .offset = p->start, .length = p->length };
+
+    return opens(&w, fstype);
+}
+
+/* Of several that left their magic numbers, that which opens is it.  If there
+ * are two of these, nobody knows. */
+static void find_opening(int fd, struct partition *p)
+{
+    blkid_probe pr = probe_partition(fd, p);
+    struct partition found = *p;
+    const char *value;
+    unsigned n = 0;
+
+    while (pr && !blkid_do_probe(pr)) {
+        if (blkid_probe_lookup_value(pr, "TYPE", &value, NULL) ||
+            !opens_as(fd, p, value))
+            continue;
+        n++;
+        found = *p;
+        take_filesystem(pr, &found);
+    }
+    blkid_free_probe(pr);
+    if (n != 1)
+        return;
+    *p = found;
+    copy_string(p->doubt, sizeof(p->doubt),
+                "something else is recognised there as well");
+}
+
+static void find_filesystem(int fd, struct partition *p)
+{
+    blkid_probe pr = probe_partition(fd, p);
     int r;
 
     p->note = "no file system recognised";
     if (!pr)
         return;
-    blkid_probe_enable_partitions(pr, 0);
-    blkid_probe_enable_superblocks(pr, 1);
-    blkid_probe_set_superblocks_flags(pr, BLKID_SUBLKS_TYPE |
-                                      BLKID_SUBLKS_LABEL);
     r = blkid_do_safeprobe(pr);
-    if (r == -2)
-        p->note = "more than one file system recognised";
-    if (!r && !blkid_probe_lookup_value(pr, "TYPE", &value, NULL)) {
-        copy_string(p->fstype, sizeof(p->fstype), value);
-        p->note = "";
-    }
-    if (!r && !blkid_probe_lookup_value(pr, "LABEL", &value, NULL))
-        copy_string(p->label, sizeof(p->label), value);
+    if (!r)
+        take_filesystem(pr, p);
     blkid_free_probe(pr);
+    if (r != -2)
+        return;
+    p->note = "more than one file system recognised";
+    find_opening(fd, p);
 }
 
 /* Returns 1 if the entry is a place for a file system, else 0. */
@@ -88,8 +149,9 @@ static int read_entry(blkid_partition par, uint64_t image_size,
     return 1;
 }
 
-static size_t read_table(int fd, uint64_t image_size, struct partition *list,
-                         size_t max)
+/* sector: bytes; 0: the device's, or 512 of a file. */
+static size_t read_table(int fd, uint64_t image_size, unsigned sector,
+                         struct partition *list, size_t max)
 {
     blkid_probe pr = probe_new(fd, 0, image_size);
     blkid_partlist entries;
@@ -98,6 +160,10 @@ static size_t read_table(int fd, uint64_t image_size, struct partition *list,
 
     if (!pr)
         return 0;
+    if (sector && blkid_probe_set_sectorsize(pr, sector)) {
+        blkid_free_probe(pr);
+        return 0;
+    }
     blkid_probe_enable_superblocks(pr, 0);
     blkid_probe_enable_partitions(pr, 1);
     blkid_probe_set_partitions_flags(pr, BLKID_PARTS_ENTRY_DETAILS);
@@ -113,24 +179,75 @@ static size_t read_table(int fd, uint64_t image_size, struct partition *list,
     return n;
 }
 
+/* A table and what is in its partitions; without one, or with an empty one,
+ * what is in the whole image. */
+static int examine(int fd, uint64_t image_size, unsigned sector,
+                   struct table *t)
+{
+    size_t i;
+
+    *t = (struct table){ 0 };
+    t->list = calloc(RECORD_PARTITIONS_MAX, sizeof(*t->list));
+    if (!t->list)
+        return -ENOMEM;
+    t->n = read_table(fd, image_size, sector, t->list, RECORD_PARTITIONS_MAX);
+    if (!t->n) {
+        memset(t->list, 0, sizeof(*t->list));
+        t->list[0].length = image_size;
+        copy_string(t->list[0].scheme, sizeof(t->list[0].scheme), "none");
+        t->n = 1;
+    }
+    for (i = 0; i < t->n; i++) {
+        find_filesystem(fd, &t->list[i]);
+        t->recognised += *t->list[i].fstype != '\0';
+    }
+    return 0;
+}
+
+static bool has_table(const struct table *t)
+{
+    return strcmp(t->list[0].scheme, "none") != 0;
+}
+
+static bool is_file(int fd)
+{
+    struct stat st;
+
+    return fstat(fd, &st) == 0 && S_ISREG(st.st_mode);
+}
+
+/* Whether the table of large sectors is to be taken: the other one leads to
+ * nothing.  Its partitions are then as they should be, and who knows whether
+ * that is how a guest sees them. */
+static bool is_better(const struct table *large, const struct table *t)
+{
+    return has_table(large) && !t->recognised &&
+        (large->recognised || !has_table(t));
+}
+
 int partition_list(int fd, uint64_t image_size, struct partition **list_r,
                    size_t *n_r)
 {
-    struct partition *list = calloc(RECORD_PARTITIONS_MAX, sizeof(*list));
-    size_t i, n;
+    struct table t, large = { 0 };
+    size_t i;
+    int rc = examine(fd, image_size, 0, &t);
 
-    if (!list)
-        return -ENOMEM;
-    n = read_table(fd, image_size, list, RECORD_PARTITIONS_MAX);
-    if (!n) {
-        memset(list, 0, sizeof(*list));
-        list[0].length = image_size;
-        copy_string(list[0].scheme, sizeof(list[0].scheme), "none");
-        n = 1;
+    if (!rc && !t.recognised && is_file(fd))
+        rc = examine(fd, image_size, LARGE_SECTOR, &large);
+    if (!rc && large.list && is_better(&large, &t)) {
+        free(t.list);
+        t = large;
+        large.list = NULL;
+        for (i = 0; i < t.n; i++)
+            copy_string(t.list[i].doubt, sizeof(t.list[i].doubt),
+                        "the size of the disk's sectors is a guess");
     }
-    for (i = 0; i < n; i++)
-        find_filesystem(fd, &list[i]);
-    *list_r = list;
-    *n_r = n;
+    free(large.list);
+    if (rc) {
+        free(t.list);
+        return rc;
+    }
+    *list_r = t.list;
+    *n_r = t.n;
     return 0;
 }

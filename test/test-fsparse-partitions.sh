@@ -77,3 +77,42 @@ grep -q 'bytes file 0 residual 0 hole 1000000' dump || fail "hole"
 noise r 1000001 >image
 echo "0 0 0 1000001 none - - - | no file system recognised" >want
 check "noise" 0
+
+# Sectors of 4096 bytes, which a file does not tell of.
+# table4k COMMAND...: of fdisk.
+table4k() {
+    rm -f image; truncate -s 100M image
+    printf '%s\n' "$@" w | fdisk -b 4096 -w always image >log 2>&1 ||
+        fail "fdisk: $(cat log)"
+}
+if command -v fdisk >/dev/null; then
+    table4k g n 1 512 2559 n 3 4096 6143 t 3 11
+    put ext 2; put ntfs 16
+    cat >want <<EOF
+0 1 2097152 8388608 gpt $linux ext4 an ext4 | 
+1 3 16777216 8388608 gpt $windows ntfs windows | 
+EOF
+    check "GPT of 4096-byte sectors" 2
+    table4k o n p 1 512 2559 t 83 n p 2 4608 6655
+    put ext 2
+    cat >want <<EOF
+0 1 2097152 8388608 dos 0x83 ext4 an ext4 | 
+1 2 18874368 8388608 dos 0x83 - - | no file system recognised
+EOF
+    check "MBR of 4096-byte sectors" 1
+fi
+
+# What else has left a magic number.
+# shellcheck disable=SC2059 # octal
+magic() { printf "$1" | dd of=image bs=1 seek="$2" conv=notrunc 2>/dev/null; }
+cp ntfs image; magic '\123\357' 1080
+echo "0 0 0 8388608 none - ntfs windows | " >want
+check "NTFS with the number of ext" 1
+cp ext image; magic hsqs 0; magic '\004' 28
+echo "0 0 0 8388608 none - ext4 an ext4 | " >want
+check "ext4 with the number of squashfs" 1
+rm image; truncate -s 8M image
+magic hsqs 0; magic '\004' 28; magic '\123\357' 1080
+note="more than one file system recognised"
+echo "0 0 0 8388608 none - - - | $note" >want
+check "two numbers and no file system" 0

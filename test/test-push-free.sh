@@ -67,6 +67,14 @@ for blocks in 1024 4096; do
     sent "bitmap that lies"
 done
 
+# The number of squashfs is there as well: who knows whose it is.
+mke2fs -q -F -t ext4 -d tree a/disk 24M 2>/dev/null
+debugfs -w -R 'rm /gone' a/disk 2>/dev/null
+printf hsqs | dd of=a/disk conv=notrunc status=none
+printf '\004' | dd of=a/disk bs=1 seek=28 conv=notrunc status=none
+push a/disk
+sent "another file system"
+
 # NTFS, made over noise, which its free clusters keep.  Its copy is read by
 # ntfsprogs; the last sector, behind all clusters, is the backup of the first.
 ntfs()
