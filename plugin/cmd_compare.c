@@ -9,7 +9,8 @@
  * of zeros is identical if a reference has one of the same size, as its hash
  * would be.  Metadata and free space do not count.  What NTFS has compressed
  * is compared and counted decompressed: the same file may be stored in another
- * way in the reference, and would be a reference all the same.
+ * way in the reference, and would be a reference all the same.  A file of which
+ * only a part is known (object_is_whole()) is compared with such files only.
  *
  * Only the target's manifest is kept; references are looked at one by one.
  */
@@ -35,9 +36,10 @@ static const char help[] =
 "Says how much of the files in the disk image TARGET would not have to be\n"
 "moved to a host that holds the REFERENCE images: files whose content any of\n"
 "these has, under whatever name.  MB are 10^6 bytes, those that files have on\n"
-"the disk: holes in them are not counted, and files that NTFS has compressed\n"
-"are compared and counted as the guest reads them.  Not counted are metadata,\n"
-"free space, and parts of files, which a migration finds as well.\n"
+"the disk: holes in them, or in the image below them, are not counted, and\n"
+"files that NTFS has compressed are compared and counted as the guest reads\n"
+"them.  Not counted are metadata, free space, and parts of files, which a\n"
+"migration finds as well.\n"
 "\n"
 "  --json           print one JSON object instead of a table\n"
 "  -j, --threads=N  hash with N threads (one per processor)\n"
@@ -50,6 +52,7 @@ struct entry {
     uint64_t size;
     uint64_t stored;            /* bytes on the disk, inline ones included */
     uint8_t hash[HASH_BYTES];   /* zeros for a file of zeros */
+    bool part;                  /* all this is of a part of it only */
     bool held;
 };
 
@@ -71,6 +74,8 @@ static int by_content(const void *a, const void *b)
 
     if (x->size != y->size)
         return x->size < y->size ? -1 : 1;
+    if (x->part != y->part)
+        return x->part ? -1 : 1;
     return memcmp(x->hash, y->hash, HASH_BYTES);
 }
 
@@ -93,7 +98,7 @@ static void set_entry(struct entry *e, const struct content *c, size_t i)
         set_plain(e, p);
         return;
     }
-    *e = (struct entry){ .size = o->size };
+    *e = (struct entry){ .size = o->size, .part = !object_is_whole(m, o) };
     if (m->map->files[o->file].flags & FSPARSE_INLINE)
         e->stored = o->size;
     for (x = object_extents(m, o, &n); n; n--, x++)

@@ -34,9 +34,9 @@ static const char help[] =
 "In names, backslashes, control characters and bytes that are not UTF-8 are\n"
 "written as \\xHH (in JSON, where a backslash is doubled, as \\\\xHH).\n"
 "Flags: inline (stored in metadata), compressed, encrypted (both taken as\n"
-"they lie on the disk), cut (some of it lay outside the disk or in another\n"
-"file), zero (nothing but zeros, not hashed), unusable (gaps too large: its\n"
-"data counts as left over).\n"
+"they lie on the disk), cut (some of it lies outside the disk or in another\n"
+"file: not hashed), zero (nothing but zeros, not hashed), unusable (gaps too\n"
+"large, not hashed: its data counts as left over).\n"
 "\n"
 "Exit status: 0 done, 2 failed, 64 wrong usage.\n";
 
@@ -69,9 +69,14 @@ static size_t flags_of(const struct manifest *m, const struct object *o,
             names[n++] = flag_names[i].name;
     if (o->unusable)
         names[n++] = "unusable";
-    else if (o->zero)
+    else if (o->zero && object_is_whole(m, o))
         names[n++] = "zero";
     return n;
+}
+
+static bool has_hash(const struct manifest *m, const struct object *o)
+{
+    return !o->zero && object_is_whole(m, o);
 }
 
 static void count(const struct manifest *m, struct totals *t)
@@ -140,7 +145,7 @@ static int print_file(const struct manifest *m, const struct object *o)
         log_error("no memory for a file name");
         return -ENOMEM;
     }
-    if (!o->zero)
+    if (has_hash(m, o))
         cmd_hex(o->hash, hex);
     printf("%-64s %12" PRIu64 " ", hex, f->size);
     n = flags_of(m, o, flags);
@@ -243,7 +248,7 @@ static json_object *json_file(const struct manifest *m,
          add(j, "inode", number(f->inode)) &&
          add(j, "size", number(f->size)) &&
          add(j, "flags", json_flags(m, o));
-    if (ok && o->zero)          /* NULL is how json-c spells null */
+    if (ok && !has_hash(m, o))  /* NULL is how json-c spells null */
         ok = !json_object_object_add(j, "hash", NULL);
     else if (ok)
         ok = add(j, "hash", json_object_new_string(cmd_hex(o->hash, hex)));

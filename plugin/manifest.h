@@ -74,6 +74,15 @@ static inline size_t manifest_count(const struct manifest *m)
     return m->n_files + m->n_raw;
 }
 
+/* Whether a file's object has all of the file's content: not if a part of that
+ * could not be found or is another file's (FSPARSE_CUT).  The object is good
+ * for what is moved, its digest and `zero` tell nothing of the file. */
+static inline bool object_is_whole(const struct manifest *m,
+                                   const struct object *o)
+{
+    return !o->unusable && !(m->map->files[o->file].flags & FSPARSE_CUT);
+}
+
 /* The i-th of all objects: files first. */
 static inline const struct object *manifest_object(const struct manifest *m,
                                                    size_t i)
