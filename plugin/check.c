@@ -18,6 +18,9 @@
 #include "plugin/log.h"
 #include "plugin/target_disk.h"
 
+/* Segments that are hashed before that is told. */
+#define AT_ONCE 256
+
 int check_init(struct target_disk *d)
 {
     d->n_segments = segment_count(d->size);
@@ -116,15 +119,30 @@ static int name(struct target_disk *d, uint64_t number)
         name_blocks(d, number);
 }
 
+/* Hashes what is not known of [first, first + count).  The source sees that it
+ * goes on. */
+static int hash_run(struct target_disk *d, uint64_t first, uint64_t count)
+{
+    uint64_t n;
+    int rc = 0;
+
+    for (; count > 0 && !rc; first += n, count -= n) {
+        n = count < AT_ONCE ? count : AT_ONCE;
+        rc = segments_hash(&d->dest.storage, d->pool, first, n,
+                           d->own + first);
+        if (!rc)
+            wire_worked(d->wire);
+    }
+    return rc;
+}
+
 /* Hashes what is not known of [first, first + count), and names what differs
  * and has not been named in this pass. */
 static int compare_run(struct target_disk *d, uint64_t first, uint64_t count)
 {
     uint64_t i;
-    int rc;
+    int rc = hash_run(d, first, count);
 
-    rc = segments_hash(&d->dest.storage, d->pool, first, count,
-                       d->own + first);
     for (i = first; i < first + count && !rc; i++) {
         if (check_verified(d, i))
             d->flags[i] = 0;
@@ -334,8 +352,7 @@ int check_rehearse(struct target_disk *d)
 
 int check_root(struct target_disk *d, uint8_t root[HASH_BYTES])
 {
-    int rc = segments_hash(&d->dest.storage, d->pool, 0, d->n_segments,
-                           d->own);
+    int rc = hash_run(d, 0, d->n_segments);
 
     if (!rc)
         segments_root(d->own, d->n_segments, root);

@@ -12,6 +12,7 @@
 #include <sys/eventfd.h>
 #include <unistd.h>
 
+#include "plugin/bytes.h"
 #include "plugin/inbox.h"
 #include "plugin/log.h"
 #include "plugin/manifest.h"
@@ -23,6 +24,10 @@
 
 /* A peer that takes nothing may go on talking, while a guest stands still. */
 #define EXPLAIN_SECONDS 5
+
+/* After so long it is shown what is waited for. */
+#define SHOW_SECONDS 10
+#define LOOK_MS 1000
 
 struct entry {
     struct entry *next;
@@ -51,6 +56,9 @@ struct inbox {
     size_t queued;          /* bytes, in all queues */
     bool discard;           /* nobody takes frames any more */
     bool explained;
+    uint64_t heard_ms;      /* when the peer was last seen to get on */
+    uint64_t worked;        /* what its last ALIVE said */
+    unsigned limit;         /* seconds without that; 0: none */
     char *message;          /* of the peer's FAIL */
     int ended;              /* why the thread stopped: negative errno */
 };
@@ -115,10 +123,25 @@ static int take_fail(struct inbox *in, const struct frame *f)
     return -ECONNABORTED;
 }
 
+/* That it is alive does not say that it gets on. */
+static void note_heard(struct inbox *in, const struct frame *f)
+{
+    uint64_t worked;
+
+    pthread_mutex_lock(&in->lock);
+    worked = f->type == FRAME_ALIVE && f->length == 8 ? get_le64(f->data) :
+        in->worked;
+    if (f->type != FRAME_ALIVE || worked != in->worked)
+        in->heard_ms = monotonic_ms();
+    in->worked = worked;
+    pthread_mutex_unlock(&in->lock);
+}
+
 static int deliver(struct inbox *in, struct frame *f)
 {
     int rc = 0;
 
+    note_heard(in, f);
     if (f->type == FRAME_XL || PROTO_IS_MEMORY(f->type))
         rc = in->bytes ? in->bytes(in->opaque, f) : -EPROTO;
     else if (f->type == FRAME_FAIL)
@@ -361,6 +384,57 @@ int inbox_next(struct inbox *in, uint16_t disk, struct frame *f)
     return rc ? rc : dequeue(in, q, f);
 }
 
+void inbox_limit(struct inbox *in, unsigned seconds)
+{
+    pthread_mutex_lock(&in->lock);
+    in->limit = seconds;
+    pthread_mutex_unlock(&in->lock);
+}
+
+/* Whether the peer has got no further since, for longer than it may. */
+static bool gets_stuck(struct inbox *in, uint64_t since, const char *task)
+{
+    bool stuck, said;
+    unsigned limit;
+
+    pthread_mutex_lock(&in->lock);
+    if (since < in->heard_ms)
+        since = in->heard_ms;
+    limit = in->limit;
+    stuck = limit && !in->ended &&
+        monotonic_ms() - since >= UINT64_C(1000) * limit;
+    said = in->explained;
+    in->explained = said || stuck;
+    pthread_mutex_unlock(&in->lock);
+    if (stuck && !said)
+        log_error("%s: was to %s and has got no further for %u seconds; does "
+                  "its storage hang? --dedup-timeout sets another limit",
+                  in->peer, task, limit);
+    return stuck;
+}
+
+int inbox_await(struct inbox *in, uint16_t disk, const char *task,
+                struct frame *f)
+{
+    struct pollfd pfd = {
+        .fd = queue_of(in, disk)->event_fd, .events = POLLIN
+    };
+    uint64_t since = monotonic_ms(), waited;
+    int n;
+
+    while ((n = poll(&pfd, 1, LOOK_MS)) <= 0) {
+        if (n < 0 && errno != EINTR)
+            return -errno;
+        if (gets_stuck(in, since, task))
+            return -ETIME;
+        waited = (monotonic_ms() - since) / 1000;
+        if (waited >= SHOW_SECONDS)
+            log_progress("waiting for %s to %s, %u s", in->peer, task,
+                         (unsigned)waited);
+    }
+    return inbox_next(in, disk, f);
+}
+
 int inbox_next_or(struct inbox *in, uint16_t disk, int fd, struct frame *f)
 {
     struct pollfd fds[2] = {
@@ -407,17 +481,28 @@ int inbox_try(struct inbox *in, uint16_t disk, struct frame *f)
     return poll(&pfd, 1, 0) > 0 ? inbox_next(in, disk, f) : -EAGAIN;
 }
 
-int inbox_expect(struct inbox *in, uint16_t disk, uint16_t type,
-                 struct frame *f)
+static int check_type(struct inbox *in, uint16_t type, struct frame *f)
 {
-    int rc = inbox_next(in, disk, f);
-
-    if (rc)
-        return rc;
     if (f->type == type)
         return 0;
     log_error("%s: sent a frame of type %u where %u was expected", in->peer,
               f->type, type);
     frame_release(f);
     return -EPROTO;
+}
+
+int inbox_expect(struct inbox *in, uint16_t disk, uint16_t type,
+                 struct frame *f)
+{
+    int rc = inbox_next(in, disk, f);
+
+    return rc ? rc : check_type(in, type, f);
+}
+
+int inbox_expect_task(struct inbox *in, uint16_t disk, const char *task,
+                      uint16_t type, struct frame *f)
+{
+    int rc = inbox_await(in, disk, task, f);
+
+    return rc ? rc : check_type(in, type, f);
 }

@@ -53,6 +53,19 @@ int inbox_wait(struct inbox *in, int fd, int milliseconds);
  */
 int inbox_next(struct inbox *in, uint16_t disk, struct frame *f);
 
+/*
+ * inbox_next() for a disk that has a queue of its own, while the peer has a
+ * task, such as "make disk xvda durable".  After some seconds it is shown what
+ * is waited for.  -ETIME (logged, once for all disks): while there is a limit,
+ * the peer has got no further for so long, with this disk or any other.
+ */
+int inbox_await(struct inbox *in, uint16_t disk, const char *task,
+                struct frame *f);
+
+/* From now on: seconds without a frame but ALIVE, and none that tells of work
+ * done; 0: no limit. */
+void inbox_limit(struct inbox *in, unsigned seconds);
+
 /* inbox_next() for a disk that has a queue of its own, until fd is readable:
  * then -ECANCELED, unless a frame is there. */
 int inbox_next_or(struct inbox *in, uint16_t disk, int fd, struct frame *f);
@@ -64,6 +77,9 @@ int inbox_try(struct inbox *in, uint16_t disk, struct frame *f);
  * -EPROTO. */
 int inbox_expect(struct inbox *in, uint16_t disk, uint16_t type,
                  struct frame *f);
+/* The same for inbox_await(). */
+int inbox_expect_task(struct inbox *in, uint16_t disk, const char *task,
+                      uint16_t type, struct frame *f);
 
 /* After wire_send() failed with rc: logs why the session ends, which may be
  * waiting among what the peer sent before it left; waits some seconds for

@@ -42,6 +42,7 @@ struct wire {
     atomic_uint_fast64_t bytes_in;
     atomic_uint_fast64_t bytes_out;
     atomic_uint_fast64_t waited;    /* to send: microseconds */
+    atomic_uint_fast64_t worked;    /* pieces of work, for ALIVE */
     struct {
         atomic_uint_fast64_t in, out;
     } disks[PROTO_DISKS_MAX];       /* of these, frames of disks */
@@ -248,11 +249,19 @@ static int read_all(struct wire *w, void *data, size_t length, size_t *got_r)
 static void *keep_alive(void *opaque)
 {
     struct wire *w = opaque;
+    uint8_t worked[8];
 
-    do
+    do {
         sleep(ALIVE_SECONDS);
-    while (!wire_send(w, FRAME_ALIVE, PROTO_NO_DISK, NULL, 0));
+        put_le64(worked, atomic_load(&w->worked));
+    } while (!wire_send(w, FRAME_ALIVE, PROTO_NO_DISK, worked,
+                        sizeof(worked)));
     return NULL;
+}
+
+void wire_worked(struct wire *w)
+{
+    atomic_fetch_add(&w->worked, 1);
 }
 
 void wire_set_timeout(struct wire *w, unsigned seconds)

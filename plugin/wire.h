@@ -66,6 +66,10 @@ unsigned wire_timeout(const struct wire *w);
  * long time is told from a dead line. */
 int wire_keep_alive(struct wire *w);
 
+/* A piece of work is done: ALIVE says how many were, so that a peer that works
+ * for a long time is told from one that hangs.  Any thread. */
+void wire_worked(struct wire *w);
+
 /* Sends one frame; blocks.  -EPIPE if the peer is gone, -ETIMEDOUT if it has
  * not taken anything for too long.  After FAIL and BYE nothing is sent, by
  * whatever thread: -EPIPE. */

@@ -4,6 +4,7 @@
 
 #include <pthread.h>
 #include <sched.h>
+#include <stdatomic.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -12,6 +13,7 @@
 
 #include "plugin/inbox.h"
 #include "plugin/log.h"
+#include "plugin/monotonic.h"
 #include "plugin/proto.h"
 
 /* Both ends of a session; the peer only sends. */
@@ -197,6 +199,59 @@ static void never_ends(void)
         usleep(1000);
 }
 
+#define LIMIT 2         /* seconds */
+
+struct talker {
+    struct pair p;
+    bool works;             /* and then answers */
+    atomic_bool stop;
+};
+
+static void *talk(void *opaque)
+{
+    struct talker *t = opaque;
+    double until = monotonic_seconds() + 2 * LIMIT;
+    uint8_t worked[8] = { 1 };
+
+    while (!atomic_load(&t->stop)) {
+        assert(!wire_send(t->p.peer, FRAME_ALIVE, PROTO_NO_DISK, worked, 8));
+        worked[1] += t->works;
+        if (t->works && monotonic_seconds() > until)
+            break;
+        usleep(10000);
+    }
+    say(&t->p, FRAME_PLACED, 0, "done");
+    return NULL;
+}
+
+static int ask(bool works)
+{
+    struct talker t = { .works = works };
+    pthread_t thread;
+    struct frame f;
+    int rc;
+
+    pair_open(&t.p);
+    assert(!inbox_split(t.p.inbox, 2));
+    inbox_limit(t.p.inbox, LIMIT);
+    assert(!pthread_create(&thread, NULL, talk, &t));
+    rc = inbox_await(t.p.inbox, 0, "do its work", &f);
+    if (!rc)
+        frame_release(&f);
+    atomic_store(&t.stop, true);
+    pthread_join(thread, NULL);
+    wire_free(t.p.peer);
+    return rc;
+}
+
+/* A peer that works may take longer than the limit, one that only is alive may
+ * not. */
+static void gets_on_or_not(void)
+{
+    assert(ask(false) == -ETIME);
+    assert(ask(true) == 0);
+}
+
 int main(void)
 {
     RUN(each_disk_its_own);
@@ -205,5 +260,6 @@ int main(void)
     RUN(at_any_moment);
     RUN(full_queues);
     RUN(never_ends);
+    RUN(gets_on_or_not);
     return 0;
 }
