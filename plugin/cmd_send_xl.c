@@ -305,6 +305,17 @@ static int keep_up(struct migration *m)
         pause > ROUND_MS_MAX ? ROUND_MS_MAX : pause;
 }
 
+/* The guest stands still from now on, and does not wait for a target that gets
+ * no further, alive as its line may be. */
+static void begin_blackout(struct migration *m)
+{
+    unsigned limit = wire_timeout(m->wire);
+
+    m->blackout.began = monotonic_seconds();
+    inbox_limit(m->inbox, limit);
+    memsend_limit(m->memory, limit);
+}
+
 /* While xl copies the memory.  Once the guest is seen suspended, disks can be
  * settled beside the end of its memory. */
 static int wait_suspended(struct migration *m)
@@ -327,14 +338,14 @@ static int wait_suspended(struct migration *m)
             break;
         if (strcmp(control_verb(&msg), "stopped") || m->blackout.began > 0)
             return -EPROTO;
-        m->blackout.began = monotonic_seconds();
+        begin_blackout(m);
         watch_for_end(m);
         rc = sender_settle_traced(m->sender);
         if (rc)
             return rc;
     }
     if (m->blackout.began <= 0)
-        m->blackout.began = monotonic_seconds();
+        begin_blackout(m);
     result = control_get(&msg, "rc");
     /* libxl has said why. */
     return result && !strcmp(result, "0") ? 0 : -ECANCELED;
@@ -364,6 +375,7 @@ static int begin_memory(struct migration *m)
         .coded = m->memory_options.coded,
         .cache_bytes = m->memory_options.cache_bytes,
         .level = m->options.level,
+        .peer = m->host,
     };
     int rc;
 
@@ -446,7 +458,7 @@ static int why_it_ended(struct migration *m)
 {
     int rc = pump_error(m->pump);
 
-    if (rc == -EPIPE || rc == -ETIMEDOUT)
+    if (rc == -EPIPE || rc == -ETIMEDOUT || rc == -ETIME)
         return rc;
     return inbox_over(m->inbox) ? -EPIPE : -ECANCELED;
 }
@@ -462,10 +474,10 @@ static void give_up(struct migration *m, int rc)
     inbox_explain(m->inbox, rc);
     wire_send(m->wire, FRAME_FAIL, PROTO_NO_DISK, NULL, 0);
     control_send(m->control_fd, "fail", NULL);
-    /* It ends by itself now; so the admin's next try meets nothing of it. */
-    peer_end(&m->peer);
     if (m->accepted)
         say_kept(m);
+    /* It ends by itself now; so the admin's next try meets nothing of it. */
+    peer_end(&m->peer);
 }
 
 /* The guest is gone from here; xl may have ended, and does not wait for us. */

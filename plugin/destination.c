@@ -626,6 +626,8 @@ static int put_in_place(struct destination *d)
     keep_owner(d);
     if (fsync(d->fd))
         rc = -errno;
+    if (!rc && d->is_wanted && !d->is_wanted(d->opaque))
+        return -EPIPE;
     if (!rc)
         record_early(d);
     if (!rc && rename(d->staging_path, d->path))

@@ -35,6 +35,10 @@ struct destination {
     const struct busy_path *busy;
     const char *state_dir;
     const char *guard_program;  /* xl-dedup; NULL: a device has no guard */
+    /* Or NULL.  Asked when the disk is durable, before it is put in place: that
+     * may have taken long. */
+    bool (*is_wanted)(void *opaque);
+    void *opaque;
 
     /* Set by destination_check(). */
     bool block;
@@ -127,7 +131,8 @@ void destination_drop(struct destination *d, uint64_t offset,
                       uint64_t length);
 
 /* The disk is complete: makes it durable, puts it in place, records it, with
- * the digest of a device.  It is open for reading only from then on. */
+ * the digest of a device.  It is open for reading only from then on.  -EPIPE:
+ * it was not wanted any more, and nothing is replaced. */
 int destination_place(struct destination *d, const uint8_t root[HASH_BYTES]);
 
 /* Closes.  Unless it was placed, the staging file stays for the next try and

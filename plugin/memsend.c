@@ -28,6 +28,9 @@
 #define QUEUE_MAX 2
 #define KEPT_MAX (32u << 20)
 
+/* Between looks whether the target still takes what is sent. */
+#define LOOK_MS 1000
+
 /* A batch from the encoder; then what of it may be asked for. */
 struct entry {
     struct entry *next;
@@ -84,6 +87,8 @@ struct memsend {
     struct want *wants;
     struct want **wants_tail;
     uint64_t wire_bytes;
+    uint64_t taken_ms;          /* when the target last took, or was given */
+    unsigned limit;             /* seconds since then; 0: none */
     int error;
 };
 
@@ -239,6 +244,8 @@ static int send_batch(struct memsend *m, struct entry *e)
     m->payload += e->payload;
     m->kept += e->batch.kept.length;
     m->wire_bytes += e->payload;
+    if (!m->sent.head)
+        m->taken_ms = monotonic_ms();
     push(&m->sent, e);
     pthread_mutex_unlock(&m->lock);
     if (!rc)
@@ -307,6 +314,31 @@ static bool window_open(const struct memsend *m)
     return m->payload < PROTO_MEMORY_WINDOW && m->kept < KEPT_MAX;
 }
 
+/* With the lock held.  Whether the target takes nothing any more. */
+static bool is_stuck(struct memsend *m)
+{
+    if (!m->limit || !m->sent.head ||
+        monotonic_ms() - m->taken_ms < UINT64_C(1000) * m->limit)
+        return false;
+    log_error("%s: has taken nothing of the guest's memory for %u seconds; "
+              "does its xl or its storage hang? --dedup-timeout sets another "
+              "limit",
+              m->opt.peer, m->limit);
+    return true;
+}
+
+/* With the lock held. */
+static void wait_for_work(struct memsend *m)
+{
+    struct timespec until = monotonic_in(LOOK_MS);
+
+    pthread_cond_timedwait(&m->changed, &m->lock, &until);
+    if (!m->error && is_stuck(m)) {
+        m->error = -ETIME;
+        pthread_cond_broadcast(&m->changed);
+    }
+}
+
 /* What to do next: a want, or an entry, or neither when there is an error. */
 static void next_work(struct memsend *m, struct want **want,
                       struct entry **entry)
@@ -319,7 +351,7 @@ static void next_work(struct memsend *m, struct want **want,
         bool line = m->waiting.head != NULL;
         double start = monotonic_seconds();
 
-        pthread_cond_wait(&m->changed, &m->lock);
+        wait_for_work(m);
         m->line_seconds += line ? monotonic_seconds() - start : 0;
     }
     if (!m->error && m->wants) {
@@ -461,6 +493,14 @@ int memsend_end(struct memsend *m)
     return rc;
 }
 
+void memsend_limit(struct memsend *m, unsigned seconds)
+{
+    pthread_mutex_lock(&m->lock);
+    m->limit = seconds;
+    m->taken_ms = monotonic_ms();
+    pthread_mutex_unlock(&m->lock);
+}
+
 void memsend_abort(struct memsend *m)
 {
     fail(m, -EPIPE);
@@ -478,6 +518,7 @@ static int take_taken(struct memsend *m, struct cursor *c)
     pthread_mutex_lock(&m->lock);
     if (c->bad || cursor_left(c) > 0 || number > m->next_number)
         rc = -EPROTO;
+    m->taken_ms = monotonic_ms();
     while (!rc && m->sent.head && m->sent.head->number < number) {
         e = pop(&m->sent);
         m->payload -= e->payload;
@@ -507,6 +548,7 @@ static int take_missed(struct memsend *m, struct cursor *c)
     for (i = 0; i < count; i++)
         want->page[i] = cursor_u32(c);
     pthread_mutex_lock(&m->lock);
+    m->taken_ms = monotonic_ms();
     *m->wants_tail = want;
     m->wants_tail = &want->next;
     pthread_cond_broadcast(&m->changed);
@@ -577,7 +619,7 @@ int memsend_new(struct memsend **m_r, struct wire *w,
     pthread_mutex_init(&m->lock, NULL);
     now = sample(m);
     effort_init(&m->effort, &now);
-    pthread_cond_init(&m->changed, NULL);
+    monotonic_cond_init(&m->changed);
     pthread_mutex_init(&m->hashing.lock, NULL);
     pthread_cond_init(&m->hashing.changed, NULL);
     digest_init(&m->hashing.state);

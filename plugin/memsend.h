@@ -31,6 +31,7 @@ struct memsend_options {
     int level;                  /* zstd's; 0: the default, 3 */
     const struct blockindex *index;     /* or NULL; borrowed */
     uint8_t key[BLOCKINDEX_KEY];
+    const char *peer;           /* name of the other host; borrowed */
 };
 
 /* Borrows the wire.  Threads run until the process ends. */
@@ -51,6 +52,11 @@ int memsend_end(struct memsend *m);
 /* Takes a frame of the target's: TAKEN or MISSED.  -EPROTO if it makes no
  * sense.  Does not wait. */
 int memsend_answer(struct memsend *m, const struct frame *f);
+
+/* From now on everything fails with -ETIME (logged) if the target takes nothing
+ * of what is under way to it for so many seconds; not for plain MEMORY, which
+ * the line itself holds up. */
+void memsend_limit(struct memsend *m, unsigned seconds);
 
 /* Whoever waits in here returns. */
 void memsend_abort(struct memsend *m);

@@ -10,6 +10,7 @@
 
 #include <errno.h>
 #include <sodium.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -351,8 +352,10 @@ int pass_run(const struct link *l, struct source_disk *d, bool full,
              uint64_t *left_r)
 {
     struct frame f;
+    char task[64];
     int rc = prepare(d);
 
+    snprintf(task, sizeof(task), "verify disk %s", d->vdev);
     if (!rc && full)
         rc = send_digests(l, d, false);
     if (!rc)
@@ -360,7 +363,7 @@ int pass_run(const struct link *l, struct source_disk *d, bool full,
     if (!rc)
         rc = wire_send(l->wire, FRAME_PASS_END, d->number, NULL, 0);
     while (!rc) {
-        rc = inbox_next(l->inbox, d->number, &f);
+        rc = inbox_await(l->inbox, d->number, task, &f);
         if (rc)
             return rc;
         rc = take_answer(l, d, &f, left_r);

@@ -438,6 +438,14 @@ static int check_destination(struct receiver *r, struct target_disk *d)
     return r->n_checked == r->n_disks ? accept_all(r) : 0;
 }
 
+/* Whether the source still waits for its disks. */
+static bool is_wanted(void *opaque)
+{
+    struct receiver *r = opaque;
+
+    return !inbox_over(r->inbox);
+}
+
 /* Shared storage comes first: what else there is to say of it (it exists, it
  * is in use) only follows from that. */
 static int check_disk(struct receiver *r, struct target_disk *d)
@@ -454,6 +462,8 @@ static int check_disk(struct receiver *r, struct target_disk *d)
     d->dest.busy = r->busy;
     d->dest.state_dir = r->conf->state_dir;
     d->dest.guard_program = "/proc/self/exe";
+    d->dest.is_wanted = is_wanted;
+    d->dest.opaque = r;
     if (d->shared || same_device(d)) {
         fail_shared(r, d);
         return -EEXIST;
@@ -581,6 +591,9 @@ static int place(struct receiver *r, struct target_disk *d)
         return rc;
     d->placed = true;
     r->n_placed++;
+    /* The source may have lost patience meanwhile: its guest runs on. */
+    if (!is_wanted(r))
+        return -EPIPE;
     rc = r->n_placed == r->n_disks ? event(r, r->events.final) : 0;
     return rc ? rc : wire_send(r->wire, FRAME_PLACED, d->number, NULL, 0);
 }
@@ -770,6 +783,7 @@ int receiver_run(struct receiver *r)
         bye = f.type == FRAME_BYE;
         if (!bye)
             rc = take_frame(r, &f);
+        wire_worked(r->wire);
         if (rc)
             explain(r, &f, rc);
         frame_release(&f);

@@ -527,11 +527,14 @@ static int place_disk(struct sender *s, struct source_disk *d)
 {
     bool marked = !mark_of_fd(d->image.fd, &d->placed_mark);
     struct frame f;
+    char task[64];
     int rc;
 
+    snprintf(task, sizeof(task), "make disk %s durable", d->vdev);
     rc = wire_send(s->link.wire, FRAME_PLACE, d->number, NULL, 0);
     if (!rc)
-        rc = inbox_expect(s->link.inbox, d->number, FRAME_PLACED, &f);
+        rc = inbox_expect_task(s->link.inbox, d->number, task, FRAME_PLACED,
+                               &f);
     if (!rc)
         frame_release(&f);
     /* If it was not written to up to here, the mark is of what was sent. */

@@ -3,9 +3,10 @@
  * Preloaded into the target's helper: storage that fails.
  *
  * FAULT_IO=FUNCTION:N:ERROR makes the N-th call, and all later ones, of
- * pwrite, fdatasync or fsync on a staging file fail with ENOSPC or EIO.  If
- * FAULT_IO_AFTER is set, calls count only once that file exists.  The first
- * failure is noted in FAULT_LOG.
+ * pwrite, fdatasync or fsync on a staging file, or of fsync on the directory
+ * FAULT_DIRECTORY ("dirsync"), fail with ENOSPC or EIO; or, if ERROR is HANG,
+ * wait until the file FAULT_UNTIL exists.  If FAULT_IO_AFTER is set, calls count
+ * only once that file exists.  The first failure is noted in FAULT_LOG.
  */
 #define _GNU_SOURCE     /* config.h is left out: off_t stays what it is */
 #include <dlfcn.h>
@@ -20,15 +21,20 @@
 
 #define SUFFIX ".xl-dedup"
 
-static bool is_staging(int fd)
+/* Whether the call's file is what the function is to fail on. */
+static bool is_meant(const char *function, int fd)
 {
+    const char *directory = getenv("FAULT_DIRECTORY");
     char link[64], path[4096];
     ssize_t n;
 
     snprintf(link, sizeof(link), "/proc/self/fd/%d", fd);
-    n = readlink(link, path, sizeof(path));
+    n = readlink(link, path, sizeof(path) - 1);
+    path[n < 0 ? 0 : n] = '\0';
+    if (!strcmp(function, "dirsync"))
+        return directory && !strcmp(path, directory);
     return n > (ssize_t)strlen(SUFFIX) &&
-        !memcmp(path + n - strlen(SUFFIX), SUFFIX, strlen(SUFFIX));
+        !strcmp(path + n - strlen(SUFFIX), SUFFIX);
 }
 
 static void note(const char *spec)
@@ -52,7 +58,7 @@ static bool fails(const char *function, int fd)
     char *end;
 
     if (!spec || strncmp(spec, function, length) || spec[length] != ':' ||
-        (after && access(after, F_OK)) || !is_staging(fd))
+        (after && access(after, F_OK)) || !is_meant(function, fd))
         return false;
     n = strtoul(spec + length + 1, &end, 10);
     call = atomic_fetch_add(&calls, 1) + 1;
@@ -60,6 +66,11 @@ static bool fails(const char *function, int fd)
         return false;
     if (call == n)
         note(spec);
+    if (!strcmp(end, ":HANG")) {
+        while (getenv("FAULT_UNTIL") && access(getenv("FAULT_UNTIL"), F_OK))
+            usleep(10000);
+        return false;
+    }
     errno = !strcmp(end, ":ENOSPC") ? ENOSPC : EIO;
     return true;
 }
@@ -98,7 +109,7 @@ int fsync(int fd)
 {
     int (*real)(int);
 
-    if (fails("fsync", fd))
+    if (fails("fsync", fd) || fails("dirsync", fd))
         return -1;
     *(void **)&real = dlsym(RTLD_NEXT, "fsync");
     return real(fd);

@@ -86,6 +86,7 @@ helper_tests = \
 	%D%/test-sectors.sh \
 	%D%/test-status.sh \
 	%D%/test-faults-cut.sh \
+	%D%/test-faults-hang.sh \
 	%D%/test-faults-interrupt.sh \
 	%D%/test-faults-kill.sh \
 	%D%/test-faults-live.sh \

@@ -61,8 +61,9 @@ for pause in 0 $pauses; do
     [ "$pause" -lt 5000 ] || [ "$least" -lt $((size / 2)) ] ||
         fail "every pass read nearly everything"
 done
+# shellcheck disable=SC2034
+discards=5
 for pause in 0 $pauses; do
-    discards=5
     race "$zram" "$zram" "$pause" "${TRACK_PASSES:-6}"
 done
 pass "settled, and copied while it was written"
