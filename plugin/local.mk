@@ -37,6 +37,7 @@ xl_dedup_SOURCES = \
 	%D%/hashpool.c %D%/hashpool.h %D%/hold.c %D%/hold.h \
 	%D%/holding.c %D%/holding.h %D%/huge.h %D%/image.c %D%/image.h \
 	%D%/image_list.c %D%/image_list.h %D%/inbox.c %D%/inbox.h \
+	%D%/identity.c %D%/identity.h \
 	%D%/index.c %D%/index.h %D%/index_enter.c %D%/index_put.c \
 	%D%/index_record.c %D%/index_sample.c %D%/index_sample.h \
 	%D%/index_walk.c %D%/keeper.c %D%/keeper.h \

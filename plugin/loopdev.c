@@ -178,29 +178,3 @@ void image_sectors(const struct image *img, struct sector_sizes *s_r)
     else if (!fstat(img->fd, &st))
         loopdev_each(&st, take_loop_sectors, s_r);
 }
-
-size_t device_identities(const struct image *img, char **names, size_t max)
-{
-    static const struct {
-        const char *file;
-        const char *prefix;
-    } sources[] = {
-        { "dm/uuid", "dm" },
-        { "wwid", "wwid" },
-        { "device/wwid", "wwid" },
-        { "uuid", "uuid" },
-    };
-    char path[128], text[256];
-    size_t i, n = 0;
-
-    if (!img->block)
-        return 0;
-    for (i = 0; i < sizeof(sources) / sizeof(sources[0]) && n < max; i++) {
-        snprintf(path, sizeof(path), "/sys/dev/block/%u:%u/%s",
-                 major(img->dev), minor(img->dev), sources[i].file);
-        if (read_file(path, text, sizeof(text)) &&
-            asprintf(&names[n], "%s:%s", sources[i].prefix, text) >= 0)
-            n++;
-    }
-    return n;
-}

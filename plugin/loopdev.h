@@ -46,9 +46,4 @@ struct sector_sizes {
  * has none, what it would be served with. */
 void image_sectors(const struct image *img, struct sector_sizes *s_r);
 
-/* Names of the storage behind a block device that are the same on every host
- * that shares it: "dm:LVM-...", "wwid:naa.6...".  At most max, for free().
- * Returns their number. */
-size_t device_identities(const struct image *img, char **names, size_t max);
-
 #endif

@@ -15,13 +15,14 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "plugin/abandoned.h"
 #include "plugin/entering.h"
+#include "plugin/identity.h"
 #include "plugin/listing.h"
 #include "plugin/log.h"
-#include "plugin/loopdev.h"
 #include "plugin/receiver.h"
 #include "plugin/target_disk.h"
 
@@ -249,10 +250,10 @@ static int take_ids(struct target_disk *d, const struct frame *f)
 {
     const char *id;
 
-    d->ids = calloc(16, sizeof(*d->ids));
+    d->ids = calloc(IDENTITIES_MAX, sizeof(*d->ids));
     if (!d->ids)
         return -ENOMEM;
-    while (d->n_ids < 16 &&
+    while (d->n_ids < IDENTITIES_MAX &&
            (id = text_get(f->data, f->length, "id", d->n_ids))) {
         d->ids[d->n_ids] = strdup(id);
         if (!d->ids[d->n_ids++])
@@ -359,20 +360,19 @@ static void fail_shared(struct receiver *r, const struct target_disk *d)
 /* Whether a device here is the one that the source reads. */
 static bool same_device(const struct target_disk *d)
 {
-    struct image img = IMAGE_INIT;
+    char *ids[IDENTITIES_MAX];
     bool same = false;
-    char *ids[16];
-    size_t n = 0, i, j;
+    struct stat st;
+    size_t n, i, j;
 
-    if (!d->dest.block || d->n_ids == 0 || image_open(&img, d->path))
+    if (d->n_ids == 0 || stat(d->path, &st) || !S_ISBLK(st.st_mode))
         return false;
-    n = device_identities(&img, ids, 16);
+    n = device_identities(&identity_system, st.st_rdev, ids, IDENTITIES_MAX);
     for (i = 0; i < n; i++) {
         for (j = 0; j < d->n_ids; j++)
             same = same || !strcmp(ids[i], d->ids[j]);
         free(ids[i]);
     }
-    image_release(&img);
     return same;
 }
 

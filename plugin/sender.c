@@ -22,6 +22,7 @@
 #include "plugin/abandoned.h"
 #include "plugin/crew.h"
 #include "plugin/destination.h"
+#include "plugin/identity.h"
 #include "plugin/index.h"
 #include "plugin/listing.h"
 #include "plugin/log.h"
@@ -206,18 +207,25 @@ static void offer_listing(struct sender *s, struct source_disk *d,
 
 static int send_offer(struct sender *s, struct source_disk *d)
 {
-    char *ids[8], *stamp = NULL;
+    char *ids[IDENTITIES_MAX], *stamp = NULL, *real = realpath(d->path, NULL);
     struct buf b = BUF_INIT;
     struct sector_sizes sectors;
     size_t n, i;
     int rc;
 
+    if (!real) {
+        rc = -errno;
+        log_errno(rc, "%s", d->path);
+        return rc;
+    }
     image_sectors(&d->image, &sectors);
     buf_put_text(&b, "vdev", d->vdev);
     buf_put_text_u64(&b, "size", d->image.size);
     buf_put_text_u64(&b, "used", bytes_used(&d->image));
-    buf_put_text(&b, "path", d->path);
-    buf_put_text(&b, "base", base_name(d->path));
+    /* So that the target finds out that it has the same name for it. */
+    buf_put_text(&b, "path", real);
+    buf_put_text(&b, "base", base_name(real));
+    free(real);
     buf_put_text(&b, "kind", d->image.block ? "block" : "file");
     buf_put_text_u64(&b, "sector", sectors.logical);
     if (d->dest)
@@ -225,7 +233,8 @@ static int send_offer(struct sender *s, struct source_disk *d)
     if (d->dry && (stamp = destination_stamp(d->path)))
         buf_put_text(&b, "stamp", stamp);
     free(stamp);
-    n = device_identities(&d->image, ids, 8);
+    n = d->image.block ? device_identities(&identity_system, d->image.dev,
+                                           ids, IDENTITIES_MAX) : 0;
     for (i = 0; i < n; i++) {
         buf_put_text(&b, "id", ids[i]);
         free(ids[i]);
@@ -239,17 +248,17 @@ static int send_offer(struct sender *s, struct source_disk *d)
 /* Whether the target's probe file is seen beside our image. */
 static bool sees_probe(const struct source_disk *d, const struct frame *f)
 {
-    const char *base = base_name(d->path);
-    char *path;
-    bool seen;
+    char *real = realpath(d->path, NULL), *path = NULL;
+    bool seen = false;
 
-    if (f->length == 0 || f->length > 255 || memchr(f->data, '/', f->length))
-        return false;
-    if (asprintf(&path, "%.*s%.*s", (int)(base - d->path), d->path,
-                 (int)f->length, (char *)f->data) < 0)
-        return false;
-    seen = !access(path, F_OK);
-    free(path);
+    if (real && f->length > 0 && f->length <= 255 &&
+        !memchr(f->data, '/', f->length) &&
+        asprintf(&path, "%.*s%.*s", (int)(base_name(real) - real), real,
+                 (int)f->length, (char *)f->data) >= 0) {
+        seen = !access(path, F_OK);
+        free(path);
+    }
+    free(real);
     return seen;
 }
 

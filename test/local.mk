@@ -264,6 +264,10 @@ test_test_tracker_records_SOURCES = %D%/test-tracker-records.c \
 	plugin/tracerecord.c plugin/dirty.c
 TESTS += test/test-tracker-records
 
+check_PROGRAMS += test/test-identity
+test_test_identity_SOURCES = %D%/test-identity.c plugin/identity.c
+TESTS += test/test-identity
+
 check_PROGRAMS += test/test-bounded
 test_test_bounded_SOURCES = %D%/test-bounded.c plugin/bounded.c
 TESTS += test/test-bounded
