@@ -73,9 +73,9 @@ enum fsparse_flag {
  *
  * Zeros are free for the guest and not for us: all files together have at
  * most as many bytes that no extent covers as the image is long, those on
- * holes of the image not counted.  If they
- * would have more, those with the most (a 16 TiB hole) are not listed, their
- * bytes are residual and the partition's note says so.
+ * holes of the image not counted.  If they would have more, those with the
+ * most (a 16 TiB hole) are not listed, their bytes are residual and the
+ * partition's note says so.
  */
 struct fsparse_file {
     unsigned partition;     /* index into the map's partitions */
