@@ -216,9 +216,9 @@ static bool is_file(int fd)
     return fstat(fd, &st) == 0 && S_ISREG(st.st_mode);
 }
 
-/* Whether the table of large sectors is to be taken: the other one leads to
- * nothing.  Its partitions are then as they should be, and who knows whether
- * that is how a guest sees them. */
+/* Whether the table of large sectors is to be taken: there is one, and with
+ * small ones there is no other, or one that leads to nothing while this one
+ * does not. */
 static bool is_better(const struct table *large, const struct table *t)
 {
     return has_table(large) && !t->recognised &&
