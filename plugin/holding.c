@@ -18,7 +18,7 @@ static bool fits(const struct index_object *o, uint64_t image_size)
             return false;
         held += o->extents[i].length;
     }
-    return !o->n_extents || o->size - held <= GAP_FILE_MAX;
+    return !o->n_extents || gaps_are_few(o->size, held, image_size);
 }
 
 bool holding_of_indexed(struct holding *h, const struct image *img,

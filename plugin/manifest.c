@@ -81,7 +81,7 @@ static uint64_t prepare_file(const struct fsparse_map *map, size_t i,
         o->unusable = true;
     } else if (!held) {
         o->zero = true;
-    } else if (f->size - held > GAP_FILE_MAX) {
+    } else if (!gaps_are_few(f->size, held, map->image_size)) {
         o->unusable = true;
     }
     if (o->unusable)

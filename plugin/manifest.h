@@ -12,12 +12,12 @@
  * all zero when it was read (or is residual, with files_only).
  *
  * A guest chooses the sizes of its files, so gaps are bounded: a file that is
- * nothing but gap is a zero object of any size and costs nothing; one whose
- * gaps exceed GAP_FILE_MAX, or do not fit into GAP_TOTAL_MAX when those of
- * all files with smaller ones are in it, is not hashed as a file (it would
- * take hours).  Neither is
- * one whose extents contradict its size.  Such an object is `unusable`: it
- * has no content, and what its extents hold is cut into raw objects.
+ * nothing but gap is a zero object of any size and costs nothing; one that has
+ * too many of them (gaps_are_few()), or whose gaps do not fit into
+ * GAP_TOTAL_MAX when those of all files with smaller ones are in it, is not
+ * hashed as a file (it would take hours).  Neither is one whose extents
+ * contradict its size.  Such an object is `unusable`: it has no content, and
+ * what its extents hold is cut into raw objects.
  *
  * The hashes tell what was read at one moment.  Of a live image, or of one
  * that has changed since, they are a hint like everything else here: whoever
@@ -39,9 +39,20 @@
 #define ZERO_GRAIN 4096u            /* bytes; zeros are looked for in these,
                                        aligned to the image */
 #define ZERO_RUN 65536u             /* bytes; so many zeros part raw objects */
-#define GAP_FILE_MAX (UINT64_C(16) << 30)   /* bytes of gaps in a file */
+#define GAP_FILE_MAX (UINT64_C(16) << 30)   /* bytes of gaps in a file that
+                                               are few in any case */
 #define GAP_TOTAL_MAX (UINT64_C(64) << 30)  /* in all files of an image */
 #define OBJECT_RAW UINT32_MAX       /* object.file of a raw object */
+
+/* Whether a file's gaps may be hashed, if all of them are not too many: it has
+ * as many bytes besides that are read in any case, as when it lies on holes of
+ * a large image in part, or they are few as such. */
+static inline bool gaps_are_few(uint64_t size, uint64_t held,
+                                uint64_t image_size)
+{
+    return size - held <= GAP_FILE_MAX ||
+        (size - held <= held && size <= image_size);
+}
 
 struct object {
     uint64_t size;                  /* bytes of content */

@@ -445,6 +445,17 @@ static void test_gap_budget(void)
     fixture_free(f);
 }
 
+/* Many gaps are hashed if there is as much to be read. */
+static void test_gap_share(void)
+{
+    const uint64_t most = GAP_FILE_MAX;
+
+    assert(gaps_are_few(most, 0, 0) && !gaps_are_few(most + 1, 0, 0));
+    assert(gaps_are_few(4 * most, 2 * most, 4 * most));
+    assert(!gaps_are_few(4 * most, 2 * most - 1, 4 * most));
+    assert(!gaps_are_few(4 * most, 2 * most, 4 * most - 1));
+}
+
 /* The many that have small gaps come before the few that have large ones,
  * whatever the order of the map. */
 static void test_gap_order(void)
@@ -671,6 +682,7 @@ int main(void)
     test_zero_elision();
     test_hostile();
     test_gap_budget();
+    test_gap_share();
     test_gap_order();
     test_inline();
     test_overtaken();
