@@ -23,6 +23,7 @@
 #include "plugin/log.h"
 #include "plugin/loopdev.h"
 #include "plugin/segment.h"
+#include "plugin/thin.h"
 
 /* Directory of a path, for free(). */
 static char *directory_of(const char *path)
@@ -349,6 +350,7 @@ static int open_device(struct destination *d, char *why, size_t size)
     rc = image_open(&d->storage, d->path);
     if (!rc)
         rc = record_begin(d->state_dir, &key, &d->storage);
+    d->thin = !rc && device_is_thin(d->storage.dev);
     d->begun = !rc;
     if (rc)
         return explain(why, size, rc, "%s cannot be prepared: %s", d->path,

@@ -48,6 +48,7 @@ struct destination {
     char *staging_path;         /* of a regular file */
 
     /* Set by destination_open(). */
+    bool thin;                  /* a device that is a thin volume */
     bool resumed;               /* the staging file holds something: of an
                                    earlier try, or of the earlier copy */
     int fd;
@@ -109,7 +110,7 @@ int destination_fill(struct destination *d, const void *data, size_t length,
 int destination_gather(struct destination *d, const void *data, size_t length,
                        uint64_t offset);
 /* Makes bytes read as zero: a hole in a file, and on a device that can have
- * some; else zeros. */
+ * some (a thin volume in whole blocks of its pool); else zeros. */
 int destination_zero(struct destination *d, uint64_t offset, uint64_t length);
 /* Brings everything to the storage.  Nothing is gathered from then on, and by
  * nobody meanwhile. */

@@ -6,6 +6,9 @@
 #include <fcntl.h>
 #include <inttypes.h>
 #include <linux/falloc.h>
+#include <linux/fs.h>
+#include <stdlib.h>
+#include <sys/ioctl.h>
 #include <unistd.h>
 
 #include "plugin/destination.h"
@@ -72,6 +75,28 @@ static bool make_zero(const struct destination *d, uint64_t offset,
                                 FALLOC_FL_KEEP_SIZE, offset, length));
 }
 
+/* What lies in blocks of the pool that are not given back as a whole stays, and
+ * all of it where the pool does not discard. */
+static int zero_thin(struct destination *d, uint64_t offset, uint64_t length)
+{
+    uint64_t range[2] = { offset, length };
+    static const size_t most = 64 << 10;
+    uint8_t *data = aligned_alloc(4096, most);
+    size_t n;
+    int rc = data ? 0 : -ENOMEM;
+
+    if (!rc)
+        ioctl(d->fd, BLKDISCARD, range);
+    for (; length > 0 && !rc; offset += n, length -= n) {
+        n = length < most ? length : most;
+        rc = image_read(&d->storage, data, n, offset);
+        if (!rc && !data_is_zero(data, n))
+            rc = write_zeros(d, offset, n);
+    }
+    free(data);
+    return rc;
+}
+
 int destination_zero(struct destination *d, uint64_t offset, uint64_t length)
 {
     /* Of a device it must be whole sectors. */
@@ -81,9 +106,12 @@ int destination_zero(struct destination *d, uint64_t offset, uint64_t length)
 
     if (rc || length == 0)
         return rc;
-    if (from >= to || !make_zero(d, from, to - from))
+    if (from < to && d->thin)
+        rc = zero_thin(d, from, to - from);
+    else if (from >= to || !make_zero(d, from, to - from))
         return write_zeros(d, offset, length);
-    rc = write_zeros(d, offset, from - offset);
+    if (!rc)
+        rc = write_zeros(d, offset, from - offset);
     return rc ? rc : write_zeros(d, to, end - to);
 }
 

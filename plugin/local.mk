@@ -33,7 +33,8 @@ xl_dedup_SOURCES = \
 	%D%/effort.c %D%/effort.h %D%/entering.c %D%/entering.h \
 	%D%/explain.c %D%/explain.h %D%/fdio.c %D%/fdio.h \
 	%D%/freight.c %D%/freight.h %D%/gather.c %D%/gather.h \
-	%D%/guard.c %D%/guard.h %D%/guestdisk.c %D%/guestdisk.h %D%/handshake.c %D%/handshake.h \
+	%D%/guard.c %D%/guard.h %D%/guestdisk.c %D%/guestdisk.h \
+	%D%/handshake.c %D%/handshake.h \
 	%D%/hashpool.c %D%/hashpool.h %D%/hold.c %D%/hold.h \
 	%D%/holding.c %D%/holding.h %D%/huge.h %D%/image.c %D%/image.h \
 	%D%/image_list.c %D%/image_list.h %D%/inbox.c %D%/inbox.h \
@@ -65,7 +66,8 @@ xl_dedup_SOURCES = \
 	%D%/segment_run.c %D%/segment_run.h %D%/sender.c %D%/sender.h \
 	%D%/skeleton.c %D%/skeleton.h %D%/sketched.c %D%/sketched.h \
 	%D%/source_disk.h %D%/store.c %D%/store.h %D%/sweep.c %D%/sweep.h \
-	%D%/target_disk.h %D%/text.c %D%/tracepoint.c %D%/tracepoint.h \
+	%D%/target_disk.h %D%/text.c %D%/thin.c %D%/thin.h \
+	%D%/tracepoint.c %D%/tracepoint.h \
 	%D%/tracerecord.c %D%/tracerecord.h %D%/trackdev.c %D%/trackdev.h \
 	%D%/tracker.c %D%/tracker.h %D%/tracksource.c %D%/tracksource.h \
 	%D%/trackways.c %D%/trackways.h %D%/unused.c %D%/unused.h \

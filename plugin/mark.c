@@ -136,6 +136,11 @@ int mark_of(const char *path, struct mark *m_r)
     return rc;
 }
 
+bool mark_tells(const struct mark *m)
+{
+    return !m->block || !sodium_is_zero(m->boot, MARK_BOOT);
+}
+
 bool mark_same(const struct mark *a, const struct mark *b)
 {
     if (a->block != b->block || a->size != b->size)
@@ -144,6 +149,5 @@ bool mark_same(const struct mark *a, const struct mark *b)
         return a->ino == b->ino && a->mtime_ns == b->mtime_ns &&
             a->ctime_ns == b->ctime_ns;
     return a->diskseq == b->diskseq && a->written == b->written &&
-        !memcmp(a->boot, b->boot, MARK_BOOT) &&
-        !sodium_is_zero(a->boot, MARK_BOOT);
+        !memcmp(a->boot, b->boot, MARK_BOOT) && mark_tells(a);
 }

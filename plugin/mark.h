@@ -49,6 +49,9 @@ int mark_of(const char *path, struct mark *m_r);
 /* The same of what fd is open on. */
 int mark_of_fd(int fd, struct mark *m_r);
 
+/* false: writes are not counted, and it is never the same as another. */
+bool mark_tells(const struct mark *m);
+
 /* Whether nobody has written in between. */
 bool mark_same(const struct mark *a, const struct mark *b);
 

@@ -222,7 +222,17 @@ int record_allow(const char *state_dir, const char *path,
                  const struct image *img)
 {
     struct record_key key = { ANY_DISK, ANY_DISK, path };
+    struct mark m;
 
+    if (!mark_of_fd(img->fd, &m) && !mark_tells(&m)) {
+        log_error("%s: this kernel does not count what is written to the "
+                  "device, and could not tell what is there now from what "
+                  "comes later; have it count (write 1 to queue/iostats of "
+                  "its disk below /sys/block)", path);
+        return -EOPNOTSUPP;
+    }
+    if (img->block)
+        fsync(img->fd);
     return record_write(state_dir, &key, RECORD_ALLOW, img, NULL);
 }
 

@@ -55,7 +55,8 @@ int record_begin(const char *state_dir, const struct record_key *key,
                  const struct image *img);
 
 /* Notes that the admin allows the device or file at path, as it is now, to be
- * overwritten, once, by whatever disk comes first. */
+ * overwritten, once, by whatever disk comes first.  Logs failure, -EOPNOTSUPP if
+ * it could not be known what "now" is. */
 int record_allow(const char *state_dir, const char *path,
                  const struct image *img);
 

@@ -153,7 +153,7 @@ libplugintest_la_SOURCES = %D%/loop.h %D%/unit.h plugin/blockindex.c \
 	plugin/recent.c plugin/record.c plugin/reference.c \
 	plugin/refresh.c plugin/report.c plugin/rolling.c plugin/roster.c \
 	plugin/segment.c plugin/segment_run.c plugin/skeleton.c \
-	plugin/store.c plugin/sweep.c plugin/text.c plugin/users.c \
+	plugin/store.c plugin/sweep.c plugin/text.c plugin/thin.c plugin/users.c \
 	plugin/workers.c plugin/x86code.c
 libplugintest_la_CPPFLAGS = $(xl_dedup_CPPFLAGS)
 UNIT_LDADD = libplugintest.la $(SODIUM_LIBS) $(ZSTD_LIBS) $(JSON_LIBS) \

@@ -500,7 +500,7 @@ static void sectors(void)
 }
 
 /* What the guest gave up goes back to what lies below a device. */
-static void device_shrinks(void)
+static void shrinks(bool thin)
 {
     char *file = path_in(directory, "backing"), *name;
     static uint8_t content[4 << 20], back[4 << 20];
@@ -511,7 +511,7 @@ static void device_shrinks(void)
     write_file(file, content, sizeof(content));
     name = loop_attach(file);
     if (!name) {
-        fprintf(stderr, "device_shrinks: skipped, no loop device\n");
+        fprintf(stderr, "skipped, no loop device\n");
         free(file);
         return;
     }
@@ -519,6 +519,8 @@ static void device_shrinks(void)
     d.size = sizeof(content);
     allow(name);
     accepted(&d);
+    assert(!d.thin);
+    d.thin = thin;
     assert(!stat(file, &before));
     /* neither end is that of a sector */
     assert(!destination_zero(&d, (1 << 20) - 1000, (2 << 20) + 1001));
@@ -534,6 +536,13 @@ static void device_shrinks(void)
     loop_detach(name);
     free(file);
     forget();
+}
+
+static void device_shrinks(void)
+{
+    shrinks(false);
+    /* as a thin volume: a loop device gives back what is discarded, too */
+    shrinks(true);
 }
 
 static void device(void)
