@@ -14,6 +14,9 @@ race "$dm" "$dm" 0
 race "$dm" "$dm" 5000
 [ "$least" -lt $((size / 2)) ] || fail "every pass read nearly everything"
 
+settles "$dm"
+stop_tool
+
 # What hangs in a suspended device is not in flight, nor done.
 tool "$dm"
 expect canary "canary 0"

@@ -10,6 +10,8 @@
 #   ask COMMAND             sends it a command; the answer in $answer
 #   expect COMMAND ANSWER   and the answer must match the pattern
 #   until_quiet             waits for 10 s at most
+#   settles DEVICE          although somebody writes to it all the while; the
+#                           tool runs then, and nothing is dirty
 #   race ...                passes while somebody writes; see there
 
 started_in=$PWD
@@ -119,6 +121,33 @@ one_pass() {
     # shellcheck disable=SC2086
     set -- $answer
     passes="$passes $3"
+}
+
+# settles DEVICE: a load of a hundred blocks a second at most, that never pauses
+# for long; after some tries few blocks must be dirty.
+settles() {
+    tracker-writer "$1" "$seed" 4096 1 10000 >writes &
+    writer=$!
+    cleanup_fn "kill $writer 2>/dev/null"
+    tool -g 4096 "$1"
+    [ "$answer" = "start 0 [by submission]" ] || fail "$answer"
+    expect canary "canary 0"
+    tries=0
+    while
+        expect collect "collect 0 *"
+        # shellcheck disable=SC2086
+        set -- $answer
+        [ "$3" -gt $((500 * 4096)) ]
+    do
+        tries=$((tries + 1))
+        [ $tries -lt 100 ] || fail "a light load keeps everything dirty: $*"
+        sleep 0.1
+    done
+    kill $writer
+    wait $writer || fail "the writer ended with $?"
+    until_quiet
+    ask collect
+    expect collect "collect 0 0"
 }
 
 # race IMAGE DEVICE PAUSE [PASSES]: copies the image in passes while a writer
