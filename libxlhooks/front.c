@@ -25,6 +25,7 @@
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <sysexits.h>
 #include <unistd.h>
 
 #include "libxlhooks/options.h"
@@ -76,8 +77,8 @@ static const char usage[] =
 "allowed to start the guest.\n"
 "\n"
 "Exit status: 0 the guest runs on HOST (--dry-run: it was estimated), 2 wrong\n"
-"use (--dry-run: or it would fail), other values as xl migrate.  Without\n"
-"--dedup, this is the distribution's xl.\n";
+"use (--dry-run: or it would fail), 64 HOST is none (it begins with \"-\"),\n"
+"other values as xl migrate.  Without --dedup, this is the distribution's xl.\n";
 
 static const char *path_of(const char *variable, const char *installed)
 {
@@ -255,8 +256,9 @@ int main(int argc, char **argv)
 
     if (!options_wanted(argc, argv))
         return run_real(real_xl, argv);
-    if (options_parse(&o, argc, argv))
-        status = 2;
+    status = options_parse(&o, argc, argv);
+    if (status)
+        status = status == -EDESTADDRREQ ? EX_USAGE : 2;
     else if (o.help)
         status = fputs(usage, stdout) < 0 || fflush(stdout) ? 1 : 0;
     else if (o.dry_run)

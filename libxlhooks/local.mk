@@ -26,7 +26,8 @@ xl_SOURCES = \
 	%D%/options.c \
 	%D%/options.h \
 	%D%/rune.c \
-	%D%/rune.h
+	%D%/rune.h \
+	plugin/hostname.h
 xl_CPPFLAGS = $(AM_CPPFLAGS) $(XTL_CFLAGS)
 
 # What the module runs instead of the hotplug script of a disk.

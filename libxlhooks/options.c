@@ -11,6 +11,7 @@
 #include <xentoollog.h>
 
 #include "libxlhooks/options.h"
+#include "plugin/hostname.h"
 
 #define DEDUP "--dedup"
 #define DRY_RUN_OPTION "-dry-run"
@@ -257,9 +258,11 @@ static int parse_xl(struct options *o, int argc, char **argv)
     o->host = argv[optind + 1];
     if (!*o->host)
         return wrong("the host is empty", "");
-    /* ssh would take it for an option, and some of those run commands */
-    if (!options_own_rune(o) && o->host[0] == '-')
-        return wrong("this is no host: ", o->host);
+    /* Nor does a command for sh begin so. */
+    if (options_own_rune(o) ? o->host[0] == '-' : !hostname_is_one(o->host)) {
+        wrong("this is no host: ", o->host);
+        return -EDESTADDRREQ;
+    }
     return 0;
 }
 

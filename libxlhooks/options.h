@@ -34,8 +34,8 @@ struct options {
 /* Does this command line say migrate and --dedup? */
 bool options_wanted(int argc, char **argv);
 
-/* To be called if so.  Returns 0, or -EINVAL after a message.  Points into
- * argv; options_release() frees the rest. */
+/* To be called if so.  Returns 0, or after a message -EINVAL, or -EDESTADDRREQ
+ * if HOST is none.  Points into argv; options_release() frees the rest. */
 int options_parse(struct options *o, int argc, char **argv);
 void options_release(struct options *o);
 

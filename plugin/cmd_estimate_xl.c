@@ -19,6 +19,7 @@
 #include "plugin/configuration.h"
 #include "plugin/domains.h"
 #include "plugin/guestdisk.h"
+#include "plugin/hostname.h"
 #include "plugin/leftover.h"
 #include "plugin/log.h"
 #include "plugin/memory_options.h"
@@ -178,6 +179,10 @@ int cmd_estimate_xl(int argc, char **argv)
             r.domain = optarg;
             break;
         case 'H':
+            if (!hostname_is_one(optarg)) {
+                log_error("this is no host: %s", optarg);
+                return XD_EXIT_USAGE;
+            }
             r.host = optarg;
             break;
         case 'C':

@@ -25,14 +25,15 @@
 #include "plugin/peer.h"
 #include "plugin/proto.h"
 #include "plugin/receiver.h"
+#include "plugin/rsh.h"
 #include "plugin/sender.h"
 #include "plugin/wire_options.h"
 
 struct push_options {
     const char *image;
-    const char *path;           /* at the target */
-    char *host;                 /* NULL: this one */
+    struct rsh_place to;
     const char *rsh;
+    const char **command;       /* rsh, split, with room for what it runs */
     struct wire_options wire;
     bool force;
     bool dry;
@@ -46,9 +47,11 @@ static const char push_help[] =
 "HOST, sending only what HOST does not hold in its reference images\n"
 "(xl-dedup.conf there) or in an earlier copy at PATH. xl-dedup must be\n"
 "installed on HOST. The copy is verified before it is put in place.\n"
+"An IPv6 address is written [ADDRESS]:PATH, or USER@[ADDRESS]:PATH.\n"
 "\n"
 "  -e, --rsh=COMMAND   connect with COMMAND instead of ssh; it gets HOST and\n"
-"                      the command to run there as arguments\n"
+"                      the command to run there as arguments. It is split at\n"
+"                      spaces; quotes keep those in them, as with rsync\n"
 WIRE_OPTIONS_HELP
 "  -f, --force         copy although IMAGE is in use here: the result is\n"
 "                      what was read, not necessarily of one moment\n"
@@ -69,18 +72,8 @@ static int usage_error(const char *message)
     return XD_EXIT_USAGE;
 }
 
-static int parse_destination(struct push_options *o, char *argument)
-{
-    char *colon = strchr(argument, ':'), *slash = strchr(argument, '/');
-
-    o->path = argument;
-    if (!colon || (slash && slash < colon))
-        return 0;
-    *colon = '\0';
-    o->host = argument;
-    o->path = colon + 1;
-    return *o->host && *o->path ? 0 : -EINVAL;
-}
+/* HOST, and what is run there. */
+#define REMOTE_WORDS 3
 
 /* -1: go on; otherwise an exit status. */
 static int parse(struct push_options *o, int argc, char **argv)
@@ -94,6 +87,7 @@ static int parse(struct push_options *o, int argc, char **argv)
         { "help", no_argument, NULL, 'h' },
         { NULL, 0, NULL, 0 },
     };
+    char why[256];
     int c;
 
     while ((c = getopt_long(argc, argv, "e:fnh", options, NULL)) != -1)
@@ -122,8 +116,9 @@ static int parse(struct push_options *o, int argc, char **argv)
     if (strcmp(o->free, "skip") && strcmp(o->free, "send"))
         return usage_error("--free is either skip or send");
     o->image = argv[optind];
-    if (parse_destination(o, argv[optind + 1]))
-        return usage_error("the destination is not [HOST:]PATH");
+    if (rsh_place_parse(&o->to, argv[optind + 1], why, sizeof(why)) ||
+        rsh_split(o->rsh, REMOTE_WORDS, &o->command, why, sizeof(why)))
+        return usage_error(why);
     return -1;
 }
 
@@ -164,15 +159,18 @@ static const char this_host[] = "this host";
 static int connect_peer(const struct push_options *o, struct peer *p)
 {
     static char self[PATH_MAX];
-    /* The shell splits RSH, which may hold options, as rsync's -e does. */
-    const char *const remote[] = {
-        "sh", "-c", "exec $0 \"$1\" xl-dedup receive", o->rsh, o->host, NULL
-    };
     const char *const local[] = { self, "receive", NULL };
+    const char **command = o->command;
     ssize_t n;
 
-    if (o->host)
-        return peer_start(p, o->host, remote);
+    if (o->to.host) {
+        while (*command)
+            command++;
+        *command++ = o->to.host;
+        *command++ = "xl-dedup";
+        *command = "receive";
+        return peer_start(p, o->to.shown, o->command);
+    }
     n = readlink("/proc/self/exe", self, sizeof(self) - 1);
     if (n < 0)
         return -errno;
@@ -229,7 +227,7 @@ static int connect_and_send(const struct push_options *o, const char *image,
 {
     struct sender_options opt = {
         .mode = "push", .name = image, .uuid = identity,
-        .peer = o->host ? o->host : this_host,
+        .peer = o->to.host ? o->to.shown : this_host,
         .skip_free = !strcmp(o->free, "skip"),
         .dry = o->dry, .state_dir = state_dir,
     };
@@ -274,14 +272,14 @@ static int push(const struct push_options *o)
         goto out;
     identity = image_identity(image);
     /* A path on this host may be relative, as with cp. */
-    if (!o->host && o->path[0] != '/') {
+    if (!o->to.host && o->to.path[0] != '/') {
         char *directory = getcwd(NULL, 0);
 
-        if (directory && asprintf(&dest, "%s/%s", directory, o->path) < 0)
+        if (directory && asprintf(&dest, "%s/%s", directory, o->to.path) < 0)
             dest = NULL;
         free(directory);
     } else {
-        dest = strdup(o->path);
+        dest = strdup(o->to.path);
     }
     rc = identity && dest ? connect_and_send(o, image, dest, identity,
                                              conf.state_dir) : -ENOMEM;
@@ -301,6 +299,7 @@ int cmd_push(int argc, char **argv)
     if (status >= 0)
         return status;
     signal(SIGPIPE, SIG_IGN);
+    /* Threads of a session that failed may still use what o holds. */
     return push(&o) ? XD_EXIT_FAILED : XD_EXIT_OK;
 }
 

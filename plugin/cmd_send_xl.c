@@ -36,6 +36,7 @@
 #include "plugin/fdio.h"
 #include "plugin/guestdisk.h"
 #include "plugin/handshake.h"
+#include "plugin/hostname.h"
 #include "plugin/leftover.h"
 #include "plugin/log.h"
 #include "plugin/memory_options.h"
@@ -570,6 +571,10 @@ int cmd_send_xl(int argc, char **argv)
             m.control_fd = atoi(optarg);
             break;
         case 'H':
+            if (!hostname_is_one(optarg)) {
+                log_error("this is no host: %s", optarg);
+                return XD_EXIT_USAGE;
+            }
             m.host = optarg;
             break;
         case 'h':

@@ -36,7 +36,7 @@ xl_dedup_SOURCES = \
 	%D%/guard.c %D%/guard.h %D%/guestdisk.c %D%/guestdisk.h \
 	%D%/handshake.c %D%/handshake.h \
 	%D%/hashpool.c %D%/hashpool.h %D%/hold.c %D%/hold.h \
-	%D%/holding.c %D%/holding.h %D%/huge.h %D%/image.c %D%/image.h \
+	%D%/holding.c %D%/holding.h %D%/hostname.h %D%/huge.h %D%/image.c %D%/image.h \
 	%D%/image_list.c %D%/image_list.h %D%/inbox.c %D%/inbox.h \
 	%D%/identity.c %D%/identity.h \
 	%D%/index.c %D%/index.h %D%/index_enter.c %D%/index_put.c \
@@ -61,6 +61,7 @@ xl_dedup_SOURCES = \
 	%D%/reference.c %D%/reference.h %D%/refresh.c %D%/refresh.h \
 	%D%/rehearse.c %D%/rehearse.h %D%/report.c %D%/report.h \
 	%D%/rolling.c %D%/rolling.h %D%/roster.c %D%/roster.h \
+	%D%/rsh.c %D%/rsh.h \
 	%D%/sample.c %D%/sample.h %D%/scan.c %D%/scan.h %D%/scatter.c \
 	%D%/search.c %D%/segment.c %D%/segment.h \
 	%D%/segment_run.c %D%/segment_run.h %D%/sender.c %D%/sender.h \

@@ -102,6 +102,7 @@ helper_tests = \
 	%D%/test-push-anywhere.sh \
 	%D%/test-push-damage.sh \
 	%D%/test-push-written.sh %D%/test-push-early.sh \
+	%D%/test-push-host.sh \
 	%D%/test-push-once.sh
 TESTS += $(helper_tests)
 EXTRA_DIST += $(helper_tests) %D%/dry-run.sh %D%/migration.sh %D%/fake-xl.py \
@@ -152,6 +153,7 @@ libplugintest_la_SOURCES = %D%/loop.h %D%/unit.h plugin/blockindex.c \
 	plugin/parallel.c plugin/processors.c plugin/readback.c \
 	plugin/recent.c plugin/record.c plugin/reference.c \
 	plugin/refresh.c plugin/report.c plugin/rolling.c plugin/roster.c \
+	plugin/rsh.c \
 	plugin/segment.c plugin/segment_run.c plugin/skeleton.c \
 	plugin/store.c plugin/sweep.c plugin/text.c plugin/thin.c plugin/users.c \
 	plugin/workers.c plugin/x86code.c
@@ -164,7 +166,7 @@ UNIT_TESTS = test/test-buf test/test-control test/test-crew \
 	test/test-inbox test/test-index test/test-leftover test/test-record \
 	test/test-level test/test-order test/test-readback test/test-reference \
 	test/test-roster \
-	test/test-rolling test/test-segment test/test-skeleton \
+	test/test-rolling test/test-rsh test/test-segment test/test-skeleton \
 	test/test-sweep test/test-wire \
 	test/test-workers test/test-x86code
 check_PROGRAMS += $(UNIT_TESTS)
@@ -224,6 +226,9 @@ test_test_order_LDADD = $(UNIT_LDADD)
 test_test_roster_SOURCES = %D%/test-roster.c
 test_test_roster_CPPFLAGS = $(xl_dedup_CPPFLAGS)
 test_test_roster_LDADD = $(UNIT_LDADD)
+test_test_rsh_SOURCES = %D%/test-rsh.c
+test_test_rsh_CPPFLAGS = $(xl_dedup_CPPFLAGS)
+test_test_rsh_LDADD = $(UNIT_LDADD)
 test_test_segment_SOURCES = %D%/test-segment.c
 test_test_segment_CPPFLAGS = $(xl_dedup_CPPFLAGS)
 test_test_segment_LDADD = $(UNIT_LDADD)

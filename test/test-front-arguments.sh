@@ -73,10 +73,11 @@ check_dry "[estimate-xl][--domain=g1][--parts=disk][--][sh][-c][ab 'c']" \
     migrate --dedup=disk -s '' --dry-run g1 "ab 'c'"
 
 # wrong use
+wrong_status=2
 wrong()
 {
     "$front" "$@" >"$tmp/out.log" 2>"$tmp/err.log"
-    [ $? = 2 ] || fail "accepted: $*"
+    [ $? = $wrong_status ] || fail "accepted: $*"
     grep -q '^xl migrate --dedup: ' "$tmp/err.log" || fail "no message: $*"
     [ ! -s "$tmp/out.log" ] || fail "output: $*"
 }
@@ -84,7 +85,6 @@ wrong migrate --dedup
 wrong migrate --dedup g1
 wrong migrate --dedup g1 b c
 wrong migrate --dedup g1 ''
-wrong migrate --dedup g1 -- -oProxyCommand=x
 wrong migrate --dedup -x g1 b
 wrong migrate --dedup --unknown g1 b
 wrong migrate --dedup g1 b -s
@@ -106,6 +106,16 @@ wrong migrate --dedup-host=1 g1 b
 wrong migrate --dedup-domain=1 g1 b
 wrong migrate --dedup-config=1 g1 b
 wrong migrate --dedup-dry-run=1 g1 b
+
+# What ssh would take for an option is no host, and nothing is run.
+wrong_status=64
+for host in -oProxyCommand=x -x root@-oProxyCommand=x -l@b root@ @b; do
+    wrong migrate --dedup g1 -- "$host"
+    wrong migrate --dedup --dry-run g1 -- "$host"
+    wrong migrate --dedup -s 'ssh -p 9' g1 -- "$host"
+done
+wrong migrate --dedup -s '' g1 -- '-c x'
+wrong migrate --dedup -s '' --dry-run g1 -- '-c x'
 
 for help in -h --help --he; do
     "$front" migrate --dedup $help >"$tmp/out.log" 2>"$tmp/err.log" ||
