@@ -111,14 +111,14 @@ static int rehearse(struct rehearsal *r, struct wire *w, struct inbox *in)
 static int connect_and_rehearse(struct rehearsal *r,
                                 const char *const *command)
 {
-    struct peer p = { .pid = -1 };
+    struct peer p = PEER_INIT;
     struct wire *w = NULL;
     struct inbox *in;
     int rc;
 
     rc = peer_start(&p, r->host, command);
     if (!rc)
-        rc = peer_session(&p, &r->wire, &w, &in, NULL, NULL);
+        rc = peer_session(&p, &r->wire, -1, &w, &in, NULL, NULL);
     if (rc)
         return rc;
     rc = rehearse(r, w, in);

@@ -231,7 +231,7 @@ static int connect_and_send(const struct push_options *o, const char *image,
         .skip_free = !strcmp(o->free, "skip"),
         .dry = o->dry, .state_dir = state_dir,
     };
-    struct peer p = { .pid = -1 };
+    struct peer p = PEER_INIT;
     struct sender *s;
     struct inbox *in;
     struct wire *w;
@@ -244,7 +244,7 @@ static int connect_and_send(const struct push_options *o, const char *image,
     if (!rc)
         rc = connect_peer(o, &p);
     if (!rc)
-        rc = peer_session(&p, &o->wire, &w, &in, NULL, NULL);
+        rc = peer_session(&p, &o->wire, -1, &w, &in, NULL, NULL);
     if (!rc)
         rc = send_image(o, s, &p, w, in);
     /* After a failure threads may still use it. */
@@ -348,12 +348,10 @@ int cmd_receive(int argc, char **argv)
     struct receiver_events events = {
         .configured = ask_domains, .opaque = &receiving,
     };
-    struct wire_options wire = { 0 };
     struct configuration conf;
     struct receiver *r = NULL;
     struct inbox *in;
     struct wire *w = NULL;
-    char garbage[128];
     int rc;
 
     (void)argv;
@@ -365,9 +363,7 @@ int cmd_receive(int argc, char **argv)
     rc = configuration_load(&conf);
     if (rc)
         return XD_EXIT_FAILED;
-    rc = wire_new(&w, STDIN_FILENO, STDOUT_FILENO, &wire);
-    if (!rc)
-        rc = wire_greet(w, garbage, sizeof(garbage));
+    rc = peer_accept(&w);
     if (!rc)
         rc = wire_keep_alive(w);
     if (!rc)

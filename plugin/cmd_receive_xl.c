@@ -30,6 +30,7 @@
 #include "plugin/keeper.h"
 #include "plugin/log.h"
 #include "plugin/memreceive.h"
+#include "plugin/peer.h"
 #include "plugin/proto.h"
 #include "plugin/pump.h"
 #include "plugin/receiver.h"
@@ -313,15 +314,11 @@ static int run(struct migration *m, char **arguments)
         .failed = memory_failed,
         .opaque = m,
     };
-    struct wire_options options = { 0 };
-    char garbage[128];
     int xl_out = -1, rc;
 
     rc = configuration_load(&m->conf);
     if (!rc)
-        rc = wire_new(&m->wire, STDIN_FILENO, STDOUT_FILENO, &options);
-    if (!rc)
-        rc = wire_greet(m->wire, garbage, sizeof(garbage));
+        rc = peer_accept(&m->wire);
     if (!rc)
         rc = start_xl(m, arguments, &xl_out);
     if (rc)

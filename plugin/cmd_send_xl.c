@@ -519,12 +519,14 @@ static int run(struct migration *m, const char *const *command)
     remind(m);
     rc = peer_start(&m->peer, m->host, command);
     if (!rc)
-        rc = peer_session(&m->peer, &m->options, &m->wire, &m->inbox,
-                          from_target, m);
+        rc = peer_session(&m->peer, &m->options, m->control_fd, &m->wire,
+                          &m->inbox, from_target, m);
     if (!rc)
         rc = pump_start(&m->pump, STDIN_FILENO, m->wire, FRAME_XL, false);
-    if (rc)
+    if (rc) {
+        peer_end(&m->peer);
         return rc;
+    }
     rc = migrate(m);
     if (rc)
         give_up(m, rc);
@@ -560,6 +562,7 @@ int cmd_send_xl(int argc, char **argv)
     struct migration m = {
         .host = "the other host",
         .control_fd = -1,
+        .peer = PEER_INIT,
         .handshake = HANDSHAKE_INIT,
         .memory_options = MEMORY_OPTIONS_INIT,
     };

@@ -6,7 +6,9 @@
 
 #define PROTO_MAGIC "XL-DEDUP"
 #define PROTO_VERSION 3
+#define PROTO_VERSION_MAX 255       /* what is more is no version */
 #define PROTO_REVISION 0
+#define PROTO_LINE_END "\r\n"       /* what a terminal changes */
 #define PROTO_GREETING_BYTES 16
 #define PROTO_HEADER_BYTES 12
 

@@ -30,12 +30,21 @@
 
 #define ALIVE_SECONDS 10
 
+/* Of what came instead of a greeting: how much is looked at, and how long the
+ * rest of a line is waited for. */
+#define GARBAGE_BYTES 512
+#define LINE_MS 1000
+
+/* How a terminal shows some of the zeros of a greeting. */
+#define ECHO "^@^@^@"
+
 /* With a cap, bytes are written in pieces of so many seconds' worth. */
 #define CAP_SLICE 0.05
 
 struct wire {
     int in_fd;
     int out_fd;
+    int watch_fd;                   /* during the greeting, or -1 */
     atomic_uint timeout;            /* seconds; 0: none (greeting) */
     double bytes_per_second;        /* 0: no cap */
     double next_write;              /* when the cap allows the next piece */
@@ -88,6 +97,7 @@ int wire_new(struct wire **w_r, int in_fd, int out_fd,
         return -ENOMEM;
     w->in_fd = in_fd;
     w->out_fd = out_fd;
+    w->watch_fd = -1;
     w->timeout = timeout;
     w->bytes_per_second = opt->bytes_per_second;
     set_nonblocking(in_fd);
@@ -159,14 +169,17 @@ static size_t wait_cap(struct wire *w, size_t length)
  * time to time: what failed in another thread ends this one as well. */
 static int wait_ready(const struct wire *w, int fd, short events)
 {
-    struct pollfd pfd = { .fd = fd, .events = events };
+    struct pollfd fds[2] = {
+        { .fd = fd, .events = events },
+        { .fd = w->watch_fd, .events = POLLRDHUP },
+    };
     unsigned seconds = 0;
     int n;
 
     for (;;) {
-        n = poll(&pfd, 1, 1000);
+        n = poll(fds, 2, 1000);
         if (n > 0)
-            return 0;
+            return fds[0].revents ? 0 : -ECANCELED;
         if (n < 0 && errno != EINTR)
             return -errno;
         if (w->broken)
@@ -284,53 +297,132 @@ int wire_keep_alive(struct wire *w)
     return rc;
 }
 
+/* The first line that is not empty. */
 static void printable(const uint8_t *data, size_t n, char *out, size_t size)
 {
-    size_t i;
+    size_t i, at = 0;
 
-    for (i = 0; i < n && i + 1 < size && data[i] != '\n'; i++)
+    while (at < n && isspace(data[at]))
+        at++;
+    data += at;
+    n -= at;
+    for (i = 0; i < n && i + 1 < size && data[i] != '\n' && data[i] != '\r';
+         i++)
         out[i] = isprint(data[i]) ? data[i] : '?';
     out[i] = '\0';
 }
 
-static int greet(struct wire *w, char *garbage, size_t size)
+static bool has_line(const uint8_t *data, size_t n)
+{
+    size_t at = 0;
+
+    while (at < n && isspace(data[at]))
+        at++;
+    return at < n && memchr(data + at, '\n', n - at);
+}
+
+/* Whoever prints there may print more of the line that began: data holds got
+ * bytes of it, and has room for size.  Returns how many there are then. */
+static size_t read_line(struct wire *w, uint8_t *data, size_t got, size_t size)
+{
+    struct pollfd pfd = { .fd = w->in_fd, .events = POLLIN };
+    ssize_t n;
+
+    while (got < size && !has_line(data, got)) {
+        if (poll(&pfd, 1, LINE_MS) <= 0)
+            break;
+        n = read(w->in_fd, data + got, size - got);
+        if (n <= 0)
+            break;
+        got += n;
+    }
+    return got;
+}
+
+/* What these bytes are, of which the first eight are right.  A terminal shows
+ * control characters as two, and changes the ends of lines. */
+static int judge(const uint8_t greeting[PROTO_GREETING_BYTES])
+{
+    struct cursor c = CURSOR_INIT(greeting, PROTO_GREETING_BYTES);
+    unsigned version;
+
+    cursor_get(&c, 8);
+    version = cursor_u16(&c);
+    if (version > PROTO_VERSION_MAX)
+        return -EILSEQ;
+    if (version != PROTO_VERSION)
+        return -EPROTONOSUPPORT;
+    return memcmp(greeting + PROTO_GREETING_BYTES - 2, PROTO_LINE_END, 2) ?
+        -EILSEQ : 0;
+}
+
+static int say_greeting(struct wire *w)
 {
     struct buf b = BUF_INIT;
-    uint8_t peer[PROTO_GREETING_BYTES];
-    struct cursor c = CURSOR_INIT(peer, sizeof(peer));
+    int rc;
+
+    buf_put(&b, PROTO_MAGIC, 8);
+    buf_put_u16(&b, PROTO_VERSION);
+    buf_put_u16(&b, PROTO_REVISION);
+    buf_put_u16(&b, 0);
+    buf_put(&b, PROTO_LINE_END, 2);
+    rc = b.failed ? -ENOMEM : write_all(w, b.data, b.length);
+    buf_release(&b);
+    return rc;
+}
+
+/* Reads a greeting, or up to the byte that shows that it is none. */
+static int read_greeting(struct wire *w, uint8_t *peer, size_t *got_r)
+{
+    size_t got = 0;
+    int rc = 0;
+
+    while (got < PROTO_GREETING_BYTES && !rc) {
+        rc = read_all(w, peer + got, 1, NULL);
+        if (!rc && got < 8 && peer[got] != PROTO_MAGIC[got])
+            rc = -EPROTO;
+        got += !rc || rc == -EPROTO;
+    }
+    *got_r = got;
+    return rc;
+}
+
+static int greet(struct wire *w, char *garbage, size_t size)
+{
+    uint8_t peer[GARBAGE_BYTES];
     size_t got;
     int rc;
 
     garbage[0] = '\0';
-    buf_put(&b, PROTO_MAGIC, 8);
-    buf_put_u16(&b, PROTO_VERSION);
-    buf_put_u16(&b, PROTO_REVISION);
-    buf_put_u32(&b, 0);
-    rc = b.failed ? -ENOMEM : write_all(w, b.data, b.length);
-    buf_release(&b);
+    rc = say_greeting(w);
     if (rc && rc != -EPIPE)
         return rc;
     /* After a failed write the reason may still be there to be read. */
-    rc = read_all(w, peer, sizeof(peer), &got);
-    if (got == 0)
+    rc = read_greeting(w, peer, &got);
+    if (got == 0 || rc == -ECANCELED)
         return rc;
-    if (got < 8 || memcmp(cursor_get(&c, 8), PROTO_MAGIC, 8)) {
+    if (rc == -EPROTO || got < 8) {
+        if (rc == -EPROTO)
+            got = read_line(w, peer, got, sizeof(peer));
+        /* 3 is Ctrl-C there, which throws away what came before it. */
+        if (memmem(peer, got, ECHO, strlen(ECHO)))
+            return -EILSEQ;
         printable(peer, got, garbage, size);
         return -EPROTO;
     }
-    if (rc)
-        return rc;
-    return cursor_u16(&c) == PROTO_VERSION ? 0 : -EPROTONOSUPPORT;
+    return rc ? rc : judge(peer);
 }
 
-int wire_greet(struct wire *w, char *garbage, size_t size)
+int wire_greet(struct wire *w, int watch_fd, char *garbage, size_t size)
 {
     unsigned timeout = w->timeout;
     int rc;
 
     w->timeout = 0;
+    w->watch_fd = watch_fd;
     rc = greet(w, garbage, size);
     w->timeout = timeout;
+    w->watch_fd = -1;
     return rc;
 }
 

@@ -51,12 +51,15 @@ int wire_new(struct wire **w_r, int in_fd, int out_fd,
 void wire_free(struct wire *w);
 
 /*
- * Exchanges greetings.  -EPIPE: the peer is gone without a byte; -EPROTO:
- * what came is not a greeting, and garbage (size bytes) holds the printable
- * beginning of it; -EPROTONOSUPPORT: another version.  Waits without a limit:
- * somebody may have to type a password.
+ * Exchanges greetings.  -EPIPE: the peer is gone without a word; -EPROTO:
+ * what came is not a greeting, and garbage (size bytes) holds the first line
+ * of it that is not empty, made printable; -EILSEQ: it is a greeting that was
+ * changed on the way, as a terminal changes it, or ours that one has echoed;
+ * -EPROTONOSUPPORT: another version.  Waits without a limit: somebody may have
+ * to type a password.  -ECANCELED: watch_fd (-1: none) was closed at its other
+ * end meanwhile.
  */
-int wire_greet(struct wire *w, char *garbage, size_t size);
+int wire_greet(struct wire *w, int watch_fd, char *garbage, size_t size);
 
 /* Another timeout from now on, in seconds. */
 void wire_set_timeout(struct wire *w, unsigned seconds);

@@ -282,8 +282,8 @@ frames("offered", fail=frame("FAIL", payload=b"disk x: no such luck"),
        fail_endless=frame("FAIL", payload=b"x" * (1 << 20)),
        fail_of_disk=frame("FAIL", 0, b"disk x: no such luck"))
 SAYS = dict(fail="no such luck", fail_of_disk="no such luck",
-            garbage="You have new mai'", version="another version",
-            fail_control="all is well",
+            garbage="You have new mail in /var/mail/root'",
+            version="another version", fail_control="all is well",
             good="physical sectors have 512 bytes here and 4096 at hostb")
 
 

@@ -102,7 +102,7 @@ helper_tests = \
 	%D%/test-push-anywhere.sh \
 	%D%/test-push-damage.sh \
 	%D%/test-push-written.sh %D%/test-push-early.sh \
-	%D%/test-push-host.sh \
+	%D%/test-push-host.sh %D%/test-transport.sh \
 	%D%/test-push-once.sh
 TESTS += $(helper_tests)
 EXTRA_DIST += $(helper_tests) %D%/dry-run.sh %D%/migration.sh %D%/fake-xl.py \

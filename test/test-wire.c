@@ -524,9 +524,9 @@ static int greet_with(const void *theirs, size_t length, char *garbage,
     w = lone_wire(&fd);
     put_all(fd, theirs, length);
     shutdown(fd, SHUT_WR);
-    rc = wire_greet(w, garbage, size);
+    rc = wire_greet(w, -1, garbage, size);
     assert(read(fd, ours, sizeof(ours)) == PROTO_GREETING_BYTES);
-    assert(!memcmp(ours, "XL-DEDUP\3\0\0\0\0\0\0\0", sizeof(ours)));
+    assert(!memcmp(ours, "XL-DEDUP\3\0\0\0\0\0\r\n", sizeof(ours)));
     close(fd);
     wire_free(w);
     return rc;
@@ -534,14 +534,16 @@ static int greet_with(const void *theirs, size_t length, char *garbage,
 
 static void greetings(void)
 {
-    static const char good[] = "XL-DEDUP\3\0\0\0\0\0\0";
-    static const char newer[] = "XL-DEDUP\3\0\7\0\xff\0\0";
-    static const char other[] = "XL-DEDUP\2\0\0\0\0\0\0";
+    static const char good[] = "XL-DEDUP\3\0\0\0\0\0\r\n";
+    static const char newer[] = "XL-DEDUP\3\0\7\0\xff\0\r\n";
+    static const char older[] = "XL-DEDUP\2\0\0\0\0\0\0";
+    static const char other[] = "XL-DEDUP\xff\0\0\0\0\0\r\n";
     char garbage[64];
     size_t n;
 
     assert(greet_with(good, 16, garbage, sizeof(garbage)) == 0);
     assert(greet_with(newer, 16, garbage, sizeof(garbage)) == 0);
+    assert(greet_with(older, 16, garbage, sizeof(garbage)) == -EPROTONOSUPPORT);
     assert(greet_with(other, 16, garbage, sizeof(garbage)) == -EPROTONOSUPPORT);
     for (n = 0; n < 16; n++)
         assert(greet_with(good, n, garbage, sizeof(garbage)) ==
@@ -564,6 +566,62 @@ static void garbage_greeting(void)
     assert(!strcmp(garbage, "sh: no"));
 }
 
+/* What a terminal makes of it: it echoes ours, or changes the line end, in
+ * what it takes as in what it shows. */
+static void greeting_through_a_terminal(void)
+{
+    static const char *const seen[] = {
+        "XL-DEDUP^C^@^@^@^@^@\r\n", "XL-DEDUP\3\0\0\0\0\0\r\r\n",
+        "XL-DEDUP\3\0\0\0\0\0\n\n", "XL-DEDUP\3\0\0\0\0\0\n...",
+        "XL-DEDUP\0\1\0\0\0\0\r\n", "^C^@^@^@^@^@\r\n\r\n",
+    };
+    char garbage[64];
+    size_t i;
+
+    for (i = 0; i < sizeof(seen) / sizeof(seen[0]); i++)
+        assert(greet_with(seen[i], 16, garbage, sizeof(garbage)) == -EILSEQ);
+}
+
+/* All of the line is told, also if it comes in pieces, but no more. */
+static void garbage_in_pieces(void)
+{
+    static const char line[] = "\r\n\r\nWelcome to hostb, which has been up\r\n";
+    char garbage[64];
+    struct wire *w;
+    int fd;
+
+    assert(greet_with(line, sizeof(line) - 1, garbage, sizeof(garbage)) ==
+           -EPROTO);
+    assert(!strcmp(garbage, "Welcome to hostb, which has been up"));
+    assert(greet_with("\n\n\n\n\n\n\n\n\n\n\n\n\n\n\n\n", 16, garbage,
+                      sizeof(garbage)) == -EPROTO);
+    assert(!*garbage);
+    /* it goes on, but not for ever */
+    w = lone_wire(&fd);
+    put_all(fd, line, sizeof(line) - 3);
+    assert(wire_greet(w, -1, garbage, sizeof(garbage)) == -EPROTO);
+    assert(!strcmp(garbage, "Welcome to hostb, which has been up"));
+    close(fd);
+    wire_free(w);
+}
+
+/* Who started us has gone while a password is waited for. */
+static void greeting_given_up(void)
+{
+    char garbage[64];
+    struct wire *w;
+    int fd, control[2];
+
+    assert(!socketpair(AF_UNIX, SOCK_SEQPACKET, 0, control));
+    w = lone_wire(&fd);
+    close(control[1]);
+    assert(wire_greet(w, control[0], garbage, sizeof(garbage)) ==
+           -ECANCELED);
+    close(control[0]);
+    close(fd);
+    wire_free(w);
+}
+
 static void greeting_of_nobody(void)
 {
     char garbage[64] = "old";
@@ -572,7 +630,7 @@ static void greeting_of_nobody(void)
 
     w = lone_wire(&fd);
     close(fd);
-    assert(wire_greet(w, garbage, sizeof(garbage)) == -EPIPE);
+    assert(wire_greet(w, -1, garbage, sizeof(garbage)) == -EPIPE);
     assert(!*garbage);
     wire_free(w);
 }
@@ -594,7 +652,10 @@ int main(void)
     RUN(window_too_large);
     RUN(peer_gone);
     RUN(greetings);
+    RUN(greeting_through_a_terminal);
     RUN(garbage_greeting);
+    RUN(garbage_in_pieces);
+    RUN(greeting_given_up);
     RUN(greeting_of_nobody);
     return 0;
 }

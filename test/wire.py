@@ -115,7 +115,7 @@ def zigzag(n):
 
 
 def greeting(version=VERSION, revision=0, features=0):
-    return MAGIC + struct.pack("<HHI", version, revision, features)
+    return MAGIC + struct.pack("<HHH", version, revision, features) + b"\r\n"
 
 
 def frame(name, disk=NO_DISK, payload=b""):
@@ -611,9 +611,9 @@ class Reader:
 
     def greeting(self):
         data = self.read(16)
-        if data[:8] != MAGIC:
+        if data[:8] != MAGIC or data[9] or data[14:] != b"\r\n":
             raise Broken("no greeting")
-        return struct.unpack("<HHI", data[8:])
+        return struct.unpack("<HHH", data[8:14])
 
     def unpack(self, piece):
         at = 0
