@@ -367,6 +367,13 @@ static int memory_pauses(void *opaque)
     return memsend_flush(m->memory);
 }
 
+static uint64_t heard_ms(void *opaque)
+{
+    struct migration *m = opaque;
+
+    return inbox_heard_ms(m->inbox);
+}
+
 /* All that xl wrote before its hook spoke is handshake; what it writes from
  * now on is memory. */
 static int begin_memory(struct migration *m)
@@ -377,6 +384,8 @@ static int begin_memory(struct migration *m)
         .cache_bytes = m->memory_options.cache_bytes,
         .level = m->options.level,
         .peer = m->host,
+        .heard_ms = heard_ms,
+        .opaque = m,
     };
     int rc;
 
@@ -473,8 +482,9 @@ static void give_up(struct migration *m, int rc)
     if (m->memory)
         memsend_abort(m->memory);
     inbox_explain(m->inbox, rc);
-    wire_send(m->wire, FRAME_FAIL, PROTO_NO_DISK, NULL, 0);
+    /* First: the guest is not to wait for a line that takes nothing. */
     control_send(m->control_fd, "fail", NULL);
+    wire_send(m->wire, FRAME_FAIL, PROTO_NO_DISK, NULL, 0);
     if (m->accepted)
         say_kept(m);
     /* It ends by itself now; so the admin's next try meets nothing of it. */

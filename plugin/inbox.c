@@ -391,6 +391,16 @@ void inbox_limit(struct inbox *in, unsigned seconds)
     pthread_mutex_unlock(&in->lock);
 }
 
+uint64_t inbox_heard_ms(struct inbox *in)
+{
+    uint64_t ms;
+
+    pthread_mutex_lock(&in->lock);
+    ms = in->heard_ms;
+    pthread_mutex_unlock(&in->lock);
+    return ms;
+}
+
 /* Whether the peer has got no further since, for longer than it may. */
 static bool gets_stuck(struct inbox *in, uint64_t since, const char *task)
 {

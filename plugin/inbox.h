@@ -62,6 +62,9 @@ int inbox_next(struct inbox *in, uint16_t disk, struct frame *f);
 int inbox_await(struct inbox *in, uint16_t disk, const char *task,
                 struct frame *f);
 
+/* When the peer was last seen to get on, by monotonic_ms(). */
+uint64_t inbox_heard_ms(struct inbox *in);
+
 /* From now on: seconds without a frame but ALIVE, and none that tells of work
  * done; 0: no limit. */
 void inbox_limit(struct inbox *in, unsigned seconds);

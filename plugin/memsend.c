@@ -87,8 +87,8 @@ struct memsend {
     struct want *wants;
     struct want **wants_tail;
     uint64_t wire_bytes;
-    uint64_t taken_ms;          /* when the target last took, or was given */
-    unsigned limit;             /* seconds since then; 0: none */
+    uint64_t given_ms;          /* since when the target has had something */
+    unsigned limit;             /* seconds without getting on; 0: none */
     int error;
 };
 
@@ -245,7 +245,7 @@ static int send_batch(struct memsend *m, struct entry *e)
     m->kept += e->batch.kept.length;
     m->wire_bytes += e->payload;
     if (!m->sent.head)
-        m->taken_ms = monotonic_ms();
+        m->given_ms = monotonic_ms();
     push(&m->sent, e);
     pthread_mutex_unlock(&m->lock);
     if (!rc)
@@ -317,13 +317,16 @@ static bool window_open(const struct memsend *m)
 /* With the lock held.  Whether the target takes nothing any more. */
 static bool is_stuck(struct memsend *m)
 {
+    uint64_t since = m->opt.heard_ms(m->opt.opaque);
+
+    if (since < m->given_ms)
+        since = m->given_ms;
     if (!m->limit || !m->sent.head ||
-        monotonic_ms() - m->taken_ms < UINT64_C(1000) * m->limit)
+        monotonic_ms() - since < UINT64_C(1000) * m->limit)
         return false;
     log_error("%s: has taken nothing of the guest's memory for %u seconds; "
               "does its xl or its storage hang? --dedup-timeout sets another "
-              "limit",
-              m->opt.peer, m->limit);
+              "limit", m->opt.peer, m->limit);
     return true;
 }
 
@@ -497,7 +500,7 @@ void memsend_limit(struct memsend *m, unsigned seconds)
 {
     pthread_mutex_lock(&m->lock);
     m->limit = seconds;
-    m->taken_ms = monotonic_ms();
+    m->given_ms = monotonic_ms();
     pthread_mutex_unlock(&m->lock);
 }
 
@@ -518,7 +521,6 @@ static int take_taken(struct memsend *m, struct cursor *c)
     pthread_mutex_lock(&m->lock);
     if (c->bad || cursor_left(c) > 0 || number > m->next_number)
         rc = -EPROTO;
-    m->taken_ms = monotonic_ms();
     while (!rc && m->sent.head && m->sent.head->number < number) {
         e = pop(&m->sent);
         m->payload -= e->payload;
@@ -548,7 +550,6 @@ static int take_missed(struct memsend *m, struct cursor *c)
     for (i = 0; i < count; i++)
         want->page[i] = cursor_u32(c);
     pthread_mutex_lock(&m->lock);
-    m->taken_ms = monotonic_ms();
     *m->wants_tail = want;
     m->wants_tail = &want->next;
     pthread_cond_broadcast(&m->changed);

@@ -32,6 +32,9 @@ struct memsend_options {
     const struct blockindex *index;     /* or NULL; borrowed */
     uint8_t key[BLOCKINDEX_KEY];
     const char *peer;           /* name of the other host; borrowed */
+    uint64_t (*heard_ms)(void *opaque); /* when it was last seen to get on, by
+                                   monotonic_ms() */
+    void *opaque;
 };
 
 /* Borrows the wire.  Threads run until the process ends. */
@@ -53,9 +56,9 @@ int memsend_end(struct memsend *m);
  * sense.  Does not wait. */
 int memsend_answer(struct memsend *m, const struct frame *f);
 
-/* From now on everything fails with -ETIME (logged) if the target takes nothing
- * of what is under way to it for so many seconds; not for plain MEMORY, which
- * the line itself holds up. */
+/* From now on everything fails with -ETIME (logged) if the target gets no
+ * further for so many seconds while something is under way to it; not for plain
+ * MEMORY, which the line itself holds up. */
 void memsend_limit(struct memsend *m, unsigned seconds);
 
 /* Whoever waits in here returns. */

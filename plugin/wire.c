@@ -229,7 +229,8 @@ static int write_all(struct wire *w, const void *data, size_t length)
     return 0;
 }
 
-/* Reads length bytes; *got_r tells how many came before an error. */
+/* Reads length bytes; *got_r tells how many came before an error.  Over a narrow
+ * line a payload takes long, and nothing can be worked off until it is there. */
 static int read_all(struct wire *w, void *data, size_t length, size_t *got_r)
 {
     uint8_t *p = data;
@@ -252,6 +253,8 @@ static int read_all(struct wire *w, void *data, size_t length, size_t *got_r)
             break;
         }
         atomic_fetch_add(&w->bytes_in, n);
+        if (length > PROTO_HEADER_BYTES)
+            wire_worked(w);
         got += n;
     }
     if (got_r)
@@ -259,10 +262,13 @@ static int read_all(struct wire *w, void *data, size_t length, size_t *got_r)
     return rc;
 }
 
+/* Not more than a header: it is no work to take it. */
+#define ALIVE_BYTES 8
+
 static void *keep_alive(void *opaque)
 {
     struct wire *w = opaque;
-    uint8_t worked[8];
+    uint8_t worked[ALIVE_BYTES];
 
     do {
         sleep(ALIVE_SECONDS);
