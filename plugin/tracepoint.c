@@ -18,6 +18,7 @@
 #include <unistd.h>
 
 #include "plugin/explain.h"
+#include "plugin/monotonic.h"
 #include "plugin/tracepoint.h"
 
 #define ONLINE "/sys/devices/system/cpu/online"
@@ -27,6 +28,8 @@
 /* How often an event in the making on another processor is waited for. */
 #define SETTLE_TRIES 200
 #define SETTLE_US 500
+/* In so long the clock of an event that is switched on must have gone on. */
+#define ADVANCE_MS 100
 
 struct cpu {
     int number;
@@ -35,6 +38,8 @@ struct cpu {
     uint64_t received;                  /* samples taken off the ring */
     uint64_t lost;                      /* by what the kernel reported */
     uint64_t forgiven;                  /* counted, never to be received */
+    uint64_t enabled;                   /* by the last reading that counts */
+    uint64_t read_ms;                   /* and when that was */
 };
 
 struct tracepoint {
@@ -323,14 +328,25 @@ struct reading {
     uint64_t value, enabled, running;
 };
 
-static int read_counter(const struct cpu *c, struct reading *r)
+static int read_counter(struct cpu *c, struct reading *r)
 {
     ssize_t n = read(c->fd, r, sizeof(*r));
+    uint64_t now = monotonic_ms();
 
     if (n < 0)
         return -errno;
     /* 0: the event is in error, for example of a processor that left. */
-    return n == sizeof(*r) && r->enabled == r->running ? 0 : -EIO;
+    if (n != sizeof(*r) || r->enabled != r->running)
+        return -EIO;
+    if (c->read_ms && now - c->read_ms < ADVANCE_MS)
+        return 0;
+    /* Its clock stands still when it is switched off, and so does its count,
+     * which would look like a disk that nobody writes to. */
+    if (c->read_ms && r->enabled <= c->enabled)
+        return -EIO;
+    c->enabled = r->enabled;
+    c->read_ms = now;
+    return 0;
 }
 
 /* Whether everything that was counted at the time of the call has been

@@ -113,6 +113,12 @@ check_LTLIBRARIES += libfailio.la
 libfailio_la_SOURCES = %D%/fail-io.c
 libfailio_la_LDFLAGS = $(AM_LDFLAGS) -rpath /nowhere -avoid-version -shared
 
+# Events that are switched off.
+check_LTLIBRARIES += libfreezeclock.la
+libfreezeclock_la_SOURCES = %D%/freeze-clock.c
+libfreezeclock_la_LDFLAGS = $(AM_LDFLAGS) -rpath /nowhere -avoid-version \
+	-shared
+
 # Storage that is slow.
 check_LTLIBRARIES += libholdread.la
 libholdread_la_SOURCES = %D%/hold-read.c
@@ -293,6 +299,7 @@ tracker_tests = \
 	%D%/test-live-ahead.sh \
 	%D%/test-live-submission.sh \
 	%D%/test-live-tracked.sh \
+	%D%/test-tracker-frozen.sh \
 	%D%/test-tracker-lost.sh \
 	%D%/test-tracker-muted.sh \
 	%D%/test-tracker-refused.sh \
