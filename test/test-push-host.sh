@@ -52,6 +52,20 @@ goes '[$(exit)][`exit`;][hostb]' hostb -e 'ssh $(exit) `exit`;'
 xl-dedup push a/disk.img './[::1]:x' 2>err || fail "a path with colons"
 cmp a/disk.img '[::1]:x' || fail "a path with colons: differs"
 
+# Whoever starts us may have closed the standard files: no disk gets their
+# numbers, or messages would be written into it.
+cat >"$tmp/bin/look" <<END
+#!/bin/sh
+for fd in 0 1 2; do readlink /proc/\$PPID/fd/\$fd; done >>"$tmp/files"
+exec ssh "\$@"
+END
+chmod +x "$tmp/bin/look"
+xl-dedup push -e look a/disk.img "hostb:$tmp/b/closed.img" <&- >&- 2>&- ||
+    fail "closed: exit status $?"
+cmp a/disk.img b/closed.img || fail "closed: differs"
+[ "$(sort -u files)" = /dev/null ] || fail "closed: $(cat files)"
+rm args
+
 # wrong DESTINATION: status 64, and nothing was run
 wrong()
 {
