@@ -41,9 +41,10 @@ struct build {
 int intake_record(struct build *b, uint32_t type, const void *payload,
                   size_t length);
 
-/* Forgets what is free if a file lies in it, or if the parser failed: then
- * something is wrong with the file system or with the parser. */
-void intake_check_free(struct build *b, bool complete);
+/* Sorts what is free, and forgets it if the parser failed, if a file lies in
+ * it or if two partitions have it: then something is wrong with the file
+ * system or with the parser.  Returns 0 or -ENOMEM. */
+int intake_check_free(struct build *b, bool complete);
 
 /* Says in the partitions' notes which files were left out. */
 int intake_note_left_out(struct build *b);

@@ -172,13 +172,24 @@ void emit_parsed(struct emit *e, unsigned partition)
     end(e);
 }
 
-void emit_note(struct emit *e, unsigned partition, const char *text)
+static void emit_text(struct emit *e, enum record_type type,
+                      unsigned partition, const char *text)
 {
     flush_extents(e);
-    begin(e, RECORD_NOTE);
+    begin(e, type);
     put_u32(e, partition);
     put_string(e, text, RECORD_STRING_MAX);
     end(e);
+}
+
+void emit_note(struct emit *e, unsigned partition, const char *text)
+{
+    emit_text(e, RECORD_NOTE, partition, text);
+}
+
+void emit_doubt(struct emit *e, unsigned partition, const char *text)
+{
+    emit_text(e, RECORD_DOUBT, partition, text);
 }
 
 void emit_free(struct emit *e, unsigned partition, uint64_t start,

@@ -35,9 +35,12 @@ void emit_parsed(struct emit *e, unsigned partition);
 
 void emit_note(struct emit *e, unsigned partition, const char *text);
 
-/* Blocks that the partition's file system, which is clean, does not use. */
+/* Bytes of the partition that nobody has. */
 void emit_free(struct emit *e, unsigned partition, uint64_t start,
                uint64_t length);
+
+/* Why it is not certain what nobody has of the partition: one clause. */
+void emit_doubt(struct emit *e, unsigned partition, const char *text);
 
 /* Plain content: the stream with this number of the request will have size
  * bytes.  emit_data() adds some; length <= RECORD_MAX. */

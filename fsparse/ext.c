@@ -15,6 +15,7 @@
 #include <string.h>
 
 #include "fsparse/ext.h"
+#include "fsparse/ext_claims.h"
 #include "fsparse/ext_io.h"
 #include "fsparse/ext_names.h"
 #include "fsparse/record.h"
@@ -258,38 +259,8 @@ static int scan_inodes(struct ext *x)
     return 0;
 }
 
-/* Whether the bitmaps can be believed: unmounted cleanly, and everything
- * could be read. */
-static int is_clean(const struct ext *x)
-{
-    struct ext2_super_block *sb = x->fs->super;
-
-    return (sb->s_state & EXT2_VALID_FS) && !(sb->s_state & EXT2_ERROR_FS) &&
-           !ext2fs_has_feature_journal_needs_recovery(sb) &&
-           !sb->s_last_orphan && !x->unread && x->budget && !x->w->missing &&
-           ext2fs_blocks_count(sb) <= x->w->length / x->fs->blocksize;
-}
-
-static void emit_free_blocks(struct ext *x)
-{
-    blk64_t end = ext2fs_blocks_count(x->fs->super) - 1, from, to;
-    blk64_t next = x->fs->super->s_first_data_block;
-    uint64_t bs = x->fs->blocksize;
-
-    if (!is_clean(x) || ext2fs_read_block_bitmap(x->fs) || x->w->missing)
-        return;
-    while (next <= end &&
-           !ext2fs_find_first_zero_block_bitmap2(x->fs->block_map, next, end,
-                                                 &from)) {
-        if (ext2fs_find_first_set_block_bitmap2(x->fs->block_map, from, end,
-                                                &to))
-            to = end + 1;
-        emit_free(x->e, x->partition, from * bs, (to - from) * bs);
-        next = to;
-    }
-}
-
-static void parse_files(struct ext *x, bool free_too)
+/* Returns whether all of it could be read. */
+static bool parse_files(struct ext *x)
 {
     const char *note = NULL;
 
@@ -305,12 +276,11 @@ static void parse_files(struct ext *x, bool free_too)
         note = "some inodes could not be read";
     if (note)
         emit_note(x->e, x->partition, note);
-    else if (free_too)
-        emit_free_blocks(x);
     if (ext2fs_has_feature_journal_needs_recovery(x->fs->super))
         emit_note(x->e, x->partition, "journal needs recovery");
     free(x->inode);
     ext_names_free(x->names);
+    return !note && !x->w->missing;
 }
 
 /* libext2fs' dialect ends here. */
@@ -331,6 +301,7 @@ void ext_parse(struct window *w, struct emit *e, unsigned partition,
 {
     struct ext x = { .w = w, .e = e, .partition = partition };
     errcode_t err;
+    bool whole;
 
     err = ext_io_open(w, &x.fs);
     if (err) {
@@ -338,6 +309,10 @@ void ext_parse(struct window *w, struct emit *e, unsigned partition,
         return;
     }
     emit_parsed(e, partition);
-    parse_files(&x, free_too);
+    whole = parse_files(&x);
     ext2fs_free(x.fs);
+    if (free_too && whole)
+        ext_claims_emit_free(w, e, partition);
+    else if (free_too)
+        emit_doubt(e, partition, "not all of it could be read");
 }

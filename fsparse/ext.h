@@ -10,8 +10,8 @@
 #include "fsparse/emit.h"
 #include "fsparse/window.h"
 
-/* Emits the files found; what went wrong becomes a note.  free_too: and what
- * a clean file system does not use. */
+/* Emits the files found; what went wrong becomes a note.  free_too: and the
+ * blocks that nobody has, or a doubt. */
 void ext_parse(struct window *w, struct emit *e, unsigned partition,
                bool free_too);
 

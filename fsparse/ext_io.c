@@ -110,16 +110,25 @@ static errcode_t io_open(const char *name, int flags, io_channel *io_r)
     return 0;
 }
 
-errcode_t ext_io_open(struct window *w, ext2_filsys *fs_r)
+static errcode_t open_window(struct window *w, int flags, ext2_filsys *fs_r)
 {
-    /* Leniently: the guest may be writing, and a hint is all we want. */
-    const int flags = EXT2_FLAG_64BITS | EXT2_FLAG_SKIP_MMP |
-                      EXT2_FLAG_SOFTSUPP_FEATURES |
-                      EXT2_FLAG_IGNORE_CSUM_ERRORS;
     errcode_t err;
 
     opening = w;
-    err = ext2fs_open2("image", NULL, flags, 0, 0, &window_io_manager, fs_r);
+    err = ext2fs_open2("image", NULL, EXT2_FLAG_64BITS | EXT2_FLAG_SKIP_MMP |
+                       flags, 0, 0, &window_io_manager, fs_r);
     opening = NULL;
     return err;
+}
+
+errcode_t ext_io_open(struct window *w, ext2_filsys *fs_r)
+{
+    /* The guest may be writing, and a hint is all we want. */
+    return open_window(w, EXT2_FLAG_SOFTSUPP_FEATURES |
+                       EXT2_FLAG_IGNORE_CSUM_ERRORS, fs_r);
+}
+
+errcode_t ext_io_open_strict(struct window *w, ext2_filsys *fs_r)
+{
+    return open_window(w, 0, fs_r);
 }

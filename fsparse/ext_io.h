@@ -9,8 +9,13 @@
 
 #include "fsparse/window.h"
 
-/* Opens the file system in w, read-only and without replaying its journal.
- * One at a time: libext2fs hands its io_manager nothing but a name. */
+/* Opens the file system in w, leniently, read-only and without replaying its
+ * journal.  One at a time: libext2fs hands its io_manager nothing but a
+ * name. */
 errcode_t ext_io_open(struct window *w, ext2_filsys *fs_r);
+
+/* The same, but what has a wrong checksum or an unknown feature is an error,
+ * now and whenever it is read. */
+errcode_t ext_io_open_strict(struct window *w, ext2_filsys *fs_r);
 
 #endif

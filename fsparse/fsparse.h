@@ -46,6 +46,8 @@ struct fsparse_partition {
     const char *label;      /* of the file system; "" if none */
     const char *note;       /* why it was not (fully) parsed, or may be stale
                                ("journal needs recovery"); "" if all is well */
+    const char *doubt;      /* why no space of it is free for certain; "": it
+                               is, or nobody asked, or not parsed */
     bool parsed;            /* it has a file system that could be opened */
 };
 
@@ -120,8 +122,7 @@ struct fsparse_map {
     size_t n_files;
     const struct fsparse_region *regions;
     size_t n_regions;
-    /* What file systems that were unmounted cleanly do not use, ascending.
-     * It lies in no file.  Of a live image it means nothing. */
+    /* Of fsparse_map_cold_image(): what nobody has, ascending. */
     const struct fsparse_range *free;
     size_t n_free;
     /* What went wrong with the parser, for the log; "" if nothing did. */
@@ -139,6 +140,16 @@ struct fsparse_map {
  * is ended after 300 seconds, or XL_DEDUP_PARSER_SECONDS.
  */
 int fsparse_map_image(int fd, uint64_t image_size, struct fsparse_map **map_r);
+
+/*
+ * The same, and says what is free: what no file, no metadata of a file system,
+ * no partition and no partition table claims, in file systems that were closed
+ * cleanly and show no contradiction.  Of a partition with any doubt nothing is
+ * free.  It costs one more walk over the metadata.  Of an image that somebody
+ * writes to it means nothing.
+ */
+int fsparse_map_cold_image(int fd, uint64_t image_size,
+                           struct fsparse_map **map_r);
 
 void fsparse_map_free(struct fsparse_map *map);
 

@@ -12,6 +12,7 @@
 
 #include <errno.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "fsparse/build.h"
@@ -52,7 +53,7 @@ static int take_string(struct build *b, struct record_cursor *c, size_t max,
 
 static int take_partition(struct build *b, struct record_cursor *c)
 {
-    struct fsparse_partition p = { .note = "" };
+    struct fsparse_partition p = { .note = "", .doubt = "" };
     int rc;
 
     p.number = record_u32(c);
@@ -220,9 +221,10 @@ static int take_flags(struct build *b, struct record_cursor *c)
     return 0;
 }
 
-static int take_note(struct build *b, struct record_cursor *c)
+static int take_text(struct build *b, struct record_cursor *c, bool doubt)
 {
     uint32_t partition = record_u32(c);
+    struct fsparse_partition *p;
     const char *text;
     int rc;
 
@@ -231,7 +233,8 @@ static int take_note(struct build *b, struct record_cursor *c)
         return rc;
     if (c->left || partition >= b->n_partitions)
         return -EBADMSG;
-    return build_note(b, &b->partitions[partition].note, text);
+    p = &b->partitions[partition];
+    return build_note(b, doubt ? &p->doubt : &p->note, text);
 }
 
 static int take_parsed(struct build *b, struct record_cursor *c)
@@ -244,22 +247,18 @@ static int take_parsed(struct build *b, struct record_cursor *c)
     return 0;
 }
 
-/* One range.  Those that do not lie behind the one before are left out. */
+/* One range; all of them are looked at in the end. */
 static int take_free(struct build *b, struct record_cursor *c)
 {
     uint32_t partition = record_u32(c);
-    uint64_t start = record_u64(c), length = record_u64(c), before = 0;
+    uint64_t start = record_u64(c), length = record_u64(c);
     const struct fsparse_partition *p;
 
     if (c->bad || c->left || partition >= b->n_partitions)
         return -EBADMSG;
     p = &b->partitions[partition];
-    if (b->n_free)
-        before = b->free[b->n_free - 1].offset + b->free[b->n_free - 1].length;
     if (!length || start > p->length || length > p->length - start)
         return -EBADMSG;
-    if (p->start + start < before)
-        return 0;
     if (array_grow((void **)&b->free, b->n_free, &b->cap_free,
                    sizeof(*b->free)))
         return -ENOMEM;
@@ -267,11 +266,28 @@ static int take_free(struct build *b, struct record_cursor *c)
     return 0;
 }
 
-void intake_check_free(struct build *b, bool complete)
+static int by_offset(const void *a, const void *b)
+{
+    const struct fsparse_range *x = a, *y = b;
+
+    return (x->offset > y->offset) - (x->offset < y->offset);
+}
+
+static bool is_disjoint(const struct fsparse_range *list, size_t n)
+{
+    size_t i;
+
+    for (i = 1; i < n; i++)
+        if (list[i].offset < list[i - 1].offset + list[i - 1].length)
+            return false;
+    return true;
+}
+
+static bool is_in_file(const struct build *b)
 {
     size_t i = 0, r;
 
-    for (r = 0; r < b->n_regions && complete; r++) {
+    for (r = 0; r < b->n_regions && i < b->n_free; r++) {
         const struct fsparse_region *g = &b->regions[r];
 
         if (g->kind != FSPARSE_FILE)
@@ -279,11 +295,59 @@ void intake_check_free(struct build *b, bool complete)
         while (i < b->n_free &&
                b->free[i].offset + b->free[i].length <= g->offset)
             i++;
-        complete = i == b->n_free ||
-            b->free[i].offset >= g->offset + g->length;
+        if (i < b->n_free && b->free[i].offset < g->offset + g->length)
+            return true;
     }
-    if (!complete)
-        b->n_free = 0;
+    return false;
+}
+
+/* Whether something of [from, to) is free. */
+static bool is_free_within(const struct build *b, uint64_t from, uint64_t to)
+{
+    size_t low = 0, high = b->n_free, middle;
+
+    while (low < high) {
+        middle = low + (high - low) / 2;
+        if (b->free[middle].offset + b->free[middle].length <= from)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    return from < to && low < b->n_free && b->free[low].offset < to;
+}
+
+/* What two partitions have is neither's. */
+static bool is_in_two(const struct build *b)
+{
+    size_t i, k;
+
+    for (i = 1; i < b->n_partitions; i++)
+        for (k = 0; k < i; k++) {
+            const struct fsparse_partition *p = &b->partitions[i];
+            const struct fsparse_partition *q = &b->partitions[k];
+            uint64_t p_end = p->start + p->length;
+            uint64_t q_end = q->start + q->length;
+
+            if (is_free_within(b, p->start > q->start ? p->start : q->start,
+                               p_end < q_end ? p_end : q_end))
+                return true;
+        }
+    return false;
+}
+
+int intake_check_free(struct build *b, bool complete)
+{
+    int rc = 0;
+
+    if (b->n_free && complete) {
+        qsort(b->free, b->n_free, sizeof(*b->free), by_offset);
+        if (is_disjoint(b->free, b->n_free) && !is_in_file(b) &&
+            !is_in_two(b))
+            return 0;
+        rc = build_note(b, &b->map.note, "free space that is in use");
+    }
+    b->n_free = 0;
+    return rc;
 }
 
 int intake_record(struct build *b, uint32_t type, const void *payload,
@@ -304,7 +368,9 @@ int intake_record(struct build *b, uint32_t type, const void *payload,
     case RECORD_FLAGS:
         return take_flags(b, &c);
     case RECORD_NOTE:
-        return take_note(b, &c);
+        return take_text(b, &c, false);
+    case RECORD_DOUBT:
+        return take_text(b, &c, true);
     case RECORD_PARSED:
         return take_parsed(b, &c);
     case RECORD_FREE:

@@ -18,12 +18,15 @@ pkglibexec_PROGRAMS += xl-dedup-parse
 xl_dedup_parse_SOURCES = \
 	%D%/fsparse.h \
 	%D%/arena.c %D%/arena.h \
+	%D%/claims.c %D%/claims.h \
 	%D%/emit.c %D%/emit.h \
 	%D%/ext.c %D%/ext.h \
+	%D%/ext_claims.c %D%/ext_claims.h \
 	%D%/ext_io.c %D%/ext_io.h \
 	%D%/ext_names.c %D%/ext_names.h \
 	%D%/ntfs.c %D%/ntfs.h %D%/ntfs_lib.h \
 	%D%/ntfs_bitmap.c %D%/ntfs_bitmap.h \
+	%D%/ntfs_claims.c %D%/ntfs_claims.h \
 	%D%/ntfs_device.c %D%/ntfs_device.h \
 	%D%/ntfs_names.c %D%/ntfs_names.h \
 	%D%/ntfs_plain.c %D%/ntfs_plain.h \
@@ -32,6 +35,7 @@ xl_dedup_parse_SOURCES = \
 	%D%/parse_plain.c %D%/parse_plain.h \
 	%D%/partition.c %D%/partition.h \
 	%D%/record.c %D%/record.h \
+	%D%/tables.c %D%/tables.h \
 	%D%/window.c %D%/window.h
 xl_dedup_parse_CPPFLAGS = $(AM_CPPFLAGS) $(BLKID_CFLAGS) $(EXT2FS_CFLAGS) \
 	$(NTFS_CFLAGS)

@@ -38,14 +38,15 @@ static int take_records(struct build *b, struct reader *r)
 }
 
 /* Only a lack of memory is an error; every other failure is a note. */
-static int parse_image(struct build *b, int fd, bool *complete_r)
+static int parse_image(struct build *b, const char *task, int fd,
+                       bool *complete_r)
 {
     struct reader *r = reader_new();
     int status, rc;
 
     if (!r)
         return -ENOMEM;
-    rc = reader_start(r, fd, -1);
+    rc = reader_start(r, task, fd, -1);
     if (!rc)
         rc = take_records(b, r);
     status = reader_free(r);
@@ -74,7 +75,8 @@ static void give_out(struct build *b)
     b->map.n_free = b->n_free;
 }
 
-int fsparse_map_image(int fd, uint64_t image_size, struct fsparse_map **map_r)
+static int map_image(int fd, uint64_t image_size, const char *task,
+                     struct fsparse_map **map_r)
 {
     bool complete = false;
     struct build *b;
@@ -91,13 +93,15 @@ int fsparse_map_image(int fd, uint64_t image_size, struct fsparse_map **map_r)
     b->map.note = "";
     if (image_size) {
         own = reader_reopen(fd);
-        rc = own < 0 ? note_failure(b, own, -1) : parse_image(b, own, &complete);
+        rc = own < 0 ? note_failure(b, own, -1) :
+             parse_image(b, task, own, &complete);
     }
     if (!rc)
         rc = cover_image(b, own);
     if (!rc)
         rc = gaps_limit(b);
-    intake_check_free(b, complete);
+    if (!rc)
+        rc = intake_check_free(b, complete);
     if (!rc)
         rc = trim_holes(b, own);
     if (!rc)
@@ -111,6 +115,17 @@ int fsparse_map_image(int fd, uint64_t image_size, struct fsparse_map **map_r)
     give_out(b);
     *map_r = &b->map;
     return 0;
+}
+
+int fsparse_map_image(int fd, uint64_t image_size, struct fsparse_map **map_r)
+{
+    return map_image(fd, image_size, NULL, map_r);
+}
+
+int fsparse_map_cold_image(int fd, uint64_t image_size,
+                           struct fsparse_map **map_r)
+{
+    return map_image(fd, image_size, "free", map_r);
 }
 
 void fsparse_map_free(struct fsparse_map *map)

@@ -242,7 +242,8 @@ static int is_dirty(ntfs_volume *vol)
         const VOLUME_INFORMATION *info = (const VOLUME_INFORMATION *)
             ((char *)ctx->attr + le16_to_cpu(ctx->attr->value_offset));
 
-        dirty = (info->flags & VOLUME_IS_DIRTY) != 0;
+        dirty = (info->flags & (VOLUME_IS_DIRTY |
+                                VOLUME_CHKDSK_UNDERWAY)) != 0;
     }
     if (ctx)
         ntfs_attr_put_search_ctx(ctx);
@@ -250,37 +251,49 @@ static int is_dirty(ntfs_volume *vol)
     return dirty;
 }
 
-static void parse_volume(struct ntfs *n, bool free_too)
+/* Returns whether all of it could be read. */
+static bool parse_volume(struct ntfs *n)
 {
     /* What the window cannot hold is not there, whatever $MFT claims; the
      * tables that follow are as large as this number. */
     uint64_t size = (uint64_t)n->vol->mft_na->initialized_size;
     uint64_t n_records;
-    int dirty = is_dirty(n->vol);
+    bool whole = false;
     char *batch = calloc(BATCH, n->vol->mft_record_size);
 
     if (n->vol->mft_na->initialized_size < 0 || size > n->w->length)
         size = n->w->length;
     n_records = size >> n->vol->mft_record_size_bits;
     n->names = ntfs_names_new(n->vol, n_records);
-    if (n->names && batch)
+    if (n->names && batch) {
         parse_records(n, n_records, batch);
-    else
+        whole = !n->unread;
+    } else {
         emit_note(n->e, n->partition, "ntfs: out of memory");
+    }
     if (n->unread)
         emit_note(n->e, n->partition, "some records could not be read");
-    else if (n->names && batch && !dirty && free_too)
-        ntfs_bitmap_emit_free(n->vol, n->w, n->e, n->partition);
-    if (dirty == 1)
-        emit_note(n->e, n->partition, "volume is marked dirty");
     ntfs_names_free(n->names);
     free(batch);
+    return whole;
+}
+
+static void emit_unused(struct ntfs *n, bool whole, int dirty)
+{
+    if (!whole)
+        emit_doubt(n->e, n->partition, "not all of it could be read");
+    else if (dirty)
+        emit_doubt(n->e, n->partition, "it is marked dirty");
+    else
+        ntfs_bitmap_emit_free(n->vol, n->w, n->e, n->partition);
 }
 
 void ntfs_parse(struct window *w, struct emit *e, unsigned partition,
                 bool free_too)
 {
     struct ntfs *n = calloc(1, sizeof(*n));
+    bool whole;
+    int dirty;
 
     if (!n)
         return;
@@ -290,7 +303,12 @@ void ntfs_parse(struct window *w, struct emit *e, unsigned partition,
     n->vol = ntfs_device_open(w);
     if (n->vol) {
         emit_parsed(e, partition);
-        parse_volume(n, free_too);
+        dirty = is_dirty(n->vol);
+        whole = parse_volume(n);
+        if (dirty == 1)
+            emit_note(e, partition, "volume is marked dirty");
+        if (free_too)
+            emit_unused(n, whole, dirty);
         ntfs_umount(n->vol, TRUE);
     } else {
         emit_note(e, partition, errno == ENOMEM ? "ntfs: out of memory" :

@@ -10,8 +10,8 @@
 #include "fsparse/emit.h"
 #include "fsparse/window.h"
 
-/* Emits the streams found; what went wrong becomes a note.  free_too: and what
- * a clean volume does not use. */
+/* Emits the streams found; what went wrong becomes a note.  free_too: and the
+ * clusters that nobody has, or a doubt. */
 void ntfs_parse(struct window *w, struct emit *e, unsigned partition,
                 bool free_too);
 

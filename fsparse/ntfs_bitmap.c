@@ -10,11 +10,14 @@
 #include <stdbool.h>
 #include <stdlib.h>
 
+#include "fsparse/claims.h"
 #include "fsparse/ntfs_bitmap.h"
+#include "fsparse/ntfs_claims.h"
 
 #include <ntfs-3g/logfile.h>
 
-#define CHUNK 65536             /* bytes of the bitmap read at once */
+#define VSS_HEADER 0x1e00       /* of the snapshots, from the volume's start */
+#define VSS_CATALOGUE 0x30      /* from there: where it lies; 0: none */
 
 /* The unnamed data of one of the volume's own files. */
 static ntfs_attr *open_system(ntfs_volume *vol, u64 record, ntfs_inode **ni_r)
@@ -52,79 +55,96 @@ static bool log_is_clean(ntfs_volume *vol)
     return clean;
 }
 
-static bool is_free(const uint8_t *bits, uint64_t n)
+/* Windows keeps old versions of clusters in others that today's bitmap need
+ * not know.  A catalogue of such snapshots is named in the volume's header. */
+static bool has_shadow_copies(struct window *w)
 {
-    return !(bits[n / 8] & 1u << n % 8);
+    static const uint8_t vss[] = {
+        0x6b, 0x87, 0x08, 0x38, 0x76, 0xc1, 0x48, 0x4e,
+        0xb7, 0xae, 0x04, 0x04, 0x6e, 0x6c, 0xc7, 0x52,
+    };
+    uint8_t header[VSS_CATALOGUE + 8], none[8] = { 0 };
+
+    window_read(w, header, sizeof(header), VSS_HEADER);
+    return !memcmp(header, vss, sizeof(vss)) &&
+        memcmp(header + VSS_CATALOGUE, none, sizeof(none));
 }
 
-struct run {
-    struct emit *e;
-    unsigned partition;
-    unsigned shift;             /* from clusters to bytes */
-    uint64_t first, count;
-};
-
-static void end_run(struct run *r)
+/* The bitmap, as far as the volume has clusters; NULL: a doubt. */
+static uint8_t *read_bitmap(ntfs_volume *vol, struct claims *c)
 {
-    if (r->count)
-        emit_free(r->e, r->partition, r->first << r->shift,
-                  r->count << r->shift);
-    r->count = 0;
+    const s64 bytes = (s64)((c->n + 7) / 8);
+    uint8_t *bits = malloc((size_t)bytes + 1);
+    ntfs_inode *ni;
+    ntfs_attr *na = open_system(vol, FILE_Bitmap, &ni);
+    bool whole = bits && na && na->initialized_size >= bytes &&
+        ntfs_attr_pread(na, 0, bytes, bits) == bytes;
+
+    if (na)
+        close_system(na, ni);
+    if (whole)
+        return bits;
+    claims_doubt(c, "its $Bitmap cannot be read");
+    free(bits);
+    return NULL;
 }
 
-static void add_bits(struct run *r, const uint8_t *bits, uint64_t first,
-                     uint64_t count)
+/* The next run of free clusters at or behind *from; 0: there is none. */
+static uint64_t next_free(const uint8_t *bits, uint64_t n, uint64_t *from)
 {
-    uint64_t i;
+    uint64_t i = *from, end;
 
-    for (i = 0; i < count; i++) {
-        if (!is_free(bits, i)) {
-            end_run(r);
-            continue;
-        }
-        if (!r->count)
-            r->first = first + i;
-        r->count++;
-    }
+    while (i < n && bits[i / 8] & 1u << i % 8)
+        i++;
+    for (end = i; end < n && !(bits[end / 8] & 1u << end % 8); end++)
+        ;
+    *from = i;
+    return end - i;
 }
 
-/* A run is emitted as soon as it has ended: where the bitmap cannot be read
- * any more, the rest counts as used. */
-static void read_bitmap(struct run *r, ntfs_attr *na, struct window *w,
-                        uint64_t clusters)
+static void emit_clusters(struct claims *c, const uint8_t *bits,
+                          struct emit *e, unsigned partition,
+                          uint64_t cluster)
 {
-    static uint8_t bits[CHUNK];
-    uint64_t at, n;
-    s64 bytes;
+    uint64_t from, count;
 
-    for (at = 0; at < clusters; at += n) {
-        n = clusters - at < CHUNK * 8 ? clusters - at : CHUNK * 8;
-        bytes = (s64)((n + 7) / 8);
-        if (ntfs_attr_pread(na, (s64)(at / 8), bytes, bits) != bytes ||
-            w->missing)
-            return;
-        add_bits(r, bits, at, n);
-    }
-    end_run(r);
+    for (from = 0; (count = next_free(bits, c->n, &from)); from += count)
+        claims_check_free(c, from, count);
+    for (from = 0; (count = next_free(bits, c->n, &from)); from += count)
+        claims_emit_free(c, e, partition, from, count, cluster);
+}
+
+static void check_state(ntfs_volume *vol, struct window *w, struct claims *c)
+{
+    if (vol->nr_clusters <= 0 ||
+        c->n > w->length >> vol->cluster_size_bits)
+        claims_doubt(c, "it is larger than its partition");
+    else if (has_shadow_copies(w))
+        claims_doubt(c, "it has shadow copies");
+    else if (!log_is_clean(vol))
+        claims_doubt(c, "its $LogFile is to be replayed");
+    else if (ntfs_volume_check_hiberfile(vol, 0))
+        claims_doubt(c, "Windows is hibernated in it");
 }
 
 void ntfs_bitmap_emit_free(ntfs_volume *vol, struct window *w, struct emit *e,
                            unsigned partition)
 {
-    struct run r = { .e = e, .partition = partition,
-                     .shift = vol->cluster_size_bits };
-    uint64_t clusters = vol->nr_clusters > 0 ? (uint64_t)vol->nr_clusters : 0;
-    ntfs_inode *ni;
-    ntfs_attr *na;
+    struct claims c;
+    uint8_t *bits = NULL;
 
-    if (clusters > w->length >> r.shift || w->missing ||
-        !log_is_clean(vol) || ntfs_volume_check_hiberfile(vol, 0))
-        return;
-    na = open_system(vol, FILE_Bitmap, &ni);
-    if (!na)
-        return;
-    if (na->initialized_size >= 0 &&
-        (uint64_t)na->initialized_size >= (clusters + 7) / 8)
-        read_bitmap(&r, na, w, clusters);
-    close_system(na, ni);
+    claims_init(&c, vol->nr_clusters > 0 ? (uint64_t)vol->nr_clusters : 0);
+    check_state(vol, w, &c);
+    if (!claims_in_doubt(&c))
+        ntfs_claims_walk(vol, &c);
+    if (!claims_in_doubt(&c))
+        bits = read_bitmap(vol, &c);
+    if (w->missing)
+        claims_doubt(&c, "parts of it could not be read");
+    if (!claims_in_doubt(&c))
+        emit_clusters(&c, bits, e, partition, vol->cluster_size);
+    if (claims_in_doubt(&c))
+        emit_doubt(e, partition, c.doubt);
+    free(bits);
+    claims_release(&c);
 }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Ntfs_bitmap: what a volume's $Bitmap says, if it can be believed.
+ * Ntfs_bitmap: what nobody has of a volume, if that is certain.
  */
 #ifndef FSPARSE_NTFS_BITMAP_H
 #define FSPARSE_NTFS_BITMAP_H
@@ -10,9 +10,10 @@
 #include "fsparse/window.h"
 
 /* Emits the free clusters of a volume that is not marked dirty and was closed
- * cleanly: nothing to be replayed in $LogFile, no Windows that sleeps in
- * hiberfil.sys and goes on with its own idea of the volume, and nothing that
- * could not be read.  Of any other emits nothing. */
+ * cleanly, or the doubt why it does not.  They are not free while something is
+ * to be replayed in $LogFile, a Windows sleeps in hiberfil.sys and goes on
+ * with its own idea of the volume, there are shadow copies, something could
+ * not be read, or a record claims what $Bitmap does not know. */
 void ntfs_bitmap_emit_free(ntfs_volume *vol, struct window *w, struct emit *e,
                            unsigned partition);
 

@@ -32,6 +32,7 @@
 #include "fsparse/opens.h"
 #include "fsparse/parse_plain.h"
 #include "fsparse/partition.h"
+#include "fsparse/tables.h"
 
 #define IMAGE_FD 3
 #define MEMORY_MAX ((rlim_t)4 << 30)    /* address space, bytes */
@@ -96,24 +97,27 @@ static void announce(struct emit *e, const struct partition *p)
 }
 
 static void parse_partition(struct emit *e, const struct partition *p,
-                            unsigned index)
+                            unsigned index, bool free_too)
 {
     struct window w = { .fd = IMAGE_FD, .offset = p->start,
                         .length = p->length };
+    bool sure = free_too && !*p->doubt;
 
     if (*p->note)
         emit_note(e, index, p->note);
     else if (opens_is_ext(p->fstype))
-        ext_parse(&w, e, index, !*p->doubt);
+        ext_parse(&w, e, index, sure);
     else if (opens_is_ntfs(p->fstype))
-        ntfs_parse(&w, e, index, !*p->doubt);
+        ntfs_parse(&w, e, index, sure);
     else
         emit_note(e, index, "no parser for this file system");
     if (w.missing)
         emit_note(e, index, "parts could not be read");
+    if (free_too && *p->doubt)
+        emit_doubt(e, index, p->doubt);
 }
 
-static int parse_image(struct emit *e, uint64_t length)
+static int parse_image(struct emit *e, uint64_t length, bool free_too)
 {
     struct partition *list;
     size_t i, n;
@@ -122,10 +126,12 @@ static int parse_image(struct emit *e, uint64_t length)
     rc = partition_list(IMAGE_FD, length, &list, &n);
     if (rc)
         return rc;
+    if (free_too)
+        tables_examine(IMAGE_FD, length, list, n);
     for (i = 0; i < n; i++)
         announce(e, &list[i]);
     for (i = 0; i < n; i++)
-        parse_partition(e, &list[i], (unsigned)i);
+        parse_partition(e, &list[i], (unsigned)i, free_too);
     free(list);
     return 0;
 }
@@ -133,12 +139,13 @@ static int parse_image(struct emit *e, uint64_t length)
 int main(int argc, char **argv)
 {
     bool plain = argc == 2 && strcmp(argv[1], "plain") == 0;
+    bool free_too = argc == 2 && strcmp(argv[1], "free") == 0;
     struct record_cursor request;
     struct emit *e;
     uint64_t length;
     int rc;
 
-    rc = plain || argc == 1 ? image_length(&length) : -EINVAL;
+    rc = plain || free_too || argc == 1 ? image_length(&length) : -EINVAL;
     if (!rc && plain)
         rc = plain_request(STDIN_FILENO, &request);
     if (rc) {
@@ -152,7 +159,7 @@ int main(int argc, char **argv)
     lock_down();
     if (plain)
         plain_answer(&request, IMAGE_FD, e);
-    else if (parse_image(e, length))
+    else if (parse_image(e, length, free_too))
         return 1;
     emit_end(e);
     return 0;

@@ -30,7 +30,7 @@ struct partition {
     const char *note;           /* static */
     char doubt[PARTITION_DOUBT_BYTES];  /* why what the file system calls free
                                    may be another's; "": it is not known to
-                                   be */
+                                   be.  See tables.h */
     char scheme[16];
     char type[64];
     char fstype[32];

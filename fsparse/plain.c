@@ -191,7 +191,7 @@ static int run(struct plain *p, int image_fd, int *status_r, int *parser_rc_r)
     request = make_request(p);
     rc = request < 0 ? request : 0;
     if (!rc) {
-        *parser_rc_r = reader_start(r, image_fd, request);
+        *parser_rc_r = reader_start(r, "plain", image_fd, request);
         close(request);
         if (!*parser_rc_r)
             *parser_rc_r = take_records(p, r);

@@ -95,14 +95,14 @@ static int plain_signals(posix_spawnattr_t *attr)
     return -rc;
 }
 
-static int spawn(struct process *p, int image_fd, int request_fd, int out)
+static int spawn(struct process *p, const char *task, int image_fd,
+                 int request_fd, int out)
 {
     /* An own environment: nothing of the caller's (LD_PRELOAD, locale,
      * libblkid's debugging) reaches the parser. */
     static char *const env[] = { NULL };
     const char *path = secure_getenv("XL_DEDUP_PARSER");
-    char *const argv[] = { (char *)"xl-dedup-parse",
-                           request_fd >= 0 ? (char *)"plain" : NULL, NULL };
+    char *const argv[] = { (char *)"xl-dedup-parse", (char *)task, NULL };
     posix_spawn_file_actions_t fa;
     posix_spawnattr_t attr;
     int rc;
@@ -126,7 +126,8 @@ static int spawn(struct process *p, int image_fd, int request_fd, int out)
     return rc;
 }
 
-int process_start(struct process *p, int image_fd, int request_fd)
+int process_start(struct process *p, const char *task, int image_fd,
+                  int request_fd)
 {
     int ends[2] = { -1, -1 };
     int request = -1;
@@ -143,7 +144,7 @@ int process_start(struct process *p, int image_fd, int request_fd)
     }
     rc = out_of_the_way(&ends[1]);
     if (!rc)
-        rc = spawn(p, image, request, ends[1]);
+        rc = spawn(p, task, image, request, ends[1]);
     close(ends[1]);
     if (rc) {
         close(ends[0]);

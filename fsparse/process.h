@@ -22,9 +22,11 @@ struct process {
 
 #define PROCESS_INIT { .pid = -1, .fd = -1 }
 
-/* request_fd: a file with a request of record.h, or -1 for a map.  It is a
- * file and not a pipe so that a child that does not read it stops nobody. */
-int process_start(struct process *p, int image_fd, int request_fd);
+/* task: what is wanted, as the argument that record.h knows; NULL: a map.
+ * request_fd: a file with a request of record.h, or -1.  It is a file and not
+ * a pipe so that a child that does not read it stops nobody. */
+int process_start(struct process *p, const char *task, int image_fd,
+                  int request_fd);
 
 /* Reads at most size bytes: how many, 0 at the end, -ETIME behind the
  * deadline, or another negative errno. */

@@ -30,9 +30,10 @@ struct reader *reader_new(void)
     return r;
 }
 
-int reader_start(struct reader *r, int image_fd, int request_fd)
+int reader_start(struct reader *r, const char *task, int image_fd,
+                 int request_fd)
 {
-    return process_start(&r->process, image_fd, request_fd);
+    return process_start(&r->process, task, image_fd, request_fd);
 }
 
 /* Makes `need` bytes available at buf + start.  -ENODATA: the end came

@@ -15,7 +15,8 @@ struct reader;
 struct reader *reader_new(void);
 
 /* Starts a parser on the image; see process_start(). */
-int reader_start(struct reader *r, int image_fd, int request_fd);
+int reader_start(struct reader *r, const char *task, int image_fd,
+                 int request_fd);
 
 /* Waits for one record and checks its frame; the payload is valid until the
  * next call.  -ENODATA: the parser has ended, -EBADMSG: not a record,

@@ -14,9 +14,12 @@
  *   FLAGS      u32 flags that are added to the last file's
  *   NOTE       u32 partition, text
  *   PARSED     u32 partition, whose file system could be opened
- *   FREE       u32 partition, {u64 start, u64 length}... of blocks that its
- *              clean file system does not use, ascending, from its start on
+ *   FREE       u32 partition, u64 start, u64 length of bytes that nobody has,
+ *              ascending, from the partition's start on
+ *   DOUBT      u32 partition, text: why it is not certain what nobody has
  *   END        nothing; without it the result is incomplete
+ *
+ * FREE and DOUBT come only if the parser was started with the argument "free".
  *
  * Asked for plain content, the parser is started with the argument "plain"
  * and a file of RECORD_WANT_MAGIC and then wants on stdin:
@@ -56,6 +59,7 @@ enum record_type {
     RECORD_PLAIN,
     RECORD_DATA,
     RECORD_FREE,
+    RECORD_DOUBT,
 };
 
 struct record_header {

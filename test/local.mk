@@ -95,8 +95,10 @@ helper_tests = \
 	%D%/test-push.sh \
 	%D%/test-resume.sh \
 	%D%/test-push-free.sh \
+	%D%/test-push-doubt.sh \
 	%D%/test-push-dry-run.sh \
 	%D%/test-migrate-dry-run.sh \
+	%D%/test-push-random.sh \
 	%D%/test-push-versions.sh \
 	%D%/test-push-code.sh \
 	%D%/test-push-anywhere.sh \
@@ -106,7 +108,7 @@ helper_tests = \
 	%D%/test-push-once.sh
 TESTS += $(helper_tests)
 EXTRA_DIST += $(helper_tests) %D%/dry-run.sh %D%/migration.sh %D%/fake-xl.py \
-	%D%/faults.sh %D%/fault-proxy.py %D%/fdio.py
+	%D%/random-image.py %D%/faults.sh %D%/fault-proxy.py %D%/fdio.py
 
 # Storage that fails, preloaded; -rpath as above.
 check_LTLIBRARIES += libfailio.la
