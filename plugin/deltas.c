@@ -152,8 +152,11 @@ int deltas_send(const struct link *l, struct source_disk *d)
 {
     struct round r = { .link = l, .disk = d, .frame = BUF_INIT };
     uint64_t offset = 0, length;
-    int rc = 0;
+    int rc = witness_dirty(l, d);
 
+    /* If it is still in doubt, nothing is different from what was sent. */
+    if (rc || d->doubt.open)
+        return rc;
     /* Aligned, so that a device is read without a bounce buffer. */
     r.data = aligned_alloc(4096, READ_BYTES);
     if (!r.data)

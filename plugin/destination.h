@@ -40,6 +40,9 @@ struct destination {
     bool (*is_wanted)(void *opaque);
     void *opaque;
 
+    /* Nothing may be written: set by who knows of a doubt (witnessed.c). */
+    bool sealed;
+
     /* Set by destination_check(). */
     bool block;
     bool exists;                /* a known earlier copy is there */

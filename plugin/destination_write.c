@@ -18,6 +18,13 @@
 #define HOLE_BLOCK 4096u
 #define DIRECT_MIN (64u << 10)  /* less goes to the storage with other things */
 
+static int refuse_sealed(const struct destination *d)
+{
+    log_error("disk %s: %s is not written to before the source has shown that "
+              "it is not its own storage", d->vdev, d->path);
+    return -EPROTO;
+}
+
 static int write_to(const struct destination *d, int fd, const void *data,
                     size_t length, uint64_t offset)
 {
@@ -25,6 +32,8 @@ static int write_to(const struct destination *d, int fd, const void *data,
     ssize_t n;
     int rc;
 
+    if (d->sealed)
+        return refuse_sealed(d);
     while (length > 0) {
         n = pwrite(fd, p, length, offset);
         if (n < 0 && errno == EINTR)
@@ -102,7 +111,8 @@ int destination_zero(struct destination *d, uint64_t offset, uint64_t length)
     /* Of a device it must be whole sectors. */
     uint64_t unit = d->block ? d->storage.sector : 1, end = offset + length;
     uint64_t from = (offset + unit - 1) / unit * unit, to = end / unit * unit;
-    int rc = gather_settle(d->gather, offset, length);
+    int rc = d->sealed ? refuse_sealed(d) :
+        gather_settle(d->gather, offset, length);
 
     if (rc || length == 0)
         return rc;

@@ -276,6 +276,8 @@ int live_compare(const struct link *l, struct source_disk *d)
     bool kept = d->base && !d->dry && sees_writes(d);
     int rc = d->base ? pass_compare(l, d) : 0;
 
+    if (!rc)
+        rc = witness_begin(l, d);
     /* Without them the pass reads the disk once more. */
     if (!rc && kept && ahead_keep(&d->ahead, d->sent, d->n_segments))
         d->ahead = NULL;

@@ -73,7 +73,8 @@ xl_dedup_SOURCES = \
 	%D%/tracker.c %D%/tracker.h %D%/tracksource.c %D%/tracksource.h \
 	%D%/trackways.c %D%/trackways.h %D%/unused.c %D%/unused.h \
 	%D%/users.c %D%/users.h %D%/versions.c %D%/wire.c %D%/wire.h \
-	%D%/wire_options.c %D%/wire_options.h %D%/workers.c %D%/workers.h \
+	%D%/wire_options.c %D%/wire_options.h %D%/witness.c \
+	%D%/witnessed.c %D%/workers.c %D%/workers.h \
 	%D%/x86code.c %D%/x86code.h
 xl_dedup_CPPFLAGS = $(AM_CPPFLAGS) $(SODIUM_CFLAGS) $(ZSTD_CFLAGS) \
 	$(JSON_CFLAGS) $(LMDB_CFLAGS) $(XTL_CFLAGS) $(BLAKE3_CFLAGS)

@@ -56,6 +56,8 @@ static void put_batch(struct buf *b, struct source_disk *d,
         if (!run)
             start = i;
         run++;
+        if (d->sent[first + i].known)
+            witness_doubt(d, first + i);
         d->sent[first + i] = now[i];
     }
 }
@@ -260,6 +262,20 @@ static int send_patch(const struct link *l, struct source_disk *d,
     return rc;
 }
 
+/* Takes the name of a segment, and nothing else. */
+static int doubt_named(struct source_disk *d, const struct frame *f)
+{
+    struct cursor c = CURSOR_INIT(f->data, f->length);
+    uint64_t number = cursor_u64(&c);
+
+    if ((f->type != FRAME_DIFFER && f->type != FRAME_BLOCKS) || c.bad ||
+        number >= d->n_segments)
+        return -EPROTO;
+    witness_doubt(d, number);
+    d->round_segments++;        /* so that it ends */
+    return 0;
+}
+
 /* Takes a frame of the target's.  1: the pass is done. */
 static int take_answer(const struct link *l, struct source_disk *d,
                        const struct frame *f, uint64_t *left)
@@ -272,6 +288,9 @@ static int take_answer(const struct link *l, struct source_disk *d,
     if (f->disk != d->number ||
         d->round_segments - d->pass_start > 2 * d->n_segments)
         return -EPROTO;
+    /* Nothing goes to a device that may be our own. */
+    if (d->doubt.open && !d->dry && f->type != FRAME_PASS_DONE)
+        return doubt_named(d, f);
     switch (f->type) {
     case FRAME_DIFFER:
         number = cursor_u64(&c);
@@ -348,8 +367,8 @@ int pass_rehearse(const struct link *l, struct source_disk *d)
     return rc;
 }
 
-int pass_run(const struct link *l, struct source_disk *d, bool full,
-             uint64_t *left_r)
+int pass_once(const struct link *l, struct source_disk *d, bool full,
+              uint64_t *left_r)
 {
     struct frame f;
     char task[64];
@@ -371,4 +390,12 @@ int pass_run(const struct link *l, struct source_disk *d, bool full,
         explain(d, rc);
     }
     return rc == 1 ? 0 : rc;
+}
+
+int pass_run(const struct link *l, struct source_disk *d, bool full,
+             uint64_t *left_r)
+{
+    int rc = pass_once(l, d, full, left_r);
+
+    return rc || d->dry ? rc : witness_pass(l, d, left_r);
 }

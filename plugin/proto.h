@@ -41,6 +41,9 @@
 #define PROTO_LIST_HASH 6u                          /* bytes */
 #define PROTO_LIST_OBJECT_MAX (1u << 20)            /* bytes */
 #define PROTO_LIST_BLOCKS (PROTO_LIST_OBJECT_MAX / PROTO_BLOCK)
+#define PROTO_WITNESSES 16u                         /* segments in a WITNESS */
+#define PROTO_UNLIKE 16u                            /* and in an UNLIKE */
+#define PROTO_MARK 16                               /* bytes, in WITNESSED */
 #define PROTO_HOLD_BYTES 4096                       /* tail of the memory */
 #define PROTO_MEMORY_SLOTS (UINT32_C(1) << 18)      /* pages kept */
 #define PROTO_MEMORY_FRAME (16u << 20)              /* stream bytes in one */
@@ -92,6 +95,10 @@ enum proto_type {
     FRAME_COMPARED = 55,
     FRAME_DELTA = 56,
     FRAME_LISTING = 57,
+    FRAME_WITNESS = 58,
+    FRAME_WITNESSED = 59,
+    FRAME_UNLIKE = 60,
+    FRAME_APART = 61,
     FRAME_PLACE = 64,
     FRAME_PLACED = 65,
     FRAME_RESTORE = 66,

@@ -230,7 +230,9 @@ int rebuild_compared(struct target_disk *d)
     if (!d->comparing || d->n_objects > 0)
         return -EPROTO;
     d->comparing = false;
-    return 0;
+    /* Its digests are known now, as those of any other. */
+    d->dest.blank = false;
+    return d->doubtful ? witnessed_unlike(d) : 0;
 }
 
 struct place {

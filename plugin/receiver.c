@@ -407,6 +407,9 @@ static int accept_disk(struct receiver *r, struct target_disk *d)
     buf_put_text(&b, "base", d->comparing ? "1" : "0");
     if (d->dest.own.physical)
         buf_put_text_u64(&b, "physical", d->dest.own.physical);
+    witnessed_begin(d);
+    if (d->doubtful)
+        buf_put_text(&b, "witness", d->path);
     if (knows_list(r, d))
         buf_put_text(&b, "list", "1");
     rc = wire_send_buf(r->wire, FRAME_DISK_OK, d->number, &b);
@@ -622,7 +625,7 @@ static int take_bulk_frame(struct target_disk *d, const struct frame *f)
         return -EPROTO;
     switch (f->type) {
     case FRAME_SEGMENTS:
-        return d->comparing ? check_segments(d, f) : -EPROTO;
+        return witnessed_may_compare(d) ? check_segments(d, f) : -EPROTO;
     case FRAME_COMPARED:
         return rebuild_compared(d);
     case FRAME_MANIFEST:
@@ -697,6 +700,10 @@ static int take_disk_frame(struct receiver *r, struct target_disk *d,
         listing_note_end(d->known_list);
     if (f->type == FRAME_PROBED)
         return take_probed(r, d, f);
+    if (f->type == FRAME_WITNESS)
+        return witnessed_answer(d, f);
+    if (f->type == FRAME_APART)
+        return witnessed_apart(d, f);
     if (d->dry && d->bulk_done)
         return f->type == FRAME_PASS_END ? check_rehearse(d) : -EPROTO;
     if (f->type == FRAME_PLACE)

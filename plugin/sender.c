@@ -98,6 +98,8 @@ static void disk_free(struct source_disk *d)
     image_release(&d->image);
     roster_free(d->roster);
     free(d->sent);
+    free(d->doubt.there);
+    free(d->doubt.equal);
     free(d->vdev);
     free(d->path);
     free(d->dest);
@@ -338,7 +340,8 @@ static void compare_physical(const struct sender *s,
 static int take_accepted(const struct sender *s, struct source_disk *d,
                          const struct frame *f)
 {
-    const char *base, *list;
+    const char *base, *list, *there;
+    char shown[1024];
 
     if (!text_valid(f->data, f->length))
         return -EPROTO;
@@ -351,7 +354,11 @@ static int take_accepted(const struct sender *s, struct source_disk *d,
             return -EPROTO;
         listing_agree(d->listing);
     }
-    return 0;
+    there = text_get(f->data, f->length, "witness", 0);
+    d->doubt.open = there != NULL;
+    if (there)
+        d->doubt.there = strdup(text_escape(there, shown, sizeof(shown)));
+    return !there || d->doubt.there ? 0 : -ENOMEM;
 }
 
 int sender_offer(struct sender *s, struct wire *w, struct inbox *in)
@@ -539,6 +546,11 @@ static int place_disk(struct sender *s, struct source_disk *d)
     char task[64];
     int rc;
 
+    if (d->doubt.open)
+        log_warn("disk %s: %s at %s had the same content all the time, and "
+                 "was not written to; it may be the storage of %s under "
+                 "another name", d->vdev, d->doubt.there, s->link.peer,
+                 d->path);
     snprintf(task, sizeof(task), "make disk %s durable", d->vdev);
     rc = wire_send(s->link.wire, FRAME_PLACE, d->number, NULL, 0);
     if (!rc)
@@ -599,6 +611,16 @@ int sender_mark(const struct sender *s, const char *vdev, struct mark *mark_r)
         return 0;
     }
     return -ENOENT;
+}
+
+bool sender_apart(const struct sender *s, const char *vdev)
+{
+    unsigned i;
+
+    for (i = 0; i < s->n_disks; i++)
+        if (!strcmp(s->disks[i]->vdev, vdev))
+            return !s->disks[i]->doubt.open;
+    return false;
 }
 
 static void enter_disk(void *opaque, const struct source_disk *d)

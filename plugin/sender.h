@@ -92,6 +92,9 @@ void sender_record_left(struct sender *s, const char *state_dir);
  * it.  -ENOENT: there is no such disk, or it has not come that far. */
 int sender_mark(const struct sender *s, const char *vdev, struct mark *mark_r);
 
+/* Whether the target's copy of a disk is known not to be the same storage. */
+bool sender_apart(const struct sender *s, const char *vdev);
+
 /* Enters what the disks held when they were scanned into this host's index,
  * for the return trip, and keeps their lists. */
 void sender_enter(struct sender *s);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* A disk of the source while it is being sent: private to sender.c, bulk.c,
- * scan.c, passes.c, deltas.c and live.c. */
+ * scan.c, passes.c, deltas.c, live.c and witness.c. */
 #ifndef PLUGIN_SOURCE_DISK_H
 #define PLUGIN_SOURCE_DISK_H
 
@@ -16,6 +16,7 @@
 #include "plugin/loopdev.h"
 #include "plugin/manifest.h"
 #include "plugin/mark.h"
+#include "plugin/proto.h"
 #include "plugin/report.h"
 #include "plugin/roster.h"
 #include "plugin/sample.h"
@@ -40,6 +41,18 @@ struct wish {
     bool blocks_listed;             /* blocklist.c */
 };
 
+#define DOUBT_MAX PROTO_WITNESSES
+
+/* Whether the target's device is this disk's own storage (witness.c). */
+struct doubt {
+    bool open;                      /* it may be: it is not written to */
+    char *there;                    /* its path at the target */
+    struct segment_digest *equal;   /* what it had when it was compared, if
+                                       nothing differed; else NULL */
+    unsigned n;
+    uint64_t of[DOUBT_MAX];         /* segments that may tell */
+};
+
 struct source_disk {
     uint16_t number;
     char *vdev;
@@ -48,6 +61,7 @@ struct source_disk {
     struct image image;
     struct mark mark;               /* before it was examined */
     struct disk_report report;
+    struct doubt doubt;
 
     struct listing *listing;        /* or NULL */
 
@@ -137,6 +151,25 @@ int pass_compare(const struct link *l, struct source_disk *d);
  */
 int pass_run(const struct link *l, struct source_disk *d, bool full,
              uint64_t *left_r);
+/* The same, whatever is in doubt; for witness.c. */
+int pass_once(const struct link *l, struct source_disk *d, bool full,
+              uint64_t *left_r);
+
+/*
+ * witness.c: while it is in doubt whether the target's device is another
+ * storage, nothing may be sent that is to be written there.  Each of these
+ * returns 0, and nothing is in doubt any more, or what there was to be sent is
+ * there already; -EEXIST (logged): it is the same storage; or another error.
+ */
+/* Before the manifest, and after the comparison if there was one. */
+int witness_begin(const struct link *l, struct source_disk *d);
+/* Before what is dirty in d->dirty is sent. */
+int witness_dirty(const struct link *l, struct source_disk *d);
+/* After a pass, in which nothing was answered; *left_r as of pass_run(). */
+int witness_pass(const struct link *l, struct source_disk *d,
+                 uint64_t *left_r);
+/* Notes a segment that may tell, while there is a doubt. */
+void witness_doubt(struct source_disk *d, uint64_t number);
 
 /* A dry run's pass, after a comparison: of what the target describes, the
  * blocks that are left to the passes and differ go to d->patches. */

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * A disk of the target while it is being rebuilt: private to receiver.c,
- * rebuild.c, versions.c, scatter.c, check.c and apply.c.
+ * rebuild.c, versions.c, scatter.c, check.c, apply.c and witnessed.c.
  */
 #ifndef PLUGIN_TARGET_DISK_H
 #define PLUGIN_TARGET_DISK_H
@@ -89,6 +89,9 @@ struct target_disk {
     bool accepted;
     bool placed;
     bool dry;                       /* nothing is to be written */
+    bool doubtful;                  /* a device that may be the source's own
+                                       (witnessed.c) */
+    uint8_t mark_key[32];           /* for what is told of it then */
 
     /* Borrowed from the session. */
     struct wire *wire;
@@ -247,6 +250,17 @@ int check_name_whole(struct target_disk *d, uint64_t number);
  * changed are read for it. */
 int check_root(struct target_disk *d, uint8_t root[HASH_BYTES]);
 void check_release(struct target_disk *d);
+
+/* witnessed.c: whether a device is the source's own storage.  It is not written
+ * to before the source has said that it is another one. */
+void witnessed_begin(struct target_disk *d);
+/* Whether SEGMENTS may come before the manifest; a comparison begins then. */
+bool witnessed_may_compare(struct target_disk *d);
+/* Tells what differed in the comparison. */
+int witnessed_unlike(struct target_disk *d);
+/* Takes a WITNESS, an APART. */
+int witnessed_answer(struct target_disk *d, const struct frame *f);
+int witnessed_apart(struct target_disk *d, const struct frame *f);
 
 /* apply.c: DELTAs, and their reading back when all is on the storage. */
 int apply_delta(struct target_disk *d, const struct frame *f);

@@ -6,6 +6,9 @@ crash; no file may stand at the destination, and no byte may have changed of
 one that stood there.
 
   hostile-source.py XL-DEDUP DIRECTORY [CASE...]
+
+HOSTILE_DEVICE of the environment is a block device of 3 MiB that reads all
+zero, and must do so to the end: the source never shows that it is not its own.
 """
 import hashlib
 import os
@@ -27,6 +30,8 @@ PATIENCE = 30
 PEAK_MB = 300               # no announced number may cost more memory
 SIZE = 3 * wire.SEGMENT_BYTES - 1000
 HUGE = 1 << 60
+DEVICE = os.environ.get("HOSTILE_DEVICE")
+DEVICE_SIZE = 3 * wire.SEGMENT_BYTES
 EXTENTS = [(0, 4096, 5000), (8192, 2000000, 6000)]
 
 
@@ -246,6 +251,32 @@ class Receiver:
         values = dict(wire.read_text(self.expect("DISK_OK")))
         assert values == {"base": "0", "list": "1"}, values
 
+    def on_device(self):
+        """The target takes its device, in doubt."""
+        records = os.path.join(self.directory, "..", "..", "state", "records")
+        shutil.rmtree(records, ignore_errors=True)
+        self.offered(kind="block", dest=DEVICE, size=DEVICE_SIZE)
+        values = dict(wire.read_text(self.expect("DISK_OK")))
+        assert values == {"base": "0", "witness": DEVICE}, values
+
+    def device_compared(self):
+        self.on_device()
+        self.send(frame("SEGMENTS", 0, run(0, DIGESTS[:1]) + run(1, zeros=2)),
+                  frame("COMPARED", 0))
+        assert self.expect("UNLIKE") == u64(0), "something else differs"
+
+    def device_equal(self):
+        """Up to the end of the first pass, with nothing to do in it."""
+        self.on_device()
+        self.send(frame("SEGMENTS", 0, run(0, zeros=3)), frame("COMPARED", 0))
+        assert self.expect("UNLIKE") == b"", "something differs"
+        self.send(frame("MANIFEST_END", 0, u64(0)))
+        self.expect("WANT_END")
+        self.send(frame("DATA_END", 0))
+        self.expect("BULK_DONE")
+        self.send(frame("PASS_END", 0))
+        assert self.expect("PASS_DONE") == u64(0)
+
     def based(self):
         """As accepted(), but an earlier session has left all of the disk."""
         earlier = Receiver(self.command, self.directory)
@@ -440,6 +471,7 @@ frames("knowing", listing_no_zstd=frame("LISTING", 0, b"no zstd"),
        listing_bad_manifest=frame("LISTING", 0, wire.compressed(
            wire.in_listing("MANIFEST", MANIFEST + b"x"))))
 for wrong in ("PROBE", "DISK_OK", "WANT", "WANT_END", "BULK_DONE", "DIFFER",
+              "UNLIKE", "WITNESSED",
               "BLOCKS", "PASS_DONE", "PLACED", "RESTORING"):
     frames("accepted", **{"targets_" + wrong: frame(wrong, 0, b"\1\0\0\0")})
 for early in ("MANIFEST", "MANIFEST_END", "DATA", "DATA_END", "SEGMENTS",
@@ -728,6 +760,45 @@ def recipe_answered_with_data(r):
     r.send(frame("DATA", 0, record(0, PIECES)), frame("DATA_END", 0))
 
 
+# What may be the source's own storage is not written to; a file is not
+WITNESS = u64(0) + DIGESTS[0]
+frames("accepted", witness_of_file=frame("WITNESS", 0, WITNESS),
+       apart_of_file=frame("APART", 0))
+frames("probed", witness_early=frame("WITNESS", 0, WITNESS),
+       apart_early=frame("APART", 0))
+if DEVICE:
+    frames("on_device", witness_empty=frame("WITNESS", 0),
+           witness_cut=frame("WITNESS", 0, WITNESS[:-1]),
+           witness_out_of_range=frame("WITNESS", 0, u64(3) + DIGESTS[0]),
+           witness_huge=frame("WITNESS", 0, u64(HUGE) + DIGESTS[0]),
+           witness_too_many=frame("WITNESS", 0, WITNESS * 17),
+           apart_with_more=frame("APART", 0, b"\1"),
+           apart_twice=frame("APART", 0) * 2,
+           apart_in_comparison=frame("SEGMENTS", 0, run(0, zeros=1)) +
+           frame("APART", 0),
+           witness_apart=frame("APART", 0) + frame("WITNESS", 0, WITNESS),
+           compared_apart=frame("APART", 0) +
+           frame("SEGMENTS", 0, run(0, zeros=3)),
+           doubtful_data=frame("MANIFEST", 0, MANIFEST) +
+           frame("MANIFEST_END", 0, u64(1)) +
+           frame("DATA", 0, record(0, PIECES)) + frame("DATA_END", 0))
+    frames("device_compared",
+           doubtful_again=frame("SEGMENTS", 0, run(0, DIGESTS[:1])) +
+           frame("MANIFEST", 0, MANIFEST),
+           doubtful_zeros=frame("MANIFEST_END", 0, u64(0)) +
+           frame("DATA_END", 0),
+           doubtful_object=frame("MANIFEST", 0, MANIFEST) +
+           frame("MANIFEST_END", 0, u64(1)) +
+           frame("DATA", 0, record(0, PIECES)) + frame("DATA_END", 0))
+    frames("device_equal",
+           doubtful_patch=frame("PATCH", 0, patch(0, DIGESTS[0],
+                                                  (0, b"other"))),
+           doubtful_segment=frame("SEGMENT", 0, segment(0, OTHER)),
+           doubtful_zero_segment=frame("SEGMENT", 0,
+                                       u64(0) + wire.ZERO_DIGEST),
+           doubtful_delta=frame("DELTA", 0, delta((4096, b"x" * 4096))))
+
+
 # The comparison before the manifest
 frames("accepted", compared_unasked=frame("COMPARED", 0),
        segments_unasked=frame("SEGMENTS", 0, ALL))
@@ -887,6 +958,9 @@ def finish(r, may_succeed):
     r.process.stdin.close()
     r.process.stdout.close()
     r.stderr.close()
+    if DEVICE:
+        with open(DEVICE, "rb") as f:
+            assert not any(f.read()), "the device was written to"
 
 
 def clean(directory):
@@ -1108,6 +1182,26 @@ def good_base(command, directory):
     place(r)
 
 
+def good_witness(command, directory):
+    """What the device shows, and that it shows the same again."""
+    r = Receiver(command, directory)
+    r.device_compared()
+    zero = u64(0) + wire.ZERO_DIGEST
+    answers = []
+    for ask in (WITNESS + u64(2) + wire.ZERO_DIGEST, zero, WITNESS):
+        r.send(frame("WITNESS", 0, ask))
+        answers.append(r.expect("WITNESSED"))
+    assert [len(a) for a in answers] == [34, 17, 17], "how many"
+    assert [a[0] for a in answers] == [0, 1, 0] and answers[0][17] == 1
+    assert answers[0][1:17] == answers[1][1:] == answers[2][1:], "changes"
+    assert answers[0][18:] == answers[0][1:17], "another mark for the same"
+    r.send(frame("SEGMENTS", 0, run(0, zeros=1)), frame("COMPARED", 0))
+    assert r.expect("UNLIKE") == b""
+    r.send(frame("BYE"))
+    finish(r, True)
+    clean(directory)
+
+
 def lies(command, directory):
     """Digests that are not those of what was sent: after a PATCH the segment
     is asked for whole, pass after pass, and it is never put in place."""
@@ -1324,7 +1418,8 @@ def main():
     sessions = {f.__name__: f for f in (good, good_dry, good_base,
                                         good_recipe, good_skeleton, good_blocks,
                                         good_listing,
-                                        no_such_file, lies, goes_away,
+                                        no_such_file, lies,
+                                        *[good_witness][:bool(DEVICE)], goes_away,
                                         says_bye, after_placed)}
 
     def play(name):

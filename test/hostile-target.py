@@ -74,6 +74,23 @@ class Target:
         self.send(frame("DISK_OK", 0, wire.text(base=1)))
         self.until("COMPARED")
 
+    def doubtful(self):
+        """A device that is in doubt; the image is not all zero."""
+        self.offered()
+        self.send(frame("DISK_OK", 0, wire.text(base=0, witness="/dev/x")))
+        self.asked = len(self.until("WITNESS")) // 40
+
+    def doubtful_checked(self):
+        """It was equal, and has a pass to name segments in."""
+        self.doubtful_compared()
+        self.send(frame("UNLIKE", 0))
+        self.nothing_wanted()
+
+    def doubtful_compared(self):
+        self.offered()
+        self.send(frame("DISK_OK", 0, wire.text(base=1, witness="/dev/x")))
+        self.until("COMPARED")
+
     def listed(self):
         self.accepted()
         payload = self.until("MANIFEST_END")
@@ -124,7 +141,7 @@ frames("offered", closes_offered=b"", unknown=frame(77), for_all=frame(78, 0),
        missed=frame("MISSED", payload=u64(0) + bytes(4)))
 for wrong in ("DISK", "DISKS_END", "PROBED", "MANIFEST", "DATA", "DATA_END",
               "SEGMENTS", "SEGMENT", "PATCH", "COMPARED", "PASS_END", "PLACE",
-              "RESTORE"):
+              "WITNESS", "APART", "RESTORE"):
     frames("listed", **{"sources_" + wrong: frame(wrong, 0, b"\0" * 16)})
 frames("listed", closes_listed=b"", placed_never_asked=frame("PLACED", 0),
        differ_early=frame("DIFFER", 0, u64(0)),
@@ -132,6 +149,73 @@ frames("listed", closes_listed=b"", placed_never_asked=frame("PLACED", 0),
        pass_done_early=frame("PASS_DONE", 0, u64(0)),
        ok_again=frame("DISK_OK", 0), restoring=frame("RESTORING"),
        bulk_done_of_no_disk=frame("BULK_DONE", 5))
+
+# One storage under two names: before APART the source sends no content
+def says(shown, mark):
+    return bytes([shown]) + bytes([mark]) * 16
+
+
+frames("doubtful", closes_doubtful=b"",
+       witnessed_empty=frame("WITNESSED", 0),
+       witnessed_cut=frame("WITNESSED", 0, says(0, 1)[:-1]),
+       witnessed_too_many=frame("WITNESSED", 0, says(0, 1) * 17),
+       unlike_for_witnessed=frame("UNLIKE", 0),
+       witnessed_of_no_disk=frame("WITNESSED", 3, says(0, 1)))
+frames("doubtful_compared", unlike_cut=frame("UNLIKE", 0, bytes(7)),
+       unlike_out_of_range=frame("UNLIKE", 0, u64(3)),
+       unlike_huge=frame("UNLIKE", 0, u64(HUGE)),
+       unlike_negative=frame("UNLIKE", 0, u64((1 << 64) - 1)),
+       witnessed_unasked=frame("WITNESSED", 0, says(0, 1)))
+frames("listed", witnessed_late=frame("WITNESSED", 0, says(0, 1)),
+       unlike_late=frame("UNLIKE", 0))
+
+
+def no_content(t):
+    while True:
+        f = t.next()
+        assert f.name not in ("APART", "MANIFEST", "DATA", "PATCH", "SEGMENT",
+                              "RECIPE"), "was sent"
+        if f.name in ("WITNESS", "COMPARED"):
+            return f.name
+
+
+@case("doubtful_checked")
+def doubtful_forever(t):
+    """Nothing is sent for what is named, and it has an end."""
+    for _ in range(99):
+        t.send(frame("BLOCKS", 0, u64(0)))
+
+
+frames("doubtful_checked", doubtful_out_of_range=frame("BLOCKS", 0, u64(3)),
+       doubtful_cut=frame("DIFFER", 0, bytes(7)),
+       doubtful_want=frame("WANT", 0, numbers([0])))
+
+
+@case("doubtful")
+def shown_at_once(t):
+    """The device has what was read here, and was zero before."""
+    while True:
+        t.send(frame("WITNESSED", 0, says(1, 1) * t.asked))
+        no_content(t)
+
+
+@case("doubtful")
+def changes_by_itself(t):
+    mark = 0
+    while True:
+        mark += 1
+        t.send(frame("WITNESSED", 0, says(0, mark) * t.asked))
+        no_content(t)
+
+
+@case("doubtful_compared")
+def unlike_and_alike(t):
+    """Says that it differs, and shows that it does not."""
+    while True:
+        t.send(frame("UNLIKE", 0, u64(0) + u64(1)))
+        while no_content(t) == "WITNESS":
+            t.send(frame("WITNESSED", 0, says(1, 1) * 2))
+
 
 # Rehearsals: these push with --dry-run
 frames("listed", left_in_earnest=frame("LEFT", 0, numbers([0])),
@@ -549,7 +633,22 @@ def good_base(t):
     t.until("BYE")
 
 
-SESSIONS = dict(good=good, good_base=good_base, probes=probes)
+def good_doubt(t):
+    """What differs and stays as it is, is another storage."""
+    t.doubtful()
+    for i in range(4):
+        t.send(frame("WITNESSED", 0, says(0, 7) * t.asked))
+        f = t.next()
+        assert f.name == ("WITNESS" if i < 3 else "APART"), f.name
+    t.nothing_wanted()
+    answers(t)
+    t.until("PLACE")
+    t.send(frame("PLACED", 0))
+    t.until("BYE")
+
+
+SESSIONS = dict(good=good, good_base=good_base, good_doubt=good_doubt,
+                probes=probes)
 
 # While the source has not listed all yet (test-push-early.sh).
 HELD = dict(closes_early=b"", want_end_early=frame("WANT_END", 0))

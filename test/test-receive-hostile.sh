@@ -14,6 +14,14 @@ XL_DEDUP_CONFIG=$tmp/conf
 ASAN_OPTIONS=allocator_may_return_null=1:detect_leaks=0:exitcode=99
 UBSAN_OPTIONS=halt_on_error=1:exitcode=99
 export XL_DEDUP_CONFIG ASAN_OPTIONS UBSAN_OPTIONS
+truncate -s 3M "$tmp/device.img"
+if HOSTILE_DEVICE=$(losetup -f --show "$tmp/device.img" 2>/dev/null); then
+    cleanup_fn "detach $HOSTILE_DEVICE"
+    export HOSTILE_DEVICE
+else
+    echo "no loop devices, so no sessions with one"
+    unset HOSTILE_DEVICE
+fi
 python3 "$abs_top_srcdir/test/hostile-source.py" \
     "$abs_top_builddir/xl-dedup" "$tmp/b/d" || fail "see above"
 pass "hostile source"

@@ -130,6 +130,25 @@ iflag=fullblock oflag=direct conv=notrunc status=none"
     fi
 fi
 
+# a device of the target may be the source's own
+truncate -s 4M b/device.img
+if device=$(losetup -f --show b/device.img 2>/dev/null); then
+    cleanup_fn "detach $device"
+    noise device 2000000 >a/device.img
+    truncate -s 4M a/device.img
+    record blank
+    xl-dedup push a/device.img "hostb:$device" 2>err || fail "push to a device"
+    placed blank WITNESS WITNESSED APART DATA
+    noise change 9000 | dd of=a/device.img bs=1M seek=1 conv=notrunc status=none
+    record older
+    xl-dedup push a/device.img "hostb:$device" 2>err || fail "older device"
+    placed older COMPARED UNLIKE WITNESS APART PATCH
+    record equal
+    xl-dedup push a/device.img "hostb:$device" 2>err || fail "equal device"
+    placed equal COMPARED UNLIKE
+    ! grep -q ' APART \| WITNESS ' equal.frames || fail "equal: was asked"
+fi
+
 cp push.target bad.target
 head -c -12 push.source >bad.source
 tampered "no BYE"
@@ -140,12 +159,13 @@ tampered "frames behind BYE"
 cp again.source bad.source
 tampered "halves of two sessions"
 
-# without SIDE TYPE: "again", but for the first frame of this type
+# without SIDE TYPE [NAME]: "again", or another session, but for the first frame
+# of this type
 without()
 {
-    cp again.source bad.source
-    cp again.target bad.target
-    python3 - "$abs_top_srcdir/test" "again.$1" "bad.$1" "$2" <<'END' ||
+    cp "${3:-again}.source" bad.source
+    cp "${3:-again}.target" bad.target
+    python3 - "$abs_top_srcdir/test" "${3:-again}.$1" "bad.$1" "$2" <<'END' ||
 import sys
 sys.dont_write_bytecode = True
 sys.path.insert(0, sys.argv[1])
@@ -171,6 +191,16 @@ for type in HELLO SEGMENTS COMPARED MANIFEST_END PATCH PASS_END; do
     without source $type
     tampered "the source's $type is missing"
 done
+if [ -n "$device" ]; then
+    for type in APART WITNESS COMPARED; do
+        without source $type older
+        tampered "the source's $type to a device is missing"
+    done
+    for type in UNLIKE WITNESSED; do
+        without target $type older
+        tampered "the target's $type of a device is missing"
+    done
+fi
 for type in DISK_OK WANT_END BLOCKS PASS_DONE PLACED; do
     without target $type
     tampered "the target's $type is missing"

@@ -22,16 +22,20 @@ FROM_SOURCE = "HELLO FAIL XL MEMORY MEMORY_END MEMORY_KEY CODED PAGES DISK " \
     "DISKS_END PROBED MANIFEST MANIFEST_END NAMES RECIPE BLOCKLIST DATA " \
     "DATA_END " \
     "SEGMENTS PASS_END SEGMENT PATCH COMPARED DELTA LISTING PLACE RESTORE " \
+    "WITNESS APART " \
     "BYE " \
     "BALLAST ALIVE".split()
 FROM_TARGET = "HELLO FAIL XL TAKEN MISSED PROBE DISK_OK UNKNOWN SKETCH WANT " \
     "WANT_END BULK_DONE DIFFER BLOCKS PASS_DONE PLACED RESTORING BYE " \
-    "LEFT LIST LACK BALLAST ALIVE".split()
+    "LEFT LIST LACK BALLAST WITNESSED UNLIKE ALIVE".split()
 IN_REHEARSALS = "HELLO FAIL DISK DISKS_END MANIFEST MANIFEST_END NAMES " \
     "RECIPE BLOCKLIST DATA_END SEGMENTS COMPARED PASS_END LISTING BALLAST " \
-    "BYE ALIVE".split()
+    "WITNESS APART BYE ALIVE".split()
 EMPTY = "DISKS_END WANT_END DATA_END BULK_DONE PASS_END COMPARED PLACE " \
-    "PLACED RESTORE RESTORING BYE ALIVE".split()
+    "PLACED RESTORE RESTORING APART BYE ALIVE".split()
+CONTENT = "DATA RECIPE SEGMENT PATCH DELTA".split()
+
+
 def check(truth, message):
     if not truth:
         raise Broken(message)
@@ -45,7 +49,10 @@ class Disk:
         self.stage = "offered"
         self.passes = 0             # PASS_ENDs
         self.announced = set()      # segments whose digest was sent
-        self.compared = False
+        self.compared = 0           # comparisons
+        self.asked = []             # segments in each WITNESS
+        self.apart = None           # PASS_ENDs before APART
+        self.wrote = False          # content came before APART
         self.answers = []           # (frame, segment, PASS_ENDs before it)
         self.content = {}           # bytes of DATA, by object
         self.round = [0, 0]         # bytes, records of DELTAs
@@ -115,6 +122,8 @@ class Direction:
 
     def frame(self, f):
         check(self.ended is None, "behind %s" % self.ended)
+        if f.name in CONTENT and f.disk in self.disks:
+            self.content_for(self.disks[f.disk])
         self.counts[f.name] = self.counts.get(f.name, 0) + 1
         if f.number & wire.OPTIONAL and f.number not in wire.NAMES:
             return "ignored"
@@ -131,6 +140,9 @@ class Direction:
         method = getattr(self, f.name.lower(), None)
         return method(Cursor(f.payload), f.disk) if method else None
 
+    def content_for(self, disk):
+        pass
+
     def fail(self, c, _):
         return wire.read_message(c.data)
 
@@ -139,6 +151,28 @@ class Direction:
 
 
 class Source(Direction):
+    def content_for(self, disk):
+        disk.wrote = disk.wrote or disk.apart is None
+
+    def witness(self, c, number):
+        d = self.at(number, "offered", "listed", "copied")
+        check(d.apart is None, "behind APART")
+        named = []
+        while c.left():
+            named.append(c.number("Q"))
+            d.length(named[-1])
+            c.bytes(32)
+        check(0 < len(named) <= 16, "how many")
+        check(len(set(named)) == len(named), "a segment twice")
+        d.asked.append(len(named))
+        return named
+
+    def apart(self, _, number):
+        d = self.at(number, "offered", "listed", "copied")
+        check(d.apart is None, "came before")
+        check(d.asked, "without a question")
+        d.apart = d.passes
+
     def hello(self, c, _):
         values = dict(wire.read_text(c.data))
         check(self.counts["HELLO"] == 1, "came before")
@@ -327,7 +361,8 @@ class Source(Direction):
 
     def segments(self, c, number):
         d = self.at(number, "offered", *["copied"][self.dry:])
-        check(d.stage == "copied" or not (d.compared or d.objects),
+        check(d.stage == "copied" or not d.objects and
+              not (d.compared and d.apart is not None),
               "behind the comparison")
         named = 0
         while c.left():
@@ -339,7 +374,7 @@ class Source(Direction):
                 digests[i:i + 32] for i in range(0, len(digests), 32)],
                 "zeros that are not said to be")
             new = set(range(first, first + count))
-            check(d.passes or d.stage == "copied" and d.compared or
+            check(d.passes or d.compared or
                   not new & d.announced, "named twice")
             d.announced |= new
             named += count
@@ -347,10 +382,11 @@ class Source(Direction):
 
     def compared(self, _, number):
         d = self.at(number, "offered")
-        check(not d.compared and not d.objects, "came before, or MANIFEST")
+        check(not (d.compared and d.apart is not None) and not d.objects,
+              "came before, or MANIFEST")
         check(len(d.announced) == d.segments,
               "left %d out" % (d.segments - len(d.announced)))
-        d.compared = True
+        d.compared += 1
 
     def pass_end(self, _, number):
         d = self.at(number, "copied")
@@ -470,7 +506,8 @@ class Target(Direction):
         self.disks = {n: dict(wants={}, left=[], named=[], stage=0,
                               unknown=[], sketches={},
                               skeletons=set(), lefts=set(),
-                              lists={}, lacks={})
+                              lists={}, lacks={}, doubtful=False,
+                              unlike=0, witnessed=0)
                       for n in source.disks}
 
     def step(self, number, least, new):
@@ -509,10 +546,38 @@ class Target(Direction):
         check(values["base"] in ("0", "1"), "base")
         source = self.source.disks[number]
         check("list" not in values or source.lists, "no listing was offered")
-        check(source.compared == (values["base"] == "1") or
+        self.disks[number]["doubtful"] = "witness" in values
+        check("witness" in values or source.compared < 2 and
+              not source.asked and source.apart is None, "nothing to doubt")
+        check("witness" not in values or self.source.dry or not source.wrote,
+              "was written to before APART")
+        check(bool(source.compared) == (values["base"] == "1") or
+              "witness" in values or
               self.source.ended == "FAIL" and not source.compared,
               "the source did not do so")
         return values
+
+    def unlike(self, c, number):
+        d = self.step(number, 1, 1)
+        check(d["doubtful"], "of a disk that is not in doubt")
+        d["unlike"] += 1
+        named = []
+        while c.left():
+            named.append(c.number("Q"))
+            self.source.disks[number].length(named[-1])
+        check(sorted(set(named)) == named and len(named) <= 16, "numbers")
+        return named
+
+    def witnessed(self, c, number):
+        d = self.disks[number]
+        check(d["doubtful"], "of a disk that is not in doubt")
+        asked = self.source.disks[number].asked
+        check(d["witnessed"] < len(asked), "not asked for")
+        for _ in range(asked[d["witnessed"]]):
+            check(c.number("B") in (0, 1), "neither yes nor no")
+            c.bytes(16)
+        c.end()
+        d["witnessed"] += 1
 
     def want(self, c, number):
         d = self.step(number, 1, 1)
@@ -686,6 +751,11 @@ class Target(Direction):
         check(self.taken_frames == len(self.source.on_disk),
               "all CODED are TAKEN")
         for n, d in self.disks.items():
+            source = self.source.disks[n]
+            check(d["witnessed"] == len(source.asked),
+                  "disk %d: as many WITNESSED as WITNESS" % n)
+            check(not d["doubtful"] or d["unlike"] == source.compared,
+                  "disk %d: as many UNLIKE as COMPARED" % n)
             if self.source.dry:
                 check(sum(d["left"]) == len(d["named"]), "disk %d: left" % n)
                 continue
@@ -696,7 +766,9 @@ class Target(Direction):
         what was named in a pass, that is left which was answered behind its
         PASS_END."""
         late = [0] * len(left)
-        named = list(named)
+        # while it is in doubt, nothing is answered
+        doubted = self.source.disks[disk].apart or 0
+        named = [name for name in named if name[2] >= doubted]
         for kind, n, before in self.source.disks[disk].answers:
             if named and named[0][:2] == (kind, n):
                 i = named.pop(0)[2]
@@ -706,7 +778,7 @@ class Target(Direction):
             else:
                 check(kind == "BLOCKS", "a SEGMENT that was not asked for")
         check(not named, "disk %d: not answered: %s" % (disk, named[:9]))
-        check(late == left, "disk %d: left %s, sent %s" % (disk, left, late))
+        check(late[doubted:] == left[doubted:], "disk %d: left %s, sent %s" % (disk, left, late))
 
 
 def main():
