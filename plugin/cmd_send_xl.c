@@ -500,8 +500,10 @@ static int dispose_of_source(struct migration *m)
              "of the guest's images here were removed\n");
     /* The admin may log out. */
     signal(SIGHUP, SIG_IGN);
-    for (l = m->leftovers.first; l; l = l->next)
+    for (l = m->leftovers.first; l; l = l->next) {
         l->sent = !sender_mark(m->sender, l->vdev, &l->mark);
+        l->apart = sender_apart(m->sender, l->vdev);
+    }
     sender_free(m->sender);
     m->sender = NULL;
     log_info("the guest's images here are %s as soon as nobody uses them",

@@ -278,6 +278,10 @@ static int dispose(const struct leftover *l, const struct disposal *to)
         return leave(l, -EBUSY, l->user);
     if (!l->sent)
         return leave(l, -EINVAL, "what was sent of it is not known");
+    if (!l->apart)
+        return leave(l, -EEXIST, "it may be the storage that the guest uses "
+                     "now, under another name: both had the same content all "
+                     "the time");
     rc = l->mark.block ? dispose_device(l, to) : dispose_file(l, to);
     if (!rc)
         log_lasting(XTL_INFO, "disk %s: %s %s", l->vdev, l->path,

@@ -10,7 +10,9 @@
  *    only if nobody else has it open, loop devices included, and while it is
  *    held nobody can begin to.  A device must be free for exclusive use, be no
  *    other domain's backend and be open in no process;
- *  - a file must have one name only: another one would keep the content.
+ *  - a file must have one name only: another one would keep the content;
+ *  - the target's copy must have been seen to be another storage: where both
+ *    were equal all the time, this may be the guest's only disk.
  * What is not as it should be within the time is left alone, and said.
  *
  * xl is about to end or has ended, and with it the admin's attention: results
@@ -30,6 +32,7 @@ struct leftover {
     char *path;                 /* the same without symbolic links */
     char *user;                 /* another domain that has it, or NULL */
     bool sent;
+    bool apart;                 /* the target's copy is another storage */
     struct mark mark;           /* when the target's copy became equal */
 };
 

@@ -81,6 +81,7 @@ helper_tests = \
 	%D%/test-remove-source.sh \
 	%D%/test-return.sh \
 	%D%/test-holes.sh \
+	%D%/test-shared-storage.sh \
 	%D%/test-listing.sh \
 	%D%/test-device-retry.sh \
 	%D%/test-sectors.sh \
@@ -107,8 +108,9 @@ helper_tests = \
 	%D%/test-push-host.sh %D%/test-transport.sh \
 	%D%/test-push-once.sh
 TESTS += $(helper_tests)
-EXTRA_DIST += $(helper_tests) %D%/dry-run.sh %D%/migration.sh %D%/fake-xl.py \
-	%D%/random-image.py %D%/faults.sh %D%/fault-proxy.py %D%/fdio.py
+EXTRA_DIST += $(helper_tests) %D%/acknowledged.py %D%/dry-run.sh \
+	%D%/migration.sh %D%/fake-xl.py %D%/random-image.py %D%/faults.sh \
+	%D%/fault-proxy.py %D%/fdio.py
 
 # Storage that fails, preloaded; -rpath as above.
 check_LTLIBRARIES += libfailio.la

@@ -32,6 +32,9 @@ static void write_hidden(int fd)
     assert(!futimens(fd, times));
 }
 
+/* The target's copy may be the same storage. */
+static bool doubtful;
+
 /* What the source does: adds it, sends it, disposes of it. */
 static int dispose(const char *image, bool wipe)
 {
@@ -48,6 +51,7 @@ static int dispose(const char *image, bool wipe)
         write_hidden(fd);
     close(fd);
     l.first->sent = true;
+    l.first->apart = !doubtful;
     rc = leftovers_dispose(&l, 0, directory, "guest");
     leftovers_release(&l);
     return rc;
@@ -104,6 +108,10 @@ static void test_file_changed(void)
     stays(path, -EMLINK);
     assert(!unlink(other));
     free(other);
+    doubtful = true;
+    stays(path, -EEXIST);
+    assert(dispose(path, false) == -EEXIST && is_whole(path));
+    doubtful = false;
     meddle = true;
     assert(dispose(path, true) == -ESTALE);
     assert(dispose(path, false) == -ESTALE);
