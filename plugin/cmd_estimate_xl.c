@@ -87,6 +87,7 @@ static int rehearse(struct rehearsal *r, struct wire *w, struct inbox *in)
     struct sender_options opt = {
         .mode = "migrate", .name = d->name ? d->name : r->domain,
         .uuid = d->uuid ? d->uuid : "", .peer = r->host, .dry = true,
+        .live = true,
         .state_dir = r->conf.state_dir,
     };
     struct rehearsal_options how = {

@@ -183,7 +183,7 @@ static int transfer(struct sender *s)
     int rc;
 
     sender_enter_ahead(s);
-    rc = sender_bulk(s, false);
+    rc = sender_bulk(s);
     if (!rc)
         rc = sender_settle(s);
     return rc ? rc : sender_place(s);

@@ -162,7 +162,7 @@ static int take_begin(struct migration *m, const struct control_msg *msg)
 {
     struct sender_options opt = {
         .mode = "migrate", .name = m->name, .uuid = m->uuid, .peer = m->host,
-        .trace_ring = m->conf.trace_buffer, .state_dir = m->conf.state_dir,
+        .live = true, .trace_ring = m->conf.trace_buffer, .state_dir = m->conf.state_dir,
     };
     const char *uuid = control_get(msg, "uuid");
     const char *name = control_get(msg, "name");
@@ -281,7 +281,7 @@ static int bulk(struct migration *m)
     if (m->accepted)
         prepare_last_words(m);
     if (!rc)
-        rc = sender_bulk(m->sender, true);
+        rc = sender_bulk(m->sender);
     if (!rc)
         rc = wire_send(m->wire, FRAME_RESTORE, PROTO_NO_DISK, NULL, 0);
     if (!rc)

@@ -359,6 +359,8 @@ static int verify(struct job *job, char **paths,
 
     if (image_open(&job->a, paths[0]) || image_open(&job->b, paths[1]))
         return XD_EXIT_FAILED;
+    image_believe_holes(&job->a, false);
+    image_believe_holes(&job->b, false);
     job->common = job->a.size < job->b.size ? job->a.size : job->b.size;
     if (compare(job, opt->threads))
         return XD_EXIT_FAILED;

@@ -16,12 +16,14 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/fs.h>
+#include <linux/magic.h>
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/stat.h>
+#include <sys/vfs.h>
 #include <unistd.h>
 
 #include "plugin/image.h"
@@ -70,8 +72,9 @@ static int open_device(struct image *img)
         (sector & (sector - 1)) || img->size % sector)
         return -ENOTSUP;
     img->sector = sector;
-    img->direct_fd = open(img->path, O_RDONLY | O_CLOEXEC | O_DIRECT);
-    return img->direct_fd < 0 ? -errno : 0;
+    /* Not by its path, at which there may be another one by now. */
+    img->direct_fd = image_open_direct(img, O_RDONLY);
+    return img->direct_fd < 0 ? img->direct_fd : 0;
 }
 
 /* Opens and examines img->path.  Says nothing. */
@@ -287,11 +290,40 @@ void image_bypass_cache(struct image *img)
     img->sector = alignment;
 }
 
+/* Whether SEEK_DATA of the file's system knows at once what was written, though
+ * it is in the page cache only. */
+static bool knows_its_holes(int fd)
+{
+    struct statfs fs;
+
+    if (fstatfs(fd, &fs))
+        return false;
+    switch ((uint32_t)fs.f_type) {
+    case BTRFS_SUPER_MAGIC:
+    case EXT4_SUPER_MAGIC:
+    case TMPFS_MAGIC:
+    case XFS_SUPER_MAGIC:
+        return true;
+    default:
+        return false;
+    }
+}
+
+void image_believe_holes(struct image *img, bool written)
+{
+    if (img->block || knows_its_holes(img->fd))
+        return;
+    img->solid = written || fdatasync(img->fd);
+    if (img->solid)
+        log_info("%s: its holes are read like data, since its file system "
+                 "may call a hole what has just been written", img->path);
+}
+
 uint64_t image_next_data(const struct image *img, uint64_t offset)
 {
     off_t data;
 
-    if (img->block || offset >= img->size)
+    if (img->block || img->solid || offset >= img->size)
         return offset;
     data = lseek(img->fd, (off_t)offset, SEEK_DATA);
     if (data < 0)

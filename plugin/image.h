@@ -23,6 +23,7 @@ struct image {
     int fd;                 /* buffered, for the parser and for holes */
     int direct_fd;          /* O_DIRECT, or -1: it is read through the cache */
     bool block;
+    bool solid;             /* a file whose holes are not asked for */
     int sector;             /* what O_DIRECT's ranges and memory must be a
                                multiple of, in bytes */
     uint64_t size;          /* bytes */
@@ -59,6 +60,13 @@ int image_open_direct(const struct image *img, int flags);
  * file: the image's size if there is none, offset itself if that cannot be
  * told (of a device never).  What lies before reads as zeros. */
 uint64_t image_next_data(const struct image *img, uint64_t offset);
+
+/* To be called before holes of a source are asked for.  Of a file that is
+ * written to meanwhile they count only on a file system that is known to tell
+ * the truth about what it has not brought to its storage yet; of one that
+ * nobody writes to, after that was done.  Otherwise there are none, and it is
+ * logged. */
+void image_believe_holes(struct image *img, bool written);
 
 /* Lets the kernel read [offset, offset + length) ahead.  Only a hint. */
 void image_will_need(const struct image *img, uint64_t offset,

@@ -108,7 +108,8 @@ static int write_zeros(int fd, uint64_t offset, uint64_t length)
 static int wipe_file(int fd)
 {
     off_t data = 0, hole;
-    int rc = 0;
+    /* A file system may know of data only when they are on the storage. */
+    int rc = fdatasync(fd) ? -errno : 0;
 
     while (!rc && (data = lseek(fd, data, SEEK_DATA)) >= 0) {
         hole = lseek(fd, data, SEEK_HOLE);

@@ -42,7 +42,6 @@ struct sender {
     struct link link;
     struct source_disk **disks;
     unsigned n_disks;
-    bool live;
     int (*step)(struct sender *s, struct source_disk *d);
     pthread_mutex_t enter;      /* held while a disk is entered */
 };
@@ -147,6 +146,8 @@ int sender_add_disk(struct sender *s, const char *vdev, const char *path,
     }
     if (!rc)
         rc = mark_of(path, &d->mark);
+    if (!rc)
+        image_believe_holes(&d->image, s->opt.live);
     if (!rc && s->opt.skip_free) {
         rc = -pthread_create(&d->examiner, NULL, examine, d);
         d->examining = !rc;
@@ -481,17 +482,16 @@ static int bulk_disk(struct sender *s, struct source_disk *d)
 {
     int rc;
 
-    if (s->live)
+    if (s->opt.live)
         live_track(d, s->opt.trace_ring);
     else
         d->behind = d->cold = true;
     rc = bulk_run(&s->link, d);
-    return rc || !s->live ? rc : live_catch_up(&s->link, d);
+    return rc || !s->opt.live ? rc : live_catch_up(&s->link, d);
 }
 
-int sender_bulk(struct sender *s, bool live)
+int sender_bulk(struct sender *s)
 {
-    s->live = live;
     return each_disk(s, bulk_disk);
 }
 

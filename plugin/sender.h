@@ -33,6 +33,8 @@ struct sender_options {
     size_t trace_ring;          /* bytes of the trace buffer of a processor;
                                    0: the default */
     bool skip_free;             /* leave out the free space of cold images */
+    bool live;                  /* somebody writes to the images; not with
+                                   skip_free */
     const char *state_dir;      /* where listings are kept; NULL: they are not
                                    used */
     bool dry;                   /* sender_rehearse() follows sender_offer() */
@@ -54,9 +56,9 @@ int sender_offer(struct sender *s, struct wire *w, struct inbox *in);
  * estimates and prints what a session would send. */
 int sender_rehearse(struct sender *s, const struct rehearsal_options *opt);
 
-/* Copies all disks.  live: somebody writes meanwhile; what he writes is sent
- * in rounds until little is left. */
-int sender_bulk(struct sender *s, bool live);
+/* Copies all disks.  If they are live, what is written meanwhile is sent in
+ * rounds until little is left. */
+int sender_bulk(struct sender *s);
 
 /*
  * Sends what was written to the disks whose writes are traced since this was

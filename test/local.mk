@@ -134,6 +134,14 @@ libcountreads_la_SOURCES = %D%/count-reads.c
 libcountreads_la_LDFLAGS = $(AM_LDFLAGS) -rpath /nowhere -avoid-version \
 	-shared
 
+# Storage that is wrong about its holes.
+TESTS += %D%/test-stale-holes.sh
+EXTRA_DIST += %D%/test-stale-holes.sh
+check_LTLIBRARIES += libstaleholes.la
+libstaleholes_la_SOURCES = %D%/stale-holes.c
+libstaleholes_la_LDFLAGS = $(AM_LDFLAGS) -rpath /nowhere -avoid-version \
+	-shared
+
 check_LTLIBRARIES += libhearsyslog.la
 libhearsyslog_la_SOURCES = %D%/hear-syslog.c
 libhearsyslog_la_LDFLAGS = $(AM_LDFLAGS) -rpath /nowhere -avoid-version \
