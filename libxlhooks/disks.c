@@ -6,12 +6,12 @@
  * known (it is "raw" unless given), the backend is usually "unknown", because
  * libxl chooses it anew each time.  A running domain's entry in xenstore
  * knows the backend and its domain, but not the format.  So both are read.
+ * What xenstore alone knows is sent apart: attached.c.
  */
 #include "config.h"
 
 #include <errno.h>
 #include <inttypes.h>
-#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -106,41 +106,5 @@ int disks_send(int control, libxl_ctx *ctx, const libxl_domain_config *config,
                           "script", disk->script,
                           "backend_domid", domid, NULL);
     }
-    return report(rc);
-}
-
-static int send_busy_domain(int control, libxl_ctx *ctx, uint32_t domid)
-{
-    libxl_device_disk *disks;
-    char id[16], *name;
-    int i, num = 0, rc = 0;
-
-    disks = real.libxl_device_disk_list(ctx, domid, &num);
-    if (!disks)
-        return 0;
-    name = real.libxl_domid_to_name(ctx, domid);
-    snprintf(id, sizeof(id), "%" PRIu32, domid);
-    for (i = 0; !rc && i < num; i++)
-        if (disks[i].pdev_path && *disks[i].pdev_path)
-            rc = control_send(control, "busy", "path", disks[i].pdev_path,
-                              "domid", id, "name", name, NULL);
-    free(name);
-    real.libxl_device_disk_list_free(disks, num);
-    return rc;
-}
-
-int disks_send_busy(int control, libxl_ctx *ctx)
-{
-    libxl_dominfo *domains;
-    int i, num = 0, rc = 0;
-
-    domains = real.libxl_list_domain(ctx, &num);
-    if (!domains) {
-        hook_log("cannot list the domains of this host");
-        return -EIO;
-    }
-    for (i = 0; !rc && i < num; i++)
-        rc = send_busy_domain(control, ctx, domains[i].domid);
-    real.libxl_dominfo_list_free(domains, num);
     return report(rc);
 }

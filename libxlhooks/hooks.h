@@ -18,6 +18,7 @@
 #include <libxl.h>
 #include <libxl_event.h>
 #include <libxl_utils.h>
+#include <xenstore.h>
 #include <xentoollog.h>
 
 #if !defined(LIBXL_HAVE_DOMAIN_CREATE_RESTORE_SEND_BACK_FD) || \
@@ -56,6 +57,12 @@ int disks_send_begin(int control, const libxl_domain_create_info *info,
  * libxl to choose: the backend. */
 int disks_send(int control, libxl_ctx *ctx, const libxl_domain_config *config,
                const libxl_device_disk *running, int num_running);
+
+/* attached.c: the same */
+
+/* Sends the disks of a running domain as they are attached now.  -EIO: they
+ * cannot be told. */
+int disks_send_attached(int control, libxl_ctx *ctx, uint32_t domid);
 
 /* Sends every disk of every domain of this host as busy. */
 int disks_send_busy(int control, libxl_ctx *ctx);

@@ -2,6 +2,7 @@
 # all its functions are looked up at run time (symbols.h).
 pkglib_LTLIBRARIES += libxlhooks.la
 libxlhooks_la_SOURCES = \
+	%D%/attached.c \
 	%D%/disks.c \
 	%D%/hooks.c \
 	%D%/hooks.h \
@@ -13,7 +14,8 @@ libxlhooks_la_SOURCES = \
 	%D%/watcher.c \
 	plugin/control.c \
 	plugin/control.h
-libxlhooks_la_CPPFLAGS = $(AM_CPPFLAGS) $(XENLIGHT_CFLAGS) $(XTL_CFLAGS)
+libxlhooks_la_CPPFLAGS = $(AM_CPPFLAGS) $(XENLIGHT_CFLAGS) $(XTL_CFLAGS) \
+	$(XENSTORE_CFLAGS)
 libxlhooks_la_LDFLAGS = $(AM_LDFLAGS) -module -avoid-version -shared \
 	-Wl,--version-script=$(top_srcdir)/libxlhooks/libxlhooks.map
 libxlhooks_la_DEPENDENCIES = $(top_srcdir)/libxlhooks/libxlhooks.map

@@ -3,13 +3,15 @@
  * The sending side: libxl_domain_suspend(), with the disks brought along.
  *
  *   describe the guest, "go"       guest runs; any failure leaves it alone
- *   wait for "suspend"             guest runs, the helper copies its disks;
+ *   wait for "list"                guest runs, the helper copies its disks;
  *                                  a signal kills xl, the helper sees end of
  *                                  file, nothing has happened to the guest
+ *   list the disks again, "go",    the same; the helper looks whether they are
+ *   wait for "suspend"             what they were
  *   the real function              guest runs, then is suspended; a signal
  *                                  ends the attempt (interrupt.c)
- *   "suspended", wait for "done"   guest is suspended; a signal or a failure
- *                                  makes xl resume it
+ *   list the disks once more,      guest is suspended; a signal or a failure
+ *   "suspended", wait for "done"   makes xl resume it
  *   return 0                       xl goes on with its own handshake; a signal
  *                                  no longer kills it
  *
@@ -26,12 +28,27 @@
 #include "libxlhooks/hooks.h"
 #include "plugin/control.h"
 
+/* What may change while the helper copies. */
+static int list(int control, libxl_ctx *ctx, uint32_t domid)
+{
+    int rc = disks_send_attached(control, ctx, domid);
+    bool all;
+
+    if (rc)
+        return rc;
+    rc = disks_send_busy(control, ctx);
+    /* Without them the helper removes no images, and warns. */
+    all = rc != -EIO;
+    if (rc && all)
+        return rc;
+    return control_send(control, "go", "busy", all ? "all" : "some", NULL);
+}
+
 static int describe(int control, libxl_ctx *ctx, uint32_t domid)
 {
     libxl_domain_config config;
     libxl_device_disk *running = NULL;
     int num = 0, rc;
-    bool all = false;
 
     real.libxl_domain_config_init(&config);
     if (real.libxl_retrieve_domain_configuration(ctx, domid, &config, NULL)) {
@@ -43,14 +60,8 @@ static int describe(int control, libxl_ctx *ctx, uint32_t domid)
     rc = disks_send_begin(control, &config.c_info, &domid);
     if (!rc)
         rc = disks_send(control, ctx, &config, running, num);
-    if (!rc) {
-        rc = disks_send_busy(control, ctx);
-        /* Not to know them only keeps the helper from removing images. */
-        all = rc != -EIO;
-        rc = all ? rc : 0;
-    }
     if (!rc)
-        rc = control_send(control, "go", "busy", all ? "all" : "some", NULL);
+        rc = list(control, ctx, domid);
 out:
     if (running)
         real.libxl_device_disk_list_free(running, num);
@@ -71,11 +82,15 @@ int suspend_dedup(int control, libxl_ctx *ctx, uint32_t domid, int fd,
                   int flags)
 {
     struct watcher *watcher;
-    int rc;
+    int rc, listed = 0;
 
     rc = describe(control, ctx, domid);
     /* a helper that said "fail" and left makes sending fail, too: -EPIPE is
      * explained, if at all, by what is still to be received */
+    if (!rc || rc == -EPIPE)
+        rc = hook_expect(control, "list");
+    if (!rc)
+        rc = list(control, ctx, domid);
     if (!rc || rc == -EPIPE)
         rc = hook_expect(control, "suspend");
     if (rc)
@@ -85,6 +100,10 @@ int suspend_dedup(int control, libxl_ctx *ctx, uint32_t domid, int fd,
     watcher = watcher_start(control, domid);
     rc = real.libxl_domain_suspend(ctx, domid, fd, flags, NULL);
     watcher_stop(watcher);
+    if (!rc)
+        listed = disks_send_attached(control, ctx, domid);
+    if (listed && listed != -EPIPE)
+        rc = ERROR_FAIL;
     send_result(control, rc);
     if (!rc && hook_expect(control, "done"))
         rc = ERROR_FAIL;

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Every function of libxenlight and libxentoollog that the hooks call, once.
+ * Every function of libxenlight, libxentoollog and libxenstore that the hooks
+ * call, once.
  *
  * Define SYMBOL(name) and include this file; it undefines SYMBOL again.  The
  * hooks look all of them up at run time and never link against the libraries,
@@ -26,7 +27,17 @@ SYMBOL(libxl_disk_format_to_string)
 SYMBOL(libxl_disk_backend_to_string)
 SYMBOL(libxl_domain_qualifier_to_domid)
 
+/* its disks as they are attached; the first of these libraries needs the
+ * third, so that a process which has the one has the other */
+SYMBOL(libxl_device_disk_getinfo)
+SYMBOL(libxl_diskinfo_init)
+SYMBOL(libxl_diskinfo_dispose)
+SYMBOL(xs_open)
+SYMBOL(xs_read)
+SYMBOL(xs_close)
+
 /* the other domains of this host */
+SYMBOL(libxl_is_stubdom)
 SYMBOL(libxl_list_domain)
 SYMBOL(libxl_dominfo_list_free)
 SYMBOL(libxl_domid_to_name)

@@ -13,8 +13,10 @@
 #include <signal.h>
 #include <stdbool.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
+#include "plugin/backend.h"
 #include "plugin/commands.h"
 #include "plugin/configuration.h"
 #include "plugin/domains.h"
@@ -37,6 +39,7 @@ struct rehearsal {
     struct memory_options memory;
     struct leftovers leftovers;
     struct domains here;        /* one */
+    struct domains all;         /* of this host */
     struct domains there;       /* what config says, or none */
 };
 
@@ -51,6 +54,51 @@ static const char *path_there(const struct rehearsal *r, const char *vdev)
         if (!strcmp(d->disks[i].vdev, vdev))
             return d->disks[i].path;
     return NULL;
+}
+
+/* A device model in a domain of its own has its guest's disks. */
+static bool is_other(const struct domain *guest, const struct domain *d)
+{
+    size_t n = guest->name ? strlen(guest->name) : 0;
+
+    return strcmp(d->domid, guest->domid) &&
+        !(n > 0 && d->name && !strncmp(d->name, guest->name, n) &&
+          !strcmp(d->name + n, "-dm"));
+}
+
+/* Whether another domain writes to it, too. */
+static int check_shared(const struct rehearsal *r, const char *vdev,
+                        const struct image *img)
+{
+    char device[BACKEND_DEVICE_BYTES];
+    const struct domain *d;
+    size_t i, j;
+
+    for (i = 0; i < r->all.n; i++) {
+        d = &r->all.list[i];
+        for (j = 0; is_other(&r->here.list[0], d) && j < d->n_disks; j++) {
+            backend_kernel_device(atoi(d->domid), d->disks[j].vdev, device);
+            if (!d->disks[j].writable ||
+                !backend_shares(img, device, d->disks[j].path))
+                continue;
+            backend_say_shared(vdev, img->path, d->name ? d->name : d->domid);
+            return -EBUSY;
+        }
+    }
+    return 0;
+}
+
+/* As far as it can be told without xenstore. */
+static int check_backend(const struct rehearsal *r, const struct sender *s,
+                         const struct domain_disk *disk)
+{
+    const struct image *img = sender_image(s, disk->vdev);
+    char device[BACKEND_DEVICE_BYTES];
+    int rc;
+
+    backend_kernel_device(atoi(r->here.list[0].domid), disk->vdev, device);
+    rc = backend_check_device(disk->vdev, img, device);
+    return rc || !disk->writable ? rc : check_shared(r, disk->vdev, img);
 }
 
 static int add_disk(struct rehearsal *r, struct sender *s,
@@ -78,7 +126,8 @@ static int add_disk(struct rehearsal *r, struct sender *s,
                   d.vdev, r->config);
         return -ENOENT;
     }
-    return sender_add_disk(s, d.vdev, d.path, dest);
+    rc = sender_add_disk(s, d.vdev, d.path, dest);
+    return rc ? rc : check_backend(r, s, disk);
 }
 
 static int rehearse(struct rehearsal *r, struct wire *w, struct inbox *in)
@@ -139,6 +188,8 @@ static int run(struct rehearsal *r, const char *const *command)
         log_error("xl does not know the domain %s", r->domain);
         rc = -ENOENT;
     }
+    if (!rc && !r->memory.only)
+        rc = domains_list(&r->all, NULL);
     if (!rc && r->config)
         rc = domains_read(&r->there, r->config);
     return rc ? rc : connect_and_rehearse(r, command);

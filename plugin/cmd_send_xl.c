@@ -30,6 +30,7 @@
 #include <unistd.h>
 
 #include "plugin/abandoned.h"
+#include "plugin/backend.h"
 #include "plugin/commands.h"
 #include "plugin/configuration.h"
 #include "plugin/control.h"
@@ -73,6 +74,8 @@ struct migration {
     char name[256];
     char domid[16];
     struct leftovers leftovers;
+    struct backend *attached;   /* the guest's disks at the beginning */
+    struct backend *now;        /* as they were listed last, or NULL */
     double start;
     struct blackout blackout;
     bool accepted;              /* the target takes all disks */
@@ -147,22 +150,101 @@ static int take_disk(struct migration *m, const struct control_msg *msg)
     return rc ? rc : sender_add_disk(m->sender, d.vdev, d.path, NULL);
 }
 
+/* Two that write would each have a copy of their own from then on. */
+static int check_shared(struct migration *m, const struct control_msg *msg,
+                        const char *user)
+{
+    const char *path = control_get(msg, "path");
+    const char *device = control_get(msg, "device");
+    const char *mode = control_get(msg, "mode"), *vdev;
+    const struct backend *b;
+    const struct image *img;
+    unsigned i;
+
+    for (i = 0; (vdev = sender_vdev(m->sender, i)); i++) {
+        b = backends_find(m->attached, vdev);
+        img = sender_image(m->sender, vdev);
+        if (!b || !backend_shares(img, device ? device : "", path))
+            continue;
+        leftovers_busy(&m->leftovers, img->path, user);
+        if (!backend_is_writable(b) || (mode && !strcmp(mode, "r")))
+            continue;
+        backend_say_shared(vdev, img->path, user);
+        return -EBUSY;
+    }
+    return 0;
+}
+
 /* A domain that the hook found on this host: the guest itself is one. */
-static void take_busy(struct migration *m, const struct control_msg *msg)
+static int take_busy(struct migration *m, const struct control_msg *msg)
 {
     const char *domid = control_get(msg, "domid");
     const char *path = control_get(msg, "path");
     const char *name = control_get(msg, "name");
+    const char *user = name && *name ? name : domid;
 
-    if (path && domid && strcmp(domid, m->domid))
-        leftovers_busy(&m->leftovers, path, name && *name ? name : domid);
+    if (!path || !domid)
+        return -EPROTO;
+    if (!strcmp(domid, m->domid))
+        return 0;
+    leftovers_busy(&m->leftovers, path, user);
+    return check_shared(m, msg, user);
+}
+
+/* A disk that the configuration does not have would stay behind. */
+static int check_configured(const struct migration *m)
+{
+    const struct backend *b;
+
+    for (b = m->attached; b && !m->memory_options.only; b = b->next) {
+        if (backend_is_cdrom(b) ||
+            sender_image(m->sender, b->field[BACKEND_VDEV]))
+            continue;
+        log_error("disk %s: it is attached to the guest, but not in its "
+                  "configuration; detach it, or try again if that is being "
+                  "done", b->field[BACKEND_VDEV]);
+        return -ESTALE;
+    }
+    return 0;
+}
+
+/* The disks that are moved are the ones that the guest has. */
+static int check_images(const struct migration *m)
+{
+    const struct backend *b;
+    const char *vdev;
+    unsigned i;
+    int rc = 0;
+
+    for (i = 0; !rc && (vdev = sender_vdev(m->sender, i)); i++) {
+        b = backends_find(m->attached, vdev);
+        if (b) {
+            rc = backend_check(b, sender_image(m->sender, vdev));
+            continue;
+        }
+        log_error("disk %s: it is in the guest's configuration, but xenstore "
+                  "does not have it; wait until it is attached, or detach it",
+                  vdev);
+        rc = -ESTALE;
+    }
+    return rc;
+}
+
+/* What the hook has listed last is what there was at first. */
+static int check_listed(struct migration *m)
+{
+    int rc = backends_compare(m->attached, m->now);
+
+    backends_release(&m->now);
+    return rc ? rc : check_images(m);
 }
 
 static int take_begin(struct migration *m, const struct control_msg *msg)
 {
     struct sender_options opt = {
         .mode = "migrate", .name = m->name, .uuid = m->uuid, .peer = m->host,
-        .live = true, .trace_ring = m->conf.trace_buffer, .state_dir = m->conf.state_dir,
+        .live = true, .trace_ring = m->conf.trace_buffer,
+        .state_dir = m->conf.state_dir,
     };
     const char *uuid = control_get(msg, "uuid");
     const char *name = control_get(msg, "name");
@@ -207,8 +289,10 @@ static int say_word(struct migration *m, const char *verb)
     return rc == -EPIPE ? -ECANCELED : rc;
 }
 
-static int collect_disks(struct migration *m)
+/* first: of a guest that is not known yet. */
+static int collect_disks(struct migration *m, bool first)
 {
+    struct backend **list = first ? &m->attached : &m->now;
     struct control_msg msg;
     const char *verb, *busy;
     int rc;
@@ -218,12 +302,14 @@ static int collect_disks(struct migration *m)
         if (rc)
             return rc;
         verb = control_verb(&msg);
-        if (!strcmp(verb, "begin"))
+        if (first && !strcmp(verb, "begin"))
             rc = take_begin(m, &msg);
-        else if (m->sender && !strcmp(verb, "disk"))
+        else if (first && m->sender && !strcmp(verb, "disk"))
             rc = take_disk(m, &msg);
+        else if (m->sender && !strcmp(verb, "attached"))
+            rc = backends_add(list, &msg);
         else if (m->sender && !strcmp(verb, "busy"))
-            take_busy(m, &msg);
+            rc = take_busy(m, &msg);
         else if (m->sender && !strcmp(verb, "go"))
             break;
         else
@@ -233,7 +319,30 @@ static int collect_disks(struct migration *m)
     }
     busy = control_get(&msg, "busy");
     m->leftovers.users_known = busy && !strcmp(busy, "all");
+    if (!m->leftovers.users_known && first)
+        log_warn("whether another domain of this host has one of the disks, "
+                 "too, is not known");
     return 0;
+}
+
+/* Before anything is sent: the disks that were opened are the guest's. */
+static int take_guest(struct migration *m)
+{
+    int rc = collect_disks(m, true);
+
+    if (!rc)
+        rc = check_configured(m);
+    return rc ? rc : check_images(m);
+}
+
+/* Whether all still is as it was then; asked of the hook. */
+static int ask_again(struct migration *m)
+{
+    int rc = say_word(m, "list");
+
+    if (!rc)
+        rc = collect_disks(m, false);
+    return rc ? rc : check_listed(m);
 }
 
 /* Course */
@@ -317,6 +426,21 @@ static void begin_blackout(struct migration *m)
     memsend_limit(m->memory, limit);
 }
 
+/* What the hook says before "suspended". */
+static int take_event(struct migration *m, const struct control_msg *msg)
+{
+    int rc;
+
+    if (!strcmp(control_verb(msg), "attached"))
+        return backends_add(&m->now, msg);
+    if (strcmp(control_verb(msg), "stopped") || m->blackout.began > 0)
+        return -EPROTO;
+    begin_blackout(m);
+    watch_for_end(m);
+    rc = check_images(m);
+    return rc ? rc : sender_settle_traced(m->sender);
+}
+
 /* While xl copies the memory.  Once the guest is seen suspended, disks can be
  * settled beside the end of its memory. */
 static int wait_suspended(struct migration *m)
@@ -337,11 +461,7 @@ static int wait_suspended(struct migration *m)
             return rc;
         if (!strcmp(control_verb(&msg), "suspended"))
             break;
-        if (strcmp(control_verb(&msg), "stopped") || m->blackout.began > 0)
-            return -EPROTO;
-        begin_blackout(m);
-        watch_for_end(m);
-        rc = sender_settle_traced(m->sender);
+        rc = take_event(m, &msg);
         if (rc)
             return rc;
     }
@@ -349,7 +469,7 @@ static int wait_suspended(struct migration *m)
         begin_blackout(m);
     result = control_get(&msg, "rc");
     /* libxl has said why. */
-    return result && !strcmp(result, "0") ? 0 : -ECANCELED;
+    return result && !strcmp(result, "0") ? check_listed(m) : -ECANCELED;
 }
 
 /* The memory, on the pump's thread. */
@@ -410,11 +530,13 @@ static int migrate(struct migration *m)
 {
     int rc;
 
-    rc = collect_disks(m);
+    rc = take_guest(m);
     if (!rc)
         rc = begin_memory(m);
     if (!rc)
         rc = bulk(m);
+    if (!rc)
+        rc = ask_again(m);
     if (rc)
         return rc;
     rc = say_word(m, "suspend");
@@ -430,6 +552,8 @@ static int migrate(struct migration *m)
     if (!rc)
         rc = sender_place(m->sender);
     m->blackout.placed = monotonic_seconds();
+    if (!rc)
+        rc = check_images(m);
     return rc ? rc : say_word(m, "done");
 }
 

@@ -14,18 +14,29 @@
  *                 (once per disk; mode is "r" or "w", cdrom "0" or "1",
  *                  format and backend as libxl prints them, script may be
  *                  empty)
- *   h>p  busy     path domid name    (a disk of a domain on this host)
+ *   h>p  attached vdev path params backend backend_domid device mode cdrom
+ *                 pid
+ *                 (once per disk that the guest has now, whatever the
+ *                  configuration says: params and device are the nodes
+ *                  "params" and "physical-device" of its backend, pid is that
+ *                  of the device model; they may be empty)
+ *   h>p  busy     path domid name vdev device mode
+ *                 (a disk of a domain on this host)
  *   h>p  go       busy               ("all" if those were all, else "some")
- *   p>h  suspend              bulk copied, receiver ready: call libxl now
+ *   p>h  list                 bulk copied, receiver ready: what is it now?
  *     or fail                 (reason already logged) guest never disturbed
+ *   h>p  attached, busy, go   (as above)
+ *   p>h  suspend              nothing has changed: call libxl now
+ *     or fail
  *   h>p  stopped              the guest was seen suspended (may be missing)
+ *   h>p  attached             (as above, if it was suspended)
  *   h>p  suspended rc         libxl_domain_suspend returned
  *   p>h  done | fail          disks final at the receiver, or not
  *
  * Receiving host:
  *   h>p  begin    uuid name
  *   h>p  disk     (as above, from the received configuration)
- *   h>p  busy     path domid name    (a disk of a domain on this host)
+ *   h>p  busy     (as above)
  *   h>p  go
  *   p>h  restore | fail       call libxl now, or give up
  *   h>p  restored rc          libxl_domain_create_restore returned

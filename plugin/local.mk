@@ -17,6 +17,7 @@ endif
 sbin_PROGRAMS += xl-dedup
 xl_dedup_SOURCES = \
 	%D%/abandoned.c %D%/abandoned.h %D%/ahead.c %D%/ahead.h %D%/apply.c \
+	%D%/backend.c %D%/backend.h \
 	%D%/blockindex.c %D%/blockindex.h %D%/blocklist.c %D%/blocklist.h \
 	%D%/blocktable.c %D%/blocktable.h %D%/bounded.c %D%/bounded.h \
 	%D%/buf.c %D%/buf.h %D%/bulk.c %D%/busy.c %D%/busy.h %D%/bytes.h \
@@ -72,7 +73,8 @@ xl_dedup_SOURCES = \
 	%D%/tracerecord.c %D%/tracerecord.h %D%/trackdev.c %D%/trackdev.h \
 	%D%/tracker.c %D%/tracker.h %D%/tracksource.c %D%/tracksource.h \
 	%D%/trackways.c %D%/trackways.h %D%/unused.c %D%/unused.h \
-	%D%/users.c %D%/users.h %D%/versions.c %D%/wire.c %D%/wire.h \
+	%D%/users.c %D%/users.h %D%/vbd.c %D%/vbd.h %D%/versions.c \
+	%D%/wire.c %D%/wire.h \
 	%D%/wire_options.c %D%/wire_options.h %D%/witness.c \
 	%D%/witnessed.c %D%/workers.c %D%/workers.h \
 	%D%/x86code.c %D%/x86code.h

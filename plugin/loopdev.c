@@ -9,6 +9,7 @@
 #include <inttypes.h>
 #include <linux/fs.h>
 #include <linux/loop.h>
+#include <linux/major.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -89,6 +90,68 @@ static bool read_file(const char *path, char *text, size_t size)
         n--;
     text[n] = '\0';
     return n > 0;
+}
+
+void device_name(dev_t device, char *name, size_t size)
+{
+    char path[64], link[512];
+    ssize_t n;
+
+    snprintf(path, sizeof(path), "/sys/dev/block/%u:%u/dm/name",
+             major(device), minor(device));
+    if (read_file(path, link, sizeof(link))) {
+        snprintf(name, size, "/dev/mapper/%s", link);
+        return;
+    }
+    snprintf(path, sizeof(path), "/sys/dev/block/%u:%u", major(device),
+             minor(device));
+    n = readlink(path, link, sizeof(link) - 1);
+    link[n > 0 ? n : 0] = '\0';
+    if (strrchr(link, '/'))
+        snprintf(name, size, "/dev/%s", strrchr(link, '/') + 1);
+    else
+        snprintf(name, size, "block device %u:%u", major(device),
+                 minor(device));
+}
+
+/* The path in sysfs is longer than what the ioctl tells. */
+static void read_backing_file(dev_t device, struct loop_backing *b)
+{
+    char path[64];
+
+    snprintf(path, sizeof(path), "/sys/dev/block/%u:%u/loop/backing_file",
+             major(device), minor(device));
+    if (!read_file(path, b->file, sizeof(b->file)))
+        snprintf(b->file, sizeof(b->file), "an unknown file");
+}
+
+int loopdev_backing(dev_t device, struct loop_backing *b_r)
+{
+    struct loop_info64 info;
+    struct stat st;
+    int fd, rc = 0;
+
+    memset(b_r, 0, sizeof(*b_r));
+    if (major(device) != LOOP_MAJOR)
+        return -ENXIO;
+    device_name(device, b_r->name, sizeof(b_r->name));
+    fd = open(b_r->name, O_RDONLY | O_CLOEXEC);
+    if (fd < 0)
+        return -errno;
+    if (fstat(fd, &st) || ioctl(fd, LOOP_GET_STATUS64, &info) ||
+        ioctl(fd, BLKGETSIZE64, &b_r->size))
+        rc = -errno;
+    else if (!S_ISBLK(st.st_mode) || st.st_rdev != device)
+        rc = -ENODEV;
+    close(fd);
+    if (rc)
+        return rc;
+    b_r->dev = info.lo_device;
+    b_r->ino = info.lo_inode;
+    b_r->offset = info.lo_offset;
+    b_r->limit = info.lo_sizelimit;
+    read_backing_file(device, b_r);
+    return 0;
 }
 
 struct sum {

@@ -23,6 +23,26 @@ bool loopdev_each(const struct stat *file,
                   bool (*each)(void *opaque, const char *kernel_name),
                   void *opaque);
 
+/* What a loop device is set up on. */
+struct loop_backing {
+    char name[64];              /* of the loop device: "/dev/loop3" */
+    char file[4096];            /* the file's path as the kernel has it now:
+                                   with " (deleted)" if it has none */
+    dev_t dev;                  /* st_dev and st_ino of the file */
+    ino_t ino;
+    uint64_t offset;            /* in the file, bytes */
+    uint64_t limit;             /* that it was given, bytes; 0: none */
+    uint64_t size;              /* of the device, bytes */
+};
+
+/* -ENXIO: the device is no loop device that is set up; other negative
+ * errnos: that cannot be told. */
+int loopdev_backing(dev_t device, struct loop_backing *b_r);
+
+/* What people call a block device: "/dev/mapper/vg-disk", "/dev/sda1"; its
+ * numbers, if this host has none of it. */
+void device_name(dev_t device, char *name, size_t size);
+
 struct device_activity {
     uint64_t in_flight;         /* requests, reads and writes */
     uint64_t written;           /* 512-byte sectors since boot, and those that

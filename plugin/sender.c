@@ -162,6 +162,21 @@ out:
     return rc;
 }
 
+const char *sender_vdev(const struct sender *s, unsigned i)
+{
+    return i < s->n_disks ? s->disks[i]->vdev : NULL;
+}
+
+const struct image *sender_image(const struct sender *s, const char *vdev)
+{
+    unsigned i;
+
+    for (i = 0; i < s->n_disks; i++)
+        if (!strcmp(s->disks[i]->vdev, vdev))
+            return &s->disks[i]->image;
+    return NULL;
+}
+
 const struct blockindex *sender_index(struct sender *s, uint64_t bytes,
                                       const uint8_t key[BLOCKINDEX_KEY])
 {
@@ -589,6 +604,13 @@ void sender_record_left(struct sender *s, const char *state_dir)
         /* Opened again: the time of its last modification is wanted. */
         if (image_open(&now, d->path))
             continue;
+        if (now.block != d->image.block || now.dev != d->image.dev ||
+            now.ino != d->image.ino) {
+            log_warn("disk %s: %s is not the image that was sent any more; "
+                     "it is not noted as a copy", d->vdev, d->path);
+            image_release(&now);
+            continue;
+        }
         if (digest)
             segments_root(d->sent, d->n_segments, root);
         if (digest || !d->image.block)

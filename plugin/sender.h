@@ -56,6 +56,13 @@ int sender_offer(struct sender *s, struct wire *w, struct inbox *in);
  * estimates and prints what a session would send. */
 int sender_rehearse(struct sender *s, const struct rehearsal_options *opt);
 
+/* The name of disk number i, or NULL: there are no more. */
+const char *sender_vdev(const struct sender *s, unsigned i);
+
+/* What is open of a disk, or NULL if it is none of these.  Lives as long as
+ * s. */
+const struct image *sender_image(const struct sender *s, const char *vdev);
+
 /* Copies all disks.  If they are live, what is written meanwhile is sent in
  * rounds until little is left. */
 int sender_bulk(struct sender *s);

@@ -13,12 +13,16 @@
  *   FAKE_CONFIG_RC     what libxl_retrieve_domain_configuration() returns
  *   FAKE_CTX_RC        what libxl_ctx_alloc() returns
  *   FAKE_NO_DOMAINS    if set, the host's domains cannot be listed
+ *   FAKE_NO_STORE      if set, xenstore does not answer
+ *   FAKE_CD_CHANGES    the N-th time that the disks of domain 7 are listed,
+ *                      and later, another CD-ROM is in
  *   FAKE_HOTPLUG       program that libxl_domain_create_restore() runs as the
  *                      hotplug script of a device of the kind...
  *   FAKE_HOTPLUG_KIND  ...this
  */
 #include "config.h"
 
+#include <errno.h>
 #include <stdarg.h>
 #include <stdatomic.h>
 #include <stdbool.h>
@@ -32,6 +36,7 @@
 #include <libxl.h>
 #include <libxl_event.h>
 #include <libxl_utils.h>
+#include <xenstore.h>
 
 /* the part of libxl's private type that is of use here: nothing */
 struct libxl__ctx {
@@ -165,6 +170,7 @@ int libxl_retrieve_domain_configuration(libxl_ctx *ctx, uint32_t domid,
 libxl_device_disk *libxl_device_disk_list(libxl_ctx *ctx, uint32_t domid,
                                           int *num)
 {
+    static int times;
     libxl_device_disk *list;
 
     (void)ctx;
@@ -173,12 +179,82 @@ libxl_device_disk *libxl_device_disk_list(libxl_ctx *ctx, uint32_t domid,
         return NULL;
     list = calloc(2, sizeof(*list));
     *num = 2;
-    set_disk(&list[0], "xvda", domid == 7 ? "/img/g1 root.img" : "/dev/vg/o",
+    set_disk(&list[0], "xvda", domid == 4 ? "/dev/vg/o" : "/img/g1 root.img",
              true);
     list[0].backend = LIBXL_DISK_BACKEND_PHY;
-    set_disk(&list[1], "hdc", "", false);
+    times += domid == 7;
+    set_disk(&list[1], "hdc", number("FAKE_CD_CHANGES") &&
+             times >= number("FAKE_CD_CHANGES") ? "/iso" : "", false);
     list[1].backend = LIBXL_DISK_BACKEND_QDISK;
+    list[1].is_cdrom = 1;
     return list;
+}
+
+void libxl_diskinfo_init(libxl_diskinfo *p)
+{
+    memset(p, 0, sizeof(*p));
+}
+
+void libxl_diskinfo_dispose(libxl_diskinfo *p)
+{
+    free(p->backend);
+}
+
+int libxl_device_disk_getinfo(libxl_ctx *ctx, uint32_t domid,
+                              const libxl_device_disk *disk,
+                              libxl_diskinfo *info)
+{
+    (void)ctx;
+    return asprintf(&info->backend, "/backend/%u/%s", domid, disk->vdev) > 0 ?
+        0 : ERROR_NOMEM;
+}
+
+struct xs_handle {
+    int unused;
+};
+
+struct xs_handle *xs_open(unsigned long flags)
+{
+    if (!getenv("FAKE_NO_STORE"))
+        return calloc(1, sizeof(struct xs_handle) + flags);
+    errno = ECONNREFUSED;
+    return NULL;
+}
+
+void xs_close(struct xs_handle *xs)
+{
+    free(xs);
+}
+
+void *xs_read(struct xs_handle *xs, xs_transaction_t t, const char *path,
+              unsigned *len)
+{
+    static const char *const nodes[][2] = {
+        { "/backend/7/xvda/physical-device", "7:1f" },
+        { "/backend/7/xvda/params", "/img/g1 root.img" },
+        { "/backend/4/xvda/physical-device", "fe:2" },
+        { "/local/domain/7/image/device-model-pid", "815" },
+    };
+    size_t i;
+
+    (void)xs;
+    (void)t;
+    for (i = 0; i < sizeof(nodes) / sizeof(nodes[0]); i++)
+        if (!strcmp(nodes[i][0], path)) {
+            *len = strlen(nodes[i][1]);
+            return strdup(nodes[i][1]);
+        }
+    return NULL;
+}
+
+/* 8 is the device model of 7. */
+int libxl_is_stubdom(libxl_ctx *ctx, uint32_t domid, uint32_t *target)
+{
+    (void)ctx;
+    if (domid != 8)
+        return 0;
+    *target = 7;
+    return 1;
 }
 
 void libxl_device_disk_list_free(libxl_device_disk *list, int num)
@@ -219,10 +295,11 @@ libxl_dominfo *libxl_list_domain(libxl_ctx *ctx, int *num)
     (void)ctx;
     if (getenv("FAKE_NO_DOMAINS"))
         return NULL;
-    list = calloc(3, sizeof(*list));
+    list = calloc(4, sizeof(*list));
     list[1].domid = 4;
     list[2].domid = 7;
-    *num = 3;
+    list[3].domid = 8;
+    *num = 4;
     return list;
 }
 

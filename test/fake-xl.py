@@ -14,7 +14,16 @@ Environment:
   FAKE_FORMAT       format of the disks (raw)
   FAKE_READONLY     "vdev ..."
   FAKE_BUSY         "path=domain ..." at the target
-  FAKE_SHARED       the same at the source; "unknown" if libxl cannot tell
+  FAKE_SHARED       "path=domain[=mode[=device]] ..." at the source, mode "w"
+                    unless given; "unknown" if libxl cannot tell; with "file:"
+                    before it, a file that holds this, read each time
+  FAKE_ATTACHED     file with the guest's disks as xenstore has them, a line of
+                    "key=value|..." each (plugin/control.h, "attached").  It
+                    is made if it is not there, and read each time the disks
+                    are listed.  Normally: a block device, or the loop device
+                    of a file, is served by the kernel; a file without one by
+                    QEMU, which is played by this process
+  FAKE_ADMIN        command that is run before the disks are listed again
   FAKE_SLOW         seconds the target's xl takes to name its disks (0)
   FAKE_NO_DOMAIN    "list" does not find the domain
   FAKE_MEMORY       bytes of the memory stream (3000000), which is noise
@@ -43,12 +52,14 @@ tools/xl/xl_migrate.c of Xen 4.17: a failure after GO leaves the guest
 suspended, and a receiving xl that cannot report does not destroy its copy.
 """
 import functools
+import glob
 import importlib
 import json
 import os
 import random
 import signal
 import socket
+import stat
 import struct
 import subprocess
 import sys
@@ -105,7 +116,12 @@ class Control:
                   file=sys.stderr)
         return verb
 
-    def describe(self, target):
+    def list(self, disks):
+        """The guest's disks as they are now."""
+        for disk in disks.read():
+            self.say("attached", **disk)
+
+    def describe(self, target, disks=None):
         self.say("begin", uuid=UUID, name="g1", domid="7")
         for disk in env("FAKE_DISKS").split():
             vdev, *paths = disk.split("=")
@@ -113,21 +129,90 @@ class Control:
                      format=env("FAKE_FORMAT", "raw"), backend="phy",
                      mode="r" if vdev in env("FAKE_READONLY").split() else "w",
                      cdrom="0", script="", backend_domid="0")
-            if not target:
-                self.say("busy", path=paths[0], domid="7", name="g1")
-        others = env("FAKE_BUSY" if target else "FAKE_SHARED")
-        if target:
-            time.sleep(float(env("FAKE_SLOW", "0")))
-        if others == "unknown":
-            self.say("go", busy="some")
+        if not target:
+            self.list(disks)
+            self.go()
             return
-        for busy in others.split():
+        time.sleep(float(env("FAKE_SLOW", "0")))
+        for busy in env("FAKE_BUSY").split():
             path, name = busy.split("=")
             self.say("busy", path=path, domid="3", name=name)
-        if target:
-            self.say("go")
-        else:
-            self.say("go", busy="all")
+        self.say("go")
+
+    def go(self):
+        for disk in env("FAKE_DISKS").split():
+            self.say("busy", path=disk.split("=")[1], domid="7", name="g1",
+                     mode="w")
+        if env("FAKE_SHARED") == "unknown":
+            self.say("go", busy="some")
+            return
+        for path, name, mode, device in shared():
+            self.say("busy", path=path, domid="3", name=name, mode=mode,
+                     device=device)
+        self.say("go", busy="all")
+
+
+def shared():
+    disks = env("FAKE_SHARED")
+    if disks.startswith("file:"):
+        with open(disks[5:]) as f:
+            disks = f.read()
+    for disk in disks.split():
+        fields = disk.split("=")
+        yield fields + ["w", ""][len(fields) - 2:]
+
+
+def device_of(path):
+    """What the kernel serves of it, in xenstore's form; "" if nothing."""
+    try:
+        st = os.stat(path)
+        if stat.S_ISBLK(st.st_mode):
+            return "%x:%x" % (os.major(st.st_rdev), os.minor(st.st_rdev))
+    except OSError:
+        pass
+    path = os.path.realpath(path)
+    for loop in glob.glob("/sys/block/loop*/loop"):
+        try:
+            with open(loop + "/backing_file") as f, open(loop + "/../dev") as g:
+                # also if somebody has removed it, or put another one there
+                if f.read().rstrip("\n") in (path, path + " (deleted)"):
+                    return "%x:%x" % tuple(map(int, g.read().split(":")))
+        except OSError:
+            pass
+    return ""
+
+
+class Disks:
+    """The guest's, as xenstore has them."""
+    def __init__(self):
+        self.opened, self.disks = [], []
+        for disk in env("FAKE_DISKS").split():
+            vdev, path = disk.split("=")[:2]
+            device = device_of(path)
+            self.disks.append({
+                "vdev": vdev, "path": path, "device": device,
+                "params": path if device else "aio:" + path,
+                "backend": "phy" if device else "qdisk",
+                "backend_domid": "0", "cdrom": "0",
+                "mode": "r" if vdev in env("FAKE_READONLY").split() else "w",
+                "pid": str(os.getpid())})
+            if not device and os.path.exists(path):
+                self.opened.append(os.open(path, os.O_RDONLY))
+        if env("FAKE_ATTACHED") and not os.path.exists(env("FAKE_ATTACHED")):
+            with open(env("FAKE_ATTACHED"), "w") as f:
+                for disk in self.disks:
+                    f.write("|".join("%s=%s" % i for i in disk.items()) + "\n")
+
+    def read(self):
+        if not env("FAKE_ATTACHED"):
+            return self.disks
+        with open(env("FAKE_ATTACHED")) as f:
+            return [dict(field.split("=", 1) for field in
+                         line.rstrip("\n").split("|")) for line in f]
+
+    def close(self):
+        while self.opened:
+            os.close(self.opened.pop())
 
 
 @functools.lru_cache()
@@ -166,13 +251,24 @@ def interrupt_end():
         signal.signal(number, lambda *_: None)
 
 
-def suspend(control, fd):
-    """The hooked libxl_domain_suspend: a libxl error code."""
+def prepare(control, disks):
+    """All before the real libxl_domain_suspend."""
     try:
-        control.describe(False)
+        control.describe(False, disks)
+        if control.hear() != "list":
+            return False
+        if env("FAKE_ADMIN"):
+            subprocess.run(env("FAKE_ADMIN"), shell=True, check=True)
+        control.list(disks)
+        control.go()
     except ConnectionError:
-        return -7
-    if control.hear() != "suspend":
+        return False
+    return control.hear() == "suspend"
+
+
+def suspend(control, fd, disks):
+    """The hooked libxl_domain_suspend: a libxl error code."""
+    if not prepare(control, disks):
         return -7           # ERROR_GUEST_TIMEDOUT
     interrupt_begin(control)
     data = memoryview(memory())
@@ -193,6 +289,8 @@ def suspend(control, fd):
     if env("FAKE_KILLED"):
         os.close(fd)
     try:
+        if not rc:
+            control.list(disks)
         control.say("suspended", rc=str(rc))
     except ConnectionError:
         pass                    # what follows will tell
@@ -227,13 +325,14 @@ def migrate(rune):
     control = Control(int(env("XL_DEDUP_CONTROL_FD")))
     os.close(int(env("XL_DEDUP_PEER_FD")))
     state("a", "running")
+    disks = Disks()
     try:
         if read_exactly(back, len(BANNER)) != BANNER:
             raise EOFError
         write_all(to, CONFIG)
     except (EOFError, ConnectionError):
         return failed(to, child, "guest untouched")
-    rc = suspend(control, to)
+    rc = suspend(control, to, disks)
     if rc == -7:
         return failed(to, child, "guest untouched")
     try:
@@ -253,6 +352,7 @@ def migrate(rune):
         state("a", "running")
         print("guest resumed")
         return 1
+    disks.close()
     if env("FAKE_DESTROY"):
         subprocess.run(env("FAKE_DESTROY"), shell=True, check=True,
                        stdout=sys.stderr)
@@ -339,6 +439,12 @@ def list_domains(domain):
             domains.append({"domid": 3, "config": {
                 "c_info": {"name": name, "uuid": UUID},
                 "disks": [{"pdev_path": path, "vdev": "xvda"}]}})
+        if env("FAKE_SHARED") != "unknown":
+            for path, name, mode, _ in shared():
+                domains.append({"domid": 3, "config": {
+                    "c_info": {"name": name, "uuid": UUID},
+                    "disks": [{"pdev_path": path, "vdev": "xvda",
+                               "readwrite": int(mode == "w")}]}})
     print(json.dumps(domains, indent=4))
     return 0
 

@@ -28,7 +28,8 @@ TESTS += test/test-manifest
 # shared object; without -no-install fake-xl would be a shell script.
 check_LTLIBRARIES += libfakexenlight.la
 libfakexenlight_la_SOURCES = %D%/fake-libxl.c
-libfakexenlight_la_CPPFLAGS = $(AM_CPPFLAGS) $(XENLIGHT_CFLAGS) $(XTL_CFLAGS)
+libfakexenlight_la_CPPFLAGS = $(AM_CPPFLAGS) $(XENLIGHT_CFLAGS) \
+	$(XTL_CFLAGS) $(XENSTORE_CFLAGS)
 libfakexenlight_la_LDFLAGS = $(AM_LDFLAGS) -rpath /nowhere -avoid-version \
 	-shared
 check_PROGRAMS += test/fake-xl
@@ -132,6 +133,17 @@ libholdread_la_LDFLAGS = $(AM_LDFLAGS) -rpath /nowhere -avoid-version -shared
 check_LTLIBRARIES += libcountreads.la
 libcountreads_la_SOURCES = %D%/count-reads.c
 libcountreads_la_LDFLAGS = $(AM_LDFLAGS) -rpath /nowhere -avoid-version \
+	-shared
+
+BACKEND_TESTS = %D%/test-backend.sh %D%/test-backend-changes.sh \
+	%D%/test-backend-dry-run.sh %D%/test-shared-disk.sh
+TESTS += $(BACKEND_TESTS)
+EXTRA_DIST += $(BACKEND_TESTS)
+
+# A kernel with Xen's backend.
+check_LTLIBRARIES += libfakebackends.la
+libfakebackends_la_SOURCES = %D%/fake-backends.c
+libfakebackends_la_LDFLAGS = $(AM_LDFLAGS) -rpath /nowhere -avoid-version \
 	-shared
 
 # Storage that is wrong about its holes.
@@ -294,6 +306,10 @@ TESTS += test/test-identity
 check_PROGRAMS += test/test-bounded
 test_test_bounded_SOURCES = %D%/test-bounded.c plugin/bounded.c
 TESTS += test/test-bounded
+
+check_PROGRAMS += test/test-vbd
+test_test_vbd_SOURCES = %D%/test-vbd.c plugin/vbd.c
+TESTS += test/test-vbd
 
 check_PROGRAMS += tracker-tool tracker-writer tracker-mute
 tracker_tool_SOURCES = %D%/tracker-tool.c plugin/tracker.c \

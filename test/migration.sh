@@ -39,6 +39,25 @@ END
     export ASAN_OPTIONS
 }
 
+# preload LIBRARY: into the helper at the source, and what it starts
+preload()
+{
+    cat >"$tmp/bin/helper" <<END
+#!/bin/sh
+LD_PRELOAD=$abs_top_builddir/.libs/$1 exec $abs_top_builddir/xl-dedup "\$@"
+END
+    chmod +x "$tmp/bin/helper"
+    XL_DEDUP=$tmp/bin/helper
+}
+
+# forgotten: as if nothing had been migrated yet
+forgotten()
+{
+    helpers_gone
+    rm -rf "$tmp/b" "$tmp/state-a" "$tmp/state-b"
+    mkdir "$tmp/b" "$tmp/state-a" "$tmp/state-b"
+}
+
 # migrate [OPTION...]: what the admin types; sets $status, fills out and err
 migrate()
 {

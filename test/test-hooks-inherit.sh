@@ -8,7 +8,7 @@ requires python3 timeout env ls
 cp "$hooks" "$tmp/user.so"      # a module that does nothing when not asked
 FAKE_CHILD="{ env; ls -l /proc/self/fd; } >>'$tmp/children'"
 export FAKE_CHILD
-LD_PRELOAD=$tmp/user.so send '<go suspend <suspended done <never'
+LD_PRELOAD=$tmp/user.so send '<go list <go suspend <suspended done <never'
 [ $status = 0 ] || fail "status $status"
 lacks helper 'inherited XL'
 has helper 'inherited LD_PRELOAD'       # the user's
@@ -19,7 +19,7 @@ has helper EOF
 ! grep -q '^XL_DEDUP_.*FD=' "$tmp/children" || fail "variables are inherited"
 
 : >"$tmp/children"
-send '<go suspend <suspended done'
+send '<go list <go suspend <suspended done'
 [ $status = 0 ] || fail "status $status"
 ! grep -q '^LD_PRELOAD=' "$tmp/children" || fail "an empty preload is left"
 lacks helper inherited

@@ -15,14 +15,14 @@ done
 has helper EOF
 
 # while libxl suspends: the helper learns of it, the stream breaks, resume
-FAKE_STREAM=1 FAKE_SUSPEND_MS=2000 send '<go suspend sleep int <never closein'
+FAKE_STREAM=1 FAKE_SUSPEND_MS=2000 send '<go list <go suspend sleep int <never closein'
 [ $status = 1 ] || fail "suspending: status $status"
 has helper EOF
 has err 'fake-xl: suspend rc=-3'
 has libxl 'resume domid=7'
 
 # while suspended: resume, though libxl was content
-send '<go suspend <suspended int <never'
+send '<go list <go suspend <suspended int <never'
 [ $status = 1 ] || fail "suspended: status $status"
 has helper EOF
 has err 'xl-dedup: interrupted'
@@ -34,7 +34,7 @@ has libxl 'resume domid=7'
 FAKE_CHILD='[ -s "$HELPER_LOG.once" ] && kill -TERM $PPID
             echo x >>"$HELPER_LOG.once"'
 export FAKE_CHILD
-send '<go suspend <suspended done'
+send '<go list <go suspend <suspended done'
 [ $status = 0 ] || fail "done: status $status"
 has helper 'suspended|rc=0'
 lacks libxl resume
@@ -43,6 +43,6 @@ lacks libxl resume
 rm "$HELPER_LOG.once"
 unset FAKE_CHILD
 before_xl="trap '' INT"
-send '<go suspend <suspended int sleep done'
+send '<go list <go suspend <suspended int sleep done'
 [ $status = 0 ] || fail "ignored: status $status"
 lacks libxl resume

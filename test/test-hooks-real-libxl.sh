@@ -22,7 +22,7 @@ done
 grep 'binding file [^ ]*libxenlight' "$tmp"/bind.* | grep -F "\`execvp'" |
     grep -Fq "libxlhooks.so" || fail "libxl does not bind execvp to us"
 
-for library in libxenlight libxentoollog; do
+for library in libxenlight libxentoollog libxenstore; do
     path=$(ldd "$xl" | awk -v l="$library" 'index($1, l) == 1 { print $3 }')
     nm -D --defined-only "$path"
 done | awk '{ sub(/@.*/, "", $3); print $3 }' >"$tmp/have"

@@ -21,8 +21,9 @@ disk|vdev=xvdb|path=target=iqn:x|format=qcow2|backend=qdisk|mode=r|cdrom=0|\
 script=block-iscsi|backend_domid=3
 disk|vdev=hdc|path=|format=empty|backend=unknown|mode=r|cdrom=1|script=|\
 backend_domid=0
-busy|path=/dev/vg/o|domid=4|name=other
-busy|path=/img/g1 root.img|domid=7|name=
+busy|path=/dev/vg/o|domid=4|name=other|vdev=xvda|device=fe:2|mode=w
+busy|path=/img/g1 root.img|domid=7|name=|vdev=xvda|device=7:1f|mode=w
+busy|path=/img/g1 root.img|domid=7|name=|vdev=xvda|device=|mode=w
 go
 restored|rc=0
 EOF
@@ -45,6 +46,11 @@ has err 'fake-xl: restore rc=-3'
 has err 'xl-dedup: cannot list the domains of this host'
 has helper EOF
 [ ! -s "$FAKE_LOG" ] || fail "no list: libxl was called"
+
+FAKE_NO_STORE=1 receive '<go restore'
+has err 'fake-xl: restore rc=-3'
+has err 'xl-dedup: cannot ask xenstore: Connection refused'
+[ ! -s "$FAKE_LOG" ] || fail "no xenstore: libxl was called"
 
 FAKE_RESTORE_RC=-6 receive '<go restore <restored'
 has helper 'restored|rc=-6'

@@ -119,9 +119,14 @@ moved --dedup-wipe-source
 stays "hard link" 'it has other names'
 
 again
-FAKE_SHARED="$disk=other"
+FAKE_SHARED="$disk=other=r"
 moved --dedup-remove-source
 stays "shared" 'domain other has it, too'
+
+again
+FAKE_SHARED="/another/name=other=r=$(stat -c %t:%T "$loop")"
+moved --dedup-remove-source
+stays "shared by another name" 'domain other has it, too'
 
 again
 FAKE_SHARED=unknown

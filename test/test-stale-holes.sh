@@ -8,13 +8,7 @@
 requires python3 cmp
 
 migration_setup
-cat >"$tmp/bin/helper" <<END
-#!/bin/sh
-LD_PRELOAD=$abs_top_builddir/.libs/libstaleholes.so \
-    exec $abs_top_builddir/xl-dedup "\$@"
-END
-chmod +x "$tmp/bin/helper"
-XL_DEDUP=$tmp/bin/helper
+preload libstaleholes.so
 STALE_HOLES=$(realpath "$tmp")/a/disk.img
 FAKE_DISKS="xvda=$tmp/a/disk.img=$tmp/b/disk.img"
 FAKE_AT_END="cmp $tmp/a/disk.img $tmp/b/disk.img && touch $tmp/was-equal"
