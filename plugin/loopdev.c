@@ -28,7 +28,8 @@ static bool backs(const char *device, const struct stat *file)
     if (fd < 0)
         return false;
     found = !ioctl(fd, LOOP_GET_STATUS64, &info) &&
-        info.lo_device == file->st_dev && info.lo_inode == file->st_ino;
+        (S_ISBLK(file->st_mode) ? info.lo_rdevice == file->st_rdev :
+         info.lo_device == file->st_dev && info.lo_inode == file->st_ino);
     close(fd);
     return found;
 }

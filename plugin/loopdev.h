@@ -13,12 +13,12 @@
 
 #include "plugin/image.h"
 
-/* Whether a loop device is set up on the regular file; name: "/dev/loop3".
- * The first one found. */
+/* Whether a loop device is set up on the regular file or block device; name:
+ * "/dev/loop3".  The first one found. */
 bool loopdev_of(const struct stat *file, char *name, size_t size);
 
-/* Calls each() for every loop device that is set up on the regular file
- * ("loop3") until it returns true.  Returns whether it did. */
+/* Calls each() for every loop device that is set up on the regular file or
+ * block device ("loop3") until it returns true.  Returns whether it did. */
 bool loopdev_each(const struct stat *file,
                   bool (*each)(void *opaque, const char *kernel_name),
                   void *opaque);

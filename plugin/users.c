@@ -82,7 +82,24 @@ static bool same_node(const struct stat *a, const struct stat *b)
     return a->st_dev == b->st_dev && a->st_ino == b->st_ino;
 }
 
-static bool has_open(const char *pid, const struct stat *st)
+/* Whether a descriptor of a process was opened for writing. */
+static bool may_write(const char *pid, const char *number)
+{
+    char path[600], line[64];
+    unsigned flags = O_RDONLY;  /* closed again meanwhile */
+    FILE *f;
+
+    snprintf(path, sizeof(path), "/proc/%s/fdinfo/%s", pid, number);
+    f = fopen(path, "re");
+    while (f && fgets(line, sizeof(line), f) &&
+           sscanf(line, "flags: %o", &flags) != 1)
+        ;
+    if (f)
+        fclose(f);
+    return (flags & O_ACCMODE) != O_RDONLY;
+}
+
+static bool has_open(const char *pid, const struct stat *st, bool writing)
 {
     char path[300];
     struct stat other;
@@ -95,7 +112,7 @@ static bool has_open(const char *pid, const struct stat *st)
     while (dir && !found && (e = readdir(dir)))
         found = e->d_name[0] != '.' &&
             !fstatat(dirfd(dir), e->d_name, &other, 0) &&
-            same_node(st, &other);
+            same_node(st, &other) && (!writing || may_write(pid, e->d_name));
     if (dir)
         closedir(dir);
     return found;
@@ -116,7 +133,8 @@ static bool is_ours(const char *pid)
         parent == (long)getpid();
 }
 
-static bool find_process(const struct stat *st, char *name, size_t size)
+static bool find_process(const struct stat *st, bool writing, char *name,
+                         size_t size)
 {
     char path[300], command[64] = "?";
     DIR *dir = opendir("/proc");
@@ -125,7 +143,7 @@ static bool find_process(const struct stat *st, char *name, size_t size)
 
     while (dir && !found && (e = readdir(dir)))
         found = e->d_name[0] >= '1' && e->d_name[0] <= '9' &&
-            has_open(e->d_name, st) && !is_ours(e->d_name);
+            has_open(e->d_name, st, writing) && !is_ours(e->d_name);
     if (found) {
         snprintf(path, sizeof(path), "/proc/%s/comm", e->d_name);
         read_line(path, command, sizeof(command));
@@ -136,16 +154,26 @@ static bool find_process(const struct stat *st, char *name, size_t size)
     return found;
 }
 
-bool users_find(int fd, char *name, size_t size)
+static bool find_user(int fd, bool writing, char *name, size_t size)
 {
     struct stat st;
 
     if (fstat(fd, &st))
         return false;
-    if (S_ISREG(st.st_mode) && loopdev_of(&st, name, size))
+    if (loopdev_of(&st, name, size))
         return true;
     if (S_ISBLK(st.st_mode) && (find_domain(&st, name, size) ||
                                 find_holder(&st, name, size)))
         return true;
-    return find_process(&st, name, size);
+    return find_process(&st, writing, name, size);
+}
+
+bool users_find(int fd, char *name, size_t size)
+{
+    return find_user(fd, false, name, size);
+}
+
+bool users_find_writing(int fd, char *name, size_t size)
+{
+    return find_user(fd, true, name, size);
 }
