@@ -15,7 +15,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "plugin/log.h"
 #include "plugin/monotonic.h"
 #include "plugin/order.h"
 #include "plugin/proto.h"
@@ -26,13 +25,6 @@
 #define DATA_BYTES (512u << 10)     /* of a frame, about */
 #define READ_BYTES (256u << 10)
 #define RECORD_HEADER (8 + 4)       /* of DATA */
-
-static int out_of_place(const struct link *l, const struct frame *f)
-{
-    log_error("%s: sent a frame of type %u that does not belong here",
-              l->peer, f->type);
-    return -EPROTO;
-}
 
 static int flush_data(const struct link *l, struct source_disk *d, struct buf *b)
 {
@@ -302,7 +294,7 @@ static int grant_all(const struct link *l, struct source_disk *d,
             return rc;
         rc = take_wish(l, d, w, &f);
         if (rc == -EPROTO)
-            out_of_place(l, &f);
+            rc = inbox_misplaced(l->inbox, &f);
         frame_release(&f);
         ended = rc == 1;
         rc = rc == 1 ? 0 : rc;
@@ -344,7 +336,7 @@ static int serve_wants(const struct link *l, struct source_disk *d,
     if (rc)
         return rc;
     if (f.disk != d->number)
-        rc = out_of_place(l, &f);
+        rc = inbox_misplaced(l->inbox, &f);
     frame_release(&f);
     return rc;
 }

@@ -271,10 +271,9 @@ static int next_word(struct migration *m, struct control_msg *msg,
     if (!rc)
         rc = inbox_next(m->inbox, PROTO_NO_DISK, &f);
     if (!rc) {
-        log_error("%s: sent a frame of type %u that does not belong here",
-                  m->host, f.type);
+        rc = inbox_misplaced(m->inbox, &f);
         frame_release(&f);
-        return -EPROTO;
+        return rc;
     }
     if (rc != -ECANCELED)
         return rc;

@@ -56,6 +56,7 @@ struct inbox {
     size_t queued;          /* bytes, in all queues */
     bool discard;           /* nobody takes frames any more */
     bool explained;
+    bool hushed;            /* the session's caller explains */
     uint64_t heard_ms;      /* when the peer was last seen to get on */
     uint64_t worked;        /* what its last ALIVE said */
     unsigned limit;         /* seconds without that; 0: none */
@@ -152,6 +153,13 @@ static int deliver(struct inbox *in, struct frame *f)
     return rc;
 }
 
+static void log_misplaced(const struct inbox *in, uint16_t type)
+{
+    log_error("%s: sent %s where it does not belong; the versions of xl-dedup "
+              "on both hosts do not fit together, or one of them is at fault",
+              in->peer, proto_name(type));
+}
+
 static void *receive(void *opaque)
 {
     struct inbox *in = opaque;
@@ -167,8 +175,7 @@ static void *receive(void *opaque)
             rc = deliver(in, &f);
             /* Everything else that is wrong has been logged. */
             if (rc == -EPROTO)
-                log_error("%s: sent a frame of type %u that does not belong "
-                          "here", in->peer, type);
+                log_misplaced(in, type);
         }
     } while (!rc);
     frame_release(&f);
@@ -317,7 +324,7 @@ static void log_message(const struct inbox *in)
 /* Once.  Called with the lock held. */
 static void say_why(struct inbox *in, int rc)
 {
-    if (in->explained)
+    if (in->explained || in->hushed)
         return;
     in->explained = true;
     if (rc == -ECONNABORTED && in->message)
@@ -461,7 +468,7 @@ int inbox_next_or(struct inbox *in, uint16_t disk, int fd, struct frame *f)
 void inbox_hush(struct inbox *in)
 {
     pthread_mutex_lock(&in->lock);
-    in->explained = true;
+    in->hushed = true;
     pthread_mutex_unlock(&in->lock);
 }
 
@@ -475,7 +482,7 @@ void inbox_explain(struct inbox *in, int rc)
     pthread_mutex_lock(&in->lock);
     in->discard = true;
     pthread_cond_broadcast(&in->room);
-    while (rc == -EPIPE && !in->explained && !in->ended &&
+    while (rc == -EPIPE && !in->explained && !in->hushed && !in->ended &&
            pthread_cond_timedwait(&in->end, &in->lock, &until) != ETIMEDOUT)
         ;
     say_why(in, rc == -EPIPE && in->ended ? in->ended : rc);
@@ -493,12 +500,30 @@ int inbox_try(struct inbox *in, uint16_t disk, struct frame *f)
 
 static int check_type(struct inbox *in, uint16_t type, struct frame *f)
 {
+    int rc;
+
     if (f->type == type)
         return 0;
-    log_error("%s: sent a frame of type %u where %u was expected", in->peer,
-              f->type, type);
+    rc = inbox_misplaced(in, f);
     frame_release(f);
-    return -EPROTO;
+    return rc;
+}
+
+int inbox_misplaced(struct inbox *in, const struct frame *f)
+{
+    int rc = -EPROTO;
+
+    pthread_mutex_lock(&in->lock);
+    in->hushed = false;
+    if (in->ended == -ECONNABORTED) {
+        say_why(in, in->ended);
+        rc = in->ended;
+    } else if (!in->explained) {
+        log_misplaced(in, f->type);
+        in->explained = true;
+    }
+    pthread_mutex_unlock(&in->lock);
+    return rc;
 }
 
 int inbox_expect(struct inbox *in, uint16_t disk, uint16_t type,

@@ -84,6 +84,10 @@ int inbox_expect(struct inbox *in, uint16_t disk, uint16_t type,
 int inbox_expect_task(struct inbox *in, uint16_t disk, const char *task,
                       uint16_t type, struct frame *f);
 
+/* The peer has sent what does not belong here: says so, or, if it has given a
+ * reason to end the session meanwhile, that one.  -EPROTO, -ECONNABORTED */
+int inbox_misplaced(struct inbox *in, const struct frame *f);
+
 /* After wire_send() failed with rc: logs why the session ends, which may be
  * waiting among what the peer sent before it left; waits some seconds for
  * that.  Nothing is said twice, and no frames are to be had after this. */

@@ -55,7 +55,7 @@ xl_dedup_SOURCES = \
 	%D%/openers.c %D%/openers.h %D%/order.c %D%/order.h \
 	%D%/pagecache.c %D%/pagecache.h %D%/parallel.c %D%/parallel.h \
 	%D%/passes.c %D%/peer.c %D%/peer.h %D%/plain.c %D%/plain.h \
-	%D%/processors.c %D%/processors.h %D%/proto.h \
+	%D%/processors.c %D%/processors.h %D%/proto.c %D%/proto.h \
 	%D%/pump.c %D%/pump.h %D%/readback.c %D%/readback.h \
 	%D%/rebuild.c %D%/receiver.c %D%/receiver.h %D%/recent.c %D%/recent.h \
 	%D%/recipe.c %D%/recipe.h %D%/record.c %D%/record.h \

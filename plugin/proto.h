@@ -107,6 +107,9 @@ enum proto_type {
     FRAME_ALIVE = 0x8001,
 };
 
+/* What docs/protocol.md calls a frame, for messages. */
+const char *proto_name(unsigned type);
+
 /* Of the number of an object in DATA: its bytes are code, with places for
  * distances; in RECIPE: it is made as a skeleton. */
 #define PROTO_CODE (UINT64_C(1) << 63)

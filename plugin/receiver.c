@@ -750,6 +750,13 @@ void receiver_enter(struct receiver *r)
         search_enter(r->disks[i], r->conf->state_dir);
 }
 
+static void explain_protocol(struct receiver *r, const struct frame *f)
+{
+    receiver_fail(r, "the target was sent %s where it does not belong; the "
+                  "versions of xl-dedup on both hosts do not fit together, or "
+                  "one of them is at fault", proto_name(f->type));
+}
+
 /* One line for the admin at the source; details are in our own log. */
 static void explain(struct receiver *r, const struct frame *f, int rc)
 {
@@ -758,15 +765,21 @@ static void explain(struct receiver *r, const struct frame *f, int rc)
 
     if (rc == -EPIPE || rc == -ECONNABORTED)
         return;
-    if (!d || !d->path)
-        receiver_fail(r, "frame of type %u: %s", f->type, strerror(-rc));
+    if (rc == -EPROTO)
+        explain_protocol(r, f);
+    else if (!d || !d->path)
+        receiver_fail(r, "the target cannot go on at %s: %s",
+                      proto_name(f->type), strerror(-rc));
     else if (rc == -ENOSPC)
         receiver_fail(r, "disk %s: no space left for %s; free some there and "
                       "try again, what arrived is kept in %s", d->vdev,
                       d->path, d->dest.staging_path);
+    else if (f->type == FRAME_PLACE)
+        receiver_fail(r, "disk %s: %s cannot be put in place: %s", d->vdev,
+                      d->path, strerror(-rc));
     else
-        receiver_fail(r, "disk %s: %s cannot be rebuilt (frame of type %u): "
-                      "%s", d->vdev, d->path, f->type, strerror(-rc));
+        receiver_fail(r, "disk %s: %s cannot be rebuilt: %s", d->vdev, d->path,
+                      strerror(-rc));
 }
 
 int receiver_run(struct receiver *r)

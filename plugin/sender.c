@@ -331,9 +331,7 @@ static int hear_hello(struct sender *s)
 
 static int protocol_error(const struct sender *s, const struct frame *f)
 {
-    log_error("%s: sent a frame of type %u that does not belong here",
-              s->link.peer, f->type);
-    return -EPROTO;
+    return inbox_misplaced(s->link.inbox, f);
 }
 
 /* Unlike the logical size, it tells a guest only what is fast, and what is
@@ -401,7 +399,7 @@ int sender_offer(struct sender *s, struct wire *w, struct inbox *in)
         else if (f.disk < s->n_disks && f.type == FRAME_DISK_OK) {
             rc = take_accepted(s, s->disks[f.disk], &f);
             if (rc)
-                protocol_error(s, &f);
+                rc = protocol_error(s, &f);
             accepted++;
         }
         else

@@ -180,7 +180,7 @@ libplugintest_la_SOURCES = %D%/loop.h %D%/unit.h plugin/blockindex.c \
 	plugin/manifest.c \
 	plugin/mark.c plugin/memdecode.c plugin/memencode.c \
 	plugin/memstream.c plugin/order.c plugin/pagecache.c \
-	plugin/parallel.c plugin/processors.c plugin/readback.c \
+	plugin/parallel.c plugin/processors.c plugin/proto.c plugin/readback.c \
 	plugin/recent.c plugin/record.c plugin/reference.c \
 	plugin/refresh.c plugin/report.c plugin/rolling.c plugin/roster.c \
 	plugin/rsh.c \

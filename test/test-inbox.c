@@ -72,6 +72,29 @@ static void each_disk_its_own(void)
     wire_free(p.peer);
 }
 
+/* The reason that the peer gives counts more than what it sent before. */
+static void out_of_place(void)
+{
+    struct pair p;
+    struct frame f;
+
+    pair_open(&p);
+    say(&p, FRAME_PLACED, PROTO_NO_DISK, "");
+    assert(!inbox_next(p.inbox, PROTO_NO_DISK, &f));
+    assert(inbox_misplaced(p.inbox, &f) == -EPROTO);
+    frame_release(&f);
+    pair_open(&p);
+    say(&p, FRAME_PLACED, PROTO_NO_DISK, "");
+    say(&p, FRAME_FAIL, PROTO_NO_DISK, "the reason");
+    while (!inbox_over(p.inbox))
+        sched_yield();
+    assert(inbox_expect(p.inbox, PROTO_NO_DISK, FRAME_RESTORING, &f) ==
+           -ECONNABORTED);
+    assert(!strcmp(proto_name(FRAME_PLACED), "PLACED"));
+    assert(!strcmp(proto_name(FRAME_ALIVE), "ALIVE"));
+    assert(!strcmp(proto_name(4711), "an unknown frame"));
+}
+
 /* Everybody who waits is told, as often as he asks. */
 static void the_end_is_for_all(void)
 {
@@ -255,6 +278,7 @@ static void gets_on_or_not(void)
 int main(void)
 {
     RUN(each_disk_its_own);
+    RUN(out_of_place);
     RUN(the_end_is_for_all);
     RUN(watches);
     RUN(at_any_moment);

@@ -39,7 +39,7 @@ rm "$HOLD_UNTIL"
 push "unset LD_PRELOAD
 exec python3 $abs_top_srcdir/test/hostile-target.py --play want_end_early"
 [ "$status" = 2 ] || fail "status $status: $(cat err)"
-grep -q 'sent a frame of type 35 that does not belong here' err ||
+grep -q 'hostb: sent WANT_END where it does not belong' err ||
     fail "it says: $(cat err)"
 # as it does when the line breaks
 push "unset LD_PRELOAD
