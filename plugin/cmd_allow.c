@@ -8,6 +8,7 @@
 
 #include "plugin/commands.h"
 #include "plugin/configuration.h"
+#include "plugin/destination.h"
 #include "plugin/log.h"
 #include "plugin/record.h"
 
@@ -27,19 +28,24 @@ static const char help[] =
 
 static int allow(const char *path)
 {
+    char why[4096] = "out of memory", *resolved;
     struct configuration conf;
     struct image img = IMAGE_INIT;
-    int rc;
+    int rc = destination_resolve(path, &resolved, why, sizeof(why));
 
-    rc = configuration_load(&conf);
-    if (rc)
+    if (rc) {
+        log_error("%s", why);
         return rc;
-    rc = image_open(&img, path);
-    if (!rc) {
-        rc = record_allow(conf.state_dir, path, &img);
-        image_release(&img);
     }
-    configuration_release(&conf);
+    rc = configuration_load(&conf);
+    if (!rc) {
+        rc = image_open(&img, resolved);
+        if (!rc)
+            rc = record_allow(conf.state_dir, resolved, &img);
+        image_release(&img);
+        configuration_release(&conf);
+    }
+    free(resolved);
     return rc;
 }
 
@@ -63,7 +69,8 @@ int cmd_allow(int argc, char **argv)
         return XD_EXIT_USAGE;
     }
     /* The path of a device is kept as the configuration of a guest names it:
-     * /dev/vg/lv, not what that links to. */
+     * /dev/vg/lv, not what that links to; that of a file as a disk that arrives
+     * will find it. */
     path = argv[optind];
     if (path[0] != '/') {
         log_error("'%s' is not an absolute path", path);

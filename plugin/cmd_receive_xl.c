@@ -119,8 +119,6 @@ static int take_disk(struct migration *m, const struct control_msg *msg)
 
     if (!vdev || !path)
         return -EPROTO;
-    if (*path)
-        keeper_watch(&m->keeper, path);
     return receiver_set_path(m->receiver, vdev, path);
 }
 
@@ -197,6 +195,14 @@ static int on_configured(void *opaque)
             frame = true;
     }
     return rc;
+}
+
+static void on_placeholder(void *opaque, const char *path,
+                           const struct stat *made)
+{
+    struct migration *m = opaque;
+
+    keeper_watch(&m->keeper, path, made);
 }
 
 static int on_restore(void *opaque)
@@ -302,6 +308,7 @@ static int run(struct migration *m, char **arguments)
 {
     struct receiver_events events = {
         .configured = on_configured,
+        .placeholder = on_placeholder,
         .restore = on_restore,
         .memory_end = on_memory_end,
         .final = on_final,

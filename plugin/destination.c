@@ -5,7 +5,6 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
-#include <libgen.h>
 #include <linux/fs.h>
 #include <sodium.h>
 #include <stdio.h>
@@ -14,277 +13,21 @@
 #include <sys/file.h>
 #include <sys/ioctl.h>
 #include <sys/stat.h>
-#include <sys/statvfs.h>
 #include <unistd.h>
 
 #include "plugin/destination.h"
 #include "plugin/explain.h"
-#include "plugin/fdio.h"
 #include "plugin/log.h"
-#include "plugin/loopdev.h"
-#include "plugin/segment.h"
+#include "plugin/placeholder.h"
 #include "plugin/thin.h"
 
-/* Directory of a path, for free(). */
-static char *directory_of(const char *path)
+/* Where names cannot be taken away none is to be made. */
+static bool keeps_names(const char *directory)
 {
-    char *copy = strdup(path), *result;
+    struct statx st;
 
-    if (!copy)
-        return NULL;
-    result = strdup(dirname(copy));
-    free(copy);
-    return result;
-}
-
-static const char *last_component(const char *path)
-{
-    const char *slash = strrchr(path, '/');
-
-    return slash ? slash + 1 : path;
-}
-
-char *destination_staging_path(const char *path)
-{
-    char *directory = directory_of(path), *result = NULL;
-
-    if (directory && asprintf(&result, "%s/.%s.xl-dedup", directory,
-                              last_component(path)) < 0)
-        result = NULL;
-    free(directory);
-    return result;
-}
-
-static bool same_node(const struct stat *a, const struct stat *b)
-{
-    if (S_ISBLK(a->st_mode) && S_ISBLK(b->st_mode))
-        return a->st_rdev == b->st_rdev;
-    return a->st_dev == b->st_dev && a->st_ino == b->st_ino;
-}
-
-static int check_busy(const struct destination *d, const struct stat *st,
-                      char *why, size_t size)
-{
-    const struct busy_path *b;
-    struct stat other;
-    char device[64];
-
-    for (b = d->busy; b; b = b->next)
-        if (!stat(b->path, &other) && same_node(st, &other))
-            return explain(why, size, -EBUSY, "%s is in use by %s there; shut "
-                           "that down first", d->path, b->user);
-    if (S_ISREG(st->st_mode) && loopdev_of(st, device, sizeof(device)))
-        return explain(why, size, -EBUSY, "%s is in use by %s there; detach "
-                       "it first (losetup -d %s)", d->path, device, device);
-    return 0;
-}
-
-/* Free space for what the staging file does not have yet. */
-static int check_space(const struct destination *d, const char *directory,
-                       char *why, size_t size)
-{
-    struct statvfs fs;
-    struct stat st;
-    uint64_t available, have = 0;
-
-    if (statvfs(directory, &fs))
-        return explain(why, size, -errno, "%s: %s", directory,
-                       strerror(errno));
-    if (!stat(d->staging_path, &st))
-        have = (uint64_t)st.st_blocks * 512;
-    available = (uint64_t)fs.f_bavail * fs.f_frsize + have;
-    if (d->used <= available)
-        return 0;
-    return explain(why, size, -ENOSPC, "%s needs %" PRIu64 " MB but %s has "
-                   "only %" PRIu64 " MB free; free some space there or move "
-                   "the disk's path", d->path, d->used / 1000000, directory,
-                   available / 1000000);
-}
-
-/* A file that is copied for no guest has no sectors. */
-static int check_file_sectors(struct destination *d, char *why, size_t size)
-{
-    if (!d->served)
-        return 0;
-    d->own = (struct sector_sizes){ SECTOR_BYTES, SECTOR_BYTES };
-    if (!d->sectors.logical || d->sectors.logical == d->own.logical)
-        return 0;
-    return explain(why, size, -EMEDIUMTYPE, "%s is a file, which the guest "
-                   "gets with sectors of %u bytes there, but those of its disk "
-                   "have %u here, and it cannot change that; have it go to a "
-                   "block device with such sectors", d->path, d->own.logical,
-                   d->sectors.logical);
-}
-
-static int check_device_sectors(struct destination *d,
-                                const struct image *img, char *why,
-                                size_t size)
-{
-    image_sectors(img, &d->own);
-    if (!d->sectors.logical || d->sectors.logical == d->own.logical)
-        return 0;
-    return explain(why, size, -EMEDIUMTYPE, "%s has sectors of %u bytes there, "
-                   "but those of the disk have %u here, and what is on it "
-                   "cannot be used with others; have it go to a device with "
-                   "such sectors (for a file: losetup --sector-size)",
-                   d->path, d->own.logical, d->sectors.logical);
-}
-
-static int check_known(struct destination *d, const struct image *img,
-                       char *why, size_t size)
-{
-    struct record_key key = { d->uuid, d->vdev, d->path };
-
-    switch (record_check(d->state_dir, &key, img)) {
-    case RECORD_SAME:
-    case RECORD_ALLOWED:
-        d->exists = true;
-        return 0;
-    case RECORD_CHANGED:
-        return explain(why, size, -EEXIST, "%s was written to since it was "
-                       "known as a copy of this disk, or its owner, mode or "
-                       "name was changed; move it away, or run 'xl-dedup "
-                       "allow %s' there to have it overwritten", d->path,
-                       d->path);
-    case RECORD_UNSURE:
-        return explain(why, size, -EEXIST, "%s was being overwritten by this "
-                       "disk when that try failed, and nothing proves that "
-                       "nobody has written to it since; if nobody has, run "
-                       "'xl-dedup allow %s' there to go on", d->path,
-                       d->path);
-    case RECORD_NONE:
-        break;
-    }
-    return explain(why, size, -EEXIST, "%s exists and is not a known copy of "
-                   "this disk; move it away, or run 'xl-dedup allow %s' there "
-                   "to have it overwritten", d->path, d->path);
-}
-
-static int check_file(struct destination *d, const struct stat *st, char *why,
-                      size_t size)
-{
-    struct image img = IMAGE_INIT;
-    int rc = check_file_sectors(d, why, size);
-
-    /* Nothing can be lost with an empty file. */
-    if (rc || st->st_size == 0)
-        return rc;
-    rc = image_open(&img, d->path);
-    if (rc)
-        return explain(why, size, rc, "%s cannot be read: %s", d->path,
-                       strerror(-rc));
-    rc = check_known(d, &img, why, size);
-    image_release(&img);
-    return rc;
-}
-
-/* Files are made, devices are not: a file there would fill the memory. */
-static bool is_device_name(const char *path)
-{
-    return !strncmp(path, "/dev/", 5) && strncmp(path, "/dev/shm/", 9);
-}
-
-/* Whether a device reads all zero, so that nothing can be lost with it. */
-static bool reads_zero(const struct image *img)
-{
-    struct segment_digest d[64];
-    uint64_t n = segment_count(img->size), i;
-    struct workers *pool;
-    size_t count, j;
-    bool zero = true;
-
-    if (workers_new(&pool, 0))
-        return false;
-    for (i = 0; i < n && zero; i += count) {
-        count = n - i < 64 ? n - i : 64;
-        memset(d, 0, sizeof(d));
-        zero = !segments_hash(img, pool, i, count, d);
-        for (j = 0; j < count; j++)
-            zero = zero && d[j].zero;
-    }
-    workers_free(pool);
-    return zero;
-}
-
-static int check_device(struct destination *d, char *why, size_t size)
-{
-    struct image img = IMAGE_INIT;
-    int fd, rc;
-
-    d->block = true;
-    /* Exclusive: neither mounted nor part of something else. */
-    fd = open(d->path, O_RDONLY | O_EXCL | O_CLOEXEC);
-    if (fd < 0)
-        return explain(why, size, -errno, "%s cannot be opened for this disk "
-                       "alone: %s; unmount or detach it there", d->path,
-                       strerror(errno));
-    close(fd);
-    rc = image_open(&img, d->path);
-    if (rc)
-        return explain(why, size, rc, "%s cannot be read: %s", d->path,
-                       strerror(-rc));
-    if (img.size != d->size) {
-        rc = explain(why, size, -EFBIG, "%s has %" PRIu64 " bytes there but "
-                     "the disk has %" PRIu64 "; make it the same size",
-                     d->path, img.size, d->size);
-    } else if (!(rc = check_device_sectors(d, &img, why, size))) {
-        rc = check_known(d, &img, why, size);
-        if (rc == -EEXIST && reads_zero(&img)) {
-            d->blank = true;
-            rc = 0;
-        }
-    }
-    image_release(&img);
-    return rc;
-}
-
-int destination_check(struct destination *d, char *why, size_t size)
-{
-    char *directory;
-    struct stat st;
-    int rc;
-
-    if (d->path[0] != '/')
-        return explain(why, size, -EINVAL, "'%s' is not an absolute path",
-                       d->path);
-    if (!*last_component(d->path))
-        return explain(why, size, -EINVAL, "'%s' is not the name of a file",
-                       d->path);
-    directory = directory_of(d->path);
-    d->staging_path = destination_staging_path(d->path);
-    if (!directory || !d->staging_path) {
-        free(directory);
-        return -ENOMEM;
-    }
-    if (stat(d->path, &st)) {
-        if (errno != ENOENT)
-            rc = explain(why, size, -errno, "%s: %s", d->path,
-                         strerror(errno));
-        else if (is_device_name(d->path))
-            rc = explain(why, size, -ENOENT, "%s does not exist there; create "
-                         "it with %" PRIu64 " bytes (for LVM: lvcreate -L "
-                         "%" PRIu64 "b)", d->path, d->size, d->size);
-        else if (access(directory, F_OK))
-            rc = explain(why, size, -ENOENT, "the directory %s does not exist "
-                         "there; create it", directory);
-        else
-            rc = check_space(d, directory, why, size);
-        if (!rc)
-            rc = check_file_sectors(d, why, size);
-    } else {
-        rc = check_busy(d, &st, why, size);
-        if (!rc && S_ISBLK(st.st_mode))
-            rc = check_device(d, why, size);
-        else if (!rc && S_ISREG(st.st_mode))
-            rc = check_file(d, &st, why, size);
-        else if (!rc)
-            rc = explain(why, size, -EINVAL, "%s is neither a file nor a "
-                         "block device there", d->path);
-        if (!rc && !d->block)
-            rc = check_space(d, directory, why, size);
-    }
-    free(directory);
-    return rc;
+    return !statx(AT_FDCWD, directory, 0, 0, &st) &&
+        st.stx_attributes & STATX_ATTR_APPEND;
 }
 
 int destination_probe(const struct destination *d, char **name_r)
@@ -296,16 +39,20 @@ int destination_probe(const struct destination *d, char **name_r)
 
     *name_r = NULL;
     /* destination_check() refuses these: nothing is to be made for them. */
-    if (d->path[0] != '/' || !*last_component(d->path))
+    if (d->path[0] != '/' || !*destination_name(d->path))
         return 0;
     if (!stat(d->path, &st) && !S_ISREG(st.st_mode))
         return 0;
     randombytes_buf(&random, sizeof(random));
-    directory = directory_of(d->path);
+    directory = destination_directory(d->path);
     if (!directory ||
         asprintf(name_r, ".xl-dedup-probe-%016" PRIx64, random) < 0 ||
         asprintf(&path, "%s/%s", directory, *name_r) < 0) {
         rc = -ENOMEM;
+        goto out;
+    }
+    if (keeps_names(directory)) {
+        rc = -EPERM;
         goto out;
     }
     fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
@@ -329,7 +76,7 @@ void destination_unprobe(const struct destination *d, char *name)
 
     if (!name)
         return;
-    directory = directory_of(d->path);
+    directory = destination_directory(d->path);
     if (directory && asprintf(&path, "%s/%s", directory, name) >= 0) {
         unlink(path);
         free(path);
@@ -347,6 +94,9 @@ static int open_device(struct destination *d, char *why, size_t size)
     if (d->fd < 0)
         return explain(why, size, -errno, "%s cannot be opened for writing: "
                        "%s", d->path, strerror(errno));
+    rc = destination_lookout_begin(d, why, size);
+    if (rc)
+        return rc;
     rc = image_open(&d->storage, d->path);
     if (!rc)
         rc = record_begin(d->state_dir, &key, &d->storage);
@@ -382,11 +132,11 @@ static int copy_range(int from, int to, off_t start, off_t end)
  * blocks, a copy of what is not a hole elsewhere. */
 static int begin_with_copy(struct destination *d)
 {
-    int from = open(d->path, O_RDONLY | O_CLOEXEC), rc = 0;
+    int from = destination_open_found(d), rc = 0;
     off_t data = 0, hole;
 
     if (from < 0)
-        return -errno;
+        return from;
     if (ioctl(d->fd, FICLONE, from)) {
         while (!rc && (data = lseek(from, data, SEEK_DATA)) >= 0) {
             hole = lseek(from, data, SEEK_HOLE);
@@ -399,14 +149,31 @@ static int begin_with_copy(struct destination *d)
     return rc;
 }
 
+/* What can only be done while the staging file is empty. */
+static void prepare_empty(const struct destination *d)
+{
+    int like = d->nothing ? -1 : destination_open_found(d);
+
+    if (like < 0)
+        return;
+    owner_copy_nocow(like, d->fd);
+    close(like);
+}
+
+static bool is_storage(const struct destination *d, const struct stat *st)
+{
+    return d->storage.dev == (uint64_t)st->st_dev &&
+        d->storage.ino == (uint64_t)st->st_ino;
+}
+
 static int open_staging(struct destination *d, char *why, size_t size)
 {
     struct record_key key = { d->uuid, d->vdev, d->staging_path };
     struct stat st;
     int rc;
 
-    d->fd = open(d->staging_path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW,
-                 0600);
+    d->fd = openat(d->directory_fd, destination_name(d->staging_path),
+                   O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
     if (d->fd < 0)
         return explain(why, size, -errno, "%s cannot be created: %s",
                        d->staging_path, strerror(errno));
@@ -417,6 +184,8 @@ static int open_staging(struct destination *d, char *why, size_t size)
         return explain(why, size, -EINVAL, "%s is not a regular file; remove "
                        "it", d->staging_path);
     d->resumed = st.st_blocks > 0;
+    if (!d->resumed && st.st_size == 0)
+        prepare_empty(d);
     if (!d->resumed && d->exists && (rc = begin_with_copy(d)))
         return explain(why, size, rc, "%s cannot be copied to %s: %s",
                        d->path, d->staging_path, strerror(-rc));
@@ -428,6 +197,9 @@ static int open_staging(struct destination *d, char *why, size_t size)
     if (rc)
         return explain(why, size, rc, "%s cannot be read: %s",
                        d->staging_path, strerror(-rc));
+    if (!is_storage(d, &st))
+        return explain(why, size, -EBUSY, "the directory of %s is being "
+                       "replaced there; try again", d->path);
     /* So that 'xl-dedup status' finds what a failed try leaves. */
     record_write(d->state_dir, &key, RECORD_UNFINISHED, &d->storage, NULL);
     return 0;
@@ -524,23 +296,6 @@ bool destination_is(const char *path, const char *stamp)
     return same;
 }
 
-int destination_placeholder(struct destination *d)
-{
-    int fd, rc = 0;
-
-    if (d->block || !access(d->path, F_OK))
-        return 0;
-    fd = open(d->path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
-    if (fd < 0) {
-        rc = -errno;
-        log_errno(rc, "%s", d->path);
-        return rc;
-    }
-    close(fd);
-    d->placeholder = true;
-    return 0;
-}
-
 static int not_synced(struct destination *d, int rc)
 {
     log_errno(rc, "disk %s: %s could not be brought to its storage", d->vdev,
@@ -596,101 +351,35 @@ void destination_drop(struct destination *d, uint64_t offset, uint64_t length)
     image_drop_cache(&d->storage, offset, length);
 }
 
-/* Owner and mode as those of the file that is replaced. */
-static void keep_owner(struct destination *d)
-{
-    struct stat st;
-
-    if (stat(d->path, &st) || st.st_size == 0)
-        return;
-    if (fchown(d->fd, st.st_uid, st.st_gid))
-        log_warn("disk %s: owner of %s is not kept", d->vdev, d->path);
-    if (fchmod(d->fd, st.st_mode & 07777))
-        log_warn("disk %s: mode of %s is not kept", d->vdev, d->path);
-}
-
-/* A host that is reset between the renaming and the last record would have a
- * disk there that nobody knows, and refuse the next try. */
-static void record_early(struct destination *d)
-{
-    struct record_key key = { d->uuid, d->vdev, d->path };
-    struct image now = IMAGE_INIT;
-
-    if (!image_open(&now, d->staging_path))
-        record_intend(d->state_dir, &key, &now);
-    image_release(&now);
-}
-
-static int put_in_place(struct destination *d)
-{
-    int rc = 0;
-
-    keep_owner(d);
-    if (fsync(d->fd))
-        rc = -errno;
-    if (!rc && d->is_wanted && !d->is_wanted(d->opaque))
-        return -EPIPE;
-    if (!rc)
-        record_early(d);
-    if (!rc && rename(d->staging_path, d->path))
-        rc = -errno;
-    if (!rc)
-        rc = fd_sync_directory_of(d->path);
-    if (rc)
-        log_errno(rc, "disk %s: %s cannot be put in place", d->vdev,
-                  d->path);
-    else
-        d->placeholder = false;
-    d->placed = !rc;
-    return rc;
-}
-
-/* Whoever has it open for writing keeps the guest's next migration from being
- * traced, and we still enter it into the index. */
-static void end_writing(struct destination *d)
-{
-    if (d->direct_fd >= 0)
-        close(d->direct_fd);
-    close(d->fd);
-    d->direct_fd = d->fd = -1;
-}
-
-int destination_place(struct destination *d, const uint8_t root[HASH_BYTES])
-{
-    struct record_key key = { d->uuid, d->vdev, d->path };
-    struct record_key unfinished = { d->uuid, d->vdev, d->staging_path };
-    struct image now = IMAGE_INIT;
-    int rc;
-
-    rc = destination_sync(d);
-    if (!rc && !d->block)
-        rc = put_in_place(d);
-    if (rc)
-        return rc;
-    d->begun = false;
-    guard_dismiss(&d->guard);
-    record_remove(d->state_dir, &unfinished);
-    rc = image_open(&now, d->path);
-    /* Without its record the copy is as good; only its return trip is not. */
-    if (!rc)
-        record_write(d->state_dir, &key, RECORD_RECEIVED, &now, root);
-    image_release(&now);
-    end_writing(d);
-    return rc;
-}
-
 /* A staging file that holds nothing is of no use to the next try. */
 static void remove_empty(const struct destination *d)
 {
     struct record_key unfinished = { d->uuid, d->vdev, d->staging_path };
-    struct stat st;
+    const char *name = d->staging_path ? destination_name(d->staging_path) :
+        NULL;
+    struct stat st, named;
 
     /* Without storage it was not ours to begin with: somebody has its lock. */
     if (d->block || d->fd < 0 || d->storage.fd < 0 || d->placed ||
-        fstat(d->fd, &st) || st.st_blocks > 0)
+        fstat(d->fd, &st) || st.st_blocks > 0 ||
+        fstatat(d->directory_fd, name, &named, AT_SYMLINK_NOFOLLOW) ||
+        named.st_dev != st.st_dev || named.st_ino != st.st_ino)
         return;
-    unlink(d->staging_path);
+    unlinkat(d->directory_fd, name, 0);
     record_remove(d->state_dir, &unfinished);
+}
+
+static void remove_placeholder(const struct destination *d)
+{
+    int rc;
+
+    if (!d->placeholder || d->placed)
+        return;
+    rc = placeholder_remove(d->directory_fd, destination_name(d->path),
+                            &d->found);
+    if (rc)
+        log_warn("disk %s: %s is not the empty file any more that stood for "
+                 "the disk, and stays", d->vdev, d->path);
 }
 
 /* From now on every write to the device is somebody else's. */
@@ -706,20 +395,29 @@ static void record_failed(struct destination *d)
     guard_dismiss(&d->guard);
 }
 
+static void close_all(const struct destination *d)
+{
+    const int fds[] = { d->direct_fd, d->fd, d->replaced_fd,
+                        d->directory_fd };
+    size_t i;
+
+    for (i = 0; i < sizeof(fds) / sizeof(fds[0]); i++)
+        if (fds[i] >= 0)
+            close(fds[i]);
+}
+
 void destination_release(struct destination *d)
 {
     /* What has arrived is kept. */
     gather_settle(d->gather, 0, d->size);
     gather_free(d->gather);
     record_failed(d);
-    if (d->direct_fd >= 0)
-        close(d->direct_fd);
     remove_empty(d);
-    if (d->placeholder)
-        unlink(d->path);
+    remove_placeholder(d);
     image_release(&d->storage);
-    if (d->fd >= 0)
-        close(d->fd);
+    close_all(d);
+    destination_lookout_end(d);
     free(d->staging_path);
+    free(d->reason);
     *d = (struct destination)DESTINATION_INIT;
 }

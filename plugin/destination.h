@@ -8,6 +8,15 @@
  * or the new, never a mixture.  What a failed try leaves in the staging file
  * is used by the next one.  A block device is written in place, after a
  * record says so: until it is complete it is nobody's good copy.
+ *
+ * Hours may pass between the check and the end, and anybody may use the path
+ * meanwhile.  So what was checked is remembered, and compared before anything
+ * depends on it: before a file is made to stand for the disk, before a device
+ * is written to for the first time and every LOOK_SECONDS while it is written
+ * to, and when the disk is put in place.  There must be what was there, as it
+ * was, and nobody may have it open for writing.  A file is put in place by
+ * exchanging two names; if what comes off is not what was checked, it goes
+ * back: nothing that somebody else put there is ever lost.
  */
 #ifndef PLUGIN_DESTINATION_H
 #define PLUGIN_DESTINATION_H
@@ -15,23 +24,31 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <sys/stat.h>
 
 #include "plugin/busy.h"
 #include "plugin/gather.h"
 #include "plugin/guard.h"
 #include "plugin/image.h"
 #include "plugin/loopdev.h"
+#include "plugin/mark.h"
+#include "plugin/owner.h"
 #include "plugin/record.h"
+
+struct lookout;
 
 struct destination {
     /* Set by the caller before destination_check(); borrowed. */
-    const char *path;           /* absolute */
+    const char *path;           /* absolute, of destination_resolve() */
+    const char *named;          /* as the user has it, if different; or NULL:
+                                   records may have this name */
     const char *uuid;
     const char *vdev;
     uint64_t size;              /* of the disk, bytes */
     uint64_t used;              /* bytes at the source that are not holes */
     bool served;                /* a guest is going to have it */
     struct sector_sizes sectors;    /* of the source; logical 0: not known */
+    struct owner owner;         /* of a new file */
     const struct busy_path *busy;
     const char *state_dir;
     const char *guard_program;  /* xl-dedup; NULL: a device has no guard */
@@ -49,6 +66,10 @@ struct destination {
     bool blank;                 /* a device that reads all zero */
     struct sector_sizes own;    /* what it will be served with; 0: not known */
     char *staging_path;         /* of a regular file */
+    int directory_fd;           /* that of a regular file, or -1 */
+    bool nothing;               /* is at path; else: */
+    struct stat found;          /* what is */
+    struct mark mark;           /* of a device */
 
     /* Set by destination_open(). */
     bool thin;                  /* a device that is a thin volume */
@@ -62,12 +83,32 @@ struct destination {
     struct guard guard;         /* of a device */
     bool begun;                 /* a device may have been written to, which is
                                    not complete */
-    bool placeholder;           /* an empty file stands at path */
+    struct lookout *lookout;    /* of a device: when it was looked at */
+    bool placeholder;           /* found is an empty file of ours */
     bool placed;                /* the staging file has become path */
+    int replaced_fd;            /* of what was there before, or -1 */
+
+    /* Set when writing or placing fails: why, for the user, or NULL; what the
+     * function returned says all then. */
+    char *reason;
 };
 
 #define DESTINATION_INIT \
-    { .fd = -1, .storage = IMAGE_INIT, .direct_fd = -1, .guard = GUARD_INIT }
+    { .directory_fd = -1, .fd = -1, .storage = IMAGE_INIT, .direct_fd = -1, \
+      .replaced_fd = -1, .guard = GUARD_INIT }
+
+/* Between two looks at who uses a device that is written to. */
+#define LOOK_SECONDS 10
+
+/*
+ * What a path is to mean from now on, for free(): where its last component is
+ * a symbolic link to a regular file, the file's own place, so that staging,
+ * space, records and the exchange of names are where the file is; else the path
+ * as it is (a device is known by its lasting name, /dev/VG/LV).  A link that
+ * leads nowhere is refused as destination_check() refuses.
+ */
+int destination_resolve(const char *path, char **resolved_r, char *why,
+                        size_t size);
 
 /* Whether the disk may go there.  If not, returns a negative errno and why
  * (size bytes) says the cause and the way out in one line, without the name
@@ -95,11 +136,13 @@ int destination_look(struct destination *d, char *why, size_t size);
 char *destination_stamp(const char *path);
 bool destination_is(const char *path, const char *stamp);
 
-/* Makes the path exist, as an empty file if need be, for a libxl that looks
- * for it before the disk is final. */
+/* Before the guest is suspended: whether at the path is still what was checked.
+ * Makes the path exist, as an empty file if need be, for a libxl that looks
+ * for it before the disk is final.  -EBUSY with a reason. */
 int destination_placeholder(struct destination *d);
 
-/* Writing.  Errors are logged; -ENOSPC is passed on. */
+/* Writing.  Errors are logged; -ENOSPC is passed on, -EBUSY comes with a
+ * reason. */
 int destination_write(struct destination *d, const void *data, size_t length,
                       uint64_t offset);
 /* The same, but whole blocks of zeros become holes of a file. */
@@ -134,19 +177,54 @@ int destination_read(const struct destination *d, void *data, size_t length,
 void destination_drop(struct destination *d, uint64_t offset,
                       uint64_t length);
 
-/* The disk is complete: makes it durable, puts it in place, records it, with
- * the digest of a device.  It is open for reading only from then on.  -EPIPE:
- * it was not wanted any more, and nothing is replaced. */
+/*
+ * The disk is complete: makes it durable, puts it in place, records it, with
+ * the digest of a device.  It is open for reading only from then on.  If that
+ * fails, what was at the path is there again, and the staging file stays for the
+ * next try; if even that cannot be done, the disk stays in place, recorded.
+ * -EPIPE: it was not wanted any more, and nothing is replaced.
+ */
 int destination_place(struct destination *d, const uint8_t root[HASH_BYTES]);
 
 /* Closes.  Unless it was placed, the staging file stays for the next try and
- * a placeholder is removed. */
+ * a placeholder is removed, if it still is one. */
 void destination_release(struct destination *d);
-
-/* Of destination_open(): prepares for destination_gather(). */
-void destination_begin_gathering(struct destination *d);
 
 /* The staging file of a path, for free(). */
 char *destination_staging_path(const char *path);
+
+/* Between the parts of this module. */
+
+/* Of destination_open(): prepares for destination_gather(). */
+void destination_begin_gathering(struct destination *d);
+/* Directory of a path, for free(); its last component. */
+char *destination_directory(const char *path);
+const char *destination_name(const char *path);
+/* Of destination_open(): nobody uses the device, which is open, and nobody has
+ * written to it since it was checked. */
+int destination_lookout_begin(struct destination *d, char *why, size_t size);
+/* Before a write: from time to time, whether that still is so. */
+int destination_lookout(struct destination *d);
+void destination_lookout_end(struct destination *d);
+/* Before something depends on it: whether at path still is what was found, and
+ * nobody uses it.  -EBUSY, why as in destination_check(). */
+int destination_look_again(const struct destination *d, char *why,
+                           size_t size);
+int destination_explain_came(const struct destination *d, char *why,
+                             size_t size);
+/* Whether a file is what was found, unchanged; renamed: but for its name, which
+ * changes one of its times. */
+bool destination_is_found(const struct destination *d, const struct stat *st,
+                          bool renamed);
+/* Opens a file of the directory for reading, if it is that; the same for the
+ * one at path.  -EBUSY: it is not. */
+int destination_open_name(const struct destination *d, const char *name,
+                          bool renamed);
+int destination_open_found(const struct destination *d);
+/* -EBUSY if somebody uses a file or device, other than by reading it. */
+int destination_find_user(const struct destination *d, int fd, char *why,
+                          size_t size);
+/* Keeps the reason; returns rc. */
+int destination_give_up(struct destination *d, int rc, const char *why);
 
 #endif

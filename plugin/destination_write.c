@@ -25,15 +25,15 @@ static int refuse_sealed(const struct destination *d)
     return -EPROTO;
 }
 
-static int write_to(const struct destination *d, int fd, const void *data,
+static int write_to(struct destination *d, int fd, const void *data,
                     size_t length, uint64_t offset)
 {
     const uint8_t *p = data;
     ssize_t n;
-    int rc;
+    int rc = d->sealed ? refuse_sealed(d) : destination_lookout(d);
 
-    if (d->sealed)
-        return refuse_sealed(d);
+    if (rc)
+        return rc;
     while (length > 0) {
         n = pwrite(fd, p, length, offset);
         if (n < 0 && errno == EINTR)
@@ -114,6 +114,8 @@ int destination_zero(struct destination *d, uint64_t offset, uint64_t length)
     int rc = d->sealed ? refuse_sealed(d) :
         gather_settle(d->gather, offset, length);
 
+    if (!rc && length > 0)
+        rc = destination_lookout(d);
     if (rc || length == 0)
         return rc;
     if (from < to && d->thin)

@@ -4,20 +4,29 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <libgen.h>
+#include <limits.h>
 #include <signal.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "plugin/destination.h"
 #include "plugin/keeper.h"
+#include "plugin/placeholder.h"
 
-#define WORD_MAX 8192           /* a path, or empty: dismissed */
-
+/* What it is told: one of these, or a byte: it is dismissed. */
 struct watched {
-    char *path;
-    struct watched *next;
+    struct stat made;
+    char path[PATH_MAX];
+};
+
+struct watch_list {
+    struct watched file;
+    struct watch_list *next;
 };
 
 /* Our copies of the wire, of xl's input and of the control channel would keep
@@ -36,15 +45,26 @@ static void close_all_but(int a, int b)
     close_range(high + 1, ~0u, 0);
 }
 
-static void tidy_up(const struct watched *list, int xl_out)
+static void remove_file(const struct watched *w)
+{
+    char path[PATH_MAX];
+    int fd;
+
+    snprintf(path, sizeof(path), "%s", w->path);
+    fd = open(dirname(path), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (fd < 0)
+        return;
+    placeholder_remove(fd, destination_name(w->path), &w->made);
+    close(fd);
+}
+
+static void tidy_up(const struct watch_list *list, int xl_out)
 {
     char buffer[4096];
-    struct stat st;
     ssize_t n;
 
     for (; list; list = list->next)
-        if (!lstat(list->path, &st) && S_ISREG(st.st_mode) && !st.st_size)
-            unlink(list->path);
+        remove_file(&list->file);
     do
         n = read(xl_out, buffer, sizeof(buffer));
     while (n > 0 || (n < 0 && errno == EINTR));
@@ -52,28 +72,24 @@ static void tidy_up(const struct watched *list, int xl_out)
 
 static void keep(int fd, int xl_out)
 {
-    struct watched *list = NULL, *w;
-    char word[WORD_MAX];
-    struct stat st;
+    struct watch_list *list = NULL, *w;
+    struct watched word;
     ssize_t n;
 
     for (;;) {
-        n = recv(fd, word, sizeof(word) - 1, 0);
+        n = recv(fd, &word, sizeof(word), 0);
         if (n < 0 && errno == EINTR)
             continue;
         if (n <= 0)
             break;
-        word[n] = '\0';
-        if (!*word)
+        if (n == 1)
             return;
-        /* What was there before is not ours. */
-        w = lstat(word, &st) ? calloc(1, sizeof(*w)) : NULL;
-        if (w && (w->path = strdup(word))) {
-            w->next = list;
-            list = w;
-        }
-        /* The file must not be made before we have looked. */
-        send(fd, "", 1, MSG_NOSIGNAL);
+        w = n == sizeof(word) ? calloc(1, sizeof(*w)) : NULL;
+        if (!w)
+            continue;
+        w->file = word;
+        w->next = list;
+        list = w;
     }
     tidy_up(list, xl_out);
 }
@@ -102,13 +118,14 @@ int keeper_start(struct keeper *k, int xl_out)
     return 0;
 }
 
-void keeper_watch(struct keeper *k, const char *path)
+void keeper_watch(struct keeper *k, const char *path, const struct stat *made)
 {
-    char answer;
+    struct watched w = { .made = *made };
 
-    if (k->fd >= 0 && send(k->fd, path, strlen(path), MSG_NOSIGNAL) > 0)
-        while (recv(k->fd, &answer, 1, 0) < 0 && errno == EINTR)
-            ;
+    if (k->fd < 0 || strlen(path) >= sizeof(w.path))
+        return;
+    memcpy(w.path, path, strlen(path));
+    send(k->fd, &w, sizeof(w), MSG_NOSIGNAL);
 }
 
 void keeper_dismiss(struct keeper *k)

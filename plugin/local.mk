@@ -28,7 +28,9 @@ xl_dedup_SOURCES = \
 	%D%/commands.h %D%/configuration.c %D%/configuration.h \
 	%D%/content_digest.c %D%/content_digest.h \
 	%D%/control.c %D%/control.h %D%/crew.c %D%/crew.h %D%/deltas.c \
-	%D%/destination.c %D%/destination.h %D%/destination_write.c \
+	%D%/destination.c %D%/destination.h %D%/destination_check.c \
+	%D%/destination_lookout.c %D%/destination_place.c \
+	%D%/destination_write.c \
 	%D%/digest.c %D%/digest.h %D%/dirty.c %D%/dirty.h \
 	%D%/domains.c %D%/domains.h \
 	%D%/effort.c %D%/effort.h %D%/entering.c %D%/entering.h \
@@ -53,8 +55,10 @@ xl_dedup_SOURCES = \
 	%D%/memreceive.c %D%/memreceive.h %D%/memsend.c %D%/memsend.h \
 	%D%/memstream.c %D%/memstream.h %D%/monotonic.h %D%/niceness.h \
 	%D%/openers.c %D%/openers.h %D%/order.c %D%/order.h \
+	%D%/owner.c %D%/owner.h \
 	%D%/pagecache.c %D%/pagecache.h %D%/parallel.c %D%/parallel.h \
-	%D%/passes.c %D%/peer.c %D%/peer.h %D%/plain.c %D%/plain.h \
+	%D%/passes.c %D%/peer.c %D%/peer.h %D%/placeholder.c \
+	%D%/placeholder.h %D%/plain.c %D%/plain.h \
 	%D%/processors.c %D%/processors.h %D%/proto.c %D%/proto.h \
 	%D%/pump.c %D%/pump.h %D%/readback.c %D%/readback.h \
 	%D%/rebuild.c %D%/receiver.c %D%/receiver.h %D%/recent.c %D%/recent.h \

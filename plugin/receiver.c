@@ -98,6 +98,7 @@ static void disk_free(struct target_disk *d)
     free(d->ids);
     free(d->vdev);
     free(d->path);
+    free(d->named);
     free(d->base);
     free(d);
 }
@@ -449,6 +450,23 @@ static bool is_wanted(void *opaque)
     return !inbox_over(r->inbox);
 }
 
+/* From here on the disk's path is where it really goes. */
+static int resolve_path(struct receiver *r, struct target_disk *d)
+{
+    char why[WHY_BYTES] = "out of memory", *resolved;
+    int rc = destination_resolve(d->path, &resolved, why, sizeof(why));
+
+    if (rc) {
+        receiver_fail(r, "disk %s: %s", d->vdev, why);
+        return rc;
+    }
+    d->named = d->path;
+    d->path = resolved;
+    d->dest.path = d->path;
+    d->dest.named = strcmp(d->named, d->path) ? d->named : NULL;
+    return 0;
+}
+
 /* Shared storage comes first: what else there is to say of it (it exists, it
  * is in use) only follows from that. */
 static int check_disk(struct receiver *r, struct target_disk *d)
@@ -456,9 +474,10 @@ static int check_disk(struct receiver *r, struct target_disk *d)
     int rc;
 
     rc = find_path(r, d);
+    if (!rc)
+        rc = resolve_path(r, d);
     if (rc)
         return rc;
-    d->dest.path = d->path;
     d->dest.uuid = r->uuid;
     d->dest.vdev = d->vdev;
     d->dest.size = d->size;
@@ -536,14 +555,34 @@ static int take_ballast(struct receiver *r)
         wire_send(r->wire, FRAME_BALLAST, PROTO_NO_DISK, NULL, 0) : -EPROTO;
 }
 
+/* Says why a destination cannot be used any more, if it knows. */
+static void give_reason(struct receiver *r, const struct target_disk *d)
+{
+    if (d->dest.reason)
+        receiver_fail(r, "disk %s: %s", d->vdev, d->dest.reason);
+}
+
+static int make_placeholder(struct receiver *r, struct target_disk *d)
+{
+    int rc;
+
+    if (!d->bulk_done)
+        return -EPROTO;
+    rc = destination_placeholder(&d->dest);
+    if (rc)
+        give_reason(r, d);
+    else if (d->dest.placeholder && r->events.placeholder)
+        r->events.placeholder(r->events.opaque, d->path, &d->dest.found);
+    return rc;
+}
+
 static int take_restore(struct receiver *r)
 {
     unsigned i;
     int rc = r->offered && !r->dry ? 0 : -EPROTO;
 
     for (i = 0; i < r->n_disks && !rc; i++)
-        rc = r->disks[i]->bulk_done ?
-            destination_placeholder(&r->disks[i]->dest) : -EPROTO;
+        rc = make_placeholder(r, r->disks[i]);
     if (!rc)
         rc = event(r, r->events.restore);
     return rc ? rc :
@@ -765,7 +804,9 @@ static void explain(struct receiver *r, const struct frame *f, int rc)
 
     if (rc == -EPIPE || rc == -ECONNABORTED)
         return;
-    if (rc == -EPROTO)
+    if (d && d->dest.reason)
+        give_reason(r, d);
+    else if (rc == -EPROTO)
         explain_protocol(r, f);
     else if (!d || !d->path)
         receiver_fail(r, "the target cannot go on at %s: %s",

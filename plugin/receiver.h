@@ -26,6 +26,9 @@ struct receiver_events {
     /* Waits for the disks of the received configuration and names them with
      * receiver_set_path(). */
     int (*configured)(void *opaque);
+    /* An empty file was made at path, to stand for a disk. */
+    void (*placeholder)(void *opaque, const char *path,
+                        const struct stat *made);
     /* All bulk is here: libxl may begin to restore. */
     int (*restore)(void *opaque);
     /* The source has sent all of the memory stream: so many bytes, with this

@@ -73,7 +73,8 @@ struct applied {
 struct target_disk {
     uint16_t number;
     char *vdev;
-    char *path;                     /* here */
+    char *path;                     /* here, of destination_resolve() */
+    char *named;                    /* as the user has it */
     char *base;                     /* last component at the source */
     char **ids;                     /* storage behind the source's device */
     size_t n_ids;

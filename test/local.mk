@@ -79,6 +79,7 @@ EXTRA_DIST += $(hook_tests)
 helper_tests = \
 	%D%/test-migrate.sh \
 	%D%/test-migrate-refused.sh \
+	%D%/test-destination-identity.sh \
 	%D%/test-remove-source.sh \
 	%D%/test-return.sh \
 	%D%/test-holes.sh \
@@ -171,7 +172,9 @@ check_LTLIBRARIES += libplugintest.la
 libplugintest_la_SOURCES = %D%/loop.h %D%/unit.h plugin/blockindex.c \
 	plugin/blocktable.c plugin/buf.c plugin/content_digest.c \
 	plugin/control.c plugin/crew.c plugin/destination.c \
-	plugin/destination_write.c plugin/digest.c plugin/explain.c \
+	plugin/destination_check.c plugin/destination_lookout.c \
+	plugin/destination_place.c plugin/destination_write.c \
+	plugin/digest.c plugin/explain.c \
 	plugin/fdio.c plugin/freight.c plugin/gather.c plugin/guard.c \
 	plugin/handshake.c plugin/hashpool.c plugin/hold.c plugin/holding.c \
 	plugin/image.c plugin/image_list.c plugin/inbox.c plugin/index.c \
@@ -179,8 +182,9 @@ libplugintest_la_SOURCES = %D%/loop.h %D%/unit.h plugin/blockindex.c \
 	plugin/leftover.c plugin/level.c plugin/log.c plugin/loopdev.c \
 	plugin/manifest.c \
 	plugin/mark.c plugin/memdecode.c plugin/memencode.c \
-	plugin/memstream.c plugin/order.c plugin/pagecache.c \
-	plugin/parallel.c plugin/processors.c plugin/proto.c plugin/readback.c \
+	plugin/memstream.c plugin/order.c plugin/owner.c plugin/pagecache.c \
+	plugin/parallel.c plugin/placeholder.c plugin/processors.c \
+	plugin/proto.c plugin/readback.c \
 	plugin/recent.c plugin/record.c plugin/reference.c \
 	plugin/refresh.c plugin/report.c plugin/rolling.c plugin/roster.c \
 	plugin/rsh.c \

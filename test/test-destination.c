@@ -1,26 +1,77 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Unit test of destination.c: where a disk may go and where not, and what is
- * left when it does not get there.  The parts about devices need root and a
- * loop device; without them this is said, and the rest is tested.
+ * Unit test of destination*.c: where a disk may go and where not, what happens
+ * when something else comes there meanwhile, and what is left when the disk does
+ * not get there.  The parts about devices need root and a loop device; without
+ * them this is said, and the rest is tested.
  */
 #include "config.h"
 
 #include <fcntl.h>
+#include <linux/fs.h>
+#include <signal.h>
 #include <sodium.h>
 #include <stdbool.h>
+#include <sys/ioctl.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <time.h>
 
 #include "test/loop.h"
 #include "test/unit.h"
 
 #include "plugin/destination.h"
+#include "plugin/loopdev.h"
 
 #define SIZE 3000000
 
 static char *directory, *state, *path, *staging;
 static char why[4096];
 static const uint8_t root[HASH_BYTES];
+
+/* What stands in for the kernel, in our program too. */
+
+static int failing_syncs;       /* so many of the directory fail */
+static bool no_exchange;        /* as on NFS */
+static void (*at_exchange)(void);
+static long seconds_later;
+
+int fsync(int fd)
+{
+    struct stat st, own;
+
+    if (failing_syncs > 0 && !fstat(fd, &st) && !stat(directory, &own) &&
+        st.st_ino == own.st_ino) {
+        failing_syncs--;
+        errno = EIO;
+        return -1;
+    }
+    return syscall(SYS_fsync, fd);
+}
+
+int renameat2(int from, const char *old, int to, const char *new,
+              unsigned flags)
+{
+    void (*first)(void) = at_exchange;
+
+    at_exchange = NULL;
+    if (first)
+        first();
+    if (no_exchange) {
+        errno = EINVAL;
+        return -1;
+    }
+    return syscall(SYS_renameat2, from, old, to, new, flags);
+}
+
+int clock_gettime(clockid_t id, struct timespec *t)
+{
+    int rc = syscall(SYS_clock_gettime, id, t);
+
+    t->tv_sec += seconds_later;
+    return rc;
+}
 
 static struct destination disk(void)
 {
@@ -395,6 +446,685 @@ static void probes(void)
     assert(!destination_probe(&d, &name) && !name);
 }
 
+/* Identity */
+
+static void keep_times(const char *file, const struct stat *then)
+{
+    struct timespec times[2] = { then->st_atim, then->st_mtim };
+
+    assert(!utimensat(AT_FDCWD, file, times, 0));
+}
+
+/* A complete disk that is about to be placed. */
+static void arrived(struct destination *d)
+{
+    accepted(d);
+    assert(!destination_write(d, "end", 3, SIZE - 3));
+}
+
+static void not_placed(struct destination *d, const char *text)
+{
+    int rc = destination_place(d, root);
+
+    fprintf(stderr, "  %s\n", d->reason ? d->reason : "no reason");
+    assert(rc < 0 && !d->placed);
+    assert(d->reason && strstr(d->reason, text));
+    assert(!strchr(d->reason, '\n'));
+    destination_release(d);
+    /* for the next try */
+    holds(staging, "end", SIZE - 3, SIZE);
+}
+
+static void come(void)
+{
+    write_file(path, "foreign", 7);
+}
+
+/* Something else at a path where nothing was. */
+static void came(void)
+{
+    struct destination d = disk();
+
+    arrived(&d);
+    come();
+    not_placed(&d, "has come there while the disk was on its way");
+    holds(path, "foreign", 0, 7);
+    unlink(path);
+    /* the guest still runs when a file is to stand for the disk */
+    d = disk();
+    arrived(&d);
+    come();
+    assert(destination_placeholder(&d) == -EBUSY && !d.placeholder);
+    assert(strstr(d.reason, "has come there"));
+    destination_release(&d);
+    holds(path, "foreign", 0, 7);
+    unlink(path);
+    /* at the last moment */
+    d = disk();
+    arrived(&d);
+    at_exchange = come;
+    not_placed(&d, "has come there");
+    holds(path, "foreign", 0, 7);
+    forget();
+}
+
+static void put_another(void)
+{
+    char *other = path_in(directory, "other");
+
+    write_file(other, "another image", 13);
+    assert(!rename(other, path));
+    free(other);
+}
+
+/* In the place of the empty file that stands for the disk, or in this. */
+static void came_over_placeholder(void)
+{
+    struct destination d = disk();
+
+    arrived(&d);
+    assert(!destination_placeholder(&d) && d.placeholder);
+    put_another();
+    not_placed(&d, "changed or replaced there while the disk was");
+    holds(path, "another image", 0, 13);
+    unlink(path);
+    d = disk();
+    arrived(&d);
+    assert(!destination_placeholder(&d));
+    come();
+    not_placed(&d, "changed or replaced there");
+    holds(path, "foreign", 0, 7);
+    unlink(path);
+    d = disk();
+    arrived(&d);
+    assert(!destination_placeholder(&d));
+    unlink(path);
+    not_placed(&d, "was removed there");
+    assert(!exists(path));
+    /* a try that fails before that, also at the last moment */
+    d = disk();
+    arrived(&d);
+    assert(!destination_placeholder(&d));
+    put_another();
+    destination_release(&d);
+    holds(path, "another image", 0, 13);
+    unlink(path);
+    d = disk();
+    arrived(&d);
+    assert(!destination_placeholder(&d));
+    at_exchange = put_another;
+    destination_release(&d);
+    holds(path, "another image", 0, 13);
+    unlink(path);
+    d = disk();
+    arrived(&d);
+    assert(!destination_placeholder(&d));
+    at_exchange = put_another;
+    not_placed(&d, "at the last moment");
+    holds(path, "another image", 0, 13);
+    forget();
+}
+
+static void make_copy(void)
+{
+    struct destination d = disk();
+
+    arrived(&d);
+    assert(!destination_place(&d, root));
+    destination_release(&d);
+}
+
+static void write_on(void)
+{
+    int fd = open(path, O_WRONLY | O_CLOEXEC);
+
+    assert(fd >= 0 && pwrite(fd, "guest", 5, 4096) == 5);
+    close(fd);
+}
+
+/* An earlier copy that is used meanwhile. */
+static void copy_changes(void)
+{
+    struct destination d = disk();
+    struct stat st;
+
+    make_copy();
+    assert(!stat(path, &st));
+    arrived(&d);
+    assert(d.exists);
+    write_on();
+    not_placed(&d, "was written to, changed or replaced there");
+    holds(path, "guest", 4096, SIZE);
+    forget();
+    /* although the time says nothing */
+    make_copy();
+    assert(!stat(path, &st));
+    d = disk();
+    arrived(&d);
+    write_on();
+    keep_times(path, &st);
+    not_placed(&d, "was written to, changed or replaced there");
+    holds(path, "guest", 4096, SIZE);
+    forget();
+    make_copy();
+    d = disk();
+    arrived(&d);
+    at_exchange = write_on;
+    not_placed(&d, "at the last moment");
+    holds(path, "guest", 4096, SIZE);
+    forget();
+    make_copy();
+    d = disk();
+    arrived(&d);
+    at_exchange = put_another;
+    not_placed(&d, "at the last moment");
+    holds(path, "another image", 0, 13);
+    forget();
+    /* and then it is free again */
+    make_copy();
+    d = disk();
+    arrived(&d);
+    assert(!destination_place(&d, root));
+    destination_release(&d);
+    forget();
+}
+
+static void hold_open(int flags, int fd)
+{
+    pid_t own = getpid();
+
+    if (open(path, flags) >= 0 && write(fd, &own, sizeof(own)) == sizeof(own))
+        pause();
+    _exit(1);
+}
+
+/* A process that has the path open, and is no child of ours: those do not
+ * count. */
+static pid_t opener(int flags)
+{
+    int fds[2];
+    pid_t pid, child;
+
+    assert(!pipe(fds));
+    child = fork();
+    assert(child >= 0);
+    if (child == 0) {
+        if (fork() == 0)
+            hold_open(flags, fds[1]);
+        _exit(0);
+    }
+    assert(waitpid(child, NULL, 0) == child);
+    assert(read(fds[0], &pid, sizeof(pid)) == sizeof(pid));
+    close(fds[0]);
+    close(fds[1]);
+    return pid;
+}
+
+/* Until nothing of it is left. */
+static void end(pid_t pid)
+{
+    char *own;
+
+    assert(asprintf(&own, "/proc/%ld/fd/0", (long)pid) > 0);
+    assert(!kill(pid, SIGKILL));
+    while (!access(own, F_OK))
+        usleep(1000);
+    free(own);
+}
+
+/* Somebody who only looks at loop devices may delay it. */
+static void detach_from(char *upper, const char *name)
+{
+    char device[64];
+    struct stat st;
+
+    loop_detach(upper);
+    assert(!stat(name, &st));
+    while (loopdev_of(&st, device, sizeof(device)))
+        usleep(1000);
+}
+
+static void copy_in_use(void)
+{
+    struct destination d = disk();
+    char *loop;
+    pid_t pid;
+
+    make_copy();
+    pid = opener(O_RDWR);
+    refused(&d, -EBUSY, "is in use by process");
+    end(pid);
+    d = disk();
+    arrived(&d);
+    pid = opener(O_RDWR);
+    not_placed(&d, "is in use by process");
+    end(pid);
+    d = disk();
+    arrived(&d);
+    loop = loop_attach(path);
+    if (loop) {
+        not_placed(&d, loop);
+        detach_from(loop, path);
+    } else {
+        fprintf(stderr, "a loop device on it: skipped\n");
+        destination_release(&d);
+    }
+    holds(path, "end", SIZE - 3, SIZE);
+    /* whoever reads keeps what he has */
+    d = disk();
+    arrived(&d);
+    pid = opener(O_RDONLY);
+    assert(!destination_place(&d, root));
+    destination_release(&d);
+    end(pid);
+    forget();
+}
+
+static void directory_changes(void)
+{
+    struct destination d = disk();
+    char *inner = path_in(directory, "inner"), *moved = path_in(directory,
+                                                               "moved");
+    char *there = path_in(inner, "disk"), *left = path_in(moved,
+                                                          ".disk.xl-dedup");
+
+    assert(!mkdir(inner, 0700));
+    d.path = there;
+    arrived(&d);
+    assert(!rename(inner, moved) && !mkdir(inner, 0700));
+    assert(destination_place(&d, root) == -EBUSY);
+    assert(strstr(d.reason, "the directory of"));
+    destination_release(&d);
+    assert(!exists(there));
+    holds(left, "end", SIZE - 3, SIZE);
+    unlink(left);
+    assert(!rmdir(moved) && !rmdir(inner));
+    free(left);
+    free(there);
+    free(moved);
+    free(inner);
+    forget();
+}
+
+/* The directory is renamed in, but cannot be brought to its storage. */
+static void directory_does_not_sync(void)
+{
+    struct destination d = disk();
+
+    failing_syncs = 1;
+    refused(&d, -EIO, "use another directory");
+    d = disk();
+    arrived(&d);
+    failing_syncs = 1;
+    not_placed(&d, "cannot be brought to its storage");
+    assert(!exists(path));
+    d = disk();
+    arrived(&d);
+    assert(!destination_placeholder(&d));
+    failing_syncs = 1;
+    not_placed(&d, "cannot be brought to its storage");
+    assert(!exists(path));
+    /* what was there is there again, and known */
+    d = disk();
+    arrived(&d);
+    assert(!destination_place(&d, root));
+    destination_release(&d);
+    d = disk();
+    accepted(&d);
+    assert(d.exists);
+    failing_syncs = 1;
+    not_placed(&d, "cannot be brought to its storage");
+    holds(path, "end", SIZE - 3, SIZE);
+    d = disk();
+    arrived(&d);
+    assert(d.exists && d.resumed);
+    destination_release(&d);
+    forget();
+    /* where there is no way back, the disk stays */
+    no_exchange = true;
+    d = disk();
+    arrived(&d);
+    assert(!destination_placeholder(&d));
+    failing_syncs = 1;
+    assert(destination_place(&d, root) == -EIO && d.placed);
+    assert(strstr(d.reason, "the complete disk is left there"));
+    destination_release(&d);
+    no_exchange = false;
+    holds(path, "end", SIZE - 3, SIZE);
+    assert(!exists(staging));
+    d = disk();
+    accepted(&d);
+    assert(d.exists);
+    destination_release(&d);
+    forget();
+}
+
+static void file_system_knows_no_exchange(void)
+{
+    struct destination d = disk();
+
+    no_exchange = true;
+    make_copy();
+    holds(path, "end", SIZE - 3, SIZE);
+    assert(!exists(staging));
+    make_copy();
+    holds(path, "end", SIZE - 3, SIZE);
+    unlink(path);
+    arrived(&d);
+    at_exchange = come;
+    not_placed(&d, "has come there");
+    holds(path, "foreign", 0, 7);
+    unlink(path);
+    d = disk();
+    arrived(&d);
+    assert(!destination_placeholder(&d));
+    destination_release(&d);
+    assert(!exists(path));
+    no_exchange = false;
+    forget();
+}
+
+/* Symbolic links */
+
+static void links(void)
+{
+    char *pool = path_in(directory, "pool"), *file, *left, *resolved;
+    struct destination d = disk();
+    struct record_key key = { "uuid", "xvda", path };
+    struct image img = IMAGE_INIT;
+    struct stat st;
+
+    assert(!mkdir(pool, 0700));
+    file = path_in(pool, "real.img");
+    left = path_in(pool, ".real.img.xl-dedup");
+    assert(!symlink("pool/real.img", path));
+    assert(destination_resolve(path, &resolved, why, sizeof(why)) ==
+           -ENOENT && !resolved);
+    assert(strstr(why, "is a symbolic link there to pool/real.img, which does "
+                  "not exist"));
+    /* a record of before has the link's name */
+    write_file(file, "\0\0\0", 4);
+    assert(!image_open(&img, path));
+    assert(!record_write(state, &key, "received", &img, root));
+    image_release(&img);
+    assert(!destination_resolve(path, &resolved, why, sizeof(why)));
+    assert(!strcmp(destination_name(resolved), "real.img"));
+    d.path = resolved;
+    refused(&d, -EEXIST, "is not a known copy");
+    d = disk();
+    d.named = path;
+    d.path = resolved;
+    arrived(&d);
+    assert(d.exists && exists(left) && !exists(staging));
+    assert(!destination_place(&d, root));
+    destination_release(&d);
+    assert(!lstat(path, &st) && S_ISLNK(st.st_mode) && !exists(left));
+    holds(file, "end", SIZE - 3, SIZE);
+    /* and now it has the file's */
+    d = disk();
+    d.path = resolved;
+    accepted(&d);
+    assert(d.exists);
+    destination_release(&d);
+    free(resolved);
+    /* what is no link, or none to a file, stays as it is named */
+    assert(!destination_resolve("/dev/stdin", &resolved, why, sizeof(why)));
+    free(resolved);
+    assert(!destination_resolve(pool, &resolved, why, sizeof(why)));
+    assert(!strcmp(resolved, pool));
+    free(resolved);
+    unlink(left);
+    unlink(file);
+    unlink(path);
+    assert(!rmdir(pool));
+    free(left);
+    free(file);
+    free(pool);
+    forget();
+}
+
+/* What can only fail at the end */
+
+static bool set_flags(const char *file, int on, int off)
+{
+    int fd = open(file, O_RDONLY | O_CLOEXEC), flags;
+    bool set = fd >= 0 && !ioctl(fd, FS_IOC_GETFLAGS, &flags);
+
+    flags = set ? (flags | on) & ~off : 0;
+    set = set && !ioctl(fd, FS_IOC_SETFLAGS, &flags);
+    close(fd);
+    return set;
+}
+
+static void attribute(const char *file, int flag, const char *text)
+{
+    struct destination d = disk();
+
+    if (!set_flags(file, flag, 0)) {
+        fprintf(stderr, "%s: skipped\n", text);
+        return;
+    }
+    d.path = path;
+    why[0] = '\0';
+    assert(destination_check(&d, why, sizeof(why)) == -EPERM);
+    assert(set_flags(file, 0, flag));
+    fprintf(stderr, "  %s\n", why);
+    assert(strstr(why, text));
+    destination_release(&d);
+}
+
+static void attributes(void)
+{
+    attribute(directory, FS_IMMUTABLE_FL, "run 'chattr -i ");
+    attribute(directory, FS_APPEND_FL, "run 'chattr -a ");
+    write_file(path, "", 0);
+    attribute(path, FS_IMMUTABLE_FL, "is immutable there");
+    attribute(path, FS_APPEND_FL, "can only be appended to there");
+    forget();
+}
+
+/* Owner */
+
+static void owners(void)
+{
+    static const struct owner other = { true, 4321, 5432, 0644 };
+    struct destination d = disk();
+    struct stat st;
+
+    if (geteuid()) {
+        fprintf(stderr, "skipped: not root\n");
+        return;
+    }
+    /* a prepared file, which is empty, as that of an earlier copy */
+    write_file(path, "", 0);
+    assert(!chmod(path, 0640) && !chown(path, 1234, 2345));
+    d.owner = other;
+    arrived(&d);
+    assert(!fstat(d.fd, &st) && (st.st_mode & 07777) == 0600);
+    assert(!destination_place(&d, root));
+    destination_release(&d);
+    assert(!stat(path, &st) && st.st_uid == 1234 && st.st_gid == 2345 &&
+           (st.st_mode & 07777) == 0640);
+    d = disk();
+    d.owner = other;
+    arrived(&d);
+    assert(!destination_place(&d, root));
+    destination_release(&d);
+    assert(!stat(path, &st) && st.st_uid == 1234 && st.st_gid == 2345 &&
+           (st.st_mode & 07777) == 0640);
+    forget();
+    /* a new one, for which a file of ours may have stood */
+    d = disk();
+    d.owner = other;
+    arrived(&d);
+    assert(!destination_placeholder(&d));
+    assert(!stat(path, &st) && (st.st_mode & 07777) == 0600);
+    assert(!destination_place(&d, root));
+    destination_release(&d);
+    assert(!stat(path, &st) && st.st_uid == 4321 && st.st_gid == 5432 &&
+           (st.st_mode & 07777) == 0644);
+    forget();
+    make_copy();
+    assert(!stat(path, &st) && st.st_uid == 0 && st.st_gid == 0 &&
+           (st.st_mode & 07777) == 0600);
+    forget();
+}
+
+static struct owner offered(const char *user, const char *group,
+                            const char *mode)
+{
+    struct buf b = BUF_INIT;
+    struct owner o;
+
+    if (user)
+        buf_put_text(&b, "owner", user);
+    if (group)
+        buf_put_text(&b, "group", group);
+    if (mode)
+        buf_put_text(&b, "mode", mode);
+    owner_take(b.data, b.length, &o);
+    buf_release(&b);
+    return o;
+}
+
+static void owner_names(void)
+{
+    static const char *const users[] = {
+        "", "0", "42", "-root", "no-such-user-here", "root root", "../root",
+        "r\303\266\303\266t", NULL
+    };
+    static const char *const modes[] = {
+        "", "4755", "7777", "1", "-77", "0x7", "888", "06440", NULL
+    };
+    char longer[300];
+    struct owner o = offered("root", "root", "640");
+    size_t i;
+
+    assert(o.known && o.uid == 0 && o.gid == 0 && o.mode == 0640);
+    for (i = 0; users[i]; i++) {
+        assert(!offered(users[i], "root", "640").known);
+        assert(!offered("root", users[i], "640").known);
+    }
+    for (i = 0; modes[i]; i++)
+        assert(!offered("root", "root", modes[i]).known);
+    memset(longer, 'a', sizeof(longer));
+    longer[sizeof(longer) - 1] = '\0';
+    assert(!offered(longer, "root", "640").known);
+    assert(!offered(NULL, "root", "640").known);
+    assert(!offered("root", NULL, "640").known);
+    assert(!offered("root", "root", NULL).known);
+}
+
+/* Devices */
+
+static struct destination device_disk(const char *name)
+{
+    struct destination d = disk();
+
+    d.path = name;
+    d.size = 4 << 20;
+    return d;
+}
+
+static void write_device(const char *name)
+{
+    int fd = open(name, O_WRONLY | O_CLOEXEC);
+
+    assert(fd >= 0 && pwrite(fd, "guest", 5, 4096) == 5 && !fdatasync(fd));
+    close(fd);
+}
+
+static void device_in_use(void)
+{
+    char *file = path_in(directory, "backing"), *name, *upper, *saved = path;
+    struct destination d;
+    pid_t pid;
+
+    write_file(file, "", 0);
+    assert(!truncate(file, 4 << 20));
+    name = loop_attach(file);
+    if (!name) {
+        fprintf(stderr, "skipped, no loop device\n");
+        free(file);
+        return;
+    }
+    /* between the check and the first write */
+    d = device_disk(name);
+    assert(!destination_check(&d, why, sizeof(why)));
+    write_device(name);
+    assert(destination_open(&d, why, sizeof(why)) == -EBUSY);
+    assert(strstr(why, "was written to or exchanged there while it was being "
+                  "checked"));
+    destination_release(&d);
+    unlink(file);
+    loop_detach(name);
+    write_file(file, "", 0);
+    assert(!truncate(file, 4 << 20));
+    name = loop_attach(file);
+    assert(name);
+    /* a loop device on it holds it, and nothing shows that but the kernel */
+    upper = loop_attach(name);
+    assert(upper);
+    d = device_disk(name);
+    refused(&d, -EBUSY, upper);
+    detach_from(upper, name);
+    /* somebody writes to it after a while */
+    d = device_disk(name);
+    accepted(&d);
+    path = name;
+    pid = opener(O_RDWR);
+    path = saved;
+    assert(!destination_write(&d, "ours", 4, 0));
+    seconds_later += 2 * LOOK_SECONDS;
+    assert(destination_write(&d, "ours", 4, 8192) == -EBUSY);
+    assert(strstr(d.reason, "is in use by process"));
+    assert(destination_zero(&d, 0, 4096) == -EBUSY);
+    end(pid);
+    destination_release(&d);
+    /* or is there at the end */
+    d = device_disk(name);
+    accepted(&d);
+    seconds_later += 2 * LOOK_SECONDS;
+    assert(!destination_write(&d, "ours", 4, 0));
+    upper = loop_attach(name);
+    assert(destination_placeholder(&d) == -EBUSY && strstr(d.reason, upper));
+    free(d.reason);
+    d.reason = NULL;
+    assert(destination_place(&d, root) == -EBUSY && strstr(d.reason, upper));
+    detach_from(upper, name);
+    destination_release(&d);
+    loop_detach(name);
+    unlink(file);
+    free(file);
+    forget();
+}
+
+static void device_is_read_only(void)
+{
+    char *file = path_in(directory, "backing"), *name, *command;
+    struct destination d;
+
+    write_file(file, "", 0);
+    assert(!truncate(file, 4 << 20));
+    name = loop_attach(file);
+    if (!name) {
+        fprintf(stderr, "skipped, no loop device\n");
+        free(file);
+        return;
+    }
+    assert(asprintf(&command, "blockdev --setro '%s'", name) > 0);
+    assert(!system(command));
+    d = device_disk(name);
+    refused(&d, -EROFS, "is read-only there; make it writable");
+    free(command);
+    assert(asprintf(&command, "blockdev --setrw '%s'", name) > 0);
+    assert(!system(command));
+    free(command);
+    loop_detach(name);
+    unlink(file);
+    free(file);
+}
+
 static void device_is_written_in_place(struct destination *d)
 {
     static uint8_t content[200000], back[200000], zeros[512];
@@ -608,6 +1338,19 @@ int main(void)
     RUN(probes);
     RUN(sectors);
     RUN(device_shrinks);
+    RUN(came);
+    RUN(came_over_placeholder);
+    RUN(copy_changes);
+    RUN(copy_in_use);
+    RUN(directory_changes);
+    RUN(directory_does_not_sync);
+    RUN(file_system_knows_no_exchange);
+    RUN(links);
+    RUN(attributes);
+    RUN(owners);
+    RUN(owner_names);
+    RUN(device_in_use);
+    RUN(device_is_read_only);
     RUN(device);
     free(staging);
     free(path);
