@@ -290,6 +290,7 @@ static int describe_disk(struct receiver *r, struct target_disk *d,
     d->dest.served = !r->push;
     if (!text_get_u64(f->data, f->length, "sector", &sector))
         d->dest.sectors.logical = sector < UINT_MAX ? sector : UINT_MAX;
+    owner_take(f->data, f->length, &d->dest.owner);
     return take_ids(d, f);
 }
 

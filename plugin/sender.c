@@ -28,6 +28,7 @@
 #include "plugin/log.h"
 #include "plugin/loopdev.h"
 #include "plugin/monotonic.h"
+#include "plugin/owner.h"
 #include "plugin/proto.h"
 #include "plugin/record.h"
 #include "plugin/sender.h"
@@ -246,6 +247,7 @@ static int send_offer(struct sender *s, struct source_disk *d)
     free(real);
     buf_put_text(&b, "kind", d->image.block ? "block" : "file");
     buf_put_text_u64(&b, "sector", sectors.logical);
+    owner_offer(d->image.fd, &b);
     if (d->dest)
         buf_put_text(&b, "dest", d->dest);
     if (d->dry && (stamp = destination_stamp(d->path)))

@@ -79,6 +79,7 @@ EXTRA_DIST += $(hook_tests)
 helper_tests = \
 	%D%/test-migrate.sh \
 	%D%/test-migrate-refused.sh \
+	%D%/test-destination-file.sh \
 	%D%/test-destination-identity.sh \
 	%D%/test-remove-source.sh \
 	%D%/test-return.sh \
