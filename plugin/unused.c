@@ -14,10 +14,11 @@
 #include "plugin/unused.h"
 
 /* A read lease is not granted on a file that is open for writing: by qemu, or
- * for a loop device. */
+ * for a loop device.  Of one that may have holes where something was written
+ * the bitmaps may be among these. */
 static bool is_cold(const struct image *img)
 {
-    if (img->block || fcntl(img->fd, F_SETLEASE, F_RDLCK))
+    if (img->block || img->solid || fcntl(img->fd, F_SETLEASE, F_RDLCK))
         return false;
     fcntl(img->fd, F_SETLEASE, F_UNLCK);
     return true;
