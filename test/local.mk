@@ -317,6 +317,7 @@ test_test_vbd_SOURCES = %D%/test-vbd.c plugin/vbd.c
 TESTS += test/test-vbd
 
 check_PROGRAMS += tracker-tool tracker-writer tracker-mute
+check_PROGRAMS += tracker-tool tracker-writer tracker-mute stress-guest
 tracker_tool_SOURCES = %D%/tracker-tool.c plugin/tracker.c \
 	plugin/tracksource.c plugin/trackdev.c plugin/trackways.c \
 	plugin/openers.c plugin/bounded.c plugin/explain.c \
@@ -326,6 +327,7 @@ tracker_tool_CPPFLAGS = $(AM_CPPFLAGS) $(XTL_CFLAGS)
 tracker_tool_LDADD = $(XTL_LIBS)
 tracker_writer_SOURCES = %D%/tracker-writer.c
 tracker_mute_SOURCES = %D%/tracker-mute.c
+stress_guest_SOURCES = %D%/stress-guest.c
 
 # Skipped where the kernel does not let us trace.
 tracker_tests = \
@@ -333,6 +335,7 @@ tracker_tests = \
 	%D%/test-live-submission.sh \
 	%D%/test-live-tracked.sh \
 	%D%/test-tracker-frozen.sh \
+	%D%/test-stress.sh \
 	%D%/test-tracker-lost.sh \
 	%D%/test-tracker-muted.sh \
 	%D%/test-tracker-refused.sh \
@@ -355,6 +358,7 @@ EXTRA_DIST += \
 	%D%/nested/case-disks.sh \
 	%D%/nested/case-exists.sh %D%/nested/case-ext4.sh \
 	%D%/nested/case-faults.sh %D%/nested/case-hvm.sh \
+	%D%/nested/case-identity.sh \
 	%D%/nested/case-memory.sh \
 	%D%/nested/case-noplugin.sh %D%/nested/case-nospace.sh \
 	%D%/nested/case-paused.sh %D%/nested/case-reset.sh \

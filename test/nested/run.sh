@@ -16,8 +16,8 @@
 #                         again if they run
 #
 # About 20 minutes on two processors, of which building the image is two.
-# By name only, because they take long: hvm, memory, blackout (five minutes
-# and more), faults and reset (ten), soak (see soak.sh).
+# By name only, because they take long: hvm, identity, memory, blackout (five
+# minutes and more), faults and reset (ten), soak (see soak.sh).
 set -euo pipefail
 . "$(dirname "$0")/lib.sh"
 . "$bed_src/bed.sh"
