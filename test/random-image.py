@@ -102,7 +102,7 @@ class Ext:
     @staticmethod
     def number(stats, name, default):
         found = re.search(name + r":\s+(\d+)", stats)
-        return int(found.group(1)) if found else default
+        return int(found.group(1)) or default if found else default
 
     def change(self, *commands):
         run("debugfs", "-w", "-f", "-", self.path, text="\n".join(commands))
@@ -185,7 +185,7 @@ class Ext:
         self.change("ssv " + random.choice([
             "state 0", "state 2", "state 3", "free_blocks_count 77",
             "free_inodes_count 5", "last_orphan 12", "error_count 1",
-            f"blocks_count {random.randrange(64, self.blocks)}",
+            f"blocks_count {random.randrange(64, 64 + self.blocks)}",
             "reserved_gdt_blocks 3", "journal_inum 12", "first_ino 14",
             "mmp_block 900", "first_meta_bg 1", "desc_size 32"]))
 
