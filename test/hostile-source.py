@@ -257,6 +257,7 @@ class Receiver:
         shutil.rmtree(records, ignore_errors=True)
         self.offered(kind="block", dest=DEVICE, size=DEVICE_SIZE)
         values = dict(wire.read_text(self.expect("DISK_OK")))
+        assert int(values.pop("physical")) >= 512, values
         assert values == {"base": "0", "witness": DEVICE}, values
 
     def device_compared(self):

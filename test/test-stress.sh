@@ -130,7 +130,7 @@ check_stayed()
 one_round()
 {
     state=$round
-    rm -f "$tmp/stopped" "$tmp/model" "$tmp/copy" "$tmp/taker" \
+    rm -f "$tmp/guest" "$tmp/stopped" "$tmp/model" "$tmp/copy" "$tmp/taker" \
         "$tmp/happened"
     make_disk
     random 4
