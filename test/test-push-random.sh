@@ -140,7 +140,7 @@ for cluster in 512 4096; do
 done
 
 skipped=0 image=0
-for round in $(seq "${ROUNDS:-14}"); do
+for round in $(seq "${ROUNDS:-8}"); do
     for kind in ${KINDS:-ext ext table ntfs}; do
         image=$((image + 1))
         try_image "$kind"
