@@ -12,15 +12,48 @@
  * Which disks those are is asked before "go", when no domain for the incoming
  * guest exists; hence all that libxl lists are other domains, dom0 included,
  * and for a migration to the same host the guest itself under its old number.
+ *
+ * The source may still find that the guest's disks have changed, and give up
+ * before it suspends anything.  A libxl (4.17 at least) whose stream ends before
+ * the record that starts its helper calls a function that nobody has set
+ * (libxl__save_helper_abort(), before libxl__xc_domain_restore()): xl is killed,
+ * and the half-built domain stays, in the way of the next try.  So nothing is
+ * made before the stream has come that far.
  */
 #include "config.h"
 
 #include <errno.h>
+#include <poll.h>
 #include <stdbool.h>
 #include <stdio.h>
+#include <sys/ioctl.h>
+#include <unistd.h>
 
 #include "libxlhooks/hooks.h"
 #include "plugin/control.h"
+
+/* The stream's header and that of its first record, LIBXC_CONTEXT, which has no
+ * body; docs/specs/libxl-migration-stream.pandoc of Xen. */
+#define STREAM_BEGIN (16 + 8)
+#define LOOK_US 10000
+
+/* False: the stream has ended before that.  What is no pipe has its bytes. */
+static bool stream_begins(int fd)
+{
+    struct pollfd p = { .fd = fd, .events = POLLIN };
+    int there;
+
+    for (;;) {
+        if (poll(&p, 1, -1) < 0 && errno != EINTR)
+            return true;
+        if (ioctl(fd, FIONREAD, &there) || there >= STREAM_BEGIN)
+            return true;
+        if (p.revents & (POLLHUP | POLLERR))
+            return false;
+        if (p.revents)
+            usleep(LOOK_US);
+    }
+}
 
 static int describe(int control, libxl_ctx *ctx,
                     const libxl_domain_config *config)
@@ -52,9 +85,10 @@ int restore_dedup(int control, libxl_ctx *ctx, libxl_domain_config *config,
         return ERROR_FAIL;
 
     hotplug_begin();
-    rc = real.libxl_domain_create_restore(ctx, config, domid, restore_fd,
-                                          send_back_fd, params, NULL,
-                                          aop_console_how);
+    rc = stream_begins(restore_fd) ?
+        real.libxl_domain_create_restore(ctx, config, domid, restore_fd,
+                                         send_back_fd, params, NULL,
+                                         aop_console_how) : ERROR_FAIL;
     hotplug_end();
     snprintf(result, sizeof(result), "%d", rc);
     /* a helper that has gone by now has nothing left to do */

@@ -62,10 +62,13 @@ send()
 }
 
 # Runs fake-xl's receiving side under a helper that does the steps given.
+# The stream has $stream_bytes.
+stream_bytes=4096
 receive()
 {
     rm -f "$tmp"/*.log
-    HOOKS=$hooks timeout 60 python3 "$fake_helper" --spawn "$HELPER_LOG" \
+    head -c "$stream_bytes" /dev/zero |
+        HOOKS=$hooks timeout 60 python3 "$fake_helper" --spawn "$HELPER_LOG" \
         "$1" "$fake_xl" migrate-receive >"$tmp/out.log" 2>"$tmp/err.log"
     status=$?
 }

@@ -56,6 +56,18 @@ FAKE_RESTORE_RC=-6 receive '<go restore <restored'
 has helper 'restored|rc=-6'
 has err 'fake-xl: restore rc=-6'
 
+# no domain is made for a guest of which no more comes than this
+for stream_bytes in 0 23; do
+    receive '<go restore <restored'
+    has helper 'restored|rc=-3'
+    has err 'fake-xl: restore rc=-3'
+    [ ! -s "$FAKE_LOG" ] || fail "no stream: libxl was called"
+done
+stream_bytes=24
+receive '<go restore <restored'
+[ $status = 0 ] || fail "the stream's beginning: status $status"
+stream_bytes=4096
+
 # the helper may leave after "restore"
 receive '<go restore close'
 [ $status = 0 ] || fail "helper left: status $status"
