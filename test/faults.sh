@@ -66,7 +66,7 @@ END
 mount_again()
 {
     [ -n "$volatile" ] || return 0
-    umount "$tmp/b" || complain "the file system is still in use"
+    unmount "$tmp/b" || complain "the file system is still in use"
     mount -o loop "$tmp/storage" "$tmp/b" || complain "not mounted again"
 }
 

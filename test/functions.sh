@@ -4,6 +4,7 @@
 #   skip MSG, fail MSG, pass MSG
 #   tmpdir            creates $tmp and goes there; gone at exit
 #   cleanup_fn CMD    runs CMD at exit, the last added first
+#   unmount DIR       waits for those who look at it
 
 set -u
 LC_ALL=C.UTF-8; export LC_ALL
@@ -36,6 +37,16 @@ detach() {
     case $(losetup -n -O BACK-FILE "${1:-none}" 2>/dev/null) in
     "$tmp"/*) losetup -d "$1" ;;
     esac
+}
+
+# unmount DIR: whoever looks through /proc which files are open, as other tests
+# do all the time, keeps a file system busy for a moment.
+unmount() {
+    for _ in $(seq 50); do
+        umount "$1" 2>/dev/null && return 0
+        sleep 0.1
+    done
+    umount "$1"
 }
 
 # seed N: the test's random numbers; SEED of the environment wins.

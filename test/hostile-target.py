@@ -682,8 +682,8 @@ def play(name):
                     break
             else:
                 t.next()
-    except (Ended, wire.Broken):
-        pass
+    except (Ended, wire.Broken, BrokenPipeError):
+        pass                    # the source has had enough
     return 0
 
 

@@ -20,7 +20,7 @@ mount_ntfs() {
     done
 }
 
-umount_ntfs() { fusermount -u m || fail "umount"; wait "$ntfs_pid"; }
+umount_ntfs() { unmount m || fail "umount"; wait "$ntfs_pid"; }
 
 pack() {
     mkdir -p "$1"

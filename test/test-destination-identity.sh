@@ -237,7 +237,7 @@ if mount --bind b/disks b/disks 2>/dev/null &&
     mount -o remount,bind,ro b/disks 2>/dev/null; then
     cleanup_fn "umount '$tmp/b/disks' 2>/dev/null"
     dry "the file system of $tmp/b/disks is mounted read-only there"
-    umount b/disks
+    unmount b/disks
 else
     echo "$row: skipped, cannot be mounted"
 fi
@@ -248,7 +248,7 @@ FAKE_DISKS="xvda=$tmp/a/disk.img=$there"
 if mount --bind empty b/disk.img 2>/dev/null; then
     cleanup_fn "umount '$there' 2>/dev/null"
     dry "another file is mounted on $there there; unmount it"
-    umount b/disk.img
+    unmount b/disk.img
 else
     echo "$row: skipped, cannot be mounted"
 fi

@@ -101,7 +101,7 @@ find "${TMPDIR:-/var/tmp}" /var/tmp -maxdepth 1 -name 'xl-dedup-index-*' \
     -newer b/reference.img | grep . && fail "a temporary index was left"
 
 # a session while the index is being made, again and again
-umount ro
+unmount ro
 sed -i "s,/ro,/state-b," b.conf
 (while [ ! -e stop ]; do index_b -q --again; done) 2>/dev/null & loop=$!
 push six.img

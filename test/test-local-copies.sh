@@ -37,7 +37,7 @@ sharing()
         seek="$(($(grep -abo 'MARK-OF-OLD' b/referenceold.img |
             head -1 | cut -d: -f1) + 200000))"
     push old.img
-    umount b
+    unmount b
     done=$((done + 1))
 }
 

@@ -38,6 +38,11 @@ make_disk()
     direct=on
     [ "$drawn" = 1 ] || direct=off
     loop=$(losetup -f --show --direct-io="$direct" "$tmp/a/disk.img")
+    # What xenstore has, whatever becomes of the image's name.
+    printf 'vdev=xvda|path=%s|params=%s|backend=phy|backend_domid=0|%s\n' \
+        "$tmp/a/disk.img" "$tmp/a/disk.img" \
+        "device=$(stat -c %t:%T "$loop")|mode=w|cdrom=0|pid=0" \
+        >"$tmp/attached"
 }
 
 # An earlier copy at the target, which the guest has left.
@@ -173,6 +178,8 @@ one_round()
 tracked_setup
 detach "$loop"
 unset FAKE_AT_END
+FAKE_ATTACHED=$tmp/attached
+export FAKE_ATTACHED
 cleanup_fn 'detach "$loop"; [ ! -s "$tmp/taker" ] || detach "$(cat "$tmp/taker")"'
 noise precious 3000000 >"$tmp/precious"
 for round in $(seq "$seed" $((seed + rounds - 1))); do
