@@ -39,7 +39,8 @@ xl_dedup_SOURCES = \
 	%D%/guard.c %D%/guard.h %D%/guestdisk.c %D%/guestdisk.h \
 	%D%/handshake.c %D%/handshake.h \
 	%D%/hashpool.c %D%/hashpool.h %D%/hold.c %D%/hold.h \
-	%D%/holding.c %D%/holding.h %D%/hostname.h %D%/huge.h %D%/image.c %D%/image.h \
+	%D%/holding.c %D%/holding.h %D%/hostname.h %D%/huge.h \
+	%D%/image.c %D%/image.h \
 	%D%/image_list.c %D%/image_list.h %D%/inbox.c %D%/inbox.h \
 	%D%/identity.c %D%/identity.h \
 	%D%/index.c %D%/index.h %D%/index_enter.c %D%/index_put.c \

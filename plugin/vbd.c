@@ -79,7 +79,8 @@ static bool matches(const char *vdev, const char *kind, unsigned disks,
     for (; *p >= 'a' && *p <= 'z' && disk <= disks; p++)
         disk = 26 * disk + (*p - 'a') + 1;
     partition = strtoul(p, &end, 10);
-    if (*end || (*p && !isdigit((unsigned char)*p)) || disk > disks || partition >= partitions)
+    if (*end || (*p && !isdigit((unsigned char)*p)) || disk > disks ||
+        partition >= partitions)
         return false;
     *disk_r = disk - 1;
     *partition_r = partition;
