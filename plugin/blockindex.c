@@ -17,7 +17,7 @@
 
 #include "plugin/blockindex.h"
 #include "plugin/bytes.h"
-#include "plugin/manifest.h"
+#include "plugin/zero.h"
 
 #define WAYS 8u
 

@@ -16,7 +16,7 @@
 
 #include "plugin/blocktable.h"
 #include "plugin/bytes.h"
-#include "plugin/manifest.h"
+#include "plugin/zero.h"
 
 #define SLOTS_MIN 64u
 #define OFFSET_BITS 48              /* of offset / BLOCKTABLE_GRAIN */

@@ -19,6 +19,7 @@
 #include "plugin/destination.h"
 #include "plugin/log.h"
 #include "plugin/record.h"
+#include "plugin/text.h"
 
 #define DAYS_MAX 36500
 

@@ -29,6 +29,7 @@
 #include "plugin/commands.h"
 #include "plugin/log.h"
 #include "plugin/plain.h"
+#include "plugin/text.h"
 
 static const char help[] =
 "Usage: xl-dedup compare [OPTION]... TARGET REFERENCE...\n"

@@ -26,6 +26,7 @@
 #include "plugin/index_sample.h"
 #include "plugin/log.h"
 #include "plugin/record.h"
+#include "plugin/text.h"
 
 #define STALE_STATUS XD_EXIT_DIFFERENT
 

@@ -19,6 +19,7 @@
 #include "plugin/cmd_util.h"
 #include "plugin/commands.h"
 #include "plugin/log.h"
+#include "plugin/text.h"
 
 static const char help[] =
 "Usage: xl-dedup scan [OPTION]... IMAGE\n"

@@ -18,6 +18,7 @@
 #include "plugin/configuration.h"
 #include "plugin/log.h"
 #include "plugin/record.h"
+#include "plugin/text.h"
 
 #define DAY 86400
 

@@ -13,6 +13,7 @@
 #include "plugin/cmd_util.h"
 #include "plugin/commands.h"
 #include "plugin/log.h"
+#include "plugin/text.h"
 
 static int usage(const char *command, const char *what, const char *word)
 {

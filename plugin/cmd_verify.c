@@ -28,6 +28,7 @@
 #include "plugin/commands.h"
 #include "plugin/log.h"
 #include "plugin/parallel.h"
+#include "plugin/text.h"
 
 #define SEGMENT (1u << 20)
 #define GRAIN 4096u

@@ -3,7 +3,7 @@
 #include "config.h"
 
 #include "plugin/content_digest.h"
-#include "plugin/manifest.h"
+#include "plugin/zero.h"
 
 void content_digest_init(struct content_digest *c)
 {

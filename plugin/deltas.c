@@ -16,6 +16,7 @@
 #include "plugin/digest.h"
 #include "plugin/proto.h"
 #include "plugin/source_disk.h"
+#include "plugin/zero.h"
 
 #define DELTA_BYTES (512u << 10)    /* of a frame, about */
 #define READ_BYTES (256u << 10)

@@ -14,6 +14,7 @@
 #include "plugin/destination.h"
 #include "plugin/log.h"
 #include "plugin/proto.h"
+#include "plugin/zero.h"
 
 #define HOLE_BLOCK 4096u
 #define DIRECT_MIN (64u << 10)  /* less goes to the storage with other things */

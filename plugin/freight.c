@@ -23,7 +23,7 @@
 #include "plugin/parallel.h"
 #include "plugin/processors.h"
 #include "plugin/proto.h"
-#include "plugin/wire.h"
+#include "plugin/frame.h"
 
 #define QUEUE_MAX (8u << 20)        /* bytes */
 #define PIECE (256u << 10)          /* bytes of a FREIGHT frame, at most */

@@ -48,6 +48,7 @@
 #include "plugin/proto.h"
 #include "plugin/recent.h"
 #include "plugin/segment_run.h"
+#include "plugin/zero.h"
 
 #define BUFFER_SIZE RAW_OBJECT_MAX
 #define PIECE (256u << 10)      /* of a file; stays in a processor's cache */
@@ -123,16 +124,6 @@ struct worker {
     const struct object **found;    /* in this segment */
     size_t n_found, room;
 };
-
-bool data_is_zero(const void *data, size_t length)
-{
-    static const uint8_t zero_block[16];
-    const uint8_t *p = data;
-
-    if (length <= 16)
-        return !memcmp(p, zero_block, length);
-    return !memcmp(p, zero_block, 16) && !memcmp(p, p + 16, length - 16);
-}
 
 /* Whether it looks as if content, PACKED_MIN bytes at least, did not compress.
  * The sum of the squares of how often each byte occurs tells: of n random bytes

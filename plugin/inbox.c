@@ -15,9 +15,9 @@
 #include "plugin/bytes.h"
 #include "plugin/inbox.h"
 #include "plugin/log.h"
-#include "plugin/manifest.h"
 #include "plugin/monotonic.h"
 #include "plugin/proto.h"
+#include "plugin/text.h"
 
 /* Payload bytes waiting before the wire is left alone for a while. */
 #define QUEUE_BYTES_MAX (48u << 20)

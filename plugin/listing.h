@@ -18,7 +18,7 @@
 #include <stdint.h>
 
 #include "plugin/buf.h"
-#include "plugin/manifest.h"
+#include "plugin/digest.h"
 #include "plugin/wire.h"
 
 /* Longer ones (bytes) are not kept: a million files are a third of that. */

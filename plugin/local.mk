@@ -35,7 +35,7 @@ xl_dedup_SOURCES = \
 	%D%/domains.c %D%/domains.h \
 	%D%/effort.c %D%/effort.h %D%/entering.c %D%/entering.h \
 	%D%/explain.c %D%/explain.h %D%/fdio.c %D%/fdio.h \
-	%D%/freight.c %D%/freight.h %D%/gather.c %D%/gather.h \
+	%D%/frame.c %D%/frame.h %D%/freight.c %D%/freight.h %D%/gather.c %D%/gather.h \
 	%D%/guard.c %D%/guard.h %D%/guestdisk.c %D%/guestdisk.h \
 	%D%/handshake.c %D%/handshake.h \
 	%D%/hashpool.c %D%/hashpool.h %D%/hold.c %D%/hold.h \
@@ -73,7 +73,7 @@ xl_dedup_SOURCES = \
 	%D%/segment_run.c %D%/segment_run.h %D%/sender.c %D%/sender.h \
 	%D%/skeleton.c %D%/skeleton.h %D%/sketched.c %D%/sketched.h \
 	%D%/source_disk.h %D%/store.c %D%/store.h %D%/sweep.c %D%/sweep.h \
-	%D%/target_disk.h %D%/text.c %D%/thin.c %D%/thin.h \
+	%D%/target_disk.h %D%/text.c %D%/text.h %D%/thin.c %D%/thin.h \
 	%D%/tracepoint.c %D%/tracepoint.h \
 	%D%/tracerecord.c %D%/tracerecord.h %D%/trackdev.c %D%/trackdev.h \
 	%D%/tracker.c %D%/tracker.h %D%/tracksource.c %D%/tracksource.h \
@@ -82,7 +82,7 @@ xl_dedup_SOURCES = \
 	%D%/wire.c %D%/wire.h \
 	%D%/wire_options.c %D%/wire_options.h %D%/witness.c \
 	%D%/witnessed.c %D%/workers.c %D%/workers.h \
-	%D%/x86code.c %D%/x86code.h
+	%D%/x86code.c %D%/x86code.h %D%/zero.c %D%/zero.h
 xl_dedup_CPPFLAGS = $(AM_CPPFLAGS) $(SODIUM_CFLAGS) $(ZSTD_CFLAGS) \
 	$(JSON_CFLAGS) $(LMDB_CFLAGS) $(XTL_CFLAGS) $(BLAKE3_CFLAGS)
 xl_dedup_LDADD = libfsparse.la $(SODIUM_LIBS) $(ZSTD_LIBS) $(JSON_LIBS) \

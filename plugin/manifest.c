@@ -17,6 +17,7 @@
 
 #include "plugin/hashpool.h"
 #include "plugin/log.h"
+#include "plugin/text.h"
 
 #define PIECE (256u << 10)     /* stays in the cache of a processor */
 

@@ -183,12 +183,4 @@ int content_read(const struct image *img, const struct fsparse_extent *e,
 char *object_name(const struct manifest *m, const struct object *o,
                   char *buf, size_t size);
 
-/* Copies text (any bytes) as printable UTF-8 that can be told apart from any
- * other: backslash, control characters and what is not UTF-8 become \xHH, byte
- * by byte.  Cuts at whole characters to fit size.  Returns buf. */
-char *text_escape(const char *text, char *buf, size_t size);
-
-/* Whether all of data is zero. */
-bool data_is_zero(const void *data, size_t length);
-
 #endif

@@ -13,7 +13,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "plugin/manifest.h"
+#include "plugin/digest.h"
 #include "plugin/wire.h"
 
 struct memreceive;

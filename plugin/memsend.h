@@ -19,7 +19,6 @@
 #include <stdint.h>
 
 #include "plugin/blockindex.h"
-#include "plugin/manifest.h"
 #include "plugin/memencode.h"
 #include "plugin/wire.h"
 

@@ -18,6 +18,7 @@
 #include "plugin/log.h"
 #include "plugin/proto.h"
 #include "plugin/source_disk.h"
+#include "plugin/zero.h"
 
 /* Segments hashed before their digests go out. */
 #define BATCH 256

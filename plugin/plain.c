@@ -21,6 +21,7 @@
 #include "plugin/log.h"
 #include "plugin/parallel.h"
 #include "plugin/plain.h"
+#include "plugin/zero.h"
 
 #define BATCH_FILES 1024u
 #define BATCH_BYTES (64u << 20)     /* stored ones */

@@ -24,8 +24,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "plugin/digest.h"
 #include "plugin/image.h"
-#include "plugin/manifest.h"
 
 struct record_key {
     const char *uuid;       /* of the guest, or of a pushed image */

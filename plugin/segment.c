@@ -8,6 +8,7 @@
 
 #include "plugin/proto.h"
 #include "plugin/segment.h"
+#include "plugin/zero.h"
 
 #define AHEAD 4u                    /* segments, read by the kernel meanwhile */
 

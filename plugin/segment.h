@@ -11,8 +11,8 @@
 #include <stdint.h>
 
 #include "plugin/blockindex.h"
+#include "plugin/digest.h"
 #include "plugin/image.h"
-#include "plugin/manifest.h"
 #include "plugin/workers.h"
 
 struct segment_digest {

@@ -33,6 +33,7 @@
 #include "plugin/record.h"
 #include "plugin/sender.h"
 #include "plugin/source_disk.h"
+#include "plugin/text.h"
 #include "plugin/unused.h"
 
 /* More would only make heads move and caches overflow. */

@@ -10,7 +10,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "plugin/manifest.h"
+#include "plugin/text.h"
 
 /* Length of the printable character at p, or 0 if it must be escaped.  RFC
  * 3629: no overlong forms, no surrogates, nothing above U+10FFFF. */

@@ -10,7 +10,7 @@
 #include <string.h>
 
 #include "plugin/log.h"
-#include "plugin/manifest.h"
+#include "plugin/text.h"
 #include "plugin/unused.h"
 
 /* A read lease is not granted on a file that is open for writing: by qemu, or

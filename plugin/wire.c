@@ -72,12 +72,6 @@ struct wire {
     struct buf in;
 };
 
-void frame_release(struct frame *f)
-{
-    free(f->data);
-    memset(f, 0, sizeof(*f));
-}
-
 static void set_nonblocking(int fd)
 {
     int flags = fcntl(fd, F_GETFL);

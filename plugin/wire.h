@@ -18,17 +18,9 @@
 #include <stdint.h>
 
 #include "plugin/buf.h"
+#include "plugin/frame.h"
 
 struct wire;
-
-struct frame {
-    uint16_t type;          /* enum proto_type */
-    uint16_t disk;          /* or PROTO_NO_DISK */
-    uint32_t length;
-    uint8_t *data;          /* owned, for frame_release() */
-};
-
-void frame_release(struct frame *f);
 
 struct wire_options {
     int level;              /* zstd's; 0: freight follows the link, all else

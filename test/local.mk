@@ -20,7 +20,7 @@ test_test_manifest_SOURCES = %D%/test-manifest.c plugin/manifest.c \
 	plugin/blockindex.c plugin/content_digest.c plugin/digest.c \
 	plugin/hashpool.c plugin/image.c plugin/log.c plugin/parallel.c \
 	plugin/recent.c plugin/segment.c plugin/segment_run.c plugin/text.c \
-	plugin/workers.c
+	plugin/workers.c plugin/zero.c
 test_test_manifest_CPPFLAGS = $(xl_dedup_CPPFLAGS)
 test_test_manifest_LDADD = $(SODIUM_LIBS) $(XTL_LIBS) $(BLAKE3_LDADD)
 TESTS += test/test-manifest
@@ -176,7 +176,7 @@ libplugintest_la_SOURCES = %D%/loop.h %D%/unit.h plugin/blockindex.c \
 	plugin/destination_check.c plugin/destination_lookout.c \
 	plugin/destination_place.c plugin/destination_write.c \
 	plugin/digest.c plugin/explain.c \
-	plugin/fdio.c plugin/freight.c plugin/gather.c plugin/guard.c \
+	plugin/fdio.c plugin/frame.c plugin/freight.c plugin/gather.c plugin/guard.c \
 	plugin/handshake.c plugin/hashpool.c plugin/hold.c plugin/holding.c \
 	plugin/image.c plugin/image_list.c plugin/inbox.c plugin/index.c \
 	plugin/index_put.c plugin/index_record.c plugin/index_walk.c \
@@ -191,7 +191,7 @@ libplugintest_la_SOURCES = %D%/loop.h %D%/unit.h plugin/blockindex.c \
 	plugin/rsh.c \
 	plugin/segment.c plugin/segment_run.c plugin/skeleton.c \
 	plugin/store.c plugin/sweep.c plugin/text.c plugin/thin.c plugin/users.c \
-	plugin/workers.c plugin/x86code.c
+	plugin/workers.c plugin/x86code.c plugin/zero.c
 libplugintest_la_CPPFLAGS = $(xl_dedup_CPPFLAGS)
 UNIT_LDADD = libplugintest.la $(SODIUM_LIBS) $(ZSTD_LIBS) $(JSON_LIBS) \
 	$(LMDB_LIBS) $(XTL_LIBS) $(BLAKE3_LDADD)

@@ -7,8 +7,8 @@
 #include "test/unit.h"
 
 #include "plugin/gather.h"
-#include "plugin/manifest.h"
 #include "plugin/proto.h"
+#include "plugin/zero.h"
 
 #define SEGMENTS 50u                /* more than it has slots */
 #define SIZE (SEGMENTS * (size_t)PROTO_SEGMENT - 5000)

@@ -21,6 +21,8 @@
 #include "plugin/proto.h"
 #include "plugin/recent.h"
 #include "plugin/segment_run.h"
+#include "plugin/text.h"
+#include "plugin/zero.h"
 
 #define MiB (UINT64_C(1) << 20)
 
