@@ -14,8 +14,7 @@ libxlhooks_la_SOURCES = \
 	%D%/watcher.c \
 	plugin/control.c \
 	plugin/control.h
-libxlhooks_la_CPPFLAGS = $(AM_CPPFLAGS) $(XENLIGHT_CFLAGS) $(XTL_CFLAGS) \
-	$(XENSTORE_CFLAGS)
+libxlhooks_la_CPPFLAGS = $(AM_CPPFLAGS) $(XENLIGHT_CFLAGS) $(XENSTORE_CFLAGS)
 libxlhooks_la_LDFLAGS = $(AM_LDFLAGS) -module -avoid-version -shared \
 	-Wl,--version-script=$(top_srcdir)/libxlhooks/libxlhooks.map
 libxlhooks_la_DEPENDENCIES = $(top_srcdir)/libxlhooks/libxlhooks.map
@@ -30,15 +29,13 @@ xl_SOURCES = \
 	%D%/rune.c \
 	%D%/rune.h \
 	plugin/hostname.h
-xl_CPPFLAGS = $(AM_CPPFLAGS) $(XTL_CFLAGS)
+xl_LDADD =
 
 # What the module runs instead of the hotplug script of a disk.
 pkglibexec_PROGRAMS += xl-dedup-attach
 xl_dedup_attach_SOURCES = \
 	%D%/attach.c \
 	%D%/blockscript.c \
-	%D%/blockscript.h \
-	plugin/loopdev.c \
-	plugin/loopdev.h
-xl_dedup_attach_CPPFLAGS = $(AM_CPPFLAGS) $(SODIUM_CFLAGS) $(XENSTORE_CFLAGS)
-xl_dedup_attach_LDADD = $(SODIUM_LIBS) $(XENSTORE_LIBS)
+	%D%/blockscript.h
+xl_dedup_attach_CPPFLAGS = $(AM_CPPFLAGS) $(XENSTORE_CFLAGS)
+xl_dedup_attach_LDADD = libplugin.la $(SODIUM_LIBS) $(XENSTORE_LIBS)

@@ -14,8 +14,12 @@ else
 BLAKE3_LDADD = $(BLAKE3_LIBS)
 endif
 
-sbin_PROGRAMS += xl-dedup
-xl_dedup_SOURCES = \
+# All but main(), for the program and for the tests, which then link what they
+# test and what that needs.  Hidden, since nothing of it is exported from
+# anywhere: so functions of one file may be inlined although libtool compiles
+# with -fPIC.
+noinst_LTLIBRARIES += libplugin.la
+libplugin_la_SOURCES = \
 	%D%/abandoned.c %D%/abandoned.h %D%/ahead.c %D%/ahead.h %D%/apply.c \
 	%D%/backend.c %D%/backend.h \
 	%D%/blockindex.c %D%/blockindex.h %D%/blocklist.c %D%/blocklist.h \
@@ -49,7 +53,7 @@ xl_dedup_SOURCES = \
 	%D%/leftover.c %D%/leftover.h %D%/level.c %D%/level.h \
 	%D%/listing.c %D%/listing.h %D%/live.c \
 	%D%/local_copy.c %D%/local_copy.h %D%/log.c %D%/log.h \
-	%D%/loopdev.c %D%/loopdev.h %D%/main.c %D%/manifest.c %D%/manifest.h \
+	%D%/loopdev.c %D%/loopdev.h  %D%/manifest.c %D%/manifest.h \
 	%D%/mark.c %D%/mark.h %D%/memdecode.c %D%/memdecode.h \
 	%D%/memencode.c %D%/memencode.h \
 	%D%/memory_options.c %D%/memory_options.h \
@@ -83,7 +87,11 @@ xl_dedup_SOURCES = \
 	%D%/wire_options.c %D%/wire_options.h %D%/witness.c \
 	%D%/witnessed.c %D%/workers.c %D%/workers.h \
 	%D%/x86code.c %D%/x86code.h %D%/zero.c %D%/zero.h
-xl_dedup_CPPFLAGS = $(AM_CPPFLAGS) $(SODIUM_CFLAGS) $(ZSTD_CFLAGS) \
-	$(JSON_CFLAGS) $(LMDB_CFLAGS) $(XTL_CFLAGS) $(BLAKE3_CFLAGS)
-xl_dedup_LDADD = libfsparse.la $(SODIUM_LIBS) $(ZSTD_LIBS) $(JSON_LIBS) \
-	$(LMDB_LIBS) $(XTL_LIBS) $(BLAKE3_LDADD)
+libplugin_la_CFLAGS = $(AM_CFLAGS) -fvisibility=hidden
+
+# What all programs link that do not say otherwise.
+LDADD = libplugin.la libfsparse.la $(SODIUM_LIBS) $(ZSTD_LIBS) \
+	$(JSON_LIBS) $(LMDB_LIBS) $(XTL_LIBS) $(BLAKE3_LDADD)
+
+sbin_PROGRAMS += xl-dedup
+xl_dedup_SOURCES = %D%/main.c

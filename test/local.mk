@@ -15,15 +15,6 @@ FSPARSE_TESTS = \
 TESTS += $(FSPARSE_TESTS)
 EXTRA_DIST += %D%/functions.sh %D%/ntfs.sh $(FSPARSE_TESTS)
 
-check_PROGRAMS += test/test-manifest
-test_test_manifest_SOURCES = %D%/test-manifest.c plugin/manifest.c \
-	plugin/blockindex.c plugin/content_digest.c plugin/digest.c \
-	plugin/hashpool.c plugin/image.c plugin/log.c plugin/parallel.c \
-	plugin/recent.c plugin/segment.c plugin/segment_run.c plugin/text.c \
-	plugin/workers.c plugin/zero.c
-test_test_manifest_CPPFLAGS = $(xl_dedup_CPPFLAGS)
-test_test_manifest_LDADD = $(SODIUM_LIBS) $(XTL_LIBS) $(BLAKE3_LDADD)
-TESTS += test/test-manifest
 # Impersonators of libxenlight and xl.  Without -rpath libtool would build no
 # shared object; without -no-install fake-xl would be a shell script.
 check_LTLIBRARIES += libfakexenlight.la
@@ -52,10 +43,9 @@ EXTRA_DIST += %D%/fake-helper.py %D%/hooks.sh
 
 # As xl-dedup-attach, but the test says which scripts are known.
 check_PROGRAMS += attach-tool
-attach_tool_SOURCES = libxlhooks/attach.c %D%/known-script.c \
-	plugin/loopdev.c
+attach_tool_SOURCES = libxlhooks/attach.c %D%/known-script.c
 attach_tool_CPPFLAGS = $(AM_CPPFLAGS) $(XENSTORE_CFLAGS)
-attach_tool_LDADD = $(XENSTORE_LIBS)
+attach_tool_LDADD = libplugin.la $(XENSTORE_LIBS)
 EXTRA_DIST += %D%/fake-xenstored.py
 
 hook_tests = \
@@ -167,118 +157,19 @@ IMAGE_TESTS = %D%/test-scan.sh %D%/test-compare.sh \
 TESTS += $(IMAGE_TESTS)
 EXTRA_DIST += $(IMAGE_TESTS)
 
-# Unit tests, each with what it needs of the program's modules.  test-wire and
-# test-buf include the module that they test.
-check_LTLIBRARIES += libplugintest.la
-libplugintest_la_SOURCES = %D%/loop.h %D%/unit.h plugin/blockindex.c \
-	plugin/blocktable.c plugin/buf.c plugin/content_digest.c \
-	plugin/control.c plugin/crew.c plugin/destination.c \
-	plugin/destination_check.c plugin/destination_lookout.c \
-	plugin/destination_place.c plugin/destination_write.c \
-	plugin/digest.c plugin/explain.c \
-	plugin/fdio.c plugin/frame.c plugin/freight.c plugin/gather.c plugin/guard.c \
-	plugin/handshake.c plugin/hashpool.c plugin/hold.c plugin/holding.c \
-	plugin/image.c plugin/image_list.c plugin/inbox.c plugin/index.c \
-	plugin/index_put.c plugin/index_record.c plugin/index_walk.c \
-	plugin/leftover.c plugin/level.c plugin/log.c plugin/loopdev.c \
-	plugin/manifest.c \
-	plugin/mark.c plugin/memdecode.c plugin/memencode.c \
-	plugin/memstream.c plugin/order.c plugin/owner.c plugin/pagecache.c \
-	plugin/parallel.c plugin/placeholder.c plugin/processors.c \
-	plugin/proto.c plugin/readback.c \
-	plugin/recent.c plugin/record.c plugin/reference.c \
-	plugin/refresh.c plugin/report.c plugin/rolling.c plugin/roster.c \
-	plugin/rsh.c \
-	plugin/segment.c plugin/segment_run.c plugin/skeleton.c \
-	plugin/store.c plugin/sweep.c plugin/text.c plugin/thin.c plugin/users.c \
-	plugin/workers.c plugin/x86code.c plugin/zero.c
-libplugintest_la_CPPFLAGS = $(xl_dedup_CPPFLAGS)
-UNIT_LDADD = libplugintest.la $(SODIUM_LIBS) $(ZSTD_LIBS) $(JSON_LIBS) \
-	$(LMDB_LIBS) $(XTL_LIBS) $(BLAKE3_LDADD)
-UNIT_TESTS = test/test-buf test/test-control test/test-crew \
-	test/test-destination test/test-gather test/test-handshake \
-	test/test-hold \
-	test/test-inbox test/test-index test/test-leftover test/test-record \
-	test/test-level test/test-order test/test-readback test/test-reference \
-	test/test-roster \
-	test/test-rolling test/test-rsh test/test-segment test/test-skeleton \
-	test/test-sweep test/test-wire \
-	test/test-workers test/test-x86code
+# Unit tests: each is one file and links of libplugin what it needs (LDADD).
+# test-wire and test-buf include the module that they test.
+UNIT_TESTS = %D%/test-bounded %D%/test-buf %D%/test-control %D%/test-crew \
+	%D%/test-destination %D%/test-effort %D%/test-gather %D%/test-handshake \
+	%D%/test-hold %D%/test-identity %D%/test-inbox %D%/test-index \
+	%D%/test-leftover %D%/test-level %D%/test-manifest %D%/test-order \
+	%D%/test-readback %D%/test-record %D%/test-reference %D%/test-rolling \
+	%D%/test-roster %D%/test-rsh %D%/test-segment %D%/test-skeleton \
+	%D%/test-sweep %D%/test-tracker-records %D%/test-vbd %D%/test-wire \
+	%D%/test-workers %D%/test-x86code
 check_PROGRAMS += $(UNIT_TESTS)
 TESTS += $(UNIT_TESTS)
-test_test_buf_SOURCES = %D%/test-buf.c
-test_test_buf_CPPFLAGS = $(xl_dedup_CPPFLAGS)
-test_test_buf_LDADD = $(UNIT_LDADD)
-test_test_control_SOURCES = %D%/test-control.c
-test_test_control_CPPFLAGS = $(xl_dedup_CPPFLAGS)
-test_test_control_LDADD = $(UNIT_LDADD)
-test_test_crew_SOURCES = %D%/test-crew.c
-test_test_crew_CPPFLAGS = $(xl_dedup_CPPFLAGS)
-test_test_crew_LDADD = $(UNIT_LDADD)
-test_test_destination_SOURCES = %D%/test-destination.c
-test_test_destination_CPPFLAGS = $(xl_dedup_CPPFLAGS)
-test_test_destination_LDADD = $(UNIT_LDADD)
-test_test_gather_SOURCES = %D%/test-gather.c
-test_test_gather_CPPFLAGS = $(xl_dedup_CPPFLAGS)
-test_test_gather_LDADD = $(UNIT_LDADD)
-test_test_handshake_SOURCES = %D%/test-handshake.c
-test_test_handshake_CPPFLAGS = $(xl_dedup_CPPFLAGS)
-test_test_handshake_LDADD = $(UNIT_LDADD)
-test_test_hold_SOURCES = %D%/test-hold.c
-test_test_hold_CPPFLAGS = $(xl_dedup_CPPFLAGS)
-test_test_hold_LDADD = $(UNIT_LDADD)
-test_test_inbox_SOURCES = %D%/test-inbox.c plugin/wire.c
-test_test_inbox_CPPFLAGS = $(xl_dedup_CPPFLAGS)
-test_test_inbox_LDADD = $(UNIT_LDADD)
-test_test_leftover_SOURCES = %D%/test-leftover.c
-test_test_leftover_CPPFLAGS = $(xl_dedup_CPPFLAGS)
-test_test_leftover_LDADD = $(UNIT_LDADD)
-test_test_index_SOURCES = %D%/test-index.c
-test_test_index_CPPFLAGS = $(xl_dedup_CPPFLAGS)
-test_test_index_LDADD = $(UNIT_LDADD) libfsparse.la
-test_test_record_SOURCES = %D%/test-record.c
-test_test_record_CPPFLAGS = $(xl_dedup_CPPFLAGS)
-test_test_record_LDADD = $(UNIT_LDADD)
-test_test_readback_SOURCES = %D%/test-readback.c
-test_test_readback_CPPFLAGS = $(xl_dedup_CPPFLAGS)
-test_test_readback_LDADD = $(UNIT_LDADD)
-test_test_reference_SOURCES = %D%/test-reference.c
-test_test_reference_CPPFLAGS = $(xl_dedup_CPPFLAGS)
-test_test_reference_LDADD = $(UNIT_LDADD)
-test_test_rolling_SOURCES = %D%/test-rolling.c
-test_test_rolling_CPPFLAGS = $(xl_dedup_CPPFLAGS)
-test_test_rolling_LDADD = $(UNIT_LDADD)
-test_test_x86code_SOURCES = %D%/test-x86code.c
-test_test_x86code_CPPFLAGS = $(xl_dedup_CPPFLAGS)
-test_test_x86code_LDADD = $(UNIT_LDADD)
-test_test_level_SOURCES = %D%/test-level.c
-test_test_level_CPPFLAGS = $(xl_dedup_CPPFLAGS)
-test_test_level_LDADD = $(UNIT_LDADD)
-test_test_order_SOURCES = %D%/test-order.c
-test_test_order_CPPFLAGS = $(xl_dedup_CPPFLAGS)
-test_test_order_LDADD = $(UNIT_LDADD)
-
-test_test_roster_SOURCES = %D%/test-roster.c
-test_test_roster_CPPFLAGS = $(xl_dedup_CPPFLAGS)
-test_test_roster_LDADD = $(UNIT_LDADD)
-test_test_rsh_SOURCES = %D%/test-rsh.c
-test_test_rsh_CPPFLAGS = $(xl_dedup_CPPFLAGS)
-test_test_rsh_LDADD = $(UNIT_LDADD)
-test_test_segment_SOURCES = %D%/test-segment.c
-test_test_segment_CPPFLAGS = $(xl_dedup_CPPFLAGS)
-test_test_segment_LDADD = $(UNIT_LDADD)
-test_test_skeleton_SOURCES = %D%/test-skeleton.c
-test_test_skeleton_CPPFLAGS = $(xl_dedup_CPPFLAGS)
-test_test_skeleton_LDADD = $(UNIT_LDADD)
-test_test_sweep_SOURCES = %D%/test-sweep.c
-test_test_sweep_CPPFLAGS = $(xl_dedup_CPPFLAGS)
-test_test_sweep_LDADD = $(UNIT_LDADD)
-test_test_wire_SOURCES = %D%/test-wire.c
-test_test_wire_CPPFLAGS = $(xl_dedup_CPPFLAGS)
-test_test_wire_LDADD = $(UNIT_LDADD)
-test_test_workers_SOURCES = %D%/test-workers.c
-test_test_workers_CPPFLAGS = $(xl_dedup_CPPFLAGS)
-test_test_workers_LDADD = $(UNIT_LDADD)
+EXTRA_DIST += %D%/loop.h %D%/unit.h
 
 PEER_TESTS = \
 	%D%/test-push-hostile.sh \
@@ -299,35 +190,14 @@ EXTRA_DIST += %D%/test-docs.sh
 TESTS += %D%/test-shellcheck.sh
 EXTRA_DIST += %D%/test-shellcheck.sh .shellcheckrc
 
-check_PROGRAMS += test/test-tracker-records
-test_test_tracker_records_SOURCES = %D%/test-tracker-records.c \
-	plugin/tracerecord.c plugin/dirty.c
-TESTS += test/test-tracker-records
-
-check_PROGRAMS += test/test-identity
-test_test_identity_SOURCES = %D%/test-identity.c plugin/identity.c
-TESTS += test/test-identity
-
-check_PROGRAMS += test/test-bounded
-test_test_bounded_SOURCES = %D%/test-bounded.c plugin/bounded.c
-TESTS += test/test-bounded
-
-check_PROGRAMS += test/test-vbd
-test_test_vbd_SOURCES = %D%/test-vbd.c plugin/vbd.c
-TESTS += test/test-vbd
-
-check_PROGRAMS += tracker-tool tracker-writer tracker-mute
 check_PROGRAMS += tracker-tool tracker-writer tracker-mute stress-guest
-tracker_tool_SOURCES = %D%/tracker-tool.c plugin/tracker.c \
-	plugin/tracksource.c plugin/trackdev.c plugin/trackways.c \
-	plugin/openers.c plugin/bounded.c plugin/explain.c \
-	plugin/tracepoint.c plugin/tracerecord.c plugin/dirty.c plugin/loopdev.c \
-	plugin/image.c plugin/log.c
-tracker_tool_CPPFLAGS = $(AM_CPPFLAGS) $(XTL_CFLAGS)
-tracker_tool_LDADD = $(XTL_LIBS)
+tracker_tool_SOURCES = %D%/tracker-tool.c
 tracker_writer_SOURCES = %D%/tracker-writer.c
+tracker_writer_LDADD =
 tracker_mute_SOURCES = %D%/tracker-mute.c
+tracker_mute_LDADD =
 stress_guest_SOURCES = %D%/stress-guest.c
+stress_guest_LDADD =
 
 # Skipped where the kernel does not let us trace.
 tracker_tests = \
@@ -373,11 +243,6 @@ EXTRA_DIST += \
 # The memory codec.
 check_PROGRAMS += memory-tool
 memory_tool_SOURCES = %D%/memory-tool.c
-memory_tool_CPPFLAGS = $(xl_dedup_CPPFLAGS)
-memory_tool_LDADD = $(UNIT_LDADD)
-check_PROGRAMS += test/test-effort
-test_test_effort_SOURCES = %D%/test-effort.c plugin/effort.c
-TESTS += test/test-effort
 MEMORY_TESTS = %D%/test-memory-codec.sh %D%/test-memory-migrate.sh
 TESTS += $(MEMORY_TESTS)
 EXTRA_DIST += $(MEMORY_TESTS) %D%/make-stream.py %D%/streams/hvm.xz \
