@@ -36,7 +36,7 @@
 #include <xenstore.h>
 
 #include "libxlhooks/blockscript.h"
-#include "plugin/loopdev.h"
+#include "plugin/image/blockdev.h"
 
 #define LOCK_DIRECTORY "/var/run/xen-hotplug"
 #define LOCK_FILE LOCK_DIRECTORY "/block"

@@ -16,7 +16,7 @@
 #include <string.h>
 
 #include "libxlhooks/hooks.h"
-#include "plugin/control.h"
+#include "plugin/xl/control.h"
 
 #define NO_STORE "cannot ask xenstore: %s"
 

@@ -17,7 +17,7 @@
 #include <string.h>
 
 #include "libxlhooks/hooks.h"
-#include "plugin/control.h"
+#include "plugin/xl/control.h"
 
 #define INCOMING "--incoming"   /* xl's suffix, until the guest runs */
 

@@ -30,7 +30,7 @@
 
 #include "libxlhooks/options.h"
 #include "libxlhooks/rune.h"
-#include "plugin/control.h"
+#include "plugin/xl/control.h"
 
 #define PEER_FD_ENV "XL_DEDUP_PEER_FD"
 #define FIRST_FREE_FD 3         /* the rune's shell gets 0 and 1 from xl */

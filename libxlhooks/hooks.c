@@ -35,7 +35,7 @@
 #include <unistd.h>
 
 #include "libxlhooks/hooks.h"
-#include "plugin/control.h"
+#include "plugin/xl/control.h"
 
 #define LIBRARY_NAME "libxlhooks.so"
 

@@ -12,8 +12,8 @@ libxlhooks_la_SOURCES = \
 	%D%/suspend.c \
 	%D%/symbols.h \
 	%D%/watcher.c \
-	plugin/control.c \
-	plugin/control.h
+	plugin/xl/control.c \
+	plugin/xl/control.h
 libxlhooks_la_CPPFLAGS = $(AM_CPPFLAGS) $(XENLIGHT_CFLAGS) $(XENSTORE_CFLAGS)
 libxlhooks_la_LDFLAGS = $(AM_LDFLAGS) -module -avoid-version -shared \
 	-Wl,--version-script=$(top_srcdir)/libxlhooks/libxlhooks.map
@@ -28,7 +28,7 @@ xl_SOURCES = \
 	%D%/options.h \
 	%D%/rune.c \
 	%D%/rune.h \
-	plugin/hostname.h
+	plugin/base/hostname.h
 xl_LDADD =
 
 # What the module runs instead of the hotplug script of a disk.

@@ -11,7 +11,7 @@
 #include <xentoollog.h>
 
 #include "libxlhooks/options.h"
-#include "plugin/hostname.h"
+#include "plugin/base/hostname.h"
 
 #define DEDUP "--dedup"
 #define DRY_RUN_OPTION "-dry-run"

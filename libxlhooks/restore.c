@@ -30,7 +30,7 @@
 #include <unistd.h>
 
 #include "libxlhooks/hooks.h"
-#include "plugin/control.h"
+#include "plugin/xl/control.h"
 
 /* The stream's header and that of its first record, LIBXC_CONTEXT, which has no
  * body; docs/specs/libxl-migration-stream.pandoc of Xen. */

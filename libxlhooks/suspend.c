@@ -26,7 +26,7 @@
 #include <stdio.h>
 
 #include "libxlhooks/hooks.h"
-#include "plugin/control.h"
+#include "plugin/xl/control.h"
 
 /* What may change while the helper copies. */
 static int list(int control, libxl_ctx *ctx, uint32_t domid)

@@ -25,7 +25,7 @@
 #include <time.h>
 
 #include "libxlhooks/hooks.h"
-#include "plugin/control.h"
+#include "plugin/xl/control.h"
 
 #define POLL_NS 20000000L
 

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: GPL-2.0-or-later
 """Both xl's of a migration, without Xen and without the preloaded hook: this
-plays xl *and* its hook (plugin/control.h), so that the helpers are tested as
+plays xl *and* its hook (plugin/xl/control.h), so that the helpers are tested as
 they are used.
 
   fake-xl.py [OPTIONS] migrate -s '' [OPTIONS] DOMAIN RUNE
@@ -18,7 +18,7 @@ Environment:
                     unless given; "unknown" if libxl cannot tell; with "file:"
                     before it, a file that holds this, read each time
   FAKE_ATTACHED     file with the guest's disks as xenstore has them, a line of
-                    "key=value|..." each (plugin/control.h, "attached").  It
+                    "key=value|..." each (plugin/xl/control.h, "attached").  It
                     is made if it is not there, and read each time the disks
                     are listed.  Normally: a block device, or the loop device
                     of a file, is served by the kernel; a file without one by

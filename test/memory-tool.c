@@ -26,11 +26,11 @@
 
 #include "test/unit.h"
 
-#include "plugin/blockindex.h"
-#include "plugin/image.h"
-#include "plugin/memdecode.h"
-#include "plugin/memencode.h"
-#include "plugin/memstream.h"
+#include "plugin/image/image.h"
+#include "plugin/match/blockindex.h"
+#include "plugin/memory/memdecode.h"
+#include "plugin/memory/memencode.h"
+#include "plugin/memory/memstream.h"
 
 #define DISKS 8
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* plugin/bounded.c: a call that comes back, and one that hangs. */
+/* plugin/base/timed_call.c: a call that comes back, and one that hangs. */
 #include "config.h"
 
 #undef NDEBUG
@@ -9,7 +9,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-#include "plugin/bounded.h"
+#include "plugin/base/timed_call.h"
 
 struct work {
     int wait_fd, drop_fd;       /* -1: does not wait */

@@ -19,7 +19,7 @@ static void *fake_realloc(void *p, size_t size)
 }
 
 #define realloc fake_realloc
-#include "plugin/buf.c"
+#include "plugin/base/buf.c"
 #undef realloc
 
 static void little_endian(void)

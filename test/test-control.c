@@ -6,7 +6,7 @@
 
 #include "test/unit.h"
 
-#include "plugin/control.h"
+#include "plugin/xl/control.h"
 
 static struct control_msg msg;
 

@@ -10,7 +10,7 @@
 
 #include "test/unit.h"
 
-#include "plugin/crew.h"
+#include "plugin/base/taskgroup.h"
 
 struct yard {
     atomic_uint done[32];

@@ -21,8 +21,8 @@
 #include "test/loop.h"
 #include "test/unit.h"
 
-#include "plugin/destination.h"
-#include "plugin/loopdev.h"
+#include "plugin/image/blockdev.h"
+#include "plugin/target/destination.h"
 
 #define SIZE 3000000
 

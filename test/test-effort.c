@@ -9,7 +9,7 @@
 
 #include "test/unit.h"
 
-#include "plugin/effort.h"
+#include "plugin/memory/adapt_effort.h"
 
 #define BATCH (256u << 10)
 

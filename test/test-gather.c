@@ -6,9 +6,9 @@
 
 #include "test/unit.h"
 
-#include "plugin/gather.h"
+#include "plugin/base/zero.h"
 #include "plugin/proto.h"
-#include "plugin/zero.h"
+#include "plugin/target/coalesce.h"
 
 #define SEGMENTS 50u                /* more than it has slots */
 #define SIZE (SEGMENTS * (size_t)PROTO_SEGMENT - 5000)

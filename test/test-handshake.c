@@ -7,7 +7,7 @@
 
 #include "test/unit.h"
 
-#include "plugin/handshake.h"
+#include "plugin/xl/handshake.h"
 
 #define REPORT "my copy unpause results are as follows"
 

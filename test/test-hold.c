@@ -12,7 +12,7 @@
 
 #include "test/unit.h"
 
-#include "plugin/hold.h"
+#include "plugin/xl/tail.h"
 
 #define TOTAL (3 * PROTO_HOLD_BYTES + 100)
 

@@ -12,7 +12,7 @@
 
 #include "test/unit.h"
 
-#include "plugin/identity.h"
+#include "plugin/image/identity.h"
 
 #define NAA "naa.600140512345678900000000000000ab"
 #define MPATH "mpath-3600140512345678900000000000000ab"

@@ -11,10 +11,10 @@
 
 #include "test/unit.h"
 
-#include "plugin/inbox.h"
-#include "plugin/log.h"
-#include "plugin/monotonic.h"
+#include "plugin/base/clock.h"
+#include "plugin/base/log.h"
 #include "plugin/proto.h"
+#include "plugin/wire/inbox.h"
 
 /* Both ends of a session; the peer only sends. */
 struct pair {

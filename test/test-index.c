@@ -13,8 +13,8 @@
 
 #include "test/unit.h"
 
-#include "plugin/buf.h"
-#include "plugin/index.h"
+#include "plugin/base/buf.h"
+#include "plugin/index/index.h"
 
 #define ROUNDS 12
 

@@ -8,7 +8,7 @@
 #include <sys/mman.h>
 #include <sys/stat.h>
 
-#include "plugin/leftover.h"
+#include "plugin/source/remove_source.h"
 #include "test/loop.h"
 #include "test/unit.h"
 

@@ -8,7 +8,7 @@
 
 #include "test/unit.h"
 
-#include "plugin/level.h"
+#include "plugin/wire/adapt_level.h"
 
 #define PROCESSORS 2
 #define JOB_OUT (LEVEL_JOB_BYTES * 0.3)

@@ -16,13 +16,13 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "plugin/log.h"
-#include "plugin/manifest.h"
+#include "plugin/base/escape.h"
+#include "plugin/base/log.h"
+#include "plugin/base/zero.h"
+#include "plugin/content/manifest.h"
+#include "plugin/content/recent_files.h"
+#include "plugin/content/segment_run.h"
 #include "plugin/proto.h"
-#include "plugin/recent.h"
-#include "plugin/segment_run.h"
-#include "plugin/text.h"
-#include "plugin/zero.h"
 
 #define MiB (UINT64_C(1) << 20)
 

@@ -4,7 +4,7 @@
 
 #include "test/unit.h"
 
-#include "plugin/order.h"
+#include "plugin/source/send_order.h"
 
 int fsparse_map_image(int fd, uint64_t size, struct fsparse_map **map_r)
 {

@@ -7,7 +7,7 @@
 
 #include "test/unit.h"
 
-#include "plugin/readback.h"
+#include "plugin/target/readback.h"
 
 #define MiB PROTO_SEGMENT
 #define SEGMENTS 5u

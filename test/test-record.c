@@ -16,8 +16,8 @@
 #include "test/loop.h"
 #include "test/unit.h"
 
-#include "plugin/record.h"
-#include "plugin/segment.h"
+#include "plugin/content/segment.h"
+#include "plugin/state/record.h"
 
 static char *directory, *state, *path;
 static const uint8_t root[HASH_BYTES];

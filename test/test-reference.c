@@ -8,7 +8,7 @@
 
 #include "test/unit.h"
 
-#include "plugin/reference.h"
+#include "plugin/target/reference.h"
 
 #define MiB RAW_OBJECT_MAX
 

@@ -8,8 +8,8 @@
 
 #include "test/unit.h"
 
+#include "plugin/match/rolling.h"
 #include "plugin/proto.h"
-#include "plugin/rolling.h"
 
 static const uint8_t key[ROLLING_KEY_BYTES] = "0123456789abcdef";
 

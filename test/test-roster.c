@@ -7,7 +7,7 @@
 
 #include "test/unit.h"
 
-#include "plugin/roster.h"
+#include "plugin/source/object_table.h"
 
 #define N 10000
 

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* plugin/rsh.h: HOST:PATH as scp reads it, and commands as rsync's -e. */
+/* plugin/cmd/rsh.h: HOST:PATH as scp reads it, and commands as rsync's -e. */
 #include "config.h"
 
-#include "plugin/rsh.h"
+#include "plugin/cmd/rsh.h"
 #include "test/unit.h"
 
 /* NULL for host: none.  shown NULL: the same. */

@@ -6,8 +6,8 @@
 
 #include "test/unit.h"
 
+#include "plugin/content/segment.h"
 #include "plugin/proto.h"
-#include "plugin/segment.h"
 
 #define MiB PROTO_SEGMENT
 

@@ -4,7 +4,7 @@
  * the same skeleton there; a skeleton can be begun in the middle. */
 #include "config.h"
 
-#include "plugin/skeleton.h"
+#include "plugin/match/x86_operands.h"
 #include "test/unit.h"
 
 #define SIZE 6000u

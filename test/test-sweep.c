@@ -8,8 +8,8 @@
 
 #include "test/unit.h"
 
-#include "plugin/manifest.h"
-#include "plugin/sweep.h"
+#include "plugin/content/manifest.h"
+#include "plugin/target/blocksearch.h"
 
 #define MiB (1u << 20)
 #define ZONE (4 * MiB)          /* what sweep.c divides small images into */

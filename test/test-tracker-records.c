@@ -16,8 +16,8 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "plugin/dirty.h"
-#include "plugin/tracerecord.h"
+#include "plugin/image/dirty.h"
+#include "plugin/track/trace_parse.h"
 
 /* Debian 12, shortened behind what is read. */
 static const char complete[] =

@@ -3,7 +3,7 @@
  * xen-vbd-interface(7). */
 #include "config.h"
 
-#include "plugin/vbd.h"
+#include "plugin/image/vbd.h"
 #include "test/unit.h"
 
 static void known(void)

@@ -32,7 +32,7 @@ static ssize_t fake_write(int fd, const void *data, size_t length)
 
 #define read fake_read
 #define write fake_write
-#include "plugin/wire.c"
+#include "plugin/wire/wire.c"
 #undef read
 #undef write
 

@@ -9,7 +9,7 @@
 
 #include "test/unit.h"
 
-#include "plugin/workers.h"
+#include "plugin/base/threadpool.h"
 
 #define JOBS 5000
 

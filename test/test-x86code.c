@@ -3,7 +3,7 @@
  * were; which files are taken for code. */
 #include "config.h"
 
-#include "plugin/x86code.h"
+#include "plugin/match/x86_bcj.h"
 #include "test/unit.h"
 
 #define SIZE 5000

@@ -27,8 +27,8 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "plugin/log.h"
-#include "plugin/tracker.h"
+#include "plugin/base/log.h"
+#include "plugin/track/tracker.h"
 
 #define PIECE (1u << 20)
 

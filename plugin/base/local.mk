@@ -1,0 +1,19 @@
+libplugin_la_SOURCES += \
+	%D%/buf.c %D%/buf.h \
+	%D%/bytes.h \
+	%D%/clock.h \
+	%D%/content_digest.c %D%/content_digest.h \
+	%D%/digest.c %D%/digest.h \
+	%D%/escape.c %D%/escape.h \
+	%D%/explain.c %D%/explain.h \
+	%D%/fdio.c %D%/fdio.h \
+	%D%/hostname.h \
+	%D%/hugepage.h \
+	%D%/log.c %D%/log.h \
+	%D%/priority.h \
+	%D%/processors.c %D%/processors.h \
+	%D%/taskgroup.c %D%/taskgroup.h \
+	%D%/threadpool.c %D%/threadpool.h \
+	%D%/threads.c %D%/threads.h \
+	%D%/timed_call.c %D%/timed_call.h \
+	%D%/zero.c %D%/zero.h

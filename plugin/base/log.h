@@ -1,0 +1,40 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Messages, through libxentoollog, so that they look like the rest of the
+ * Xen toolstack's and obey the same -v.  Everything goes to stderr: stdout
+ * belongs to the result of a command or to the migration protocol.
+ *
+ * An error is logged once, where its cause is known; callers only propagate
+ * the code.  The functions preserve errno.
+ */
+#ifndef PLUGIN_BASE_LOG_H
+#define PLUGIN_BASE_LOG_H
+
+#include <xentoollog.h>
+
+/* Opens the log.  minimum: least level that is shown.  Messages before the
+ * first call are shown from XTL_PROGRESS on. */
+void log_init(xentoollog_level minimum);
+
+/* errnum: positive errno to append, or -1. */
+void log_msg(xentoollog_level level, int errnum, const char *fmt, ...)
+    __attribute__((format(printf, 3, 4)));
+
+/* The same, and to syslog: for what happens when nobody may be looking at the
+ * terminal any more. */
+void log_lasting(xentoollog_level level, const char *fmt, ...)
+    __attribute__((format(printf, 2, 3)));
+
+/* A progress line (rewritten in place on a terminal, rare otherwise). */
+void log_progress(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
+
+/* Takes the progress line off the terminal; the next one is shown at once. */
+void log_progress_end(void);
+
+#define log_error(...)          log_msg(XTL_ERROR, -1, __VA_ARGS__)
+#define log_errno(rc, ...)      log_msg(XTL_ERROR, -(rc), __VA_ARGS__)
+#define log_warn(...)           log_msg(XTL_WARN, -1, __VA_ARGS__)
+#define log_info(...)           log_msg(XTL_INFO, -1, __VA_ARGS__)
+#define log_debug(...)          log_msg(XTL_DEBUG, -1, __VA_ARGS__)
+
+#endif

@@ -1,0 +1,20 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Which of our threads the processors serve first. */
+#ifndef PLUGIN_BASE_PRIORITY_H
+#define PLUGIN_BASE_PRIORITY_H
+
+#include <sys/resource.h>
+
+enum niceness {
+    NICENESS_READY = 5,         /* what is ready for the line comes first */
+    NICENESS_LATER = 19,        /* nobody waits for it yet */
+};
+
+/* Of this thread, and of those that it starts (on Linux: nice(2), "C library/
+ * kernel differences").  It does its work as well if that is refused. */
+static inline void niceness_set(enum niceness niceness)
+{
+    setpriority(PRIO_PROCESS, 0, niceness);
+}
+
+#endif

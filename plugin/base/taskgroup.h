@@ -1,0 +1,30 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Threads that do one job for each of several disks, some side by side, while
+ * the caller looks after the session.
+ *
+ * A crew can be left while jobs still run: when one has failed, or when the
+ * session is over, nobody wants to wait for the others.  What they use must
+ * then live as long as the process.
+ */
+#ifndef PLUGIN_BASE_TASKGROUP_H
+#define PLUGIN_BASE_TASKGROUP_H
+
+struct crew;
+
+/* number: of the disk.  Returns 0 or a negative errno. */
+typedef int crew_job(void *opaque, unsigned number);
+
+/* Starts the jobs 0 ... count - 1 (count > 0), at most at_once at a time, in
+ * this order. */
+int crew_start(struct crew **c_r, crew_job *job, void *opaque, unsigned count,
+               unsigned at_once);
+
+/* Readable when all jobs are done or one has failed. */
+int crew_fd(const struct crew *c);
+
+/* Leaves the crew, after crew_fd() is readable or before.  Returns the first
+ * error, 0 if all are done, or -EINPROGRESS.  No further job is begun. */
+int crew_leave(struct crew *c);
+
+#endif

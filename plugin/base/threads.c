@@ -1,0 +1,64 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* A piece of work done by several threads; see parallel.h. */
+#include "config.h"
+
+#include <pthread.h>
+#include <sched.h>
+#include <signal.h>
+
+#include "plugin/base/threads.h"
+
+#define THREADS_MAX 64u
+
+struct start {
+    void (*work)(void *worker);
+    void *worker;
+    pthread_t thread;
+    bool running;
+};
+
+unsigned parallel_count(unsigned asked, bool direct)
+{
+    cpu_set_t cpus;
+    unsigned n = 1;
+
+    if (asked)
+        return asked < THREADS_MAX ? asked : THREADS_MAX;
+    if (!sched_getaffinity(0, sizeof(cpus), &cpus))
+        n = CPU_COUNT(&cpus);
+    if (direct)
+        n *= 2;
+    return n < THREADS_MAX ? n : THREADS_MAX;
+}
+
+static void *run(void *arg)
+{
+    struct start *s = arg;
+
+    s->work(s->worker);
+    return NULL;
+}
+
+void parallel_run(void (*work)(void *worker), void *workers, size_t size,
+                  unsigned n)
+{
+    struct start starts[THREADS_MAX];
+    sigset_t all, before;
+    unsigned i;
+
+    if (n > THREADS_MAX)
+        n = THREADS_MAX;
+    sigfillset(&all);
+    pthread_sigmask(SIG_SETMASK, &all, &before);
+    for (i = 1; i < n; i++) {
+        starts[i].work = work;
+        starts[i].worker = (char *)workers + i * size;
+        starts[i].running = !pthread_create(&starts[i].thread, NULL, run,
+                                            &starts[i]);
+    }
+    pthread_sigmask(SIG_SETMASK, &before, NULL);
+    work(workers);
+    for (i = 1; i < n; i++)
+        if (starts[i].running)
+            pthread_join(starts[i].thread, NULL);
+}

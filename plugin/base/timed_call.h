@@ -1,0 +1,18 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * A call that may hang in the kernel (a device that does not answer, a file
+ * server that is gone) made in a thread of its own, so that the caller waits
+ * no longer than it wants to.  A thread that hangs cannot be ended; it keeps
+ * what it works on until it comes back.
+ */
+#ifndef PLUGIN_BASE_TIMED_CALL_H
+#define PLUGIN_BASE_TIMED_CALL_H
+
+/*
+ * Runs work(opaque).  0: it is done.  -ETIMEDOUT: opaque now belongs to the
+ * thread, which will call drop(opaque).  Another error: it was not begun.
+ */
+int bounded_run(void (*work)(void *opaque), void (*drop)(void *opaque),
+                void *opaque, unsigned milliseconds);
+
+#endif

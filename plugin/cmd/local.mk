@@ -1,0 +1,12 @@
+libplugin_la_SOURCES += \
+	%D%/allow.c \
+	%D%/clean.c \
+	%D%/commands.h \
+	%D%/compare.c \
+	%D%/index.c \
+	%D%/push.c \
+	%D%/rsh.c %D%/rsh.h \
+	%D%/scan.c \
+	%D%/status.c \
+	%D%/util.c %D%/util.h \
+	%D%/verify.c

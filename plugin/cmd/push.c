@@ -1,0 +1,382 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * xl-dedup push IMAGE [HOST:]PATH, and its other end, xl-dedup receive:
+ * copies a cold image with the engine that also migrates.
+ */
+#include "config.h"
+
+#include <errno.h>
+#include <getopt.h>
+#include <limits.h>
+#include <signal.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "plugin/base/clock.h"
+#include "plugin/base/log.h"
+#include "plugin/cmd/commands.h"
+#include "plugin/cmd/rsh.h"
+#include "plugin/image/blockdev.h"
+#include "plugin/proto.h"
+#include "plugin/source/sender.h"
+#include "plugin/state/configuration.h"
+#include "plugin/target/receiver.h"
+#include "plugin/wire/peer.h"
+#include "plugin/wire/wire_options.h"
+#include "plugin/xl/domains.h"
+
+struct push_options {
+    const char *image;
+    struct rsh_place to;
+    const char *rsh;
+    const char **command;       /* rsh, split, with room for what it runs */
+    struct wire_options wire;
+    bool force;
+    bool dry;
+    const char *free;           /* "skip" or "send" */
+};
+
+static const char push_help[] =
+"Usage: xl-dedup push [OPTION]... IMAGE [HOST:]PATH\n"
+"\n"
+"Copies IMAGE, a disk image or block device that nobody writes to, to PATH on\n"
+"HOST, sending only what HOST does not hold in its reference images\n"
+"(xl-dedup.conf there) or in an earlier copy at PATH. xl-dedup must be\n"
+"installed on HOST. The copy is verified before it is put in place.\n"
+"An IPv6 address is written [ADDRESS]:PATH, or USER@[ADDRESS]:PATH.\n"
+"\n"
+"  -e, --rsh=COMMAND   connect with COMMAND instead of ssh; it gets HOST and\n"
+"                      the command to run there as arguments. It is split at\n"
+"                      spaces; quotes keep those in them, as with rsync\n"
+WIRE_OPTIONS_HELP
+"  -f, --force         copy although IMAGE is in use here: the result is\n"
+"                      what was read, not necessarily of one moment\n"
+"      --free=skip|send\n"
+"                      what lies in the free space of clean file systems is\n"
+"                      not copied (the default), or it is. It always is from\n"
+"                      a block device, or if anybody has IMAGE open to write\n"
+"  -n, --dry-run       copy nothing: say what HOST holds of IMAGE, what would\n"
+"                      be sent, and how long that takes at RATE, or at a rate\n"
+"                      that is measured\n"
+"  -h, --help          this text\n"
+"\n"
+"Exit status: 0 copied and verified, or estimated, 2 failed, 64 wrong use.\n";
+
+static int usage_error(const char *message)
+{
+    log_error("%s; see 'xl-dedup push --help'", message);
+    return XD_EXIT_USAGE;
+}
+
+/* HOST, and what is run there. */
+#define REMOTE_WORDS 3
+
+/* -1: go on; otherwise an exit status. */
+static int parse(struct push_options *o, int argc, char **argv)
+{
+    static const struct option options[] = {
+        { "rsh", required_argument, NULL, 'e' },
+        WIRE_OPTIONS_TABLE,
+        { "force", no_argument, NULL, 'f' },
+        { "free", required_argument, NULL, 'F' },
+        { "dry-run", no_argument, NULL, 'n' },
+        { "help", no_argument, NULL, 'h' },
+        { NULL, 0, NULL, 0 },
+    };
+    char why[256];
+    int c;
+
+    while ((c = getopt_long(argc, argv, "e:fnh", options, NULL)) != -1)
+        switch (c) {
+        case 'e':
+            o->rsh = optarg;
+            break;
+        case 'f':
+            o->force = true;
+            break;
+        case 'F':
+            o->free = optarg;
+            break;
+        case 'n':
+            o->dry = true;
+            break;
+        case 'h':
+            fputs(push_help, stdout);
+            return XD_EXIT_OK;
+        default:
+            if (wire_options_take(&o->wire, c, optarg))
+                return XD_EXIT_USAGE;
+        }
+    if (argc - optind != 2)
+        return usage_error("an image and a destination are needed");
+    if (strcmp(o->free, "skip") && strcmp(o->free, "send"))
+        return usage_error("--free is either skip or send");
+    o->image = argv[optind];
+    if (rsh_place_parse(&o->to, argv[optind + 1], why, sizeof(why)) ||
+        rsh_split(o->rsh, REMOTE_WORDS, &o->command, why, sizeof(why)))
+        return usage_error(why);
+    return -1;
+}
+
+/* A running guest's disk changes while it is read. */
+static int check_cold(const struct push_options *o)
+{
+    char device[64];
+    struct stat st;
+
+    if (o->force || stat(o->image, &st) || !S_ISREG(st.st_mode) ||
+        !loopdev_of(&st, device, sizeof(device)))
+        return 0;
+    log_error("%s is in use by %s: a running guest's disk is moved by "
+              "'xl migrate --dedup'; --force copies it all the same",
+              o->image, device);
+    return -EBUSY;
+}
+
+/* What identifies an image that is pushed again: this host and its path. */
+static char *image_identity(const char *path)
+{
+    char machine[64] = "", *result;
+    FILE *f = fopen("/etc/machine-id", "re");
+
+    if (f) {
+        if (!fgets(machine, sizeof(machine), f))
+            machine[0] = '\0';
+        fclose(f);
+    }
+    machine[strcspn(machine, "\n")] = '\0';
+    if (asprintf(&result, "push:%s:%s", machine, path) < 0)
+        return NULL;
+    return result;
+}
+
+static const char this_host[] = "this host";
+
+static int connect_peer(const struct push_options *o, struct peer *p)
+{
+    static char self[PATH_MAX];
+    const char *const local[] = { self, "receive", NULL };
+    const char **command = o->command;
+    ssize_t n;
+
+    if (o->to.host) {
+        while (*command)
+            command++;
+        *command++ = o->to.host;
+        *command++ = "xl-dedup";
+        *command = "receive";
+        return peer_start(p, o->to.shown, o->command);
+    }
+    n = readlink("/proc/self/exe", self, sizeof(self) - 1);
+    if (n < 0)
+        return -errno;
+    self[n] = '\0';
+    return peer_start(p, this_host, local);
+}
+
+static int transfer(struct sender *s)
+{
+    int rc;
+
+    sender_enter_ahead(s);
+    rc = sender_bulk(s);
+    if (!rc)
+        rc = sender_settle(s);
+    return rc ? rc : sender_place(s);
+}
+
+static int rehearse(struct sender *s, const struct wire_options *wire)
+{
+    struct rehearsal_options opt = {
+        .level = wire->level, .rate = wire->bytes_per_second,
+    };
+
+    return sender_rehearse(s, &opt);
+}
+
+static int send_image(const struct push_options *o, struct sender *s,
+                      struct peer *p, struct wire *w, struct inbox *in)
+{
+    double start = monotonic_seconds();
+    int rc = sender_offer(s, w, in);
+
+    if (!rc)
+        rc = o->dry ? rehearse(s, &o->wire) : transfer(s);
+    if (!rc)
+        rc = wire_send(w, FRAME_BYE, PROTO_NO_DISK, NULL, 0);
+    inbox_explain(in, rc);
+    if (!rc && !o->dry) {
+        sender_report(s, monotonic_seconds() - start, NULL);
+        sender_enter(s);
+    }
+    if (rc)
+        peer_end(p);
+    else if (peer_wait(p) != 0)
+        log_warn("%s: the other end did not exit cleanly", p->host);
+    return rc;
+}
+
+/* The image is examined while the other end comes up. */
+static int connect_and_send(const struct push_options *o, const char *image,
+                            const char *dest, const char *identity,
+                            const char *state_dir)
+{
+    struct sender_options opt = {
+        .mode = "push", .name = image, .uuid = identity,
+        .peer = o->to.host ? o->to.shown : this_host,
+        .skip_free = !strcmp(o->free, "skip"),
+        .dry = o->dry, .state_dir = state_dir,
+    };
+    struct peer p = PEER_INIT;
+    struct sender *s;
+    struct inbox *in;
+    struct wire *w;
+    int rc;
+
+    rc = sender_new(&s, &opt);
+    if (rc)
+        return rc;
+    rc = sender_add_disk(s, image, image, dest);
+    if (!rc)
+        rc = connect_peer(o, &p);
+    if (!rc)
+        rc = peer_session(&p, &o->wire, -1, &w, &in, NULL, NULL);
+    if (!rc)
+        rc = send_image(o, s, &p, w, in);
+    /* After a failure threads may still use it. */
+    if (!rc)
+        sender_free(s);
+    return rc;
+}
+
+static int push(const struct push_options *o)
+{
+    char *image = realpath(o->image, NULL), *identity = NULL, *dest = NULL;
+    struct configuration conf;
+    int rc = image ? 0 : -errno;
+
+    if (rc)
+        log_errno(rc, "%s", o->image);
+    else
+        rc = configuration_load(&conf);
+    if (rc) {
+        free(image);
+        return rc;
+    }
+    rc = check_cold(o);
+    if (rc)
+        goto out;
+    identity = image_identity(image);
+    /* A path on this host may be relative, as with cp. */
+    if (!o->to.host && o->to.path[0] != '/') {
+        char *directory = getcwd(NULL, 0);
+
+        if (directory && asprintf(&dest, "%s/%s", directory, o->to.path) < 0)
+            dest = NULL;
+        free(directory);
+    } else {
+        dest = strdup(o->to.path);
+    }
+    rc = identity && dest ? connect_and_send(o, image, dest, identity,
+                                             conf.state_dir) : -ENOMEM;
+out:
+    configuration_release(&conf);
+    free(dest);
+    free(identity);
+    free(image);
+    return rc;
+}
+
+int cmd_push(int argc, char **argv)
+{
+    struct push_options o = { .rsh = "ssh", .free = "skip" };
+    int status = parse(&o, argc, argv);
+
+    if (status >= 0)
+        return status;
+    signal(SIGPIPE, SIG_IGN);
+    /* Threads of a session that failed may still use what o holds. */
+    return push(&o) ? XD_EXIT_FAILED : XD_EXIT_OK;
+}
+
+/* Of a migration that is only rehearsed nobody else tells what the domains
+ * here use. */
+struct receiving {
+    struct receiver *receiver;
+    struct busy_path *busy;
+};
+
+static int add_busy(struct receiving *r, const struct domain *d)
+{
+    size_t i;
+    int rc = 0;
+
+    for (i = 0; i < d->n_disks && !rc; i++)
+        rc = busy_add(&r->busy, d->disks[i].path, d->name);
+    return rc;
+}
+
+static int ask_domains(void *opaque)
+{
+    struct receiving *r = opaque;
+    struct domains all;
+    size_t i;
+    int rc;
+
+    if (!receiver_is_dry(r->receiver) || receiver_is_push(r->receiver))
+        return 0;
+    rc = domains_list(&all, NULL);
+    if (rc) {
+        receiver_fail(r->receiver, "xl cannot list the domains there; does "
+                      "Xen run?");
+        return rc;
+    }
+    for (i = 0; i < all.n && !rc; i++)
+        rc = add_busy(r, &all.list[i]);
+    domains_release(&all);
+    receiver_set_busy(r->receiver, r->busy);
+    return rc;
+}
+
+int cmd_receive(int argc, char **argv)
+{
+    struct receiving receiving = { NULL, NULL };
+    struct receiver_events events = {
+        .configured = ask_domains, .opaque = &receiving,
+    };
+    struct configuration conf;
+    struct receiver *r = NULL;
+    struct inbox *in;
+    struct wire *w = NULL;
+    int rc;
+
+    (void)argv;
+    if (argc > 1) {
+        log_error("receive takes no arguments; it is run by xl-dedup push");
+        return XD_EXIT_USAGE;
+    }
+    signal(SIGPIPE, SIG_IGN);
+    rc = configuration_load(&conf);
+    if (rc)
+        return XD_EXIT_FAILED;
+    rc = peer_accept(&w);
+    if (!rc)
+        rc = wire_keep_alive(w);
+    if (!rc)
+        rc = inbox_start(&in, w, "the sending host", NULL, NULL);
+    if (!rc)
+        rc = receiver_new(&r, w, in, &conf, &events);
+    receiving.receiver = r;
+    if (!rc)
+        rc = receiver_run(r);
+    if (!rc && !receiver_is_dry(r))
+        receiver_enter(r);
+    receiver_free(r);
+    busy_release(receiving.busy);
+    configuration_release(&conf);
+    return rc ? XD_EXIT_FAILED : XD_EXIT_OK;
+}

@@ -1,0 +1,215 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Plain content; see plain.h.
+ *
+ * Threads take batches from a cursor, and each batch is read by a parser
+ * process of its own: that uses several processors, gives the parser's
+ * deadline to a bounded piece of work, and a stream on which the parser dies
+ * costs the rest of one batch and not of the image.
+ *
+ * struct pool's lock covers its cursor, counts and rc; items belong to the
+ * thread that took their batch.
+ */
+#include "config.h"
+
+#include <errno.h>
+#include <pthread.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "plugin/base/digest.h"
+#include "plugin/base/log.h"
+#include "plugin/base/threads.h"
+#include "plugin/base/zero.h"
+#include "plugin/content/decompressed.h"
+
+#define BATCH_FILES 1024u
+#define BATCH_BYTES (64u << 20)     /* stored ones */
+
+struct pool {
+    const struct manifest *m;
+    struct plain_list *list;
+    pthread_mutex_t lock;
+    size_t next;                /* item of the cursor */
+    bool warned;
+    int rc;
+};
+
+struct worker {
+    struct pool *pool;
+    struct plain *item;         /* candidate for the next begin() */
+    struct plain *open;         /* the one that is being read */
+    struct digest state;
+};
+
+static int worker_begin(void *opaque, uint32_t file, uint64_t size)
+{
+    struct worker *w = opaque;
+
+    while (w->item->file != file)
+        w->item++;
+    w->open = w->item;
+    w->open->size = size;
+    w->open->zero = true;
+    digest_init(&w->state);
+    return 0;
+}
+
+static int worker_data(void *opaque, const void *data, size_t length)
+{
+    struct worker *w = opaque;
+
+    w->open->zero = w->open->zero && data_is_zero(data, length);
+    digest_update(&w->state, data, length);
+    return 0;
+}
+
+static int worker_end(void *opaque)
+{
+    struct worker *w = opaque;
+
+    digest_final(&w->state, w->open->hash);
+    w->open->known = true;
+    return 0;
+}
+
+/* Takes the next batch; 0: there is none. */
+static size_t take_batch(struct worker *w, uint32_t *files)
+{
+    struct pool *pool = w->pool;
+    const struct plain_list *list = pool->list;
+    uint64_t bytes = 0;
+    size_t n = 0;
+
+    pthread_mutex_lock(&pool->lock);
+    w->item = list->items + pool->next;
+    while (!pool->rc && pool->next < list->n && n < BATCH_FILES &&
+           bytes < BATCH_BYTES) {
+        files[n] = list->items[pool->next++].file;
+        bytes += pool->m->files[files[n++]].size;
+    }
+    pthread_mutex_unlock(&pool->lock);
+    return n;
+}
+
+static void batch_failed(struct pool *pool, int rc, const char *note)
+{
+    const char *path = pool->m->image->path;
+
+    pthread_mutex_lock(&pool->lock);
+    if (rc && !pool->rc) {
+        pool->rc = rc;
+        log_errno(rc, "%s: cannot read compressed files", path);
+    } else if (!rc && !pool->warned) {
+        pool->warned = true;
+        log_warn("%s: reading compressed files failed (%s)", path, note);
+    }
+    pthread_mutex_unlock(&pool->lock);
+}
+
+static void work(void *arg)
+{
+    static const struct fsparse_plain_sink sink = {
+        .begin = worker_begin, .data = worker_data, .end = worker_end,
+    };
+    struct worker *w = arg;
+    const struct manifest *m = w->pool->m;
+    char note[FSPARSE_NOTE_BYTES];
+    uint32_t files[BATCH_FILES];
+    size_t n;
+    int rc;
+
+    while ((n = take_batch(w, files)) != 0) {
+        rc = fsparse_read_plain(m->image->fd, m->map, files, n, &sink, w,
+                                note);
+        if (rc || *note)
+            batch_failed(w->pool, rc, note);
+    }
+}
+
+static int list_files(struct plain_list *list, const struct manifest *m)
+{
+    size_t i, n = 0;
+
+    for (i = 0; i < m->n_files; i++)
+        n += (m->map->files[i].flags & FSPARSE_COMPRESSED) != 0;
+    *list = (struct plain_list){ .items = calloc(n + 1,
+                                                 sizeof(*list->items)) };
+    if (!list->items) {
+        log_error("%s: no memory for a list of %zu compressed files",
+                  m->image->path, n);
+        return -ENOMEM;
+    }
+    for (i = 0; i < m->n_files; i++)
+        if (m->map->files[i].flags & FSPARSE_COMPRESSED)
+            list->items[list->n++].file = (uint32_t)i;
+    return 0;
+}
+
+static int run(struct pool *pool, unsigned threads)
+{
+    unsigned i, n = parallel_count(threads, false);
+    struct worker *workers;
+
+    if (n > pool->list->n)
+        n = (unsigned)pool->list->n;
+    workers = calloc(n, sizeof(*workers));
+    if (!workers) {
+        log_error("no memory for %u threads", n);
+        return -ENOMEM;
+    }
+    for (i = 0; i < n; i++)
+        workers[i].pool = pool;
+    pthread_mutex_init(&pool->lock, NULL);
+    parallel_run(work, workers, sizeof(*workers), n);
+    pthread_mutex_destroy(&pool->lock);
+    free(workers);
+    return pool->rc;
+}
+
+int plain_read(struct plain_list *list, const struct manifest *m,
+               unsigned threads)
+{
+    struct pool pool = { .m = m, .list = list };
+    size_t i, unknown = 0;
+    int rc;
+
+    rc = list_files(list, m);
+    if (rc)
+        return rc;
+    if (list->n)
+        rc = run(&pool, threads);
+    if (rc) {
+        plain_release(list);
+        return rc;
+    }
+    for (i = 0; i < list->n; i++)
+        unknown += !list->items[i].known;
+    if (unknown)
+        log_info("%s: %zu of %zu compressed files cannot be read as the guest "
+                 "does: they are taken as they are stored", m->image->path,
+                 unknown, list->n);
+    return 0;
+}
+
+static int by_file(const void *key, const void *item)
+{
+    const uint32_t file = *(const uint32_t *)key;
+    const struct plain *p = item;
+
+    return file < p->file ? -1 : file > p->file;
+}
+
+const struct plain *plain_find(const struct plain_list *list, uint32_t file)
+{
+    const struct plain *p = bsearch(&file, list->items, list->n,
+                                    sizeof(*list->items), by_file);
+
+    return p && p->known ? p : NULL;
+}
+
+void plain_release(struct plain_list *list)
+{
+    free(list->items);
+    *list = (struct plain_list){ .items = NULL };
+}

@@ -1,0 +1,37 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Plain: hashes of what NTFS-compressed files hold for the guest, for those
+ * who compare images by content.  (The manifest has the stored bytes: those
+ * are what a migration moves.)
+ */
+#ifndef PLUGIN_CONTENT_DECOMPRESSED_H
+#define PLUGIN_CONTENT_DECOMPRESSED_H
+
+#include "plugin/content/manifest.h"
+
+struct plain {
+    uint32_t file;              /* index into map->files */
+    bool known;                 /* it could be read; else the rest is unset */
+    bool zero;                  /* as in struct object */
+    uint64_t size;
+    uint8_t hash[HASH_BYTES];
+};
+
+struct plain_list {
+    struct plain *items;        /* every compressed file, by file */
+    size_t n;
+};
+
+/* Reads the compressed files of m's image, with parsers and threads of their
+ * own (threads: as in manifest_options).  What cannot be read is not known,
+ * and logged.  Returns 0 and a list for plain_release(), or a negative errno,
+ * logged. */
+int plain_read(struct plain_list *list, const struct manifest *m,
+               unsigned threads);
+
+/* NULL: not compressed, or not known. */
+const struct plain *plain_find(const struct plain_list *list, uint32_t file);
+
+void plain_release(struct plain_list *list);
+
+#endif

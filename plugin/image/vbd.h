@@ -1,0 +1,28 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Disks that the kernel of this host serves to domains (xen-blkback), as sysfs
+ * shows them.  Those that QEMU serves are not among them, and neither are
+ * those of another driver domain.
+ */
+#ifndef PLUGIN_IMAGE_VBD_H
+#define PLUGIN_IMAGE_VBD_H
+
+#include <stdbool.h>
+#include <sys/types.h>
+
+struct vbd {
+    unsigned domid;             /* the domain that has it */
+    unsigned long number;       /* its virtual device there */
+    dev_t device;               /* what is served */
+    bool writable;
+};
+
+/* Calls each() for every one until it returns true.  Returns whether it did;
+ * without Xen there are none. */
+bool vbd_each(bool (*each)(void *opaque, const struct vbd *v), void *opaque);
+
+/* The number of a virtual device that libxl calls "xvda", "hdc" or "d2p1".
+ * -EINVAL: there is no such name. */
+int vbd_number(const char *vdev, unsigned long *number_r);
+
+#endif

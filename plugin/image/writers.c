@@ -1,0 +1,141 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Who has something open for writing; see openers.h.  Source: proc(5). */
+#include "config.h"
+
+#include <ctype.h>
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/sysmacros.h>
+#include <unistd.h>
+
+#include "plugin/image/writers.h"
+
+static bool add(struct openers *o, bool block, dev_t dev, ino_t ino)
+{
+    if (o->n == OPENERS_MAX)
+        return false;
+    o->what[o->n].block = block;
+    o->what[o->n].dev = dev;
+    o->what[o->n++].ino = ino;
+    return true;
+}
+
+bool openers_add_file(struct openers *o, dev_t dev, ino_t ino)
+{
+    return add(o, false, dev, ino);
+}
+
+bool openers_add_device(struct openers *o, unsigned ma, unsigned mi)
+{
+    return add(o, true, makedev(ma, mi), 0);
+}
+
+static bool wanted(const struct openers *o, const struct statx *st)
+{
+    bool block = S_ISBLK(st->stx_mode);
+    dev_t dev = block ? makedev(st->stx_rdev_major, st->stx_rdev_minor) :
+        makedev(st->stx_dev_major, st->stx_dev_minor);
+    size_t i;
+
+    if (!block && !S_ISREG(st->stx_mode))
+        return false;
+    for (i = 0; i < o->n; i++)
+        if (o->what[i].block == block && o->what[i].dev == dev &&
+            (block || o->what[i].ino == st->stx_ino))
+            return true;
+    return false;
+}
+
+static bool read_text(const char *path, char *text, size_t size)
+{
+    int fd = open(path, O_RDONLY | O_CLOEXEC);
+    ssize_t n = -1;
+
+    if (fd >= 0) {
+        n = read(fd, text, size - 1);
+        close(fd);
+    }
+    text[n > 0 ? n : 0] = '\0';
+    return n >= 0;
+}
+
+/* Whether it writes through this descriptor, past what can be ordered.  What
+ * cannot be told is taken for yes, a descriptor that has gone for no. */
+static bool writes(const char *pid, const char *fd, bool block)
+{
+    char path[64], text[256], *flags;
+    unsigned value;
+
+    snprintf(path, sizeof(path), "/proc/%.16s/fdinfo/%.16s", pid, fd);
+    if (!read_text(path, text, sizeof(text)))
+        return false;
+    flags = strstr(text, "flags:");
+    if (!flags || sscanf(flags, "flags: %o", &value) != 1)
+        return true;
+    return (value & O_ACCMODE) != O_RDONLY && !(block && value & O_DIRECT);
+}
+
+/*
+ * AT_STATX_DONT_SYNC: someone else's file on a dead server should not keep
+ * us (not every file system heeds it).
+ */
+static bool look_at(const struct openers *o, const char *pid, bool *block_r)
+{
+    struct dirent *e;
+    bool found = false;
+    struct statx st;
+    char path[64];
+    DIR *dir;
+
+    snprintf(path, sizeof(path), "/proc/%.16s/fd", pid);
+    dir = opendir(path);
+    while (dir && !found && (e = readdir(dir))) {
+        if (!isdigit((unsigned char)e->d_name[0]) ||
+            statx(dirfd(dir), e->d_name, AT_STATX_DONT_SYNC,
+                  STATX_TYPE | STATX_INO, &st) ||
+            !wanted(o, &st))
+            continue;
+        *block_r = S_ISBLK(st.stx_mode);
+        found = writes(pid, e->d_name, *block_r);
+    }
+    if (dir)
+        closedir(dir);
+    return found;
+}
+
+static void name_it(const char *pid, bool block, char *who, size_t size)
+{
+    char path[64], comm[32];
+
+    snprintf(path, sizeof(path), "/proc/%.16s/comm", pid);
+    if (!read_text(path, comm, sizeof(comm)))
+        strcpy(comm, "?");
+    comm[strcspn(comm, "\n")] = '\0';
+    snprintf(who, size, "process %.16s (%s) has the %s open for writing, %s",
+             pid, comm, block ? "device" : "file", block ?
+             "through the page cache" : "past the block device");
+}
+
+int openers_find(const struct openers *o, char *who, size_t size)
+{
+    DIR *dir = opendir("/proc");
+    struct dirent *e;
+    int found = 0;
+    bool block;
+
+    if (!dir)
+        return -errno;
+    while (!found && (e = readdir(dir))) {
+        if (!isdigit((unsigned char)e->d_name[0]) ||
+            !look_at(o, e->d_name, &block))
+            continue;
+        name_it(e->d_name, block, who, size);
+        found = 1;
+    }
+    closedir(dir);
+    return found;
+}

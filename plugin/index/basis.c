@@ -1,0 +1,102 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Content that this host holds; see holding.h. */
+#include "config.h"
+
+#include <errno.h>
+#include <string.h>
+
+#include "plugin/index/basis.h"
+
+static bool fits(const struct index_object *o, uint64_t image_size)
+{
+    uint64_t held = 0;
+    size_t i;
+
+    for (i = 0; i < o->n_extents; i++) {
+        if (o->extents[i].physical > image_size ||
+            o->extents[i].length > image_size - o->extents[i].physical)
+            return false;
+        held += o->extents[i].length;
+    }
+    return !o->n_extents || gaps_are_few(o->size, held, image_size);
+}
+
+bool holding_of_indexed(struct holding *h, const struct image *img,
+                        struct index_object *o)
+{
+    if (!fits(o, img->size)) {
+        index_object_release(o);
+        return false;
+    }
+    *h = (struct holding){
+        .image = img,
+        .size = o->size,
+        .extents = o->extents,
+        .n_extents = o->n_extents,
+        .inline_data = o->n_extents ? NULL : o->inline_data,
+        .object = *o,
+    };
+    return true;
+}
+
+void holding_release(struct holding *h)
+{
+    index_object_release(&h->object);
+    memset(h, 0, sizeof(*h));
+}
+
+int holding_stream(const struct holding *h, object_sink *sink, void *opaque)
+{
+    if (h->inline_data)
+        return sink(opaque, h->inline_data, h->size, 0);
+    return content_read(h->image, h->extents, h->n_extents, h->size, sink,
+                        opaque);
+}
+
+/* The first extent that ends behind offset. */
+static size_t find_extent(const struct holding *h, uint64_t offset)
+{
+    size_t low = 0, high = h->n_extents, middle;
+
+    while (low < high) {
+        middle = low + (high - low) / 2;
+        if (h->extents[middle].logical + h->extents[middle].length <= offset)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    return low;
+}
+
+int holding_read(const struct holding *h, void *data, size_t length,
+                 uint64_t offset)
+{
+    const struct fsparse_extent *e;
+    uint8_t *p = data;
+    size_t i, n;
+    int rc = 0;
+
+    if (offset > h->size || length > h->size - offset)
+        return -EINVAL;
+    if (h->inline_data) {
+        memcpy(p, h->inline_data + offset, length);
+        return 0;
+    }
+    for (i = find_extent(h, offset); length && !rc; p += n, offset += n,
+         length -= n) {
+        e = i < h->n_extents ? &h->extents[i] : NULL;
+        n = length;
+        if (!e || e->logical > offset) {
+            if (e && e->logical - offset < n)
+                n = e->logical - offset;
+            memset(p, 0, n);
+            continue;
+        }
+        if (e->logical + e->length - offset < n)
+            n = e->logical + e->length - offset;
+        rc = image_read(h->image, p, n, e->physical + offset - e->logical);
+        if (offset + n == e->logical + e->length)
+            i++;
+    }
+    return rc;
+}

@@ -1,0 +1,36 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * A holding: where content lies that this host holds in one of its images.
+ * What is read may have changed since the image was scanned: like everything
+ * that comes from a reference it is a hint.
+ */
+#ifndef PLUGIN_INDEX_BASIS_H
+#define PLUGIN_INDEX_BASIS_H
+
+#include "plugin/image/image.h"
+#include "plugin/index/index.h"
+
+struct holding {
+    const struct image *image;              /* borrowed */
+    uint64_t size;
+    const struct fsparse_extent *extents;   /* ascending by logical */
+    size_t n_extents;
+    const uint8_t *inline_data;             /* size bytes, or NULL */
+    struct index_object object;             /* owns what is pointed to */
+};
+
+/* Takes the object over, for holding_release().  false, and releases it: its
+ * extents do not lie inside the image, or its gaps are larger than a manifest
+ * would have allowed.  (The index may be old, or wrong.) */
+bool holding_of_indexed(struct holding *h, const struct image *img,
+                        struct index_object *o);
+void holding_release(struct holding *h);
+
+/* Hands over all content, as object_read() does it. */
+int holding_stream(const struct holding *h, object_sink *sink, void *opaque);
+
+/* Reads length bytes of the content at offset; they must lie inside. */
+int holding_read(const struct holding *h, void *data, size_t length,
+                 uint64_t offset);
+
+#endif

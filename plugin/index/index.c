@@ -1,0 +1,193 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* The index, for who reads it; see index.h. */
+#include "config.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "plugin/index/index.h"
+
+char *index_directory(const char *state_dir)
+{
+    char *path;
+
+    return asprintf(&path, "%s/index", state_dir) < 0 ? NULL : path;
+}
+
+int index_prepare(const char *directory)
+{
+    char *path = strdup(directory), *slash;
+    int rc = path ? 0 : -ENOMEM;
+
+    slash = path ? strrchr(path, '/') : NULL;
+    if (slash && slash > path) {
+        *slash = '\0';
+        rc = mkdir(path, 0700) && errno != EEXIST ? -errno : 0;
+    }
+    free(path);
+    return rc;
+}
+
+static int open_lock(const char *directory)
+{
+    char *path;
+    int fd = index_prepare(directory);
+
+    if (fd)
+        return fd;
+    if (asprintf(&path, "%s.writer", directory) < 0)
+        return -ENOMEM;
+    fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+    if (fd < 0)
+        fd = -errno;
+    free(path);
+    return fd;
+}
+
+int index_lock(const char *directory, bool wait)
+{
+    int fd = open_lock(directory), rc;
+
+    if (fd < 0)
+        return fd;
+    do {
+        rc = flock(fd, LOCK_EX | (wait ? 0 : LOCK_NB)) ? -errno : 0;
+    } while (rc == -EINTR);
+    if (rc) {
+        close(fd);
+        return rc;
+    }
+    return fd;
+}
+
+static uint32_t id_of(const MDB_val *key)
+{
+    uint8_t value[8] = { 0 };
+
+    memcpy(value, key->mv_data, 4);
+    return index_place_get(value).id;
+}
+
+int index_images(struct store *s, MDB_txn *t, bool all,
+                 int (*each)(void *opaque, const struct index_image *i),
+                 void *opaque)
+{
+    MDB_val key, value;
+    MDB_cursor *c;
+    int rc;
+
+    rc = store_code(mdb_cursor_open(t, store_dbi(s, STORE_IMAGES), &c));
+    if (rc)
+        return rc;
+    rc = store_code(mdb_cursor_get(c, &key, &value, MDB_FIRST));
+    while (!rc) {
+        struct index_image image = { 0 };
+
+        rc = key.mv_size != 4 ? -EUCLEAN :
+            index_decode_image(&image, id_of(&key), value.mv_data,
+                               value.mv_size);
+        if (!rc && (all || image.state == INDEX_LISTED))
+            rc = each(opaque, &image);
+        index_image_release(&image);
+        if (!rc)
+            rc = store_code(mdb_cursor_get(c, &key, &value, MDB_NEXT));
+    }
+    mdb_cursor_close(c);
+    return rc == -ENOENT ? 0 : rc;
+}
+
+struct search {
+    const char *path;
+    struct index_image *found;
+};
+
+static int compare_path(void *opaque, const struct index_image *i)
+{
+    struct search *search = opaque;
+
+    if (strcmp(i->path, search->path))
+        return 0;
+    *search->found = *i;
+    search->found->path = strdup(i->path);
+    return search->found->path ? 1 : -ENOMEM;
+}
+
+int index_find_image(struct store *s, MDB_txn *t, const char *path,
+                     struct index_image *i_r)
+{
+    struct search search = { path, i_r };
+    int rc = index_images(s, t, false, compare_path, &search);
+
+    return rc == 1 ? 0 : rc ? rc : -ENOENT;
+}
+
+static int places_of(struct store *s, MDB_txn *t, enum store_table table,
+                     void *name, size_t length, struct index_place *places,
+                     int max)
+{
+    MDB_val key = { length, name }, value;
+    MDB_cursor *c;
+    int n = 0, rc;
+
+    rc = store_code(mdb_cursor_open(t, store_dbi(s, table), &c));
+    if (rc)
+        return rc;
+    rc = store_code(mdb_cursor_get(c, &key, &value, MDB_SET));
+    while (!rc && n < max) {
+        if (value.mv_size != 8)
+            rc = -EUCLEAN;
+        else
+            places[n++] = index_place_get(value.mv_data);
+        if (!rc)
+            rc = store_code(mdb_cursor_get(c, &key, &value, MDB_NEXT_DUP));
+    }
+    mdb_cursor_close(c);
+    return rc && rc != -ENOENT ? rc : n;
+}
+
+int index_by_hash(struct store *s, MDB_txn *t, const uint8_t *short_digest,
+                  uint64_t size, struct index_place *places, int max)
+{
+    uint8_t key[INDEX_HASH_KEY];
+
+    index_hash_key(key, short_digest, size);
+    return places_of(s, t, STORE_HASHES, key, sizeof(key), places, max);
+}
+
+int index_by_path(struct store *s, MDB_txn *t, const char *path,
+                  const char *stream, struct index_place *places, int max)
+{
+    uint8_t key[INDEX_NAME_KEY];
+
+    index_path_key(key, path, stream);
+    return places_of(s, t, STORE_PATHS, key, sizeof(key), places, max);
+}
+
+int index_by_version(struct store *s, MDB_txn *t, const char *path,
+                     struct index_place *places, int max)
+{
+    uint8_t key[INDEX_NAME_KEY];
+
+    if (!index_version_key(key, path))
+        return 0;
+    return places_of(s, t, STORE_VERSIONS, key, sizeof(key), places, max);
+}
+
+int index_get(struct store *s, MDB_txn *t, struct index_place place,
+              struct index_object *o_r)
+{
+    uint8_t name[8];
+    MDB_val key = { sizeof(name), name }, value;
+    int rc;
+
+    index_place_put(name, place.id, place.number);
+    rc = store_code(mdb_get(t, store_dbi(s, STORE_OBJECTS), &key, &value));
+    return rc ? rc :
+        index_decode_object(o_r, name, value.mv_data, value.mv_size);
+}

@@ -1,0 +1,347 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Sketches of files and the search with them; see rolling.h. */
+#include "config.h"
+
+#include <errno.h>
+#include <stdbool.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "plugin/match/rolling.h"
+#include "plugin/proto.h"
+
+#define PRIME ((UINT64_C(1) << 61) - 1)
+#define FEED (256u << 10)       /* bytes taken at once */
+#define NONE UINT32_MAX
+#define PROBES 32               /* places looked at for one hash */
+
+__extension__ typedef unsigned __int128 wide;
+
+static uint64_t reduce(uint64_t a)
+{
+    return a >= PRIME ? a - PRIME : a;
+}
+
+/* The same modulo PRIME, shorter by up to 61 bits. */
+static uint64_t fold(wide p)
+{
+    return (uint64_t)(p & PRIME) + (uint64_t)(p >> 61);
+}
+
+static uint64_t multiply(uint64_t a, uint64_t b)
+{
+    return reduce(fold((wide)a * b));
+}
+
+static uint64_t le(const uint8_t *p, unsigned bytes)
+{
+    uint64_t v = 0;
+
+    while (bytes--)
+        v = v << 8 | p[bytes];
+    return v;
+}
+
+void rolling_init(struct rolling *r, const uint8_t key[ROLLING_KEY_BYTES])
+{
+    unsigned i;
+
+    /* Never so small that short blocks would not wrap around. */
+    r->base = reduce((le(key, 8) & PRIME) | UINT64_C(1) << 60);
+    r->whiten = le(key + 8, 8);
+    r->powers[0] = 1;
+    for (i = 1; i <= ROLLING_STRIDE; i++)
+        r->powers[i] = multiply(r->powers[i - 1], r->base);
+}
+
+/* A byte counts one more than it is, so that leading zeros count.  By strides:
+ * only one multiplication of each then waits for that of the one before. */
+uint64_t rolling_add(const struct rolling *r, uint64_t h, const void *data,
+                     size_t n)
+{
+    const uint8_t *p = data;
+    unsigned i;
+    wide sum;
+
+    for (; n >= ROLLING_STRIDE; n -= ROLLING_STRIDE, p += ROLLING_STRIDE) {
+        sum = (wide)h * r->powers[ROLLING_STRIDE];
+        for (i = 0; i < ROLLING_STRIDE; i++)
+            sum += (wide)r->powers[ROLLING_STRIDE - 1 - i] * (p[i] + 1u);
+        h = reduce(fold(fold(sum)));
+    }
+    while (n--)
+        h = reduce(multiply(h, r->base) + *p++ + 1);
+    return h;
+}
+
+/* All bits of the result depend on all of h: it will be cut. */
+uint64_t rolling_cut(const struct rolling *r, uint64_t h, unsigned width)
+{
+    h += r->whiten;
+    h = (h ^ h >> 30) * UINT64_C(0xbf58476d1ce4e5b9);
+    h = (h ^ h >> 27) * UINT64_C(0x94d049bb133111eb);
+    return (h ^ h >> 31) >> (64 - 8 * width);
+}
+
+size_t sketch_blocks(const struct sketch *s)
+{
+    return (s->size - 1) / s->block + 1;
+}
+
+static unsigned bits(uint64_t n)
+{
+    unsigned b = 0;
+
+    for (; n; n >>= 1)
+        b++;
+    return b;
+}
+
+void sketch_shape(struct sketch *s, uint64_t wanted)
+{
+    unsigned need;
+
+    s->block = s->size <= 64u << 10 ? 512 : s->size <= 1u << 20 ? 1024 :
+        s->size <= 16u << 20 ? 2048 : 4096;
+    while (sketch_blocks(s) > PROTO_SKETCH_BLOCKS)
+        s->block *= 2;
+    /* Each position meets each block; one wrong match in a thousand files
+     * costs less than longer hashes. */
+    need = bits(wanted) + bits(sketch_blocks(s)) + 10;
+    s->width = need < 32 ? 4 : need > 64 ? 8 : (need + 7) / 8;
+}
+
+struct matcher {
+    struct rolling rolling;
+    struct sketch sketch;
+    struct matcher_sink sink;
+    size_t n_full;              /* blocks of full length */
+    uint64_t gone[256];         /* what a byte that leaves the window was */
+    uint8_t *filter;            /* a bit for every hash that may be there */
+    unsigned filter_shift;
+    uint32_t *table;            /* open addressing, block numbers or NONE */
+    size_t table_mask;
+    uint32_t next;              /* block behind the one found last */
+    uint8_t *buf;
+    size_t start;               /* of what has not been handed on */
+    size_t pos;                 /* of the window; >= start */
+    size_t fill;
+    uint64_t hash;              /* of the window, if valid */
+    bool valid;
+};
+
+static uint64_t hash_of(const struct matcher *m, size_t block)
+{
+    return le(m->sketch.hashes + block * m->sketch.width, m->sketch.width);
+}
+
+static size_t slot(const struct matcher *m, uint64_t hash)
+{
+    return (hash * UINT64_C(0x9e3779b97f4a7c15) >> 32) & m->table_mask;
+}
+
+static size_t filter_bit(const struct matcher *m, uint64_t hash)
+{
+    return hash * UINT64_C(0x9e3779b97f4a7c15) >> m->filter_shift;
+}
+
+/* Of equal blocks the first counts. */
+static void enter(struct matcher *m, uint32_t block)
+{
+    uint64_t hash = hash_of(m, block);
+    size_t i = slot(m, hash), bit = filter_bit(m, hash);
+    unsigned n;
+
+    for (n = 0; n < PROBES; n++, i = (i + 1) & m->table_mask) {
+        if (m->table[i] == NONE) {
+            m->table[i] = block;
+            m->filter[bit / 8] |= 1u << bit % 8;
+            return;
+        }
+        if (hash_of(m, m->table[i]) == hash)
+            return;
+    }
+}
+
+static uint32_t find(const struct matcher *m, uint64_t hash)
+{
+    size_t bit = filter_bit(m, hash), i;
+    unsigned n;
+
+    if (!(m->filter[bit / 8] & 1u << bit % 8))
+        return NONE;
+    /* Runs stay runs, also where blocks are equal. */
+    if (m->next < m->n_full && hash_of(m, m->next) == hash)
+        return m->next;
+    i = slot(m, hash);
+    for (n = 0; n < PROBES && m->table[i] != NONE; n++) {
+        if (hash_of(m, m->table[i]) == hash)
+            return m->table[i];
+        i = (i + 1) & m->table_mask;
+    }
+    return NONE;
+}
+
+static int prepare(struct matcher *m)
+{
+    uint64_t power = 1;
+    size_t i, slots = 16;
+
+    for (i = 0; i < m->sketch.block; i++)
+        power = multiply(power, m->rolling.base);
+    for (i = 0; i < 256; i++)
+        m->gone[i] = PRIME - multiply(i + 1, power);
+    while (slots < 2 * m->n_full)
+        slots *= 2;
+    m->table_mask = slots - 1;
+    m->filter_shift = 64 - (bits(slots) + 3);
+    m->table = malloc(slots * sizeof(*m->table));
+    m->filter = calloc(2 * slots, 1);
+    m->buf = malloc(m->sketch.block + 2 * FEED);
+    if (!m->table || !m->filter || !m->buf)
+        return -ENOMEM;
+    memset(m->table, 0xff, slots * sizeof(*m->table));
+    for (i = 0; i < m->n_full; i++)
+        enter(m, i);
+    return 0;
+}
+
+int matcher_new(struct matcher **m_r, const struct rolling *r,
+                const struct sketch *s, const struct matcher_sink *sink)
+{
+    struct matcher *m = calloc(1, sizeof(*m));
+    int rc;
+
+    if (!m)
+        return -ENOMEM;
+    m->rolling = *r;
+    m->sketch = *s;
+    m->sink = *sink;
+    m->n_full = s->size / s->block;
+    rc = prepare(m);
+    if (rc) {
+        matcher_free(m);
+        return rc;
+    }
+    *m_r = m;
+    return 0;
+}
+
+void matcher_free(struct matcher *m)
+{
+    if (!m)
+        return;
+    free(m->table);
+    free(m->filter);
+    free(m->buf);
+    free(m);
+}
+
+/* Hands on what lies before end as bytes of its own. */
+static int hand_on(struct matcher *m, size_t end)
+{
+    int rc = 0;
+
+    if (end > m->start)
+        rc = m->sink.literal(m->sink.opaque, m->buf + m->start,
+                             end - m->start);
+    m->start = end;
+    return rc;
+}
+
+static int found(struct matcher *m, uint32_t block)
+{
+    uint64_t offset = (uint64_t)block * m->sketch.block;
+    int rc = hand_on(m, m->pos);
+
+    m->next = block + 1;
+    m->pos += m->sketch.block;
+    m->start = m->pos;
+    m->valid = false;
+    return rc ? rc : m->sink.copy(m->sink.opaque, offset, m->sketch.block);
+}
+
+/* The hash of the window one byte on, not quite reduced, as was the one given:
+ * less than 2^61 + 4.  This is what each byte waits for. */
+static uint64_t roll(const struct matcher *m, uint64_t base, uint64_t hash,
+                     uint8_t out, uint8_t in)
+{
+    return fold(fold((wide)hash * base) + (m->gone[out] + in + 1));
+}
+
+/* Slides the window to the next block that is found, or to the end. */
+static uint32_t slide(struct matcher *m)
+{
+    const uint8_t *window = m->buf + m->pos;
+    const uint8_t *last = m->buf + m->fill - m->sketch.block;
+    const uint64_t base = m->rolling.base;
+    const unsigned width = m->sketch.width;
+    const size_t block = m->sketch.block;
+    uint64_t hash = m->hash;
+    uint32_t hit;
+
+    for (;; window++) {
+        hit = find(m, rolling_cut(&m->rolling, reduce(hash), width));
+        if (hit != NONE || window == last)
+            break;
+        hash = roll(m, base, hash, window[0], window[block]);
+    }
+    m->pos = window - m->buf;
+    m->hash = hash;
+    return hit;
+}
+
+static int search(struct matcher *m)
+{
+    size_t block = m->sketch.block;
+    uint32_t hit;
+    int rc;
+
+    while (m->pos + block <= m->fill) {
+        if (!m->valid)
+            m->hash = rolling_add(&m->rolling, 0, m->buf + m->pos, block);
+        m->valid = true;
+        hit = slide(m);
+        if (hit == NONE)
+            break;
+        rc = found(m, hit);
+        if (rc)
+            return rc;
+    }
+    return hand_on(m, m->pos);
+}
+
+int matcher_feed(struct matcher *m, const void *data, size_t length)
+{
+    const uint8_t *p = data;
+    size_t n;
+    int rc = 0;
+
+    for (; length && !rc; length -= n, p += n) {
+        n = length < FEED ? length : FEED;
+        memmove(m->buf, m->buf + m->start, m->fill - m->start);
+        m->pos -= m->start;
+        m->fill -= m->start;
+        m->start = 0;
+        memcpy(m->buf + m->fill, p, n);
+        m->fill += n;
+        rc = search(m);
+    }
+    return rc;
+}
+
+int matcher_end(struct matcher *m)
+{
+    size_t tail = m->sketch.size % m->sketch.block;
+    uint64_t offset = m->sketch.size - tail, hash;
+    int rc;
+
+    if (!tail || m->fill - m->start < tail)
+        return hand_on(m, m->fill);
+    hash = rolling_add(&m->rolling, 0, m->buf + m->fill - tail, tail);
+    if (rolling_cut(&m->rolling, hash, m->sketch.width) !=
+        hash_of(m, m->n_full))
+        return hand_on(m, m->fill);
+    rc = hand_on(m, m->fill - tail);
+    return rc ? rc : m->sink.copy(m->sink.opaque, offset, tail);
+}

@@ -1,0 +1,74 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Looking for one file's content in another that only the other side has.
+ *
+ * Who holds a file describes it by a sketch: a short keyed hash of each of
+ * its blocks.  Who has the new content slides a window of a block's length
+ * over it, byte by byte, and finds the blocks wherever they went.
+ *
+ * The hash is a polynomial over the bytes, modulo the prime 2^61 - 1, at a
+ * point that the key chooses; it can be rolled, and two different blocks of
+ * length n collide for n of 2^61 keys, whoever made them.  So it needs no
+ * second, stronger hash beside it, and content cannot be crafted to match by
+ * who does not know the key.  What is sent of it is cut to a few bytes: a
+ * match is a guess, the digest of the whole result is what counts.
+ *
+ * Every position costs the same whatever content and sketch are.
+ */
+#ifndef PLUGIN_MATCH_ROLLING_H
+#define PLUGIN_MATCH_ROLLING_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#define ROLLING_KEY_BYTES 16
+#define ROLLING_STRIDE 8
+
+struct rolling {
+    uint64_t base;
+    uint64_t whiten;
+    uint64_t powers[ROLLING_STRIDE + 1];    /* of the base, from 0 on */
+};
+
+void rolling_init(struct rolling *r, const uint8_t key[ROLLING_KEY_BYTES]);
+
+/* The hash of a block, from 0 on, piece by piece; then cut to width (1 to 8)
+ * bytes. */
+uint64_t rolling_add(const struct rolling *r, uint64_t hash,
+                     const void *data, size_t n);
+uint64_t rolling_cut(const struct rolling *r, uint64_t hash, unsigned width);
+
+struct sketch {
+    uint64_t size;              /* of the file that is held, > 0 */
+    uint32_t block;             /* bytes of one; the last may be shorter */
+    unsigned width;             /* bytes of a hash */
+    const uint8_t *hashes;      /* sketch_blocks() of them, little endian */
+};
+
+size_t sketch_blocks(const struct sketch *s);
+
+/* Chooses block and width for looking for `wanted` bytes of content in a file
+ * of s->size bytes: such that the sketch is small against what it may save,
+ * and that a wrong match is rare. */
+void sketch_shape(struct sketch *s, uint64_t wanted);
+
+/* Who takes the result: the content in order, as bytes of its own or as
+ * bytes of the held file.  Each returns 0 or a negative errno, which stops
+ * everything. */
+struct matcher_sink {
+    int (*literal)(void *opaque, const uint8_t *data, size_t length);
+    int (*copy)(void *opaque, uint64_t offset, uint64_t length);
+    void *opaque;
+};
+
+struct matcher;
+
+/* Borrows everything. */
+int matcher_new(struct matcher **m_r, const struct rolling *r,
+                const struct sketch *s, const struct matcher_sink *sink);
+/* The next bytes of the content; then its end. */
+int matcher_feed(struct matcher *m, const void *data, size_t length);
+int matcher_end(struct matcher *m);
+void matcher_free(struct matcher *m);
+
+#endif

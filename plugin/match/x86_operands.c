@@ -1,0 +1,114 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Skeletons of x86 code; see skeleton.h.  Source: the Intel manual's opcode map
+ * and its tables of ModRM bytes (volume 2, appendix A and chapter 2). */
+#include "config.h"
+
+#include <stdbool.h>
+
+#include "plugin/base/bytes.h"
+#include "plugin/match/x86_operands.h"
+
+/* Shorter distances stay inside a function or between neighbours, and repeat
+ * as they are. */
+#define FAR 4096
+/* What is not in the file but in memory lies at most so far behind it. */
+#define BEHIND (1u << 20)
+/* In place of an operand.  None of its bytes ends an opcode: so nothing that
+ * was none looks like it when operands that overlap it are replaced. */
+#define MARK 0x7f7f7f7f
+
+struct walk {
+    bool (*is_operand)(const struct skeleton *s, const uint8_t *p,
+                       uint64_t from);
+    void (*change)(void *opaque, uint8_t *p, uint32_t from);
+    void *opaque;
+};
+
+/* How many bytes come before a distance of four at p, or 0.  Of what is
+ * relative to the instruction pointer the ModRM byte is enough to know it by:
+ * the opcodes before it are too many, and what is none of them is rarely
+ * followed by a number that is a distance in this file. */
+static size_t opcode(const uint8_t *p)
+{
+    if (p[0] == 0xe8 || p[0] == 0xe9 || (p[0] & 0xc7) == 0x05)
+        return 1;
+    return p[0] == 0x0f && (p[1] & 0xf0) == 0x80 ? 2 : 0;
+}
+
+/* Inline, so that both ways have what w tells in their code: this looks at every
+ * byte. */
+static inline __attribute__((always_inline)) void
+walk(struct skeleton *s, uint8_t *p, size_t length, size_t beyond,
+     const struct walk *w)
+{
+    size_t i = s->skip, n;
+    uint64_t from;
+
+    while (i < length && i + 2 + SKELETON_OPERAND <= length + beyond) {
+        n = opcode(p + i);
+        from = s->offset + i + n + SKELETON_OPERAND;
+        if (n > 0 && w->is_operand(s, p + i + n, from)) {
+            w->change(w->opaque, p + i + n, from);
+            i += n + SKELETON_OPERAND;
+        } else {
+            i++;
+        }
+    }
+    s->skip = i > length ? i - length : 0;
+    s->offset += length;
+}
+
+static bool is_far(const struct skeleton *s, const uint8_t *p, uint64_t from)
+{
+    int32_t v = (int32_t)get_le32(p);
+
+    if (v < 0)
+        return v <= -FAR && from >= -(uint64_t)v;
+    return v == MARK || (v >= FAR && from + v < s->size + BEHIND);
+}
+
+static void take_operand(void *opaque, uint8_t *p, uint32_t from)
+{
+    if (opaque)
+        buf_put_u32(opaque, get_le32(p) + from);
+    put_le32(p, MARK);
+}
+
+static bool is_mark(const struct skeleton *s, const uint8_t *p, uint64_t from)
+{
+    (void)s;
+    (void)from;
+    return get_le32(p) == MARK;
+}
+
+static void give_operand(void *opaque, uint8_t *p, uint32_t from)
+{
+    put_le32(p, cursor_u32(opaque) - from);
+}
+
+/* The end of an operand that began before the piece; all bytes of MARK are
+ * the same. */
+static void hide_end(uint8_t *p, size_t length, unsigned skip)
+{
+    unsigned i = skip > SKELETON_OPERAND ? skip - SKELETON_OPERAND : 0;
+
+    for (; i < skip && i < length; i++)
+        p[i] = MARK & 0xff;
+}
+
+void skeleton_split(struct skeleton *s, uint8_t *p, size_t length,
+                    size_t beyond, struct buf *operands)
+{
+    const struct walk w = { is_far, take_operand, operands };
+
+    hide_end(p, length, s->skip);
+    walk(s, p, length, beyond, &w);
+}
+
+void skeleton_join(struct skeleton *s, uint8_t *p, size_t length,
+                   size_t beyond, struct cursor *operands)
+{
+    const struct walk w = { is_mark, give_operand, operands };
+
+    walk(s, p, length, beyond, &w);
+}

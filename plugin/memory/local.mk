@@ -1,0 +1,9 @@
+libplugin_la_SOURCES += \
+	%D%/adapt_effort.c %D%/adapt_effort.h \
+	%D%/memdecode.c %D%/memdecode.h \
+	%D%/memencode.c %D%/memencode.h \
+	%D%/memory_options.c %D%/memory_options.h \
+	%D%/memreceive.c %D%/memreceive.h \
+	%D%/memsend.c %D%/memsend.h \
+	%D%/memstream.c %D%/memstream.h \
+	%D%/pagecache.c %D%/pagecache.h

@@ -1,0 +1,173 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Sending the blocks that were written, the source's part (docs/protocol.md,
+ * "DELTA").
+ *
+ * What is read here is sent and covered by the digest as it was read; a write
+ * that comes meanwhile is the next round's, because the tracker was asked
+ * before.
+ */
+#include "config.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "plugin/base/digest.h"
+#include "plugin/base/zero.h"
+#include "plugin/proto.h"
+#include "plugin/source/disk.h"
+
+#define DELTA_BYTES (512u << 10)    /* of a frame, about */
+#define READ_BYTES (256u << 10)
+
+struct round {
+    const struct link *link;
+    struct source_disk *disk;
+    struct buf frame;               /* digest, then records */
+    struct digest state;            /* of the frame's records */
+    uint64_t bytes;                 /* of content since the last PASS_END */
+    uint32_t records;
+    uint8_t *data;
+};
+
+static void begin_frame(struct round *r)
+{
+    static const uint8_t later[HASH_BYTES];
+
+    buf_reset(&r->frame);
+    buf_put(&r->frame, later, HASH_BYTES);
+    digest_init(&r->state);
+}
+
+static int end_frame(struct round *r)
+{
+    int rc;
+
+    if (r->frame.failed)
+        return -ENOMEM;
+    if (r->frame.length == HASH_BYTES)
+        return 0;
+    digest_final(&r->state, r->frame.data);
+    rc = wire_send_buf(r->link->wire, FRAME_DELTA, r->disk->number,
+                       &r->frame);
+    begin_frame(r);
+    return rc;
+}
+
+static int end_pass(struct round *r)
+{
+    int rc = end_frame(r);
+
+    if (!rc)
+        rc = pass_run(r->link, r->disk, false, &r->disk->left);
+    r->bytes = r->records = 0;
+    return rc;
+}
+
+/* How far the blocks from at on are all of one kind, zero or not. */
+static size_t run_length(const uint8_t *data, size_t at, size_t length,
+                         bool *zero_r)
+{
+    size_t end, n;
+
+    for (end = at; end < length; end += n) {
+        n = length - end < PROTO_BLOCK ? length - end : PROTO_BLOCK;
+        if (end == at)
+            *zero_r = data_is_zero(data + end, n);
+        else if (data_is_zero(data + end, n) != *zero_r)
+            break;
+    }
+    return end - at;
+}
+
+static void put_record(struct round *r, uint64_t offset, const uint8_t *data,
+                       size_t length, bool zero)
+{
+    uint32_t word = length | (zero ? PROTO_ZERO : 0);
+
+    buf_put_u64(&r->frame, offset);
+    buf_put_u32(&r->frame, word);
+    if (!zero)
+        buf_put(&r->frame, data, length);
+    digest_record(&r->state, offset, word);
+    digest_update(&r->state, data, length);
+    r->records++;
+    r->bytes += length;
+}
+
+static void put_piece(struct round *r, uint64_t offset, size_t length)
+{
+    size_t at, n;
+    bool zero = false;
+
+    for (at = 0; at < length; at += n) {
+        n = run_length(r->data, at, length, &zero);
+        put_record(r, offset + at, r->data + at, n, zero);
+    }
+}
+
+/* The digests of these segments are no longer what the target has. */
+static void forget_digests(struct source_disk *d, uint64_t offset,
+                           size_t length)
+{
+    uint64_t n = offset / PROTO_SEGMENT;
+
+    for (; n <= (offset + length - 1) / PROTO_SEGMENT; n++)
+        d->sent[n].known = false;
+}
+
+static int send_piece(struct round *r, uint64_t offset, size_t length)
+{
+    struct source_disk *d = r->disk;
+    int rc = image_read(&d->image, r->data, length, offset);
+
+    if (rc)
+        return rc;
+    put_piece(r, offset, length);
+    blockindex_put(r->link->index, d->number, offset, r->data, length);
+    forget_digests(d, offset, length);
+    d->round_bytes += length;
+    if (r->frame.length >= DELTA_BYTES)
+        rc = end_frame(r);
+    if (!rc && (r->bytes >= PROTO_ROUND_BYTES / 2 ||
+                r->records >= PROTO_ROUND_RECORDS / 2))
+        rc = end_pass(r);
+    /* The target accepts no more until that is mended. */
+    return !rc && d->left ? -EAGAIN : rc;
+}
+
+static int send_range(struct round *r, uint64_t offset, uint64_t length)
+{
+    uint64_t n;
+    int rc = 0;
+
+    for (; length > 0 && !rc; offset += n, length -= n) {
+        n = length < READ_BYTES ? length : READ_BYTES;
+        rc = send_piece(r, offset, n);
+    }
+    return rc;
+}
+
+int deltas_send(const struct link *l, struct source_disk *d)
+{
+    struct round r = { .link = l, .disk = d, .frame = BUF_INIT };
+    uint64_t offset = 0, length;
+    int rc = witness_dirty(l, d);
+
+    /* If it is still in doubt, nothing is different from what was sent. */
+    if (rc || d->doubt.open)
+        return rc;
+    /* Aligned, so that a device is read without a bounce buffer. */
+    r.data = aligned_alloc(4096, READ_BYTES);
+    if (!r.data)
+        return -ENOMEM;
+    begin_frame(&r);
+    for (; !rc && dirty_next(&d->dirty, &offset, &length); offset += length)
+        rc = send_range(&r, offset, length);
+    if (!rc && (r.frame.length > HASH_BYTES || r.bytes))
+        rc = end_pass(&r);
+    buf_release(&r.frame);
+    free(r.data);
+    return rc;
+}

@@ -1,0 +1,386 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* The source's copy of a disk that moved away; see leftover.h.  Source:
+ * fcntl(2) on leases. */
+#include "config.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <libgen.h>
+#include <linux/fs.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "plugin/base/clock.h"
+#include "plugin/base/log.h"
+#include "plugin/image/users.h"
+#include "plugin/source/remove_source.h"
+#include "plugin/state/record.h"
+
+#define POLL_US 200000
+#define WIPE_BYTES (16u << 20)  /* at a time */
+
+struct disposal {
+    bool wipe;
+    double limit;               /* for the images to be free, by
+                                   monotonic_seconds() */
+    const char *state_dir;
+    const char *uuid;
+};
+
+static int leave(const struct leftover *l, int rc, const char *why)
+{
+    log_lasting(XTL_WARN, "disk %s: %s is left alone: %s", l->vdev, l->path,
+                why);
+    return rc;
+}
+
+static int leave_errno(const struct leftover *l, int rc)
+{
+    return leave(l, rc, strerror(-rc));
+}
+
+static bool same_node(const struct stat *a, const struct stat *b)
+{
+    if (S_ISBLK(a->st_mode))
+        return S_ISBLK(b->st_mode) && a->st_rdev == b->st_rdev;
+    return a->st_dev == b->st_dev && a->st_ino == b->st_ino;
+}
+
+/* Whether what fd is open on is still what was sent. */
+static bool unchanged(const struct leftover *l, int fd)
+{
+    struct mark now;
+
+    return !mark_of_fd(fd, &now) && now.dev == l->mark.dev &&
+        mark_same(&now, &l->mark);
+}
+
+/* Somebody else has it: who, for the message. */
+static int leave_in_use(const struct leftover *l, int fd)
+{
+    char why[512], user[256] = "something";
+
+    users_find(fd, user, sizeof(user));
+    snprintf(why, sizeof(why), "it is still in use by %s", user);
+    return leave(l, -EBUSY, why);
+}
+
+/* Until the lease is granted, the image in use, or what else is wrong. */
+static int wait_lease(const struct leftover *l, int fd, double limit)
+{
+    while (fcntl(fd, F_SETLEASE, F_WRLCK)) {
+        if (errno != EAGAIN)
+            return leave(l, -errno, "its file system cannot tell whether "
+                         "somebody uses it");
+        if (monotonic_seconds() > limit)
+            return leave_in_use(l, fd);
+        usleep(POLL_US);
+    }
+    return 0;
+}
+
+static int write_zeros(int fd, uint64_t offset, uint64_t length)
+{
+    static uint8_t zeros[1 << 20];
+    ssize_t n;
+
+    while (length > 0) {
+        n = pwrite(fd, zeros, length < sizeof(zeros) ? length : sizeof(zeros),
+                   offset);
+        if (n < 0 && errno == EINTR)
+            continue;
+        if (n <= 0)
+            return n ? -errno : -EIO;
+        offset += n;
+        length -= n;
+    }
+    return 0;
+}
+
+/* Overwrites where there is data.  Not fallocate(): that only marks the blocks
+ * as not written and leaves their content on the storage. */
+static int wipe_file(int fd)
+{
+    off_t data = 0, hole;
+    /* A file system may know of data only when they are on the storage. */
+    int rc = fdatasync(fd) ? -errno : 0;
+
+    while (!rc && (data = lseek(fd, data, SEEK_DATA)) >= 0) {
+        hole = lseek(fd, data, SEEK_HOLE);
+        rc = hole < 0 ? -errno : write_zeros(fd, data, hole - data);
+        data = hole;
+    }
+    if (!rc && errno != ENXIO)
+        rc = -errno;
+    return rc;
+}
+
+static int wipe_device(int fd, uint64_t size)
+{
+    uint64_t range[2];
+    bool zeroout = true;
+    int rc = 0;
+
+    for (range[0] = 0; range[0] < size && !rc; range[0] += range[1]) {
+        range[1] = size - range[0] < WIPE_BYTES ? size - range[0] :
+            WIPE_BYTES;
+        log_progress("wiping: %" PRIu64 " of %" PRIu64 " MB",
+                     range[0] / 1000000, size / 1000000);
+        zeroout = zeroout && !ioctl(fd, BLKZEROOUT, range);
+        if (!zeroout)
+            rc = write_zeros(fd, range[0], range[1]);
+    }
+    log_progress_end();
+    return rc;
+}
+
+static int wipe(const struct leftover *l, int fd)
+{
+    int rc = l->mark.block ? wipe_device(fd, l->mark.size) : wipe_file(fd);
+
+    if (!rc && fsync(fd))
+        rc = -errno;
+    if (rc)
+        log_lasting(XTL_ERROR, "disk %s: %s could not be overwritten, it may "
+                    "be so in part: %s", l->vdev, l->path, strerror(-rc));
+    return rc;
+}
+
+/* So that it is gone after a crash, too. */
+static void sync_directory(const char *path)
+{
+    char *copy = strdup(path);
+    int fd = copy ? open(dirname(copy), O_RDONLY | O_DIRECTORY | O_CLOEXEC) :
+        -1;
+
+    if (fd < 0 || fsync(fd))
+        log_lasting(XTL_WARN, "directory of %s: %s", path, strerror(errno));
+    if (fd >= 0)
+        close(fd);
+    free(copy);
+}
+
+/* The name must still be that of the open file: it may have been given to
+ * another one. */
+static int remove_file(const struct leftover *l, int fd)
+{
+    struct stat named, held;
+
+    if (lstat(l->path, &named) || fstat(fd, &held) ||
+        named.st_dev != held.st_dev || named.st_ino != held.st_ino)
+        return leave(l, -ESTALE, "another file has this name now");
+    if (unlink(l->path))
+        return leave_errno(l, -errno);
+    sync_directory(l->path);
+    return 0;
+}
+
+static int check_file(const struct leftover *l, int fd)
+{
+    struct stat st;
+
+    if (fstat(fd, &st))
+        return leave_errno(l, -errno);
+    if (!unchanged(l, fd))
+        return leave(l, -ESTALE, "it is not as it was sent: somebody has "
+                     "written to it or replaced it");
+    if (st.st_nlink != 1)
+        return leave(l, -EMLINK, "it has other names (hard links), which "
+                     "would keep its content");
+    return 0;
+}
+
+/* What follows leaves no good copy. */
+static void forget(const struct leftover *l, const struct disposal *to)
+{
+    struct record_key key = { to->uuid, l->vdev, l->given };
+
+    record_remove(to->state_dir, &key);
+}
+
+static int dispose_file(const struct leftover *l, const struct disposal *to)
+{
+    int fd = open(l->path, (to->wipe ? O_RDWR : O_RDONLY) | O_CLOEXEC |
+                  O_NOFOLLOW | O_NONBLOCK), rc;
+
+    if (fd < 0)
+        return leave_errno(l, -errno);
+    rc = check_file(l, fd);
+    if (!rc)
+        rc = wait_lease(l, fd, to->limit);
+    /* Once more: now nobody can change it any more. */
+    if (!rc)
+        rc = check_file(l, fd);
+    if (!rc) {
+        forget(l, to);
+        if (to->wipe)
+            rc = wipe(l, fd);
+        if (!rc)
+            rc = remove_file(l, fd);
+    }
+    close(fd);
+    return rc;
+}
+
+static int wait_device(const struct leftover *l, double limit, int *fd_r)
+{
+    char user[256];
+    int probe;
+
+    for (;;) {
+        /* Exclusive: neither mounted nor part of something else. */
+        *fd_r = open(l->path, O_RDWR | O_EXCL | O_CLOEXEC);
+        if (*fd_r < 0 && errno != EBUSY)
+            return leave_errno(l, -errno);
+        if (*fd_r >= 0 && !users_find(*fd_r, user, sizeof(user)))
+            return 0;
+        if (monotonic_seconds() > limit)
+            break;
+        if (*fd_r >= 0)
+            close(*fd_r);
+        usleep(POLL_US);
+    }
+    probe = *fd_r >= 0 ? *fd_r : open(l->path, O_RDONLY | O_CLOEXEC);
+    *fd_r = -1;
+    leave_in_use(l, probe);
+    if (probe >= 0)
+        close(probe);
+    return -EBUSY;
+}
+
+static int dispose_device(const struct leftover *l, const struct disposal *to)
+{
+    int fd, rc = wait_device(l, to->limit, &fd);
+
+    if (rc)
+        return rc;
+    if (unchanged(l, fd)) {
+        forget(l, to);
+        rc = wipe(l, fd);
+    } else {
+        rc = leave(l, -ESTALE, "it is not as it was sent: somebody has "
+                   "written to it");
+    }
+    close(fd);
+    return rc;
+}
+
+static int dispose(const struct leftover *l, const struct disposal *to)
+{
+    int rc;
+
+    if (l->user)
+        return leave(l, -EBUSY, l->user);
+    if (!l->sent)
+        return leave(l, -EINVAL, "what was sent of it is not known");
+    if (!l->apart)
+        return leave(l, -EEXIST, "it may be the storage that the guest uses "
+                     "now, under another name: both had the same content all "
+                     "the time");
+    rc = l->mark.block ? dispose_device(l, to) : dispose_file(l, to);
+    if (!rc)
+        log_lasting(XTL_INFO, "disk %s: %s %s", l->vdev, l->path,
+                    l->mark.block ? "was overwritten with zeros" :
+                    to->wipe ? "was overwritten with zeros and removed" :
+                    "was removed");
+    return rc;
+}
+
+int leftovers_dispose(struct leftovers *l, unsigned seconds,
+                      const char *state_dir, const char *uuid)
+{
+    struct disposal to = {
+        .wipe = l->wipe,
+        .limit = monotonic_seconds() + seconds,
+        .state_dir = state_dir,
+        .uuid = uuid,
+    };
+    struct leftover *p;
+    int rc = 0, one;
+
+    /* Whoever opens a file while we hold its lease has us told so. */
+    signal(SIGIO, SIG_IGN);
+    for (p = l->first; p; p = p->next) {
+        one = l->users_known ? dispose(p, &to) :
+            leave(p, -EBUSY, "it is not known which other domains use it");
+        if (!rc)
+            rc = one;
+    }
+    return rc;
+}
+
+static void leftover_free(struct leftover *l)
+{
+    free(l->vdev);
+    free(l->given);
+    free(l->path);
+    free(l->user);
+    free(l);
+}
+
+int leftovers_take(struct leftovers *l, int option)
+{
+    if (option == LEFTOVERS_OPTION_REMOVE)
+        l->remove = true;
+    else if (option == LEFTOVERS_OPTION_WIPE)
+        l->wipe = true;
+    else
+        return -ENOENT;
+    return 0;
+}
+
+int leftovers_add(struct leftovers *l, const char *vdev, const char *path)
+{
+    struct leftover *p;
+    struct stat st;
+
+    if (!l->remove && !l->wipe)
+        return 0;
+    if (!l->wipe && !stat(path, &st) && S_ISBLK(st.st_mode)) {
+        log_error("disk %s: %s is a block device, which cannot be removed; "
+                  "have it overwritten with --dedup-wipe-source, or go "
+                  "without and remove it by hand", vdev, path);
+        return -ENOTSUP;
+    }
+    p = calloc(1, sizeof(*p));
+    if (!p)
+        return -ENOMEM;
+    p->vdev = strdup(vdev);
+    p->given = strdup(path);
+    p->path = realpath(path, NULL);
+    if (!p->vdev || !p->given || !p->path) {
+        leftover_free(p);
+        return -ENOMEM;
+    }
+    p->next = l->first;
+    l->first = p;
+    return 0;
+}
+
+void leftovers_busy(struct leftovers *l, const char *path, const char *user)
+{
+    struct stat ours, theirs;
+    struct leftover *p;
+
+    for (p = l->first; p; p = p->next)
+        if (!p->user && !stat(p->path, &ours) && !stat(path, &theirs) &&
+            same_node(&ours, &theirs) &&
+            asprintf(&p->user, "domain %s has it, too", user) < 0)
+            p->user = NULL;
+}
+
+void leftovers_release(struct leftovers *l)
+{
+    struct leftover *p;
+
+    while ((p = l->first)) {
+        l->first = p->next;
+        leftover_free(p);
+    }
+}

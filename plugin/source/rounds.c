@@ -1,0 +1,414 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Keeping up with a guest that writes, and the last state after it was
+ * suspended; see source_disk.h.
+ *
+ * A disk is brought up to date in rounds.  A round asks the tracker what was
+ * written, then reads and sends it (design rule 4: asked before read).  When
+ * that cannot be known (no tracker, a doubt of the tracker's), the round is a
+ * pass over all segments: design rule 5.
+ *
+ * A disk that is not traced is settled by such a pass after the suspension;
+ * then only the counters of its device and its file's time of modification
+ * could tell of a write that came later.
+ */
+#include "config.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "plugin/base/clock.h"
+#include "plugin/base/log.h"
+#include "plugin/image/blockdev.h"
+#include "plugin/source/disk.h"
+
+/* Rounds while the guest runs end when so little was left to be sent, when it
+ * does not get less, or after so many. */
+#define FEW_BYTES (1u << 20)
+#define LIVE_ROUNDS 8
+/* Without a tracker every round reads all of the disk. */
+#define FEW_SEGMENTS 4
+#define LIVE_PASSES 5
+/* A few rounds repair what a bad reading or writing left, more will not
+ * help. */
+#define REPAIRS 8
+#define DRAIN_SECONDS 30
+/* How long the copying waits for a device that does not come to rest: what is
+ * read before it does is read again. */
+#define SETTLE_MS 2000
+/* A file written to twice within its clock's grain keeps the time. */
+#define FRESH_SECONDS 2
+/* If more of the disk than one part in so many is dirty, it is compared. */
+#define COMPARE_FROM 4
+/* Blocks of the bitmap grow with the disk: 8 MiB for 256 GiB and more. */
+#define GRAIN 4096
+#define GRAINS_MAX (UINT64_C(1) << 26)
+
+static uint64_t grain_for(uint64_t size)
+{
+    uint64_t grain = GRAIN;
+
+    while (size / grain > GRAINS_MAX)
+        grain *= 2;
+    return grain;
+}
+
+static void drop_ahead(struct source_disk *d)
+{
+    ahead_free(d->ahead);
+    d->ahead = NULL;
+}
+
+static void stop_tracking(struct source_disk *d)
+{
+    drop_ahead(d);
+    tracker_stop(d->tracker);
+    d->tracker = NULL;
+    dirty_release(&d->dirty);
+}
+
+static void say_untracked(const struct source_disk *d, const char *why)
+{
+    log_warn("disk %s: its writes cannot be traced (%s); all of it will be "
+             "compared once more while the guest stands still", d->vdev, why);
+}
+
+/* Until the tracker has settled, what it knows is that all may be dirty. */
+static void wait_settled(struct tracker *t)
+{
+    uint64_t limit = monotonic_ms() + SETTLE_MS;
+
+    while (tracker_settled(t) == 0 && monotonic_ms() < limit)
+        usleep(10000);
+}
+
+void live_track(struct source_disk *d, size_t ring)
+{
+    struct tracker_options opt = { grain_for(d->image.size), ring };
+    char why[256];
+
+    d->behind = true;
+    if (dirty_init(&d->dirty, d->image.size, opt.grain))
+        return say_untracked(d, "out of memory");
+    if (tracker_start(&d->tracker, &d->image, &opt, why, sizeof(why)))
+        return say_untracked(d, why);
+    wait_settled(d->tracker);
+    if (tracker_canary(d->tracker) ||
+        tracker_collect(d->tracker, &d->dirty) == -EIO) {
+        tracker_why(d->tracker, why, sizeof(why));
+        stop_tracking(d);
+        return say_untracked(d, why);
+    }
+    /* That was all of it, and what is read from here on is followed: behind
+     * says that it must be sent, dirty what was written since. */
+    dirty_clear(&d->dirty);
+    log_info("disk %s: its writes are traced (%s)", d->vdev,
+             tracker_method(d->tracker));
+}
+
+/* Adds to what has to be sent: d->dirty, or if d->behind all. */
+static void collect(struct source_disk *d)
+{
+    char why[256];
+    int rc;
+
+    if (!d->tracker) {
+        d->behind = true;
+        return;
+    }
+    rc = tracker_collect(d->tracker, &d->dirty);
+    if (rc) {
+        tracker_why(d->tracker, why, sizeof(why));
+        log_warn("disk %s: what was written is in doubt (%s); all of it is "
+                 "compared again", d->vdev, why);
+        d->behind = true;
+        drop_ahead(d);
+    }
+    if (rc == -EIO)
+        stop_tracking(d);
+    else if (dirty_bytes(&d->dirty) > d->image.size / COMPARE_FROM)
+        d->behind = true;
+}
+
+/* Over a base the first pass does the bulk's work. */
+static void book(struct source_disk *d, bool full)
+{
+    struct disk_report *r = &d->report;
+
+    if (d->base && full) {
+        r->different += d->round_bytes;
+        r->identical -= d->round_bytes < r->identical ? d->round_bytes :
+            r->identical;
+        d->base = false;
+    } else {
+        r->resent += d->round_bytes;
+    }
+    r->rounds++;
+    d->whole_rounds += full;
+}
+
+static int whole_pass(const struct link *l, struct source_disk *d)
+{
+    int rc = pass_run(l, d, true, &d->left);
+
+    drop_ahead(d);
+    if (!rc)
+        d->behind = d->cut_short;
+    return rc;
+}
+
+/* One round, after collect(). */
+static int run_round(const struct link *l, struct source_disk *d)
+{
+    bool full = d->behind;
+    unsigned i;
+    int rc;
+
+    d->round_bytes = d->round_segments = 0;
+    rc = full ? whole_pass(l, d) : deltas_send(l, d);
+    if (rc == -EAGAIN) {
+        /* Some of what was dirty has not been sent. */
+        d->behind = true;
+        rc = 0;
+    }
+    for (i = 0; i < REPAIRS && !rc && d->left; i++)
+        rc = pass_run(l, d, false, &d->left);
+    if (d->left)
+        d->behind = true;
+    if (rc)
+        return rc;
+    if (d->tracker)
+        dirty_clear(&d->dirty);
+    book(d, full);
+    return 0;
+}
+
+int live_round(const struct link *l, struct source_disk *d)
+{
+    collect(d);
+    return d->behind || dirty_any(&d->dirty, 0, d->image.size) ?
+        run_round(l, d) : 0;
+}
+
+static int catch_up_traced(const struct link *l, struct source_disk *d)
+{
+    uint64_t before = UINT64_MAX;
+    unsigned i;
+    int rc;
+
+    for (i = 0; i < LIVE_ROUNDS && d->tracker; i++) {
+        log_progress("disk %s: round %u while the guest runs", d->vdev,
+                     i + 1);
+        rc = live_round(l, d);
+        if (rc)
+            return rc;
+        /* The first one looked at everything. */
+        if (i > 0 && !d->behind &&
+            (d->round_bytes <= FEW_BYTES || d->round_bytes >= before))
+            break;
+        before = d->round_bytes;
+    }
+    return 0;
+}
+
+static int catch_up_blindly(const struct link *l, struct source_disk *d)
+{
+    uint64_t before = UINT64_MAX;
+    unsigned i;
+    int rc;
+
+    for (i = 0; i < LIVE_PASSES; i++) {
+        log_progress("disk %s: check pass %u while the guest runs", d->vdev,
+                     i + 1);
+        rc = live_round(l, d);
+        if (rc)
+            return rc;
+        if (d->round_segments <= FEW_SEGMENTS || d->round_segments >= before)
+            break;
+        before = d->round_segments;
+    }
+    return 0;
+}
+
+int live_catch_up(const struct link *l, struct source_disk *d)
+{
+    int rc = d->tracker ? catch_up_traced(l, d) : 0;
+
+    if (!rc && !d->tracker)
+        rc = catch_up_blindly(l, d);
+    if (!rc && d->tracker && tracker_settled(d->tracker) == 0)
+        log_warn("disk %s: its device has not been seen at rest since its "
+                 "writes are traced; unless it comes to rest, all of it will "
+                 "be compared once more while the guest stands still",
+                 d->vdev);
+    return rc;
+}
+
+/* After suspension */
+
+/* Takes the mark if it will tell of the next write: nothing is in flight, a
+ * device counts, and a file's time is not one that the next write may have as
+ * well. */
+static bool mark_rest(const struct source_disk *d, struct write_mark *mark)
+{
+    struct device_activity a = { 0, 0 };
+    bool counted = !device_activity(&d->image, &a);
+
+    if (a.in_flight > 0 || (d->image.block && !counted) ||
+        mark_of_fd(d->image.fd, &mark->file) ||
+        (!d->image.block && time(NULL) - mark->file.ctime_ns / 1000000000 <
+         FRESH_SECONDS))
+        return false;
+    mark->written = a.written;
+    return true;
+}
+
+/* Whether every write from now on will be known. */
+static bool sees_writes(struct source_disk *d)
+{
+    return d->tracker || (d->cold && mark_rest(d, &d->ahead_mark));
+}
+
+int live_compare(const struct link *l, struct source_disk *d)
+{
+    bool kept = d->base && !d->dry && sees_writes(d);
+    int rc = d->base ? pass_compare(l, d) : 0;
+
+    if (!rc)
+        rc = witness_begin(l, d);
+    /* Without them the pass reads the disk once more. */
+    if (!rc && kept && ahead_keep(&d->ahead, d->sent, d->n_segments))
+        d->ahead = NULL;
+    return rc;
+}
+
+void live_expect_ahead(const struct link *l, struct source_disk *d)
+{
+    if (!d->ahead && !d->dry && sees_writes(d) &&
+        ahead_new(&d->ahead, &d->image, l->index, d->number))
+        d->ahead = NULL;
+}
+
+void live_ahead(const struct link *l, struct source_disk *d)
+{
+    live_expect_ahead(l, d);
+    ahead_start(d->ahead);
+}
+
+/* Waits until the backend has nothing in flight, then takes the mark. */
+static int drain(const struct source_disk *d, struct write_mark *mark)
+{
+    double limit = monotonic_seconds() + DRAIN_SECONDS;
+    struct device_activity a = { 0, 0 };
+
+    while (!device_activity(&d->image, &a) && a.in_flight > 0) {
+        if (monotonic_seconds() > limit) {
+            log_error("disk %s: %" PRIu64 " requests are still in flight "
+                      "%d seconds after the guest was suspended", d->vdev,
+                      a.in_flight, DRAIN_SECONDS);
+            return -ETIMEDOUT;
+        }
+        usleep(1000);
+    }
+    mark->written = a.written;
+    return mark_of_fd(d->image.fd, &mark->file);
+}
+
+/* A device is known by what was written only: where that is not counted, its
+ * mark would never be the same. */
+static bool mark_equal(const struct write_mark *a, const struct write_mark *b)
+{
+    return a->written == b->written &&
+        (a->file.block || mark_same(&a->file, &b->file));
+}
+
+/* Waits until nothing is in flight, and makes sure that the trace still
+ * works.  If it does not, the disk is not traced any more. */
+static void drain_traced(struct source_disk *d)
+{
+    double limit = monotonic_seconds() + DRAIN_SECONDS;
+    char why[256];
+    int quiet;
+
+    while ((quiet = tracker_quiet(d->tracker)) == 0 &&
+           monotonic_seconds() < limit)
+        usleep(1000);
+    if (quiet == 1 && !tracker_canary(d->tracker))
+        return;
+    tracker_why(d->tracker, why, sizeof(why));
+    stop_tracking(d);
+    say_untracked(d, quiet ? why : "its device does not come to rest");
+}
+
+static int never_settles(const struct source_disk *d)
+{
+    log_error("disk %s: still differs after %u rounds; is something else "
+              "writing to %s?", d->vdev, REPAIRS, d->path);
+    return -EBUSY;
+}
+
+static int settle_blindly(const struct link *l, struct source_disk *d)
+{
+    struct write_mark before;
+    unsigned i;
+    int rc = drain(d, &before);
+
+    if (!d->tracker && !mark_equal(&before, &d->ahead_mark))
+        drop_ahead(d);
+    for (i = 0; i < REPAIRS && !rc; i++) {
+        rc = live_round(l, d);
+        if (!rc)
+            rc = drain(d, &d->settled_mark);
+        /* A write that came late sends us over the whole disk again. */
+        d->settled = !rc && !d->behind && mark_equal(&before, &d->settled_mark);
+        if (d->settled)
+            return 0;
+        before = d->settled_mark;
+    }
+    return rc ? rc : never_settles(d);
+}
+
+static int settle_traced(const struct link *l, struct source_disk *d)
+{
+    unsigned i;
+    int rc = 0;
+
+    drain_traced(d);
+    for (i = 0; i < REPAIRS && !rc && d->tracker; i++) {
+        rc = live_round(l, d);
+        d->settled = !rc && !d->behind;
+        if (d->settled)
+            return 0;
+    }
+    return rc || !d->tracker ? rc : never_settles(d);
+}
+
+int live_settle(const struct link *l, struct source_disk *d)
+{
+    uint64_t before = d->report.resent + d->report.different;
+    unsigned whole = d->whole_rounds;
+    int rc = 0;
+
+    d->settled = false;
+    if (d->tracker)
+        rc = settle_traced(l, d);
+    if (!rc && !d->settled)
+        rc = settle_blindly(l, d);
+    d->report.last += d->report.resent + d->report.different - before;
+    d->report.compared = d->report.compared || d->whole_rounds > whole;
+    return rc;
+}
+
+bool live_unchanged(struct source_disk *d)
+{
+    struct write_mark now;
+
+    if (!d->settled)
+        return false;
+    if (!d->tracker)
+        return !drain(d, &now) && mark_equal(&now, &d->settled_mark);
+    collect(d);
+    return !d->behind && !dirty_any(&d->dirty, 0, d->image.size);
+}

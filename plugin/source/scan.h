@@ -1,0 +1,43 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Reading a source's disk for the list of its objects.  The list goes out
+ * while the disk is being read, so that the line has something to do from the
+ * first objects on: what the target wants is sent meanwhile, by the caller.
+ */
+#ifndef PLUGIN_SOURCE_SCAN_H
+#define PLUGIN_SOURCE_SCAN_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "plugin/source/disk.h"
+
+struct scan;
+
+/* Examines the image: d->manifest and d->roster are there when this returns.
+ * The rest goes on in threads.  Both are borrowed. */
+int scan_start(struct scan **s_r, const struct link *l, struct source_disk *d);
+
+/* Whether it has failed: scan_end() then tells why.  The descriptor is
+ * readable from then on. */
+bool scan_has_failed(const struct scan *s);
+int scan_fd(const struct scan *s);
+
+/* Whether the target may know that the list has ended. */
+bool scan_is_listed(const struct scan *s);
+
+/* Bytes of the image that objects have, as far as it was read. */
+uint64_t scan_found(const struct scan *s);
+
+/* Shows how far the bulk copy is. */
+void scan_show(const struct scan *s);
+
+/* Waits for the end.  0, or the negative errno of the first failure, logged
+ * unless it is the wire's. */
+int scan_end(struct scan *s);
+
+/* The session has failed: the threads end when they find out.  s, and what it
+ * borrowed, must live as long as they. */
+void scan_leave(struct scan *s);
+
+#endif

@@ -1,0 +1,704 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * The source's engine; see sender.h.
+ *
+ * Per disk: the bulk copy (bulk.c), then rounds of what was written meanwhile
+ * (live.c, which uses passes.c and deltas.c).  Disks are served side by side:
+ * one reads while another waits for the target to look things up, or for the
+ * link.
+ */
+#include "config.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <limits.h>
+#include <sodium.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "plugin/base/clock.h"
+#include "plugin/base/escape.h"
+#include "plugin/base/log.h"
+#include "plugin/base/taskgroup.h"
+#include "plugin/image/blockdev.h"
+#include "plugin/image/free_space.h"
+#include "plugin/image/identity.h"
+#include "plugin/image/owner.h"
+#include "plugin/index/index.h"
+#include "plugin/proto.h"
+#include "plugin/source/disk.h"
+#include "plugin/source/sender.h"
+#include "plugin/state/record.h"
+#include "plugin/state/unfinished.h"
+#include "plugin/target/destination.h"
+#include "plugin/wire/listing.h"
+
+/* More would only make heads move and caches overflow. */
+#define DISKS_AT_ONCE 4
+
+struct sender {
+    struct sender_options opt;
+    struct link link;
+    struct source_disk **disks;
+    unsigned n_disks;
+    int (*step)(struct sender *s, struct source_disk *d);
+    pthread_mutex_t enter;      /* held while a disk is entered */
+};
+
+int sender_new(struct sender **s_r, const struct sender_options *opt)
+{
+    struct sender *s = calloc(1, sizeof(*s));
+    int rc;
+
+    if (!s)
+        return -ENOMEM;
+    s->opt = *opt;
+    s->link.peer = opt->peer;
+    pthread_mutex_init(&s->enter, NULL);
+    rc = workers_new(&s->link.pool, 0);
+    if (rc) {
+        free(s);
+        return rc;
+    }
+    *s_r = s;
+    return 0;
+}
+
+static void *examine(void *opaque)
+{
+    struct source_disk *d = opaque;
+
+    d->examined = unused_skip(&d->image, &d->map);
+    return NULL;
+}
+
+/* Waits for the end of the examination, if there is one. */
+static int examined(struct source_disk *d)
+{
+    if (d->examining)
+        pthread_join(d->examiner, NULL);
+    d->examining = false;
+    return d->examined;
+}
+
+static void disk_free(struct source_disk *d)
+{
+    examined(d);
+    tracker_stop(d->tracker);
+    ahead_free(d->ahead);
+    dirty_release(&d->dirty);
+    dirty_release(&d->left_blocks);
+    sample_release(&d->freight);
+    sample_release(&d->patches);
+    fsparse_map_free(d->map);
+    manifest_free(d->manifest);
+    listing_free(d->listing);
+    image_release(&d->image);
+    roster_free(d->roster);
+    free(d->sent);
+    free(d->doubt.there);
+    free(d->doubt.equal);
+    free(d->vdev);
+    free(d->path);
+    free(d->dest);
+    free(d);
+}
+
+void sender_free(struct sender *s)
+{
+    unsigned i;
+
+    if (!s)
+        return;
+    for (i = 0; i < s->n_disks; i++)
+        disk_free(s->disks[i]);
+    free(s->disks);
+    workers_free(s->link.pool);
+    blockindex_free(s->link.index);
+    pthread_mutex_destroy(&s->enter);
+    free(s);
+}
+
+int sender_add_disk(struct sender *s, const char *vdev, const char *path,
+                    const char *dest)
+{
+    struct source_disk *d = calloc(1, sizeof(*d)), **list;
+    int rc = -ENOMEM;
+
+    list = realloc(s->disks, (s->n_disks + 1) * sizeof(*list));
+    if (!d || !list)
+        goto out;
+    s->disks = list;
+    d->image = (struct image)IMAGE_INIT;
+    d->number = s->n_disks;
+    d->dry = s->opt.dry;
+    d->vdev = strdup(vdev);
+    d->path = strdup(path);
+    d->dest = dest ? strdup(dest) : NULL;
+    if (!d->vdev || !d->path || (dest && !d->dest))
+        goto out;
+    d->report.name = d->vdev;
+    rc = image_open(&d->image, path);
+    if (!rc && d->image.size == 0) {
+        log_error("%s is empty; there is nothing to copy", path);
+        rc = -ENODATA;
+    }
+    if (!rc)
+        rc = mark_of(path, &d->mark);
+    if (!rc)
+        image_believe_holes(&d->image, s->opt.live);
+    if (!rc && s->opt.skip_free) {
+        rc = -pthread_create(&d->examiner, NULL, examine, d);
+        d->examining = !rc;
+    }
+    if (!rc) {
+        s->disks[s->n_disks++] = d;
+        d = NULL;
+    }
+out:
+    if (d)
+        disk_free(d);
+    return rc;
+}
+
+const char *sender_vdev(const struct sender *s, unsigned i)
+{
+    return i < s->n_disks ? s->disks[i]->vdev : NULL;
+}
+
+const struct image *sender_image(const struct sender *s, const char *vdev)
+{
+    unsigned i;
+
+    for (i = 0; i < s->n_disks; i++)
+        if (!strcmp(s->disks[i]->vdev, vdev))
+            return &s->disks[i]->image;
+    return NULL;
+}
+
+const struct blockindex *sender_index(struct sender *s, uint64_t bytes,
+                                      const uint8_t key[BLOCKINDEX_KEY])
+{
+    uint64_t blocks = 0;
+    unsigned i;
+
+    for (i = 0; i < s->n_disks; i++)
+        blocks += s->disks[i]->image.size / BLOCKINDEX_BLOCK;
+    if (blocks > 0 && blockindex_new(&s->link.index, blocks, bytes, key))
+        s->link.index = NULL;
+    return s->link.index;
+}
+
+/* Offer */
+
+static const char *base_name(const char *path)
+{
+    const char *slash = strrchr(path, '/');
+
+    return slash ? slash + 1 : path;
+}
+
+static uint64_t bytes_used(const struct image *img)
+{
+    struct stat st;
+
+    if (img->block || fstat(img->fd, &st))
+        return img->size;
+    return (uint64_t)st.st_blocks * 512;
+}
+
+/* Names the listing of an earlier session, if there is one. */
+static void offer_listing(struct sender *s, struct source_disk *d,
+                          struct buf *b)
+{
+    char hex[2 * HASH_BYTES + 1];
+    uint8_t digest[HASH_BYTES];
+
+    if (s->opt.state_dir)
+        d->listing = listing_open(s->opt.state_dir, d->path);
+    if (!d->listing || !listing_digest(d->listing, digest))
+        return;
+    sodium_bin2hex(hex, sizeof(hex), digest, sizeof(digest));
+    buf_put_text(b, "list", hex);
+}
+
+static int send_offer(struct sender *s, struct source_disk *d)
+{
+    char *ids[IDENTITIES_MAX], *stamp = NULL, *real = realpath(d->path, NULL);
+    struct buf b = BUF_INIT;
+    struct sector_sizes sectors;
+    size_t n, i;
+    int rc;
+
+    if (!real) {
+        rc = -errno;
+        log_errno(rc, "%s", d->path);
+        return rc;
+    }
+    image_sectors(&d->image, &sectors);
+    buf_put_text(&b, "vdev", d->vdev);
+    buf_put_text_u64(&b, "size", d->image.size);
+    buf_put_text_u64(&b, "used", bytes_used(&d->image));
+    /* So that the target finds out that it has the same name for it. */
+    buf_put_text(&b, "path", real);
+    buf_put_text(&b, "base", base_name(real));
+    free(real);
+    buf_put_text(&b, "kind", d->image.block ? "block" : "file");
+    buf_put_text_u64(&b, "sector", sectors.logical);
+    owner_offer(d->image.fd, &b);
+    if (d->dest)
+        buf_put_text(&b, "dest", d->dest);
+    if (d->dry && (stamp = destination_stamp(d->path)))
+        buf_put_text(&b, "stamp", stamp);
+    free(stamp);
+    n = d->image.block ? device_identities(&identity_system, d->image.dev,
+                                           ids, IDENTITIES_MAX) : 0;
+    for (i = 0; i < n; i++) {
+        buf_put_text(&b, "id", ids[i]);
+        free(ids[i]);
+    }
+    offer_listing(s, d, &b);
+    rc = wire_send_buf(s->link.wire, FRAME_DISK, d->number, &b);
+    buf_release(&b);
+    return rc;
+}
+
+/* Whether the target's probe file is seen beside our image. */
+static bool sees_probe(const struct source_disk *d, const struct frame *f)
+{
+    char *real = realpath(d->path, NULL), *path = NULL;
+    bool seen = false;
+
+    if (real && f->length > 0 && f->length <= 255 &&
+        !memchr(f->data, '/', f->length) &&
+        asprintf(&path, "%.*s%.*s", (int)(base_name(real) - real), real,
+                 (int)f->length, (char *)f->data) >= 0) {
+        seen = !access(path, F_OK);
+        free(path);
+    }
+    free(real);
+    return seen;
+}
+
+static int answer_probe(struct sender *s, const struct frame *f)
+{
+    uint8_t seen = sees_probe(s->disks[f->disk], f);
+
+    return wire_send(s->link.wire, FRAME_PROBED, f->disk, &seen, 1);
+}
+
+static void show_abandoned(const struct sender *s, const struct frame *f)
+{
+    struct abandoned a = { 0, 0 };
+    uint64_t count, days;
+
+    if (!text_valid(f->data, f->length) ||
+        text_get_u64(f->data, f->length, "abandoned", &count) ||
+        text_get_u64(f->data, f->length, "abandoned_bytes", &a.bytes) ||
+        text_get_u64(f->data, f->length, "abandoned_days", &days))
+        return;
+    a.count = count < UINT_MAX ? count : UINT_MAX;
+    abandoned_remind(s->link.peer, &a, days < UINT_MAX ? days : UINT_MAX);
+}
+
+static int say_hello(struct sender *s)
+{
+    struct buf b = BUF_INIT;
+    int rc;
+
+    buf_put_text(&b, "mode", s->opt.mode);
+    buf_put_text(&b, "name", s->opt.name);
+    buf_put_text(&b, "uuid", s->opt.uuid);
+    buf_put_text_u64(&b, "timeout", wire_timeout(s->link.wire));
+    if (s->opt.dry)
+        buf_put_text(&b, "dry", "1");
+    rc = wire_send_buf(s->link.wire, FRAME_HELLO, PROTO_NO_DISK, &b);
+    buf_release(&b);
+    return rc;
+}
+
+static int hear_hello(struct sender *s)
+{
+    struct frame f;
+    int rc = inbox_expect(s->link.inbox, PROTO_NO_DISK, FRAME_HELLO, &f);
+
+    if (rc)
+        return rc;
+    show_abandoned(s, &f);
+    frame_release(&f);
+    return 0;
+}
+
+static int protocol_error(const struct sender *s, const struct frame *f)
+{
+    return inbox_misplaced(s->link.inbox, f);
+}
+
+/* Unlike the logical size, it tells a guest only what is fast, and what is
+ * written as a whole. */
+static void compare_physical(const struct sender *s,
+                             const struct source_disk *d,
+                             const struct frame *f)
+{
+    struct sector_sizes here;
+    uint64_t there;
+
+    image_sectors(&d->image, &here);
+    if (!text_get_u64(f->data, f->length, "physical", &there) &&
+        there != here.physical)
+        log_warn("disk %s: its physical sectors have %u bytes here and "
+                 "%" PRIu64 " at %s, which the guest will see", d->vdev,
+                 here.physical, there, s->link.peer);
+}
+
+static int take_accepted(const struct sender *s, struct source_disk *d,
+                         const struct frame *f)
+{
+    const char *base, *list, *there;
+    char shown[1024];
+
+    if (!text_valid(f->data, f->length))
+        return -EPROTO;
+    base = text_get(f->data, f->length, "base", 0);
+    d->base = base && !strcmp(base, "1");
+    compare_physical(s, d, f);
+    list = text_get(f->data, f->length, "list", 0);
+    if (list && !strcmp(list, "1")) {
+        if (!d->listing)
+            return -EPROTO;
+        listing_agree(d->listing);
+    }
+    there = text_get(f->data, f->length, "witness", 0);
+    d->doubt.open = there != NULL;
+    if (there)
+        d->doubt.there = strdup(text_escape(there, shown, sizeof(shown)));
+    return !there || d->doubt.there ? 0 : -ENOMEM;
+}
+
+int sender_offer(struct sender *s, struct wire *w, struct inbox *in)
+{
+    unsigned i, accepted = 0;
+    struct frame f;
+    int rc;
+
+    s->link.wire = w;
+    s->link.inbox = in;
+    rc = say_hello(s);
+    for (i = 0; i < s->n_disks && !rc; i++)
+        rc = send_offer(s, s->disks[i]);
+    if (!rc)
+        rc = wire_send(s->link.wire, FRAME_DISKS_END, PROTO_NO_DISK, NULL, 0);
+    if (!rc)
+        rc = hear_hello(s);
+    while (!rc && accepted < s->n_disks) {
+        rc = inbox_next(s->link.inbox, PROTO_NO_DISK, &f);
+        if (rc)
+            break;
+        if (f.disk < s->n_disks && f.type == FRAME_PROBE)
+            rc = answer_probe(s, &f);
+        else if (f.disk < s->n_disks && f.type == FRAME_DISK_OK) {
+            rc = take_accepted(s, s->disks[f.disk], &f);
+            if (rc)
+                rc = protocol_error(s, &f);
+            accepted++;
+        }
+        else
+            rc = protocol_error(s, &f);
+        frame_release(&f);
+    }
+    return rc ? rc : inbox_split(s->link.inbox, s->n_disks);
+}
+
+/* Course */
+
+static int run_step(void *opaque, unsigned number)
+{
+    struct sender *s = opaque;
+    struct source_disk *d = s->disks[number];
+    double start = monotonic_seconds();
+    int rc = examined(d);
+
+    if (!rc)
+        rc = s->step(s, d);
+    d->report.seconds += monotonic_seconds() - start;
+    return rc;
+}
+
+static int begin_step(struct sender *s, struct crew **c_r,
+                      int (*step)(struct sender *, struct source_disk *))
+{
+    s->step = step;
+    return crew_start(c_r, run_step, s, s->n_disks, DISKS_AT_ONCE);
+}
+
+/* While disks are served the target has nothing to say that is of none. */
+static int take_out_of_turn(struct sender *s)
+{
+    struct frame f;
+    int rc = inbox_try(s->link.inbox, PROTO_NO_DISK, &f);
+
+    if (rc)
+        return rc;
+    rc = protocol_error(s, &f);
+    frame_release(&f);
+    return rc;
+}
+
+/* Waits for the step, and watches the session. */
+static int end_step(struct sender *s, struct crew *c)
+{
+    int waited = inbox_wait(s->link.inbox, crew_fd(c), -1);
+    int rc = crew_leave(c);
+
+    /* Disks' threads may see the end that follows before we have said it. */
+    if (waited == -EBUSY)
+        inbox_hush(s->link.inbox);
+    if (waited == -EBUSY || (rc == -EPIPE && !waited))
+        waited = take_out_of_turn(s);
+    return waited && waited != -EAGAIN ? waited : rc;
+}
+
+/* Runs step for every disk, side by side. */
+static int each_disk(struct sender *s,
+                     int (*step)(struct sender *, struct source_disk *))
+{
+    struct crew *c;
+    int rc;
+
+    if (s->n_disks == 0)
+        return 0;
+    rc = begin_step(s, &c, step);
+    return rc ? rc : end_step(s, c);
+}
+
+static int rehearse_one(struct sender *s, struct source_disk *d)
+{
+    return rehearse_disk(&s->link, d);
+}
+
+int sender_rehearse(struct sender *s, const struct rehearsal_options *opt)
+{
+    double start = monotonic_seconds();
+    unsigned i;
+    int rc;
+
+    for (i = 0; i < s->n_disks; i++) {
+        sample_init(&s->disks[i]->freight, s->n_disks);
+        sample_init(&s->disks[i]->patches, s->n_disks);
+    }
+    rc = each_disk(s, rehearse_one);
+    return rc ? rc : rehearse_report(&s->link, s->disks, s->n_disks, opt,
+                                     monotonic_seconds() - start);
+}
+
+static int bulk_disk(struct sender *s, struct source_disk *d)
+{
+    int rc;
+
+    if (s->opt.live)
+        live_track(d, s->opt.trace_ring);
+    else
+        d->behind = d->cold = true;
+    rc = bulk_run(&s->link, d);
+    return rc || !s->opt.live ? rc : live_catch_up(&s->link, d);
+}
+
+int sender_bulk(struct sender *s)
+{
+    return each_disk(s, bulk_disk);
+}
+
+static int round_disk(struct sender *s, struct source_disk *d)
+{
+    return d->tracker ? live_round(&s->link, d) : 0;
+}
+
+int sender_round(struct sender *s, int control_fd)
+{
+    struct crew *c;
+    int rc;
+
+    if (s->n_disks == 0)
+        return 0;
+    rc = begin_step(s, &c, round_disk);
+    if (rc)
+        return rc;
+    inbox_watch(s->link.inbox, control_fd, POLLIN);
+    if (inbox_wait(s->link.inbox, crew_fd(c), -1) == -ECANCELED)
+        atomic_store(&s->link.hurry, true);
+    inbox_watch(s->link.inbox, control_fd, POLLRDHUP);
+    rc = end_step(s, c);
+    atomic_store(&s->link.hurry, false);
+    return rc;
+}
+
+static int settle_traced_disk(struct sender *s, struct source_disk *d)
+{
+    return d->tracker ? live_settle(&s->link, d) : 0;
+}
+
+int sender_settle_traced(struct sender *s)
+{
+    return each_disk(s, settle_traced_disk);
+}
+
+static int settle_disk(struct sender *s, struct source_disk *d)
+{
+    return live_unchanged(d) ? 0 : live_settle(&s->link, d);
+}
+
+int sender_settle(struct sender *s)
+{
+    return each_disk(s, settle_disk);
+}
+
+static int place_disk(struct sender *s, struct source_disk *d)
+{
+    bool marked = !mark_of_fd(d->image.fd, &d->placed_mark);
+    struct frame f;
+    char task[64];
+    int rc;
+
+    if (d->doubt.open)
+        log_warn("disk %s: %s at %s had the same content all the time, and "
+                 "was not written to; it may be the storage of %s under "
+                 "another name", d->vdev, d->doubt.there, s->link.peer,
+                 d->path);
+    snprintf(task, sizeof(task), "make disk %s durable", d->vdev);
+    rc = wire_send(s->link.wire, FRAME_PLACE, d->number, NULL, 0);
+    if (!rc)
+        rc = inbox_expect_task(s->link.inbox, d->number, task, FRAME_PLACED,
+                               &f);
+    if (!rc)
+        frame_release(&f);
+    /* If it was not written to up to here, the mark is of what was sent. */
+    d->marked = !rc && marked && live_unchanged(d);
+    return rc;
+}
+
+int sender_place(struct sender *s)
+{
+    return each_disk(s, place_disk);
+}
+
+/* Digests of what was sent block by block are made up for; nobody writes any
+ * more. */
+static int complete_digests(struct sender *s, struct source_disk *d)
+{
+    return segments_hash(&d->image, s->link.pool, 0, d->n_segments, d->sent);
+}
+
+void sender_record_left(struct sender *s, const char *state_dir)
+{
+    uint8_t root[HASH_BYTES];
+    unsigned i;
+
+    for (i = 0; i < s->n_disks; i++) {
+        struct source_disk *d = s->disks[i];
+        struct record_key key = { s->opt.uuid, d->vdev, d->path };
+        struct image now = IMAGE_INIT;
+        bool digest = d->image.block && d->sent && !complete_digests(s, d);
+
+        /* Opened again: the time of its last modification is wanted. */
+        if (image_open(&now, d->path))
+            continue;
+        if (now.block != d->image.block || now.dev != d->image.dev ||
+            now.ino != d->image.ino) {
+            log_warn("disk %s: %s is not the image that was sent any more; "
+                     "it is not noted as a copy", d->vdev, d->path);
+            image_release(&now);
+            continue;
+        }
+        if (digest)
+            segments_root(d->sent, d->n_segments, root);
+        if (digest || !d->image.block)
+            record_write(state_dir, &key, RECORD_LEFT, &now,
+                         digest ? root : NULL);
+        image_release(&now);
+    }
+}
+
+int sender_mark(const struct sender *s, const char *vdev, struct mark *mark_r)
+{
+    unsigned i;
+
+    for (i = 0; i < s->n_disks; i++) {
+        const struct source_disk *d = s->disks[i];
+
+        if (strcmp(d->vdev, vdev) || !d->marked)
+            continue;
+        *mark_r = d->placed_mark;
+        return 0;
+    }
+    return -ENOENT;
+}
+
+bool sender_apart(const struct sender *s, const char *vdev)
+{
+    unsigned i;
+
+    for (i = 0; i < s->n_disks; i++)
+        if (!strcmp(s->disks[i]->vdev, vdev))
+            return !s->disks[i]->doubt.open;
+    return false;
+}
+
+static void enter_disk(void *opaque, const struct source_disk *d)
+{
+    struct sender *s = opaque;
+    struct index_source source;
+
+    if (!s->opt.state_dir || !d->manifest ||
+        manifest_count(d->manifest) > UINT32_MAX)
+        return;
+    source = index_source_of(d->manifest);
+    /* A process opens the index once. */
+    pthread_mutex_lock(&s->enter);
+    index_enter(s->opt.state_dir, d->path, &d->mark, &source);
+    pthread_mutex_unlock(&s->enter);
+}
+
+void sender_enter_ahead(struct sender *s)
+{
+    s->link.hashed = enter_disk;
+    s->link.opaque = s;
+}
+
+void sender_enter(struct sender *s)
+{
+    unsigned i;
+
+    for (i = 0; i < s->n_disks; i++)
+        listing_keep(s->disks[i]->listing);
+    for (i = 0; i < s->n_disks && !s->link.hashed; i++)
+        enter_disk(s, s->disks[i]);
+}
+
+void sender_report(struct sender *s, double seconds,
+                   const struct blackout *blackout)
+{
+    struct session_report session = {
+        .wire_out = wire_bytes_out(s->link.wire),
+        .wire_in = wire_bytes_in(s->link.wire),
+        .seconds = seconds,
+    };
+    struct disk_report *rows = calloc(s->n_disks + 1, sizeof(*rows));
+    unsigned i;
+
+    if (!rows)
+        return;
+    if (blackout)
+        session.blackout = *blackout;
+    for (i = 0; i < s->n_disks; i++) {
+        rows[i] = s->disks[i]->report;
+        wire_bytes_of_disk(s->link.wire, i, &rows[i].wire_out,
+                           &rows[i].wire_in);
+        if (s->disks[i]->tracker)
+            rows[i].traced = tracker_method(s->disks[i]->tracker);
+    }
+    report_print(rows, s->n_disks, &session);
+    free(rows);
+}

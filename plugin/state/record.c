@@ -1,0 +1,442 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Records of received and left disks; see record.h. */
+#include "config.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <json-c/json.h>
+#include <sodium.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "plugin/base/fdio.h"
+#include "plugin/base/log.h"
+#include "plugin/content/segment.h"
+#include "plugin/image/stamp.h"
+#include "plugin/state/record.h"
+
+#define NAME_BYTES 16
+#define ANY_DISK "any"
+#define NEXT "next"             /* the mark of what will be at the path */
+/* At most so much lies between a file's last change before it is renamed and
+ * the renaming. */
+#define RENAMED_NS (60 * INT64_C(1000000000))
+
+static int make_directory(const char *path)
+{
+    if (mkdir(path, 0700) && errno != EEXIST)
+        return -errno;
+    return 0;
+}
+
+static void hash_string(crypto_generichash_state *state, const char *s)
+{
+    crypto_generichash_update(state, (const uint8_t *)s, strlen(s) + 1);
+}
+
+/* The record's file: a hash, because paths have slashes and any length. */
+static char *file_name(const char *state_dir, const struct record_key *key)
+{
+    crypto_generichash_state state;
+    uint8_t name[NAME_BYTES];
+    char hex[2 * NAME_BYTES + 1], *path;
+
+    crypto_generichash_init(&state, NULL, 0, NAME_BYTES);
+    hash_string(&state, key->uuid);
+    hash_string(&state, key->vdev);
+    hash_string(&state, key->path);
+    crypto_generichash_final(&state, name, NAME_BYTES);
+    sodium_bin2hex(hex, sizeof(hex), name, sizeof(name));
+    if (asprintf(&path, "%s/records/%s.json", state_dir, hex) < 0)
+        return NULL;
+    return path;
+}
+
+static void add_string(struct json_object *o, const char *key, const char *v)
+{
+    json_object_object_add(o, key, json_object_new_string(v));
+}
+
+static void add_number(struct json_object *o, const char *key, int64_t v)
+{
+    json_object_object_add(o, key, json_object_new_int64(v));
+}
+
+static int add_mark(struct json_object *o, int fd)
+{
+    char boot[2 * MARK_BOOT + 1];
+    struct mark m;
+    int rc = mark_of_fd(fd, &m);
+
+    if (rc)
+        return rc;
+    add_number(o, "size", m.size);
+    add_number(o, "dev", m.dev);
+    if (m.block) {
+        sodium_bin2hex(boot, sizeof(boot), m.boot, MARK_BOOT);
+        add_number(o, "diskseq", m.diskseq);
+        add_number(o, "written", m.written);
+        add_string(o, "boot", boot);
+    } else {
+        add_number(o, "ino", m.ino);
+        add_number(o, "mtime_ns", m.mtime_ns);
+        add_number(o, "ctime_ns", m.ctime_ns);
+    }
+    return 0;
+}
+
+static struct json_object *encode(const struct record_key *key,
+                                  const char *role, const struct image *img,
+                                  const uint8_t *root)
+{
+    struct json_object *o = json_object_new_object();
+    char hex[2 * HASH_BYTES + 1];
+
+    if (!o)
+        return NULL;
+    if (add_mark(o, img->fd)) {
+        json_object_put(o);
+        return NULL;
+    }
+    add_string(o, "uuid", key->uuid);
+    add_string(o, "vdev", key->vdev);
+    add_string(o, "path", key->path);
+    add_string(o, "role", role);
+    add_number(o, "time", time(NULL));
+    if (root) {
+        sodium_bin2hex(hex, sizeof(hex), root, HASH_BYTES);
+        add_string(o, "digest", hex);
+    }
+    return o;
+}
+
+/* Writes text to path so that after a crash there is the old or the new. */
+static int write_atomically(const char *path, const char *text)
+{
+    char *temporary;
+    int fd, rc = 0;
+
+    if (asprintf(&temporary, "%s.new", path) < 0)
+        return -ENOMEM;
+    fd = open(temporary, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+    if (fd < 0) {
+        rc = -errno;
+        goto out;
+    }
+    rc = fd_write_all(fd, text, strlen(text));
+    if (!rc && fsync(fd))
+        rc = -errno;
+    close(fd);
+    if (!rc && rename(temporary, path))
+        rc = -errno;
+    if (rc)
+        unlink(temporary);
+    else
+        rc = fd_sync_directory_of(path);
+out:
+    free(temporary);
+    return rc;
+}
+
+static int prepare_directories(const char *state_dir)
+{
+    char *records;
+    int rc;
+
+    if (asprintf(&records, "%s/records", state_dir) < 0)
+        return -ENOMEM;
+    rc = make_directory(state_dir);
+    if (!rc)
+        rc = make_directory(records);
+    free(records);
+    return rc;
+}
+
+/* Takes the object. */
+static int write_object(const char *state_dir, const struct record_key *key,
+                        struct json_object *o)
+{
+    char *path = file_name(state_dir, key);
+    int rc = -ENOMEM;
+
+    if (o && path) {
+        rc = prepare_directories(state_dir);
+        if (!rc)
+            rc = write_atomically(path, json_object_to_json_string_ext(
+                                            o, JSON_C_TO_STRING_PRETTY));
+    }
+    if (rc)
+        log_errno(rc, "record of disk %s cannot be written below %s; a later "
+                  "migration back will not know this copy", key->vdev,
+                  state_dir);
+    free(path);
+    json_object_put(o);
+    return rc;
+}
+
+int record_write(const char *state_dir, const struct record_key *key,
+                 const char *role, const struct image *img,
+                 const uint8_t root[HASH_BYTES])
+{
+    return write_object(state_dir, key, encode(key, role, img, root));
+}
+
+/* NULL: there is none that can be read. */
+static struct json_object *read_object(const char *state_dir,
+                                       const struct record_key *key)
+{
+    char *name = file_name(state_dir, key);
+    struct json_object *o = name ? json_object_from_file(name) : NULL;
+
+    free(name);
+    return o;
+}
+
+int record_intend(const char *state_dir, const struct record_key *key,
+                  const struct image *img)
+{
+    struct json_object *o = read_object(state_dir, key), *next;
+
+    if (!json_object_is_type(o, json_type_object)) {
+        json_object_put(o);
+        o = encode(key, RECORD_RECEIVED, img, NULL);
+    }
+    next = o ? json_object_new_object() : NULL;
+    if (!next || add_mark(next, img->fd)) {
+        json_object_put(next);
+        json_object_put(o);
+        o = NULL;
+    } else {
+        json_object_object_add(o, NEXT, next);
+    }
+    return write_object(state_dir, key, o);
+}
+
+int record_allow(const char *state_dir, const char *path,
+                 const struct image *img)
+{
+    struct record_key key = { ANY_DISK, ANY_DISK, path };
+    struct mark m;
+
+    if (!mark_of_fd(img->fd, &m) && !mark_tells(&m)) {
+        log_error("%s: this kernel does not count what is written to the "
+                  "device, and could not tell what is there now from what "
+                  "comes later; have it count (write 1 to queue/iostats of "
+                  "its disk below /sys/block)", path);
+        return -EOPNOTSUPP;
+    }
+    if (img->block)
+        fsync(img->fd);
+    return record_write(state_dir, &key, RECORD_ALLOW, img, NULL);
+}
+
+static int64_t number_of(struct json_object *o, const char *key)
+{
+    struct json_object *v;
+
+    return json_object_object_get_ex(o, key, &v) ?
+        json_object_get_int64(v) : -1;
+}
+
+/* Whether a string of the record is this one. */
+static bool has_string(struct json_object *o, const char *key,
+                       const char *text)
+{
+    struct json_object *v;
+
+    return json_object_object_get_ex(o, key, &v) &&
+        json_object_is_type(v, json_type_string) &&
+        !strcmp(json_object_get_string(v), text);
+}
+
+/* What lacks, as the time of the last change in the records of versions before
+ * this one, is no image's. */
+static void get_mark(struct json_object *o, struct mark *m)
+{
+    struct json_object *boot;
+    size_t n = 0;
+
+    *m = (struct mark){
+        .block = json_object_object_get_ex(o, "boot", &boot),
+        .size = number_of(o, "size"),
+        .ino = number_of(o, "ino"),
+        .mtime_ns = number_of(o, "mtime_ns"),
+        .ctime_ns = number_of(o, "ctime_ns"),
+        .diskseq = number_of(o, "diskseq"),
+        .written = number_of(o, "written"),
+    };
+    if (m->block && (!json_object_is_type(boot, json_type_string) ||
+        sodium_hex2bin(m->boot, MARK_BOOT, json_object_get_string(boot),
+                       json_object_get_string_len(boot), NULL, &n, NULL) ||
+        n != MARK_BOOT))
+        memset(m->boot, 0, MARK_BOOT);
+}
+
+/* Whether nobody has written to the image since the record.  What others have
+ * written to a device may still be in the cache, and count only then. */
+static bool same_mark(struct json_object *o, const struct image *img)
+{
+    struct mark then, now;
+
+    get_mark(o, &then);
+    if (img->block)
+        fsync(img->fd);
+    return !mark_of_fd(img->fd, &now) && mark_same(&then, &now);
+}
+
+/* Whether it is the file that was about to be put in place.  That is a change
+ * of the file, which nobody has recorded. */
+static bool next_file(struct json_object *o, const struct image *img)
+{
+    struct json_object *next;
+    struct mark then, now;
+
+    if (!json_object_object_get_ex(o, NEXT, &next) ||
+        mark_of_fd(img->fd, &now))
+        return false;
+    get_mark(next, &then);
+    if (now.ctime_ns >= then.ctime_ns &&
+        now.ctime_ns - then.ctime_ns <= RENAMED_NS)
+        then.ctime_ns = now.ctime_ns;
+    return mark_same(&then, &now);
+}
+
+static bool same_device(struct json_object *o, const struct image *img)
+{
+    uint64_t n = segment_count(img->size);
+    struct segment_digest *d = calloc(n + 1, sizeof(*d));
+    struct workers *pool = NULL;
+    uint8_t root[HASH_BYTES];
+    char hex[2 * HASH_BYTES + 1];
+    bool same = false;
+
+    if (d && number_of(o, "size") == (int64_t)img->size &&
+        !workers_new(&pool, 0) && !segments_hash(img, pool, 0, n, d)) {
+        segments_root(d, n, root);
+        sodium_bin2hex(hex, sizeof(hex), root, sizeof(root));
+        same = has_string(o, "digest", hex);
+    }
+    workers_free(pool);
+    free(d);
+    return same;
+}
+
+int record_begin(const char *state_dir, const struct record_key *key,
+                 const struct image *img)
+{
+    struct record_key any = { ANY_DISK, ANY_DISK, key->path };
+    int rc = record_write(state_dir, key, RECORD_RECEIVING, img, NULL);
+
+    if (!rc)
+        record_remove(state_dir, &any);
+    return rc;
+}
+
+static bool is_allowed(const char *state_dir, const char *path,
+                       const struct image *img)
+{
+    struct record_key key = { ANY_DISK, ANY_DISK, path };
+    struct json_object *o = read_object(state_dir, &key);
+    bool allowed = o && same_mark(o, img);
+
+    json_object_put(o);
+    return allowed;
+}
+
+static enum record_match match(struct json_object *o, const struct image *img)
+{
+    if (has_string(o, "role", RECORD_RECEIVING))
+        return same_mark(o, img) ? RECORD_SAME : RECORD_UNSURE;
+    if (img->block ? same_device(o, img) :
+        same_mark(o, img) || next_file(o, img))
+        return RECORD_SAME;
+    return RECORD_CHANGED;
+}
+
+enum record_match record_check(const char *state_dir,
+                               const struct record_key *key,
+                               const struct image *img)
+{
+    struct json_object *o = read_object(state_dir, key);
+    enum record_match m = o ? match(o, img) : RECORD_NONE;
+
+    if (m != RECORD_SAME && is_allowed(state_dir, key->path, img))
+        m = RECORD_ALLOWED;
+    json_object_put(o);
+    return m;
+}
+
+void record_remove(const char *state_dir, const struct record_key *key)
+{
+    char *name = file_name(state_dir, key);
+
+    if (name && unlink(name) && errno != ENOENT)
+        log_errno(-errno, "%s", name);
+    free(name);
+}
+
+static const char *string_of(struct json_object *o, const char *key)
+{
+    struct json_object *v;
+
+    return json_object_object_get_ex(o, key, &v) ?
+        json_object_get_string(v) : NULL;
+}
+
+static int list_one(const char *name,
+                    int (*each)(void *opaque, const struct record *r),
+                    void *opaque)
+{
+    struct json_object *o = json_object_from_file(name);
+    struct record r = { 0 };
+    int rc = 0;
+
+    if (o) {
+        r.uuid = string_of(o, "uuid");
+        r.vdev = string_of(o, "vdev");
+        r.path = string_of(o, "path");
+        r.role = string_of(o, "role");
+        r.time = number_of(o, "time");
+        r.size = number_of(o, "size");
+    }
+    if (r.uuid && r.vdev && r.path && r.role)
+        rc = each(opaque, &r);
+    else
+        log_warn("%s is no record and is passed over", name);
+    json_object_put(o);
+    return rc;
+}
+
+int record_list(const char *state_dir,
+                int (*each)(void *opaque, const struct record *r),
+                void *opaque)
+{
+    char *directory, *name;
+    struct dirent **entries;
+    int n, i, rc = 0;
+
+    if (asprintf(&directory, "%s/records", state_dir) < 0)
+        return -ENOMEM;
+    n = scandir(directory, &entries, NULL, alphasort);
+    for (i = 0; i < n; i++) {
+        size_t length = strlen(entries[i]->d_name);
+
+        if (!rc && length > 5 &&
+            !strcmp(entries[i]->d_name + length - 5, ".json") &&
+            asprintf(&name, "%s/%s", directory, entries[i]->d_name) >= 0) {
+            rc = list_one(name, each, opaque);
+            free(name);
+        }
+        free(entries[i]);
+    }
+    if (n >= 0)
+        free(entries);
+    free(directory);
+    return rc;
+}

@@ -1,0 +1,104 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Records of the disks that were received here or left here: the knowledge
+ * that a file or device is an earlier copy of a certain disk, and therefore
+ * may be replaced by a newer one (design rule 7).
+ *
+ * A record names the disk (guest's UUID and vdev), the path, and what the
+ * copy looked like: its mark (mark.h), and the digest of a device, which is
+ * known by that also after the host was started anew.  Whoever wrote to the
+ * copy since then made it something else, and the record no longer speaks for
+ * it.
+ *
+ * What a failed try left on a device has no digest, and is known by its mark
+ * alone.  So is what the admin allowed to be overwritten.  Where that proves
+ * nothing any more, because the helper was killed or the host was started anew,
+ * the admin is asked.
+ *
+ * One JSON file per disk and path in the directory "records" of the state
+ * directory, replaced atomically.
+ */
+#ifndef PLUGIN_STATE_RECORD_H
+#define PLUGIN_STATE_RECORD_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "plugin/base/digest.h"
+#include "plugin/image/image.h"
+
+struct record_key {
+    const char *uuid;       /* of the guest, or of a pushed image */
+    const char *vdev;
+    const char *path;       /* on this host, absolute */
+};
+
+/* Writes the record of an image as it is now.  role: one of RECORD_...;
+ * root: NULL if there is no digest.
+ * Logs failure. */
+int record_write(const char *state_dir, const struct record_key *key,
+                 const char *role, const struct image *img,
+                 const uint8_t root[HASH_BYTES]);
+
+/* Notes that the file img, as it is now, is about to be renamed to the path,
+ * where the copy may be that the record, which stays, speaks of.  Until the next
+ * record_write() either is known, so that a crash in between does no harm.
+ * Logs failure. */
+int record_intend(const char *state_dir, const struct record_key *key,
+                  const struct image *img);
+
+/* Notes that a device is about to be overwritten by this disk: from now on,
+ * until it is complete, it is nobody's good copy.  For the next try to go on
+ * with it RECORD_RECEIVING is to be written again when the last of this one has
+ * reached the device.  Uses up what record_allow() noted. */
+int record_begin(const char *state_dir, const struct record_key *key,
+                 const struct image *img);
+
+/* Notes that the admin allows the device or file at path, as it is now, to be
+ * overwritten, once, by whatever disk comes first.  Logs failure, -EOPNOTSUPP if
+ * it could not be known what "now" is. */
+int record_allow(const char *state_dir, const char *path,
+                 const struct image *img);
+
+/* Removes a record; one that is not there is no error. */
+void record_remove(const char *state_dir, const struct record_key *key);
+
+/* A record as it was written. */
+struct record {
+    const char *uuid;
+    const char *vdev;
+    const char *path;
+    const char *role;
+    int64_t time;               /* seconds since 1970 */
+    uint64_t size;
+};
+
+/* Roles. */
+#define RECORD_RECEIVED "received"
+#define RECORD_LEFT "left"
+#define RECORD_UNFINISHED "unfinished"  /* path is the staging file */
+#define RECORD_RECEIVING "receiving"    /* path is a device */
+#define RECORD_ALLOW "allowed"
+
+/* Calls each() for every record until it returns non-zero, and returns that.
+ * Damaged records are skipped with a warning.  each() may remove it. */
+int record_list(const char *state_dir,
+                int (*each)(void *opaque, const struct record *r),
+                void *opaque);
+
+enum record_match {
+    RECORD_NONE,            /* no record */
+    RECORD_CHANGED,         /* a record, but the copy was written to since */
+    RECORD_UNSURE,          /* a failed try began to write to it, and nothing
+                               tells that nobody else did since */
+    RECORD_SAME,            /* a known copy, unchanged */
+    RECORD_ALLOWED,         /* the admin said so */
+};
+
+/* Compares img with the record.  A device's digest is computed for it: that
+ * reads the device. */
+enum record_match record_check(const char *state_dir,
+                               const struct record_key *key,
+                               const struct image *img);
+
+#endif

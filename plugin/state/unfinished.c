@@ -1,0 +1,89 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Unfinished copies that failed tries left; see abandoned.h. */
+#include "config.h"
+
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <time.h>
+
+#include "plugin/base/log.h"
+#include "plugin/state/unfinished.h"
+
+#define DAY 86400
+
+bool abandoned_is_unfinished(const struct record *r)
+{
+    return !strcmp(r->role, RECORD_UNFINISHED);
+}
+
+bool abandoned_is_begun(const struct record *r)
+{
+    return abandoned_is_unfinished(r) || !strcmp(r->role, RECORD_RECEIVING);
+}
+
+int64_t abandoned_age(const struct record *r)
+{
+    int64_t when = r->time;
+    struct stat st;
+
+    /* The record is of the beginning; the try may have taken days. */
+    if (abandoned_is_unfinished(r) && !stat(r->path, &st) &&
+        st.st_mtime > when)
+        when = st.st_mtime;
+    return time(NULL) - when;
+}
+
+uint64_t abandoned_bytes(const char *path)
+{
+    struct stat st;
+
+    return stat(path, &st) ? 0 : (uint64_t)st.st_blocks * 512;
+}
+
+struct count {
+    int64_t seconds;
+    const char *but;
+    struct abandoned *sum;
+};
+
+static int count_one(void *opaque, const struct record *r)
+{
+    struct count *c = opaque;
+    struct stat st;
+
+    if (!abandoned_is_unfinished(r) || (c->but && !strcmp(r->uuid, c->but)) ||
+        abandoned_age(r) < c->seconds || stat(r->path, &st))
+        return 0;
+    c->sum->count++;
+    c->sum->bytes += abandoned_bytes(r->path);
+    return 0;
+}
+
+void abandoned_count(const char *state_dir, unsigned days, const char *uuid,
+                     struct abandoned *a_r)
+{
+    struct count c = { (int64_t)days * DAY, uuid, a_r };
+
+    memset(a_r, 0, sizeof(*a_r));
+    if (days > 0)
+        record_list(state_dir, count_one, &c);
+}
+
+void abandoned_remind(const char *host, const struct abandoned *a,
+                      unsigned days)
+{
+    char size[32];
+
+    if (!a->count)
+        return;
+    if (a->bytes >= 1000000000)
+        snprintf(size, sizeof(size), "%.1f GB", a->bytes / 1e9);
+    else
+        snprintf(size, sizeof(size), "%.1f MB", a->bytes / 1e6);
+    log_info("%s: %u unfinished %s of other disks, %s, %s older than %u "
+             "days; 'xl-dedup status' there lists and 'xl-dedup clean' "
+             "removes %s", host, a->count, a->count == 1 ? "copy" : "copies",
+             size, a->count == 1 ? "is" : "are", days,
+             a->count == 1 ? "it" : "them");
+}

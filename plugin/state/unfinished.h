@@ -1,0 +1,42 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Unfinished copies: staging files that failed tries left on this host.  They
+ * are kept for the next try, which may never come, so those that nobody went
+ * on with for a while are pointed out.
+ */
+#ifndef PLUGIN_STATE_UNFINISHED_H
+#define PLUGIN_STATE_UNFINISHED_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "plugin/state/record.h"
+
+struct abandoned {
+    unsigned count;
+    uint64_t bytes;             /* of storage that they take */
+};
+
+/* Whether a record is of a staging file. */
+bool abandoned_is_unfinished(const struct record *r);
+
+/* Whether it is of something begun: that, or a device that is not complete. */
+bool abandoned_is_begun(const struct record *r);
+
+/* Seconds since an unfinished copy was written to, or a record was made. */
+int64_t abandoned_age(const struct record *r);
+
+/* Bytes of storage that a file takes; 0 if it is gone. */
+uint64_t abandoned_bytes(const char *path);
+
+/* Unfinished copies that are older than so many days, other than those of
+ * the guest or image with this UUID (may be NULL), whose next try is here.
+ * days 0: none. */
+void abandoned_count(const char *state_dir, unsigned days, const char *uuid,
+                     struct abandoned *a_r);
+
+/* Tells the admin, if there are any. */
+void abandoned_remind(const char *host, const struct abandoned *a,
+                      unsigned days);
+
+#endif

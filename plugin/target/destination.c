@@ -1,0 +1,423 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* The place at the target where a disk is to go; see destination.h. */
+#include "config.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <linux/fs.h>
+#include <sodium.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/file.h>
+#include <sys/ioctl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "plugin/base/explain.h"
+#include "plugin/base/log.h"
+#include "plugin/image/thin.h"
+#include "plugin/target/destination.h"
+#include "plugin/target/placeholder.h"
+
+/* Where names cannot be taken away none is to be made. */
+static bool keeps_names(const char *directory)
+{
+    struct statx st;
+
+    return !statx(AT_FDCWD, directory, 0, 0, &st) &&
+        st.stx_attributes & STATX_ATTR_APPEND;
+}
+
+int destination_probe(const struct destination *d, char **name_r)
+{
+    char *directory, *path = NULL;
+    uint64_t random;
+    struct stat st;
+    int fd, rc = 0;
+
+    *name_r = NULL;
+    /* destination_check() refuses these: nothing is to be made for them. */
+    if (d->path[0] != '/' || !*destination_name(d->path))
+        return 0;
+    if (!stat(d->path, &st) && !S_ISREG(st.st_mode))
+        return 0;
+    randombytes_buf(&random, sizeof(random));
+    directory = destination_directory(d->path);
+    if (!directory ||
+        asprintf(name_r, ".xl-dedup-probe-%016" PRIx64, random) < 0 ||
+        asprintf(&path, "%s/%s", directory, *name_r) < 0) {
+        rc = -ENOMEM;
+        goto out;
+    }
+    if (keeps_names(directory)) {
+        rc = -EPERM;
+        goto out;
+    }
+    fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+    if (fd < 0)
+        rc = -errno;
+    else
+        close(fd);
+out:
+    if (rc) {
+        free(*name_r);
+        *name_r = NULL;
+    }
+    free(path);
+    free(directory);
+    return rc;
+}
+
+void destination_unprobe(const struct destination *d, char *name)
+{
+    char *directory, *path;
+
+    if (!name)
+        return;
+    directory = destination_directory(d->path);
+    if (directory && asprintf(&path, "%s/%s", directory, name) >= 0) {
+        unlink(path);
+        free(path);
+    }
+    free(directory);
+    free(name);
+}
+
+static int open_device(struct destination *d, char *why, size_t size)
+{
+    struct record_key key = { d->uuid, d->vdev, d->path };
+    int rc;
+
+    d->fd = open(d->path, O_RDWR | O_EXCL | O_CLOEXEC);
+    if (d->fd < 0)
+        return explain(why, size, -errno, "%s cannot be opened for writing: "
+                       "%s", d->path, strerror(errno));
+    rc = destination_lookout_begin(d, why, size);
+    if (rc)
+        return rc;
+    rc = image_open(&d->storage, d->path);
+    if (!rc)
+        rc = record_begin(d->state_dir, &key, &d->storage);
+    d->thin = !rc && device_is_thin(d->storage.dev);
+    d->begun = !rc;
+    if (rc)
+        return explain(why, size, rc, "%s cannot be prepared: %s", d->path,
+                       strerror(-rc));
+    /* Without it the admin is asked if we are killed. */
+    if (d->guard_program)
+        guard_start(&d->guard, d->guard_program, d->state_dir, &key, d->fd);
+    return 0;
+}
+
+static int copy_range(int from, int to, off_t start, off_t end)
+{
+    uint8_t buffer[64 << 10];
+    ssize_t n;
+
+    for (; start < end; start += n) {
+        n = (off_t)sizeof(buffer) < end - start ? (ssize_t)sizeof(buffer) :
+            end - start;
+        n = pread(from, buffer, n, start);
+        if (n <= 0)
+            return n ? -errno : -EIO;
+        if (pwrite(to, buffer, n, start) != n)
+            return errno ? -errno : -EIO;
+    }
+    return 0;
+}
+
+/* Begins with the earlier copy: a clone where the file system can share
+ * blocks, a copy of what is not a hole elsewhere. */
+static int begin_with_copy(struct destination *d)
+{
+    int from = destination_open_found(d), rc = 0;
+    off_t data = 0, hole;
+
+    if (from < 0)
+        return from;
+    if (ioctl(d->fd, FICLONE, from)) {
+        while (!rc && (data = lseek(from, data, SEEK_DATA)) >= 0) {
+            hole = lseek(from, data, SEEK_HOLE);
+            rc = hole < 0 ? -errno : copy_range(from, d->fd, data, hole);
+            data = hole;
+        }
+    }
+    close(from);
+    d->resumed = !rc;
+    return rc;
+}
+
+/* What can only be done while the staging file is empty. */
+static void prepare_empty(const struct destination *d)
+{
+    int like = d->nothing ? -1 : destination_open_found(d);
+
+    if (like < 0)
+        return;
+    owner_copy_nocow(like, d->fd);
+    close(like);
+}
+
+static bool is_storage(const struct destination *d, const struct stat *st)
+{
+    return d->storage.dev == (uint64_t)st->st_dev &&
+        d->storage.ino == (uint64_t)st->st_ino;
+}
+
+static int open_staging(struct destination *d, char *why, size_t size)
+{
+    struct record_key key = { d->uuid, d->vdev, d->staging_path };
+    struct stat st;
+    int rc;
+
+    d->fd = openat(d->directory_fd, destination_name(d->staging_path),
+                   O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
+    if (d->fd < 0)
+        return explain(why, size, -errno, "%s cannot be created: %s",
+                       d->staging_path, strerror(errno));
+    if (flock(d->fd, LOCK_EX | LOCK_NB))
+        return explain(why, size, -EBUSY, "%s is being written by another "
+                       "migration", d->staging_path);
+    if (fstat(d->fd, &st) || !S_ISREG(st.st_mode))
+        return explain(why, size, -EINVAL, "%s is not a regular file; remove "
+                       "it", d->staging_path);
+    d->resumed = st.st_blocks > 0;
+    if (!d->resumed && st.st_size == 0)
+        prepare_empty(d);
+    if (!d->resumed && d->exists && (rc = begin_with_copy(d)))
+        return explain(why, size, rc, "%s cannot be copied to %s: %s",
+                       d->path, d->staging_path, strerror(-rc));
+    if (ftruncate(d->fd, d->size))
+        return explain(why, size, -errno, "%s cannot be made %" PRIu64
+                       " bytes long: %s", d->staging_path, d->size,
+                       strerror(errno));
+    rc = image_open(&d->storage, d->staging_path);
+    if (rc)
+        return explain(why, size, rc, "%s cannot be read: %s",
+                       d->staging_path, strerror(-rc));
+    if (!is_storage(d, &st))
+        return explain(why, size, -EBUSY, "the directory of %s is being "
+                       "replaced there; try again", d->path);
+    /* So that 'xl-dedup status' finds what a failed try leaves. */
+    record_write(d->state_dir, &key, RECORD_UNFINISHED, &d->storage, NULL);
+    return 0;
+}
+
+int destination_open(struct destination *d, char *why, size_t size)
+{
+    int rc = d->block ? open_device(d, why, size) :
+        open_staging(d, why, size);
+
+    if (rc)
+        return rc;
+    image_bypass_cache(&d->storage);
+    destination_begin_gathering(d);
+    return 0;
+}
+
+/* Another length than the disk's reads as it would be made. */
+static int look_at(struct destination *d, const char *path, char *why,
+                   size_t size)
+{
+    int rc = image_open(&d->storage, path);
+
+    if (rc)
+        return explain(why, size, rc, "%s cannot be read: %s", path,
+                       strerror(-rc));
+    if (d->storage.size < d->size)
+        d->storage.end = d->storage.size;
+    d->storage.size = d->size;
+    return 0;
+}
+
+static int look_at_staging(struct destination *d, int fd, char *why,
+                           size_t size)
+{
+    struct stat st;
+
+    if (fstat(fd, &st) || !S_ISREG(st.st_mode))
+        return explain(why, size, -EINVAL, "%s is not a regular file; remove "
+                       "it", d->staging_path);
+    /* Given back at once: it must not be in the way of anybody. */
+    if (flock(fd, LOCK_SH | LOCK_NB))
+        return explain(why, size, -EBUSY, "%s is being written by another "
+                       "migration", d->staging_path);
+    flock(fd, LOCK_UN);
+    d->resumed = st.st_blocks > 0;
+    return d->resumed ? look_at(d, d->staging_path, why, size) : 0;
+}
+
+int destination_look(struct destination *d, char *why, size_t size)
+{
+    int fd, rc;
+
+    if (d->block)
+        return look_at(d, d->path, why, size);
+    fd = open(d->staging_path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW |
+                               O_NONBLOCK);
+    if (fd < 0 && errno != ENOENT)
+        return explain(why, size, -errno, "%s cannot be opened: %s",
+                       d->staging_path, strerror(errno));
+    rc = fd < 0 ? 0 : look_at_staging(d, fd, why, size);
+    if (fd >= 0)
+        close(fd);
+    if (rc || d->resumed || !d->exists)
+        return rc;
+    d->resumed = true;
+    return look_at(d, d->path, why, size);
+}
+
+char *destination_stamp(const char *path)
+{
+    struct statx st;
+    struct statx_timestamp *t = &st.stx_btime;
+    char *stamp;
+
+    if (statx(AT_FDCWD, path, 0, STATX_BASIC_STATS | STATX_BTIME, &st) ||
+        !S_ISREG(st.stx_mode))
+        return NULL;
+    if (!(st.stx_mask & STATX_BTIME))
+        t = &st.stx_ctime;
+    if (asprintf(&stamp, "%" PRIu64 ":%" PRIu64 ":%" PRId64 ".%09u",
+                 (uint64_t)st.stx_ino, (uint64_t)st.stx_size,
+                 (int64_t)t->tv_sec, t->tv_nsec) < 0)
+        return NULL;
+    return stamp;
+}
+
+bool destination_is(const char *path, const char *stamp)
+{
+    char *own = destination_stamp(path);
+    bool same = own && !strcmp(own, stamp);
+
+    free(own);
+    return same;
+}
+
+static int not_synced(struct destination *d, int rc)
+{
+    log_errno(rc, "disk %s: %s could not be brought to its storage", d->vdev,
+              d->block ? d->path : d->staging_path);
+    /* Its pages count as clean now, and the next try must not take them for
+     * what the storage holds. */
+    destination_drop(d, 0, d->size);
+    return rc;
+}
+
+int destination_sync(struct destination *d)
+{
+    int rc = gather_settle(d->gather, 0, d->size);
+
+    gather_free(d->gather);
+    d->gather = NULL;
+    if (rc)
+        return rc;
+    return fdatasync(d->fd) ? not_synced(d, -errno) : 0;
+}
+
+int destination_flush(struct destination *d, uint64_t offset, uint64_t length)
+{
+    unsigned flags = SYNC_FILE_RANGE_WAIT_BEFORE | SYNC_FILE_RANGE_WRITE |
+        SYNC_FILE_RANGE_WAIT_AFTER;
+    int rc = gather_settle(d->gather, offset, length);
+
+    if (rc)
+        return rc;
+    if (!sync_file_range(d->fd, offset, length, flags))
+        return 0;
+    return errno == EINVAL || errno == ENOSYS || errno == ESPIPE ?
+        -EOPNOTSUPP : not_synced(d, -errno);
+}
+
+void destination_begin_flush(struct destination *d)
+{
+    sync_file_range(d->fd, 0, 0, SYNC_FILE_RANGE_WRITE);
+}
+
+int destination_read(const struct destination *d, void *data, size_t length,
+                     uint64_t offset)
+{
+    struct image cached = d->storage;
+
+    if (!d->block)
+        cached.direct_fd = -1;
+    return image_read(&cached, data, length, offset);
+}
+
+void destination_drop(struct destination *d, uint64_t offset, uint64_t length)
+{
+    image_drop_cache(&d->storage, offset, length);
+}
+
+/* A staging file that holds nothing is of no use to the next try. */
+static void remove_empty(const struct destination *d)
+{
+    struct record_key unfinished = { d->uuid, d->vdev, d->staging_path };
+    const char *name = d->staging_path ? destination_name(d->staging_path) :
+        NULL;
+    struct stat st, named;
+
+    /* Without storage it was not ours to begin with: somebody has its lock. */
+    if (d->block || d->fd < 0 || d->storage.fd < 0 || d->placed ||
+        fstat(d->fd, &st) || st.st_blocks > 0 ||
+        fstatat(d->directory_fd, name, &named, AT_SYMLINK_NOFOLLOW) ||
+        named.st_dev != st.st_dev || named.st_ino != st.st_ino)
+        return;
+    unlinkat(d->directory_fd, name, 0);
+    record_remove(d->state_dir, &unfinished);
+}
+
+static void remove_placeholder(const struct destination *d)
+{
+    int rc;
+
+    if (!d->placeholder || d->placed)
+        return;
+    rc = placeholder_remove(d->directory_fd, destination_name(d->path),
+                            &d->found);
+    if (rc)
+        log_warn("disk %s: %s is not the empty file any more that stood for "
+                 "the disk, and stays", d->vdev, d->path);
+}
+
+/* From now on every write to the device is somebody else's. */
+static void record_failed(struct destination *d)
+{
+    struct record_key key = { d->uuid, d->vdev, d->path };
+
+    if (!d->begun)
+        return;
+    if (fdatasync(d->fd))
+        not_synced(d, -errno);
+    record_write(d->state_dir, &key, RECORD_RECEIVING, &d->storage, NULL);
+    guard_dismiss(&d->guard);
+}
+
+static void close_all(const struct destination *d)
+{
+    const int fds[] = { d->direct_fd, d->fd, d->replaced_fd,
+                        d->directory_fd };
+    size_t i;
+
+    for (i = 0; i < sizeof(fds) / sizeof(fds[0]); i++)
+        if (fds[i] >= 0)
+            close(fds[i]);
+}
+
+void destination_release(struct destination *d)
+{
+    /* What has arrived is kept. */
+    gather_settle(d->gather, 0, d->size);
+    gather_free(d->gather);
+    record_failed(d);
+    remove_empty(d);
+    remove_placeholder(d);
+    image_release(&d->storage);
+    close_all(d);
+    destination_lookout_end(d);
+    free(d->staging_path);
+    free(d->reason);
+    *d = (struct destination)DESTINATION_INIT;
+}

@@ -1,0 +1,230 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * The place at the target where a disk is to go: whether it may go there
+ * (design rules 7 and 8), and the writing.
+ *
+ * A regular file is rebuilt in a staging file beside it (".NAME.xl-dedup")
+ * and renamed over it when it is complete, so the path holds the old content
+ * or the new, never a mixture.  What a failed try leaves in the staging file
+ * is used by the next one.  A block device is written in place, after a
+ * record says so: until it is complete it is nobody's good copy.
+ *
+ * Hours may pass between the check and the end, and anybody may use the path
+ * meanwhile.  So what was checked is remembered, and compared before anything
+ * depends on it: before a file is made to stand for the disk, before a device
+ * is written to for the first time and every LOOK_SECONDS while it is written
+ * to, and when the disk is put in place.  There must be what was there, as it
+ * was, and nobody may have it open for writing.  A file is put in place by
+ * exchanging two names; if what comes off is not what was checked, it goes
+ * back: nothing that somebody else put there is ever lost.
+ */
+#ifndef PLUGIN_TARGET_DESTINATION_H
+#define PLUGIN_TARGET_DESTINATION_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/stat.h>
+
+#include "plugin/image/blockdev.h"
+#include "plugin/image/busy.h"
+#include "plugin/image/image.h"
+#include "plugin/image/owner.h"
+#include "plugin/image/stamp.h"
+#include "plugin/state/record.h"
+#include "plugin/target/coalesce.h"
+#include "plugin/target/guard.h"
+
+struct lookout;
+
+struct destination {
+    /* Set by the caller before destination_check(); borrowed. */
+    const char *path;           /* absolute, of destination_resolve() */
+    const char *named;          /* as the user has it, if different; or NULL:
+                                   records may have this name */
+    const char *uuid;
+    const char *vdev;
+    uint64_t size;              /* of the disk, bytes */
+    uint64_t used;              /* bytes at the source that are not holes */
+    bool served;                /* a guest is going to have it */
+    struct sector_sizes sectors;    /* of the source; logical 0: not known */
+    struct owner owner;         /* of a new file */
+    const struct busy_path *busy;
+    const char *state_dir;
+    const char *guard_program;  /* xl-dedup; NULL: a device has no guard */
+    /* Or NULL.  Asked when the disk is durable, before it is put in place: that
+     * may have taken long. */
+    bool (*is_wanted)(void *opaque);
+    void *opaque;
+
+    /* Nothing may be written: set by who knows of a doubt (witnessed.c). */
+    bool sealed;
+
+    /* Set by destination_check(). */
+    bool block;
+    bool exists;                /* a known earlier copy is there */
+    bool blank;                 /* a device that reads all zero */
+    struct sector_sizes own;    /* what it will be served with; 0: not known */
+    char *staging_path;         /* of a regular file */
+    int directory_fd;           /* that of a regular file, or -1 */
+    bool nothing;               /* is at path; else: */
+    struct stat found;          /* what is */
+    struct mark mark;           /* of a device */
+
+    /* Set by destination_open(). */
+    bool thin;                  /* a device that is a thin volume */
+    bool resumed;               /* the staging file holds something: of an
+                                   earlier try, or of the earlier copy */
+    int fd;
+    struct image storage;       /* what has been written, for reading back */
+    struct gather *gather;      /* of a disk that is all zero, where the cache
+                                   can be bypassed, until destination_sync() */
+    int direct_fd;              /* then: O_DIRECT */
+    struct guard guard;         /* of a device */
+    bool begun;                 /* a device may have been written to, which is
+                                   not complete */
+    struct lookout *lookout;    /* of a device: when it was looked at */
+    bool placeholder;           /* found is an empty file of ours */
+    bool placed;                /* the staging file has become path */
+    int replaced_fd;            /* of what was there before, or -1 */
+
+    /* Set when writing or placing fails: why, for the user, or NULL; what the
+     * function returned says all then. */
+    char *reason;
+};
+
+#define DESTINATION_INIT \
+    { .directory_fd = -1, .fd = -1, .storage = IMAGE_INIT, .direct_fd = -1, \
+      .replaced_fd = -1, .guard = GUARD_INIT }
+
+/* Between two looks at who uses a device that is written to. */
+#define LOOK_SECONDS 10
+
+/*
+ * What a path is to mean from now on, for free(): where its last component is
+ * a symbolic link to a regular file, the file's own place, so that staging,
+ * space, records and the exchange of names are where the file is; else the path
+ * as it is (a device is known by its lasting name, /dev/VG/LV).  A link that
+ * leads nowhere is refused as destination_check() refuses.
+ */
+int destination_resolve(const char *path, char **resolved_r, char *why,
+                        size_t size);
+
+/* Whether the disk may go there.  If not, returns a negative errno and why
+ * (size bytes) says the cause and the way out in one line, without the name
+ * of the disk or the host.  Nothing is changed. */
+int destination_check(struct destination *d, char *why, size_t size);
+
+/*
+ * For the test whether both hosts share the storage: creates an empty file of
+ * a random name beside a regular file's path.  *name_r: its last component,
+ * or NULL for a block device; for destination_unprobe(), which removes it.
+ */
+int destination_probe(const struct destination *d, char **name_r);
+void destination_unprobe(const struct destination *d, char *name);
+
+/* Opens for writing, the same kind of answer as destination_check(). */
+int destination_open(struct destination *d, char *why, size_t size);
+
+/* Instead of destination_open(): opens what is there for reading only, if
+ * anything is; nothing is made or changed. */
+int destination_look(struct destination *d, char *why, size_t size);
+
+/* Which regular file is at path, as a string that another host which shares the
+ * storage gives as well; for free().  NULL: none is there.  Like the probe, but
+ * without writing, and less certain: a false "no" is possible. */
+char *destination_stamp(const char *path);
+bool destination_is(const char *path, const char *stamp);
+
+/* Before the guest is suspended: whether at the path is still what was checked.
+ * Makes the path exist, as an empty file if need be, for a libxl that looks
+ * for it before the disk is final.  -EBUSY with a reason. */
+int destination_placeholder(struct destination *d);
+
+/* Writing.  Errors are logged; -ENOSPC is passed on, -EBUSY comes with a
+ * reason. */
+int destination_write(struct destination *d, const void *data, size_t length,
+                      uint64_t offset);
+/* The same, but whole blocks of zeros become holes of a file. */
+int destination_fill(struct destination *d, const void *data, size_t length,
+                     uint64_t offset);
+/*
+ * The same for content that can be had again: it may stay in memory, and go to
+ * the storage with what belongs beside it, until one of the two functions below
+ * that bring it there.  Errors may be told later, and of other content.
+ */
+int destination_gather(struct destination *d, const void *data, size_t length,
+                       uint64_t offset);
+/* Makes bytes read as zero: a hole in a file, and on a device that can have
+ * some (a thin volume in whole blocks of its pool); else zeros. */
+int destination_zero(struct destination *d, uint64_t offset, uint64_t length);
+/* Brings everything to the storage.  Nothing is gathered from then on, and by
+ * nobody meanwhile. */
+int destination_sync(struct destination *d);
+/* Brings the content of a range there, which is not durable before
+ * destination_sync().  An error is told once, here or there, and is of the
+ * whole disk.  -EOPNOTSUPP: that cannot be done here. */
+int destination_flush(struct destination *d, uint64_t offset, uint64_t length);
+/* Has the system begin with that for all that was written so far, and does not
+ * wait.  Only a hint: errors are told by the two above. */
+void destination_begin_flush(struct destination *d);
+/* Reads what was written and not only gathered, from the cache if it is
+ * there. */
+int destination_read(const struct destination *d, void *data, size_t length,
+                     uint64_t offset);
+/* Drops cached pages, so that reading them back tells what the storage holds;
+ * after one of these. */
+void destination_drop(struct destination *d, uint64_t offset,
+                      uint64_t length);
+
+/*
+ * The disk is complete: makes it durable, puts it in place, records it, with
+ * the digest of a device.  It is open for reading only from then on.  If that
+ * fails, what was at the path is there again, and the staging file stays for the
+ * next try; if even that cannot be done, the disk stays in place, recorded.
+ * -EPIPE: it was not wanted any more, and nothing is replaced.
+ */
+int destination_place(struct destination *d, const uint8_t root[HASH_BYTES]);
+
+/* Closes.  Unless it was placed, the staging file stays for the next try and
+ * a placeholder is removed, if it still is one. */
+void destination_release(struct destination *d);
+
+/* The staging file of a path, for free(). */
+char *destination_staging_path(const char *path);
+
+/* Between the parts of this module. */
+
+/* Of destination_open(): prepares for destination_gather(). */
+void destination_begin_gathering(struct destination *d);
+/* Directory of a path, for free(); its last component. */
+char *destination_directory(const char *path);
+const char *destination_name(const char *path);
+/* Of destination_open(): nobody uses the device, which is open, and nobody has
+ * written to it since it was checked. */
+int destination_lookout_begin(struct destination *d, char *why, size_t size);
+/* Before a write: from time to time, whether that still is so. */
+int destination_lookout(struct destination *d);
+void destination_lookout_end(struct destination *d);
+/* Before something depends on it: whether at path still is what was found, and
+ * nobody uses it.  -EBUSY, why as in destination_check(). */
+int destination_look_again(const struct destination *d, char *why,
+                           size_t size);
+int destination_explain_came(const struct destination *d, char *why,
+                             size_t size);
+/* Whether a file is what was found, unchanged; renamed: but for its name, which
+ * changes one of its times. */
+bool destination_is_found(const struct destination *d, const struct stat *st,
+                          bool renamed);
+/* Opens a file of the directory for reading, if it is that; the same for the
+ * one at path.  -EBUSY: it is not. */
+int destination_open_name(const struct destination *d, const char *name,
+                          bool renamed);
+int destination_open_found(const struct destination *d);
+/* -EBUSY if somebody uses a file or device, other than by reading it. */
+int destination_find_user(const struct destination *d, int fd, char *why,
+                          size_t size);
+/* Keeps the reason; returns rc. */
+int destination_give_up(struct destination *d, int rc, const char *why);
+
+#endif

@@ -1,0 +1,360 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Check passes, the target's part (docs/protocol.md, "Passes").
+ *
+ * A digest of our own is always of bytes read back from the storage, and is
+ * forgotten as soon as the segment is written.  A segment that differs is
+ * described block by block, so that only blocks that differ cross; if it
+ * still differs after that (a short hash collided, by chance or by intent),
+ * it is asked for whole.
+ */
+#include "config.h"
+
+#include <errno.h>
+#include <sodium.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "plugin/base/log.h"
+#include "plugin/target/disk.h"
+
+/* Segments that are hashed before that is told. */
+#define AT_ONCE 256
+
+int check_init(struct target_disk *d)
+{
+    d->n_segments = segment_count(d->size);
+    d->expected = calloc(d->n_segments + 1, sizeof(*d->expected));
+    d->own = calloc(d->n_segments + 1, sizeof(*d->own));
+    d->flags = calloc(d->n_segments + 1, sizeof(*d->flags));
+    return d->expected && d->own && d->flags ? 0 : -ENOMEM;
+}
+
+void check_release(struct target_disk *d)
+{
+    free(d->expected);
+    free(d->own);
+    free(d->flags);
+    apply_release(d);
+}
+
+bool check_verified(const struct target_disk *d, uint64_t number)
+{
+    if (d->flags[number] & SEGMENT_DERIVED)
+        return true;
+    return d->expected[number].known && d->own[number].known &&
+        segment_equal(&d->own[number], &d->expected[number]);
+}
+
+bool check_complete(const struct target_disk *d)
+{
+    uint64_t i;
+
+    for (i = 0; i < d->n_segments; i++)
+        if (!check_verified(d, i))
+            return false;
+    return true;
+}
+
+/* Naming segments that differ */
+
+/* By its number alone: DIFFER asks for all of it, BLOCKS says that it is zero
+ * here. */
+static int name_number(struct target_disk *d, uint16_t type, uint64_t number)
+{
+    struct buf b = BUF_INIT;
+    int rc;
+
+    buf_put_u64(&b, number);
+    rc = wire_send_buf(d->wire, type, d->number, &b);
+    buf_release(&b);
+    return rc;
+}
+
+static int name_blocks(struct target_disk *d, uint64_t number)
+{
+    size_t length = segment_length(d->size, number), at, n;
+    uint8_t *data = aligned_alloc(4096, PROTO_SEGMENT);
+    uint8_t key[crypto_shorthash_KEYBYTES];
+    uint8_t hash[crypto_shorthash_BYTES];
+    struct buf b = BUF_INIT;
+    int rc = -ENOMEM;
+
+    if (!data)
+        goto out;
+    rc = image_read(&d->dest.storage, data, length, number * PROTO_SEGMENT);
+    if (rc)
+        goto out;
+    randombytes_buf(key, sizeof(key));
+    buf_put_u64(&b, number);
+    buf_put(&b, key, sizeof(key));
+    for (at = 0; at < length; at += n) {
+        n = length - at < PROTO_BLOCK ? length - at : PROTO_BLOCK;
+        crypto_shorthash(hash, data + at, n, key);
+        buf_put(&b, hash, sizeof(hash));
+    }
+    rc = wire_send_buf(d->wire, FRAME_BLOCKS, d->number, &b);
+out:
+    buf_release(&b);
+    free(data);
+    return rc;
+}
+
+int check_name_whole(struct target_disk *d, uint64_t number)
+{
+    if (d->flags[number] & SEGMENT_NAMED)
+        return 0;
+    d->flags[number] |= SEGMENT_NAMED;
+    return name_number(d, FRAME_DIFFER, number);
+}
+
+static int name(struct target_disk *d, uint64_t number)
+{
+    uint8_t *flags = &d->flags[number];
+
+    if (*flags & SEGMENT_PATCHED)
+        return check_name_whole(d, number);
+    *flags |= SEGMENT_NAMED;
+    return d->own[number].zero ? name_number(d, FRAME_BLOCKS, number) :
+        name_blocks(d, number);
+}
+
+/* Hashes what is not known of [first, first + count).  The source sees that it
+ * goes on. */
+static int hash_run(struct target_disk *d, uint64_t first, uint64_t count)
+{
+    uint64_t n;
+    int rc = 0;
+
+    for (; count > 0 && !rc; first += n, count -= n) {
+        n = count < AT_ONCE ? count : AT_ONCE;
+        rc = segments_hash(&d->dest.storage, d->pool, first, n,
+                           d->own + first);
+        if (!rc)
+            wire_worked(d->wire);
+    }
+    return rc;
+}
+
+/* Hashes what is not known of [first, first + count), and names what differs
+ * and has not been named in this pass. */
+static int compare_run(struct target_disk *d, uint64_t first, uint64_t count)
+{
+    uint64_t i;
+    int rc = hash_run(d, first, count);
+
+    for (i = first; i < first + count && !rc; i++) {
+        if (check_verified(d, i))
+            d->flags[i] = 0;
+        else if (!(d->flags[i] & SEGMENT_NAMED) && !d->comparing)
+            rc = name(d, i);
+    }
+    return rc;
+}
+
+/* As compare_run(), but what was written since the last pass waits for the end
+ * of this one: until it is synced, a reading says nothing of the storage. */
+static int compare_synced(struct target_disk *d, uint64_t first,
+                          uint64_t count)
+{
+    uint64_t i, end, stop = first + count;
+    int rc = 0;
+
+    for (i = first; i < stop && !rc; i = end) {
+        for (end = i; end < stop && !(d->flags[end] & SEGMENT_WRITTEN); end++)
+            ;
+        if (end > i)
+            rc = compare_run(d, i, end - i);
+        else
+            end++;
+    }
+    return rc;
+}
+
+/* Frames */
+
+static int take_run(struct target_disk *d, struct cursor *c)
+{
+    uint64_t first = cursor_u64(c);
+    uint32_t count = cursor_u32(c), i;
+    uint8_t zero = cursor_u8(c);
+    const uint8_t *digest;
+
+    if (c->bad || zero > 1 || first > d->n_segments ||
+        count > d->n_segments - first)
+        return -EPROTO;
+    for (i = 0; i < count; i++) {
+        struct segment_digest *e = &d->expected[first + i];
+
+        e->known = true;
+        e->zero = zero;
+        d->flags[first + i] &= ~SEGMENT_DERIVED;
+        if (zero)
+            continue;
+        digest = cursor_get(c, HASH_BYTES);
+        if (!digest)
+            return -EPROTO;
+        memcpy(e->digest, digest, HASH_BYTES);
+    }
+    return compare_synced(d, first, count);
+}
+
+int check_segments(struct target_disk *d, const struct frame *f)
+{
+    struct cursor c = CURSOR_INIT(f->data, f->length);
+    int rc = 0;
+
+    while (!rc && cursor_left(&c) > 0)
+        rc = take_run(d, &c);
+    return rc;
+}
+
+/* Takes number and digest of a segment that is about to be written. */
+static int begin_write(struct target_disk *d, struct cursor *c, bool zero,
+                       uint64_t *number_r)
+{
+    uint64_t number = cursor_u64(c);
+    const uint8_t *digest = cursor_get(c, HASH_BYTES);
+    struct segment_digest *e;
+
+    if (c->bad || number >= d->n_segments)
+        return -EPROTO;
+    e = &d->expected[number];
+    e->known = true;
+    e->zero = zero;
+    memcpy(e->digest, digest, HASH_BYTES);
+    d->own[number].known = false;
+    d->flags[number] &= ~(SEGMENT_NAMED | SEGMENT_DERIVED);
+    d->flags[number] |= SEGMENT_WRITTEN;
+    d->unsynced = true;
+    *number_r = number;
+    return 0;
+}
+
+int check_segment(struct target_disk *d, const struct frame *f)
+{
+    struct cursor c = CURSOR_INIT(f->data, f->length);
+    bool zero = f->length == 8 + HASH_BYTES;
+    uint64_t number;
+    size_t length;
+    int rc = begin_write(d, &c, zero, &number);
+
+    if (rc)
+        return rc;
+    length = segment_length(d->size, number);
+    if (zero)
+        return destination_zero(&d->dest, number * PROTO_SEGMENT, length);
+    if (cursor_left(&c) != length)
+        return -EPROTO;
+    return destination_write(&d->dest, c.p, length, number * PROTO_SEGMENT);
+}
+
+static int take_record(struct target_disk *d, uint64_t number,
+                       struct cursor *c)
+{
+    uint64_t start = number * PROTO_SEGMENT;
+    size_t segment = segment_length(d->size, number);
+    uint32_t offset = cursor_u32(c), length = cursor_u32(c);
+    bool zero = length & PROTO_ZERO;
+    const uint8_t *data = NULL;
+
+    length &= ~PROTO_ZERO;
+    if (c->bad || offset > segment || length > segment - offset)
+        return -EPROTO;
+    if (zero)
+        return destination_zero(&d->dest, start + offset, length);
+    data = cursor_get(c, length);
+    return data ? destination_write(&d->dest, data, length, start + offset) :
+        -EPROTO;
+}
+
+int check_patch(struct target_disk *d, const struct frame *f)
+{
+    struct cursor c = CURSOR_INIT(f->data, f->length);
+    uint64_t number;
+    int rc = begin_write(d, &c, false, &number);
+
+    if (rc)
+        return rc;
+    d->flags[number] |= SEGMENT_PATCHED;
+    /* A digest of zeros stands for a segment that is zero now. */
+    d->expected[number].zero = sodium_is_zero(d->expected[number].digest,
+                                              HASH_BYTES);
+    while (!rc && cursor_left(&c) > 0)
+        rc = take_record(d, number, &c);
+    return rc;
+}
+
+/* What was written comes to the storage, and will be read from there. */
+static int sync_written(struct target_disk *d)
+{
+    uint64_t i;
+    int rc = d->unsynced ? destination_sync(&d->dest) : 0;
+
+    d->unsynced = false;
+    for (i = 0; i < d->n_segments; i++) {
+        if (d->flags[i] & SEGMENT_WRITTEN)
+            destination_drop(&d->dest, i * PROTO_SEGMENT, PROTO_SEGMENT);
+        d->flags[i] &= ~SEGMENT_WRITTEN;
+    }
+    return rc;
+}
+
+static int say_done(struct target_disk *d, uint64_t left)
+{
+    struct buf b = BUF_INIT;
+    int rc;
+
+    buf_put_u64(&b, left);
+    rc = wire_send_buf(d->wire, FRAME_PASS_DONE, d->number, &b);
+    buf_release(&b);
+    return rc;
+}
+
+int check_pass_end(struct target_disk *d)
+{
+    uint64_t i, end, left = 0;
+    int rc;
+
+    rc = sync_written(d);
+    if (!rc)
+        rc = apply_verify(d);
+    for (i = 0; i < d->n_segments && !rc; i = end) {
+        for (end = i; end < d->n_segments && d->expected[end].known &&
+             !check_verified(d, end); end++)
+            ;
+        if (end > i)
+            rc = compare_run(d, i, end - i);
+        else
+            end++;
+    }
+    for (i = 0; i < d->n_segments; i++) {
+        left += !check_verified(d, i);
+        d->flags[i] &= ~SEGMENT_NAMED;
+    }
+    return rc ? rc : say_done(d, left);
+}
+
+int check_rehearse(struct target_disk *d)
+{
+    uint64_t i, left = 0;
+    int rc = 0;
+
+    /* Only the comparison before the manifest has filled expected. */
+    for (i = 0; i < d->n_segments && !rc; i++) {
+        if (!d->touched || !d->touched[i] || check_verified(d, i))
+            continue;
+        left++;
+        rc = name(d, i);
+    }
+    return rc ? rc : say_done(d, left);
+}
+
+int check_root(struct target_disk *d, uint8_t root[HASH_BYTES])
+{
+    int rc = hash_run(d, 0, d->n_segments);
+
+    if (!rc)
+        segments_root(d->own, d->n_segments, root);
+    return rc;
+}

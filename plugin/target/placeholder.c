@@ -1,0 +1,75 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Files that stand for disks; see placeholder.h.  Source: rename(2). */
+#include "config.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <unistd.h>
+
+#include "plugin/image/users.h"
+#include "plugin/target/placeholder.h"
+
+int placeholder_make(int directory, const char *name, struct stat *st_r)
+{
+    int fd = openat(directory, name, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC,
+                    0600);
+    int rc = 0;
+
+    if (fd < 0)
+        return -errno;
+    if (fstat(fd, st_r))
+        rc = -errno;
+    close(fd);
+    return rc;
+}
+
+/* Whether a name is that of the file, as it was made and left. */
+static bool is_ours(int directory, const char *name, const struct stat *made)
+{
+    int fd = openat(directory, name,
+                    O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
+    char user[256];
+    struct stat st;
+    bool ours;
+
+    if (fd < 0)
+        return false;
+    ours = !fstat(fd, &st) && S_ISREG(st.st_mode) && st.st_size == 0 &&
+        st.st_dev == made->st_dev && st.st_ino == made->st_ino &&
+        !users_find_writing(fd, user, sizeof(user));
+    close(fd);
+    return ours;
+}
+
+static bool cannot(int errnum)
+{
+    return errnum == EINVAL || errnum == ENOSYS || errnum == EOPNOTSUPP;
+}
+
+/* Between a look and unlink() another file might come to the name, so the name
+ * is changed first to one that nobody else knows. */
+int placeholder_remove(int directory, const char *name,
+                       const struct stat *made)
+{
+    char aside[NAME_MAX + 1];
+
+    if (faccessat(directory, name, F_OK, AT_SYMLINK_NOFOLLOW) &&
+        errno == ENOENT)
+        return 0;
+    if (!is_ours(directory, name, made))
+        return -EBUSY;
+    snprintf(aside, sizeof(aside), ".xl-dedup-gone-%ld-%llu", (long)getpid(),
+             (unsigned long long)made->st_ino);
+    if (renameat2(directory, name, directory, aside, RENAME_NOREPLACE)) {
+        if (!cannot(errno))
+            return -errno;
+        return unlinkat(directory, name, 0) ? -errno : 0;
+    }
+    if (is_ours(directory, aside, made))
+        return unlinkat(directory, aside, 0) ? -errno : 0;
+    return renameat2(directory, aside, directory, name, RENAME_NOREPLACE) ?
+        -errno : -EBUSY;
+}

@@ -1,0 +1,77 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * The target's engine: rebuilds disks from what this host holds and what the
+ * source sends (docs/protocol.md, "Course of a session").
+ *
+ * The source is root's other host, yet nothing it says is used unchecked:
+ * numbers, lengths and offsets are bounded, and a disk is put in place only
+ * when its storage gave the digests of every segment.
+ */
+#ifndef PLUGIN_TARGET_RECEIVER_H
+#define PLUGIN_TARGET_RECEIVER_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "plugin/state/configuration.h"
+#include "plugin/target/destination.h"
+#include "plugin/wire/inbox.h"
+#include "plugin/wire/wire.h"
+
+struct receiver;
+
+/* What a migration does at certain points; NULL members are skipped.  A
+ * negative errno ends the session. */
+struct receiver_events {
+    /* Waits for the disks of the received configuration and names them with
+     * receiver_set_path(). */
+    int (*configured)(void *opaque);
+    /* An empty file was made at path, to stand for a disk. */
+    void (*placeholder)(void *opaque, const char *path,
+                        const struct stat *made);
+    /* All bulk is here: libxl may begin to restore. */
+    int (*restore)(void *opaque);
+    /* The source has sent all of the memory stream: so many bytes, with this
+     * digest. */
+    int (*memory_end)(void *opaque, uint64_t bytes,
+                      const uint8_t digest[HASH_BYTES]);
+    /* All disks are final: the tail of the memory may go. */
+    int (*final)(void *opaque);
+    /* The watched descriptor (inbox_watch) became readable. */
+    int (*watched)(void *opaque);
+    void *opaque;
+};
+
+/* Borrows everything. */
+int receiver_new(struct receiver **r_r, struct wire *w, struct inbox *in,
+                 const struct configuration *conf,
+                 const struct receiver_events *events);
+/* Unfinished disks stay in their staging files for the next try. */
+void receiver_free(struct receiver *r);
+
+/* Path of a disk on this host.  A later one for the same vdev wins. */
+int receiver_set_path(struct receiver *r, const char *vdev, const char *path);
+/* Whether the source only wants to know what a session would cost; known
+ * from the event `configured` on.  Then nothing is written. */
+bool receiver_is_dry(const struct receiver *r);
+bool receiver_is_push(const struct receiver *r);
+/* Borrowed; what running domains use. */
+void receiver_set_busy(struct receiver *r, const struct busy_path *busy);
+
+/* What lies on a disk's storage now; for any thread, from the event `restore`
+ * on.  -ERANGE if there is no such place. */
+int receiver_read(struct receiver *r, uint64_t disk, uint64_t offset,
+                  void *data, size_t length);
+
+/* The whole session, up to BYE.  Failures have been told to the source. */
+int receiver_run(struct receiver *r);
+
+/* After a session that succeeded, and before receiver_free(): enters the disks
+ * that came into this host's index. */
+void receiver_enter(struct receiver *r);
+
+/* Tells the source why the session ends. */
+void receiver_fail(struct receiver *r, const char *fmt, ...)
+    __attribute__((format(printf, 2, 3)));
+
+#endif

@@ -1,0 +1,27 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Refresh: reads images into an index in the background, as a process of its
+ * own ("xl-dedup index"), so that its memory and what may go wrong in it are
+ * not the receiver's.  It ends with the receiver: what it has not finished is
+ * not in the index.
+ */
+#ifndef PLUGIN_TARGET_REFRESH_H
+#define PLUGIN_TARGET_REFRESH_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <sys/types.h>
+
+/* Starts it.  program: an xl-dedup; gently: as little as possible at the cost
+ * of others.  To be called from a thread that lives as long as the process
+ * shall.  Its pid, or a negative errno. */
+pid_t refresh_start(const char *program, const char *directory,
+                    char *const *paths, size_t n, bool gently);
+
+/* Whether it has ended; reaps it. */
+bool refresh_ended(pid_t pid);
+
+/* Ends it. */
+void refresh_stop(pid_t pid);
+
+#endif

@@ -1,0 +1,152 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Files as sketches show them; see sketched.h. */
+#include "config.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "plugin/match/x86_bcj.h"
+#include "plugin/proto.h"
+#include "plugin/target/signature.h"
+
+#define HEAD 4096u              /* tells what a file is */
+
+void sketched_init(struct sketched *s, const struct holding *h,
+                   uint64_t wanted)
+{
+    *s = (struct sketched){ .held = *h, .shape.size = h->size };
+    sketch_shape(&s->shape, wanted);
+}
+
+void sketched_release(struct sketched *s)
+{
+    holding_release(&s->held);
+    free(s->skips);
+}
+
+size_t sketched_cost(const struct sketched *s)
+{
+    return s->shape.width * sketch_blocks(&s->shape);
+}
+
+/* Something is wrong in what cannot be read: a digest will tell. */
+static void read_held(const struct sketched *s, void *data, size_t length,
+                      uint64_t offset)
+{
+    if (holding_read(&s->held, data, length, offset))
+        memset(data, 0, length);
+}
+
+/* How many bytes behind a piece are to be seen. */
+static size_t beyond_of(const struct sketched *s, uint64_t end)
+{
+    uint64_t behind = s->shape.size - end;
+
+    return behind < SKELETON_BEYOND ? behind : SKELETON_BEYOND;
+}
+
+/* Takes a piece of code apart, beyond which there is what is to be seen, and
+ * notes the skips of its blocks. */
+static void split_blocks(const struct sketched *s, struct skeleton *k,
+                         uint8_t *data, size_t length)
+{
+    size_t n;
+
+    for (; length > 0; data += n, length -= n) {
+        n = length < s->shape.block ? length : s->shape.block;
+        s->skips[k->offset / s->shape.block] = k->skip;
+        skeleton_split(k, data, n, beyond_of(s, k->offset + n), NULL);
+    }
+}
+
+static void put_hash(const struct sketched *s, const struct rolling *r,
+                     uint64_t hash, struct buf *b)
+{
+    unsigned k;
+
+    hash = rolling_cut(r, hash, s->shape.width);
+    for (k = 0; k < s->shape.width; k++)
+        buf_put_u8(b, hash >> 8 * k);
+}
+
+/* Puts the hashes of blocks that end in a piece; *hash is that of the one which
+ * began and did not end, 0 if there is none. */
+static void put_hashes(const struct sketched *s, const struct rolling *r,
+                       uint64_t *hash, const uint8_t *data, size_t length,
+                       uint64_t offset, struct buf *b)
+{
+    uint64_t left;
+    size_t n;
+
+    for (; length > 0; data += n, length -= n, offset += n) {
+        left = s->shape.block - offset % s->shape.block;
+        n = length < left ? length : left;
+        *hash = rolling_add(r, *hash, data, n);
+        if (n == left || offset + n == s->shape.size) {
+            put_hash(s, r, *hash, b);
+            *hash = 0;
+        }
+    }
+}
+
+static int find_kind(struct sketched *s)
+{
+    size_t length = s->shape.size < HEAD ? s->shape.size : HEAD;
+    uint8_t head[HEAD];
+
+    read_held(s, head, length, 0);
+    if (s->shape.block > SKETCHED_PIECE || !x86code_begins(head, length))
+        return 0;
+    s->code = true;
+    s->skips = malloc(sketch_blocks(&s->shape));
+    return s->skips ? 0 : -ENOMEM;
+}
+
+int sketched_put(struct sketched *s, const struct rolling *r, struct buf *b)
+{
+    uint64_t size = s->shape.size, offset, hash = 0;
+    struct skeleton k = { .size = size };
+    uint8_t *piece;
+    size_t n;
+    int rc = find_kind(s);
+
+    if (rc)
+        return rc;
+    piece = aligned_alloc(4096, SKETCHED_PIECE + 4096);
+    if (!piece)
+        return -ENOMEM;
+    buf_put_varint(b, size);
+    buf_put_varint(b, s->shape.block);
+    buf_put_u8(b, s->shape.width | (s->code ? PROTO_SKETCH_CODE : 0));
+    for (offset = 0; offset < size; offset += n) {
+        n = size - offset < SKETCHED_PIECE ? size - offset : SKETCHED_PIECE;
+        read_held(s, piece, n + (s->code ? beyond_of(s, offset + n) : 0),
+                  offset);
+        if (s->code)
+            split_blocks(s, &k, piece, n);
+        put_hashes(s, r, &hash, piece, n, offset, b);
+    }
+    free(piece);
+    return 0;
+}
+
+int sketched_read(const struct sketched *s, void *data, size_t length,
+                  uint64_t offset)
+{
+    struct skeleton k = { .size = s->shape.size, .offset = offset };
+    size_t beyond;
+
+    if (offset > s->shape.size || length > s->shape.size - offset ||
+        (s->code && offset % s->shape.block > 0))
+        return -EPROTO;
+    if (length == 0)
+        return 0;
+    beyond = s->code ? beyond_of(s, offset + length) : 0;
+    read_held(s, data, length + beyond, offset);
+    if (s->code) {
+        k.skip = s->skips[offset / s->shape.block];
+        skeleton_split(&k, data, length, beyond, NULL);
+    }
+    return 0;
+}

@@ -1,0 +1,464 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* A tracepoint recorded on every processor; see tracepoint.h. */
+#include "config.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <linux/perf_event.h>
+#include <poll.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/mman.h>
+#include <sys/mount.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "plugin/base/clock.h"
+#include "plugin/base/explain.h"
+#include "plugin/track/perf_events.h"
+
+#define ONLINE "/sys/devices/system/cpu/online"
+#define RING_DEFAULT (UINT64_C(2) << 20)
+/* The default is halved until the rings of all processors fit in here. */
+#define RINGS_MAX (UINT64_C(32) << 20)
+/* How often an event in the making on another processor is waited for. */
+#define SETTLE_TRIES 200
+#define SETTLE_US 500
+/* In so long the clock of an event that is switched on must have gone on. */
+#define ADVANCE_MS 100
+
+struct cpu {
+    int number;
+    int fd;
+    struct perf_event_mmap_page *page;  /* NULL until mapped */
+    uint64_t received;                  /* samples taken off the ring */
+    uint64_t lost;                      /* by what the kernel reported */
+    uint64_t forgiven;                  /* counted, never to be received */
+    uint64_t enabled;                   /* by the last reading that counts */
+    uint64_t read_ms;                   /* and when that was */
+};
+
+struct tracepoint {
+    struct trace_format format;
+    size_t ring;                        /* bytes, a power of two */
+    size_t page_size;
+    char online[256];                   /* processors at the start */
+    struct cpu *cpus;
+    struct pollfd *polls;
+    size_t n;
+};
+
+static int read_text(int dir, const char *path, char *text, size_t size)
+{
+    int fd = openat(dir, path, O_RDONLY | O_CLOEXEC);
+    size_t got = 0;
+    ssize_t n = 0;
+
+    if (fd < 0)
+        return -errno;
+    while (got < size - 1 && (n = read(fd, text + got, size - 1 - got)) > 0)
+        got += n;
+    if (n < 0)
+        n = -errno;
+    close(fd);
+    text[got] = '\0';
+    return n < 0 ? n : 0;
+}
+
+/* A tracefs that nobody else sees, gone when the descriptor is closed. */
+static int mount_tracefs(void)
+{
+    int fs, mnt;
+
+    fs = fsopen("tracefs", FSOPEN_CLOEXEC);
+    if (fs < 0)
+        return -errno;
+    if (fsconfig(fs, FSCONFIG_CMD_CREATE, NULL, NULL, 0))
+        mnt = -errno;
+    else if ((mnt = fsmount(fs, FSMOUNT_CLOEXEC, 0)) < 0)
+        mnt = -errno;
+    close(fs);
+    return mnt;
+}
+
+static int read_format(struct trace_format *f, const char *name, char *why,
+                       size_t size)
+{
+    static const char *const mounts[] = {
+        "/sys/kernel/tracing", "/sys/kernel/debug/tracing",
+    };
+    char path[256], text[8192];
+    size_t i;
+    int rc = -ENOENT, dir;
+
+    for (i = 0; i < 2 && rc; i++) {
+        snprintf(path, sizeof(path), "%s/events/block/%s/format", mounts[i],
+                 name);
+        rc = read_text(AT_FDCWD, path, text, sizeof(text));
+    }
+    if (rc) {
+        dir = mount_tracefs();
+        if (dir < 0)
+            return explain(why, size, -ENOTSUP, "no tracefs: %s",
+                           strerror(-dir));
+        snprintf(path, sizeof(path), "events/block/%s/format", name);
+        rc = read_text(dir, path, text, sizeof(text));
+        close(dir);
+    }
+    if (rc)
+        return explain(why, size, -ENOTSUP, "tracefs: %s: %s", path,
+                       strerror(-rc));
+    if (trace_format_parse(f, text))
+        return explain(why, size, -ENOTSUP,
+                       "the kernel describes %s in an unknown way", name);
+    return 0;
+}
+
+/* Calls each() for every processor of a list like "0-3,5". */
+static int each_cpu(const char *list, int (*each)(struct tracepoint *t,
+                                                  int number),
+                    struct tracepoint *t)
+{
+    int first, last, used, rc;
+
+    while (sscanf(list, "%d%n", &first, &used) == 1) {
+        list += used;
+        last = first;
+        if (sscanf(list, "-%d%n", &last, &used) == 1)
+            list += used;
+        if (first < 0 || last < first)
+            return -EBADMSG;
+        for (; first <= last; first++) {
+            rc = each(t, first);
+            if (rc)
+                return rc;
+        }
+        if (*list == ',')
+            list++;
+    }
+    return *list && *list != '\n' ? -EBADMSG : 0;
+}
+
+static int count_cpu(struct tracepoint *t, int number)
+{
+    (void)number;
+    t->n++;
+    return 0;
+}
+
+static int open_cpu(struct tracepoint *t, int number)
+{
+    struct perf_event_attr attr = {
+        .type = PERF_TYPE_TRACEPOINT,
+        .size = sizeof(attr),
+        .config = t->format.id,
+        .sample_period = 1,
+        .sample_type = PERF_SAMPLE_RAW,
+        .read_format = PERF_FORMAT_TOTAL_TIME_ENABLED |
+            PERF_FORMAT_TOTAL_TIME_RUNNING,
+        .disabled = 1,
+        .watermark = 1,
+        .wakeup_watermark = t->ring / 4,
+    };
+    struct cpu *c = &t->cpus[t->n];
+
+    c->number = number;
+    c->fd = syscall(SYS_perf_event_open, &attr, -1, number, -1,
+                    PERF_FLAG_FD_CLOEXEC);
+    if (c->fd < 0)
+        return -errno;
+    t->polls[t->n++] = (struct pollfd){ .fd = c->fd, .events = POLLIN };
+    c->page = mmap(NULL, t->page_size + t->ring, PROT_READ | PROT_WRITE,
+                   MAP_SHARED, c->fd, 0);
+    if (c->page == MAP_FAILED) {
+        c->page = NULL;
+        return -errno;
+    }
+    return 0;
+}
+
+static int start_cpus(struct tracepoint *t, const char *filter)
+{
+    size_t i;
+
+    for (i = 0; i < t->n; i++)
+        if (ioctl(t->cpus[i].fd, PERF_EVENT_IOC_SET_FILTER, filter))
+            return -errno;
+    for (i = 0; i < t->n; i++)
+        if (ioctl(t->cpus[i].fd, PERF_EVENT_IOC_ENABLE, 0))
+            return -errno;
+    return 0;
+}
+
+static size_t ring_size(size_t wanted, size_t cpus, size_t page)
+{
+    size_t ring = wanted ? wanted : RING_DEFAULT, size = page;
+
+    while (!wanted && ring > 64 * page && ring * cpus > RINGS_MAX)
+        ring /= 2;
+    while (size < ring)
+        size *= 2;
+    return size;
+}
+
+int tracepoint_open(struct tracepoint **t_r, const char *name,
+                    const char *filter, size_t ring, char *why,
+                    size_t why_size)
+{
+    struct tracepoint *t = calloc(1, sizeof(*t));
+    int rc;
+
+    *t_r = NULL;
+    if (!t)
+        return explain(why, why_size, -ENOMEM, "no memory");
+    rc = read_format(&t->format, name, why, why_size);
+    if (rc)
+        goto out;
+    t->page_size = sysconf(_SC_PAGESIZE);
+    rc = read_text(AT_FDCWD, ONLINE, t->online, sizeof(t->online));
+    if (!rc)
+        rc = each_cpu(t->online, count_cpu, t);
+    if (!rc) {
+        t->ring = ring_size(ring, t->n, t->page_size);
+        t->cpus = calloc(t->n + 1, sizeof(*t->cpus));
+        t->polls = calloc(t->n + 1, sizeof(*t->polls));
+        t->n = 0;
+        rc = t->cpus && t->polls ? each_cpu(t->online, open_cpu, t) :
+            -ENOMEM;
+    }
+    if (!rc)
+        rc = start_cpus(t, filter);
+    if (rc)
+        rc = explain(why, why_size, -ENOTSUP, "perf cannot trace %s: %s",
+                     name, strerror(-rc));
+out:
+    if (rc)
+        tracepoint_close(t);
+    else
+        *t_r = t;
+    return rc;
+}
+
+void tracepoint_close(struct tracepoint *t)
+{
+    size_t i;
+
+    if (!t)
+        return;
+    for (i = 0; i < t->n; i++) {
+        if (t->cpus[i].page)
+            munmap(t->cpus[i].page, t->page_size + t->ring);
+        close(t->cpus[i].fd);
+    }
+    free(t->cpus);
+    free(t->polls);
+    free(t);
+}
+
+void tracepoint_wait(struct tracepoint *t, int milliseconds)
+{
+    size_t i;
+
+    if (poll(t->polls, t->n, milliseconds) <= 0)
+        return;
+    for (i = 0; i < t->n; i++)
+        if (t->polls[i].revents & ~POLLIN)
+            t->polls[i].fd = -1;        /* or we would never sleep again */
+}
+
+struct target {
+    struct tracepoint *t;
+    tracepoint_event *event;
+    void *opaque;
+};
+
+static int decode(void *opaque, const uint8_t *raw, size_t length)
+{
+    struct target *target = opaque;
+    struct trace_event e;
+    int rc;
+
+    rc = trace_event_decode(&e, &target->t->format, raw, length);
+    return rc ? rc : target->event(target->opaque, &e);
+}
+
+static int drain_cpu(struct tracepoint *t, struct cpu *c,
+                     struct target *target, bool *lost)
+{
+    struct trace_counts counts = { 0, 0, 0 };
+    uint64_t tail = c->page->data_tail;
+    uint64_t head = __atomic_load_n(&c->page->data_head, __ATOMIC_ACQUIRE);
+    int rc;
+
+    rc = trace_ring_parse((const uint8_t *)c->page + t->page_size, t->ring,
+                          &tail, head, &counts, decode, target);
+    __atomic_store_n(&c->page->data_tail, rc ? head : tail, __ATOMIC_RELEASE);
+    c->received += counts.samples;
+    c->lost += counts.lost;
+    /* A report may come long after the counter has told the same. */
+    if (c->lost > c->forgiven)
+        *lost = true;
+    if (counts.throttled)
+        *lost = true;
+    return rc;
+}
+
+static int drain_all(struct tracepoint *t, struct target *target,
+                     bool *lost)
+{
+    size_t i;
+    int rc = 0;
+
+    for (i = 0; i < t->n && !rc; i++)
+        rc = drain_cpu(t, &t->cpus[i], target, lost);
+    return rc;
+}
+
+static int tell_lost(char *why, size_t size)
+{
+    return explain(why, size, -EOVERFLOW, "the kernel has lost events");
+}
+
+/* What perf_event_open(2) calls the reading of a counter. */
+struct reading {
+    uint64_t value, enabled, running;
+};
+
+static int read_counter(struct cpu *c, struct reading *r)
+{
+    ssize_t n = read(c->fd, r, sizeof(*r));
+    uint64_t now = monotonic_ms();
+
+    if (n < 0)
+        return -errno;
+    /* 0: the event is in error, for example of a processor that left. */
+    if (n != sizeof(*r) || r->enabled != r->running)
+        return -EIO;
+    if (c->read_ms && now - c->read_ms < ADVANCE_MS)
+        return 0;
+    /* Its clock stands still when it is switched off, and so does its count,
+     * which would look like a disk that nobody writes to. */
+    if (c->read_ms && r->enabled <= c->enabled)
+        return -EIO;
+    c->enabled = r->enabled;
+    c->read_ms = now;
+    return 0;
+}
+
+/* Whether everything that was counted at the time of the call has been
+ * received.  An event is counted a moment before it is recorded. */
+static int check_counters(struct tracepoint *t, struct target *target,
+                          bool *lost, char *why, size_t size)
+{
+    struct reading r;
+    unsigned tries;
+    size_t i;
+    int rc;
+
+    for (i = 0; i < t->n; i++) {
+        struct cpu *c = &t->cpus[i];
+
+        rc = read_counter(c, &r);
+        for (tries = 0; !rc && c->received + c->forgiven < r.value; tries++) {
+            if (*lost || tries == SETTLE_TRIES)
+                return explain(why, size, -EOVERFLOW, "%" PRIu64 " events "
+                               "of processor %d were lost", r.value -
+                               c->received - c->forgiven, c->number);
+            if (tries)
+                usleep(SETTLE_US);
+            rc = drain_all(t, target, lost);
+        }
+        if (rc)
+            return explain(why, size, -EIO,
+                           "processor %d is no longer traced: %s", c->number,
+                           strerror(-rc));
+    }
+    return *lost ? tell_lost(why, size) : 0;
+}
+
+static int check_online(const struct tracepoint *t, char *why, size_t size)
+{
+    char now[sizeof(t->online)];
+
+    if (read_text(AT_FDCWD, ONLINE, now, sizeof(now)) ||
+        strcmp(now, t->online))
+        return explain(why, size, -EIO,
+                       "processors have come or gone since the start");
+    return 0;
+}
+
+int tracepoint_drain(struct tracepoint *t, bool thorough,
+                     tracepoint_event *event, void *opaque, char *why,
+                     size_t why_size)
+{
+    struct target target = { t, event, opaque };
+    bool lost = false;
+    int rc = 0;
+
+    if (thorough)
+        rc = check_online(t, why, why_size);
+    if (rc)
+        return rc;
+    rc = drain_all(t, &target, &lost);
+    if (rc == -EBADMSG)
+        return explain(why, why_size, -EIO, "unknown records in the trace");
+    if (!rc && lost)
+        rc = tell_lost(why, why_size);
+    if (!rc && thorough)
+        rc = check_counters(t, &target, &lost, why, why_size);
+    return rc;
+}
+
+static int drop(void *opaque, const struct trace_event *e)
+{
+    (void)opaque;
+    (void)e;
+    return 0;
+}
+
+/* Empties the ring and forgives what was counted and not received.  If the
+ * counter never stands still, less may be forgiven than was lost: that
+ * reports a loss a second time. */
+static int restart_cpu(struct tracepoint *t, struct cpu *c)
+{
+    struct target target = { t, drop, NULL };
+    bool lost = false;
+    struct reading before, after;
+    unsigned tries;
+    int rc;
+
+    for (tries = 0; tries < SETTLE_TRIES; tries++) {
+        rc = read_counter(c, &before);
+        if (!rc)
+            rc = drain_cpu(t, c, &target, &lost);
+        if (rc == -EBADMSG)
+            rc = 0;                     /* skipped, as it is to be */
+        if (!rc)
+            rc = read_counter(c, &after);
+        c->forgiven = before.value > c->received ?
+            before.value - c->received : 0;
+        if (rc || before.value == after.value)
+            return rc;
+    }
+    return 0;
+}
+
+int tracepoint_restart(struct tracepoint *t, char *why, size_t why_size)
+{
+    size_t i;
+    int rc;
+
+    rc = check_online(t, why, why_size);
+    for (i = 0; i < t->n && !rc; i++) {
+        rc = restart_cpu(t, &t->cpus[i]);
+        if (rc)
+            rc = explain(why, why_size, -EIO,
+                         "processor %d is no longer traced: %s",
+                         t->cpus[i].number, strerror(-rc));
+    }
+    return rc;
+}

@@ -1,0 +1,61 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * One tracepoint of the block layer, recorded on every processor through
+ * perf_event_open(2) with a filter on devices.
+ *
+ * Each processor has a ring buffer that is not overwritten.  A full ring
+ * loses events, and the kernel's own notice of that (PERF_RECORD_LOST) comes
+ * only with the next event that finds room, perhaps never.  Therefore every
+ * drain also reads the events' counters: the kernel counts an event before
+ * it tries to record it (perf_swevent_event() in kernel/events/core.c), so
+ * what was counted and not received is lost.
+ *
+ * Not seen by this check: events that the kernel drops before it counts them.
+ * A BPF program on the same tracepoint that returns 0 does that to everybody
+ * (perf_trace_run_bpf_submit()); tracker.c finds it out from the disk's
+ * statistics.
+ *
+ * Not for several threads at once.
+ */
+#ifndef PLUGIN_TRACK_PERF_EVENTS_H
+#define PLUGIN_TRACK_PERF_EVENTS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "plugin/track/trace_parse.h"
+
+struct tracepoint;
+
+typedef int tracepoint_event(void *opaque, const struct trace_event *e);
+
+/*
+ * name: "block_rq_complete".  filter: in the kernel's syntax
+ * (Documentation/trace/events.rst).  ring: bytes for each processor, rounded
+ * up to a power of two of pages; 0 for a default.  Recording has begun on all
+ * processors when it returns 0.  On error why says what is missing.
+ */
+int tracepoint_open(struct tracepoint **t_r, const char *name,
+                    const char *filter, size_t ring, char *why,
+                    size_t why_size);
+void tracepoint_close(struct tracepoint *t);
+
+/* Waits until a ring fills or the time is over. */
+void tracepoint_wait(struct tracepoint *t, int milliseconds);
+
+/*
+ * Hands over all that was recorded before the call (the order across
+ * processors is not kept).  thorough: looks at the counters, too.
+ * -EOVERFLOW: events were lost; -EIO: recording is no longer what it was
+ * (processors came or went, unknown records); or what event() returned, which
+ * then has set why.  After an error tracepoint_restart() must be called.
+ */
+int tracepoint_drain(struct tracepoint *t, bool thorough,
+                     tracepoint_event *event, void *opaque, char *why,
+                     size_t why_size);
+
+/* Forgets what was recorded and lost.  -EIO: it cannot be trusted again. */
+int tracepoint_restart(struct tracepoint *t, char *why, size_t why_size);
+
+#endif

@@ -1,0 +1,164 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* The devices of an image, asked with a time limit; see tracksource.h. */
+#include "config.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "plugin/base/timed_call.h"
+#include "plugin/track/watch.h"
+
+struct question {
+    struct tracksource *source;
+    const struct trackdev *dev;     /* to read */
+    uint64_t offset;
+    char why[256];
+    int rc;
+};
+
+/* --- in a thread of its own -------------------------------------------- */
+
+static void do_open(void *opaque)
+{
+    struct question *q = opaque;
+    struct tracksource *s = q->source;
+
+    q->rc = trackdevs_open(&s->devs, &s->img, q->why, sizeof(q->why));
+    if (!q->rc)
+        q->rc = trackways_open(&s->ways, &s->devs, q->why, sizeof(q->why));
+}
+
+static void do_check(void *opaque)
+{
+    struct question *q = opaque;
+    struct tracksource *s = q->source;
+
+    pthread_mutex_lock(&s->lock);
+    q->rc = trackdevs_check(&s->devs, q->why, sizeof(q->why));
+    if (!q->rc)
+        q->rc = trackways_check(&s->ways, &s->devs, q->why, sizeof(q->why));
+    pthread_mutex_unlock(&s->lock);
+}
+
+static void do_read(void *opaque)
+{
+    struct question *q = opaque;
+    uint64_t before, after, writes;
+    void *buf;
+
+    if (posix_memalign(&buf, TRACKSOURCE_BLOCK, TRACKSOURCE_BLOCK)) {
+        q->rc = -ENOMEM;
+        return;
+    }
+    q->rc = trackdev_accounted(q->dev, &writes, &before);
+    if (!q->rc && pread(q->dev->fd, buf, TRACKSOURCE_BLOCK, q->offset) !=
+        TRACKSOURCE_BLOCK)
+        q->rc = -EIO;
+    if (!q->rc)
+        q->rc = trackdev_accounted(q->dev, &writes, &after);
+    if (!q->rc && after < before + TRACKSOURCE_BLOCK / 512)
+        q->rc = -ENODATA;
+    free(buf);
+}
+
+static void drop(void *opaque)
+{
+    struct question *q = opaque;
+
+    tracksource_close(q->source);
+    free(q);
+}
+
+/* --- the interface ----------------------------------------------------- */
+
+static int ask(struct tracksource *s, void (*work)(void *opaque),
+               const struct question *question, char *why, size_t why_size)
+{
+    struct question *q = malloc(sizeof(*q));
+    int rc;
+
+    if (!q)
+        return -ENOMEM;
+    *q = *question;
+    q->source = s;
+    atomic_fetch_add(&s->refs, 1);
+    rc = bounded_run(work, drop, q, TRACKSOURCE_MS);
+    if (rc == -ETIMEDOUT) {
+        snprintf(why, why_size, "no answer from its storage for %d s",
+                 TRACKSOURCE_MS / 1000);
+        return rc;
+    }
+    snprintf(why, why_size, "%s", rc ? strerror(-rc) : q->why);
+    if (!rc)
+        rc = q->rc;
+    drop(q);
+    return rc;
+}
+
+/* Of what is needed here. */
+static int copy_image(struct image *to, const struct image *from)
+{
+    *to = *from;
+    to->direct_fd = -1;
+    to->path = strdup(from->path);
+    to->fd = fcntl(from->fd, F_DUPFD_CLOEXEC, 0);
+    return to->path && to->fd >= 0 ? 0 : -errno;
+}
+
+int tracksource_open(struct tracksource **s_r, const struct image *img,
+                     char *why, size_t why_size)
+{
+    struct tracksource *s = calloc(1, sizeof(*s));
+    struct question q = { .rc = 0 };
+    int rc;
+
+    *s_r = NULL;
+    if (!s) {
+        snprintf(why, why_size, "no memory");
+        return -ENOMEM;
+    }
+    pthread_mutex_init(&s->lock, NULL);
+    s->ways.watch = -1;
+    s->refs = 1;
+    rc = copy_image(&s->img, img);
+    if (rc)
+        snprintf(why, why_size, "%s", strerror(-rc));
+    else
+        rc = ask(s, do_open, &q, why, why_size);
+    if (rc)
+        tracksource_close(s);
+    else
+        *s_r = s;
+    return rc == -ETIMEDOUT ? -ENOTSUP : rc;
+}
+
+void tracksource_close(struct tracksource *s)
+{
+    if (!s || atomic_fetch_sub(&s->refs, 1) > 1)
+        return;
+    trackways_close(&s->ways);
+    trackdevs_close(&s->devs);
+    image_release(&s->img);
+    pthread_mutex_destroy(&s->lock);
+    free(s);
+}
+
+int tracksource_check(struct tracksource *s, char *why, size_t why_size)
+{
+    struct question q = { .rc = 0 };
+    int rc = ask(s, do_check, &q, why, why_size);
+
+    return rc ? -EIO : 0;
+}
+
+int tracksource_read(struct tracksource *s, size_t device, uint64_t offset)
+{
+    struct question q = { .dev = &s->devs.dev[device], .offset = offset };
+    char why[256];
+
+    return ask(s, do_read, &q, why, sizeof(why));
+}

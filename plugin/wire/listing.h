@@ -1,0 +1,61 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * What a source told of a disk in a session: its objects, and the digests of
+ * its segments in the first pass.  After a session that succeeded both hosts
+ * keep this listing, under the path that the disk has there.  When the disk
+ * moves again, in either direction, they find out that they have the same one
+ * (by its digest), and the new listing is packed with the old one as zstd's
+ * prefix: what has not changed costs next to nothing.
+ *
+ * Promise: a listing is never trusted.  It only says what the words of a
+ * frame are; a damaged one has another digest, and is not used.
+ */
+#ifndef PLUGIN_WIRE_LISTING_H
+#define PLUGIN_WIRE_LISTING_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "plugin/base/buf.h"
+#include "plugin/base/digest.h"
+#include "plugin/wire/wire.h"
+
+/* Longer ones (bytes) are not kept: a million files are a third of that. */
+#define LISTING_MAX (64u << 20)
+
+struct listing;
+
+/* With the listing that is kept for the disk at path (absolute), or none.
+ * NULL if there is no memory. */
+struct listing *listing_open(const char *state_dir, const char *path);
+void listing_free(struct listing *l);
+
+/* Of the one that is kept.  false: there is none. */
+bool listing_digest(const struct listing *l, uint8_t digest[HASH_BYTES]);
+/* The peer has the same one. */
+void listing_agree(struct listing *l);
+
+/* The source: sends a frame of a type that belongs into listings, packed if
+ * that was agreed on.  As wire_send_buf(); one thread at a time. */
+int listing_send(struct listing *l, struct wire *w, uint16_t type,
+                 uint16_t disk, const struct buf *payload);
+/* The first pass has listed all: what comes after this is sent as it is. */
+int listing_send_end(struct listing *l, struct wire *w, uint16_t disk);
+
+/* The target: a LISTING frame.  Calls each() for every frame that comes out;
+ * its payload is only valid in the call, and may be changed.  -EPROTO: it was
+ * not agreed on, or makes no sense; or what each() returns. */
+int listing_take(struct listing *l, const struct frame *f,
+                 int (*each)(void *opaque, const struct frame *f),
+                 void *opaque);
+/* The target: a frame of a listing has come, packed or not; then, once, the
+ * end of the first pass. */
+void listing_note(struct listing *l, const struct frame *f);
+void listing_note_end(struct listing *l);
+
+/* Keeps the new listing in place of the old one.  Nothing depends on it:
+ * failure is only logged. */
+void listing_keep(const struct listing *l);
+
+#endif

@@ -1,0 +1,138 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* What is done when receive-xl can do nothing any more; see keeper.h. */
+#include "config.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <libgen.h>
+#include <limits.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "plugin/target/destination.h"
+#include "plugin/target/placeholder.h"
+#include "plugin/xl/cleanup.h"
+
+/* What it is told: one of these, or a byte: it is dismissed. */
+struct watched {
+    struct stat made;
+    char path[PATH_MAX];
+};
+
+struct watch_list {
+    struct watched file;
+    struct watch_list *next;
+};
+
+/* Our copies of the wire, of xl's input and of the control channel would keep
+ * their other ends waiting for a dead peer. */
+static void close_all_but(int a, int b)
+{
+    int fd = open("/dev/null", O_RDWR), i;
+    unsigned low = a < b ? a : b, high = a < b ? b : a;
+
+    for (i = 0; fd >= 0 && i <= STDERR_FILENO; i++)
+        dup2(fd, i);
+    if (low > STDERR_FILENO + 1)
+        close_range(STDERR_FILENO + 1, low - 1, 0);
+    if (high > low + 1)
+        close_range(low + 1, high - 1, 0);
+    close_range(high + 1, ~0u, 0);
+}
+
+static void remove_file(const struct watched *w)
+{
+    char path[PATH_MAX];
+    int fd;
+
+    snprintf(path, sizeof(path), "%s", w->path);
+    fd = open(dirname(path), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (fd < 0)
+        return;
+    placeholder_remove(fd, destination_name(w->path), &w->made);
+    close(fd);
+}
+
+static void tidy_up(const struct watch_list *list, int xl_out)
+{
+    char buffer[4096];
+    ssize_t n;
+
+    for (; list; list = list->next)
+        remove_file(&list->file);
+    do
+        n = read(xl_out, buffer, sizeof(buffer));
+    while (n > 0 || (n < 0 && errno == EINTR));
+}
+
+static void keep(int fd, int xl_out)
+{
+    struct watch_list *list = NULL, *w;
+    struct watched word;
+    ssize_t n;
+
+    for (;;) {
+        n = recv(fd, &word, sizeof(word), 0);
+        if (n < 0 && errno == EINTR)
+            continue;
+        if (n <= 0)
+            break;
+        if (n == 1)
+            return;
+        w = n == sizeof(word) ? calloc(1, sizeof(*w)) : NULL;
+        if (!w)
+            continue;
+        w->file = word;
+        w->next = list;
+        list = w;
+    }
+    tidy_up(list, xl_out);
+}
+
+int keeper_start(struct keeper *k, int xl_out)
+{
+    int fds[2];
+    pid_t pid;
+
+    if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, fds))
+        return -errno;
+    pid = fork();
+    if (pid == 0) {
+        close_all_but(fds[1], xl_out);
+        signal(SIGHUP, SIG_IGN);
+        signal(SIGTERM, SIG_IGN);
+        keep(fds[1], xl_out);
+        _exit(0);
+    }
+    close(fds[1]);
+    if (pid < 0) {
+        close(fds[0]);
+        return -errno;
+    }
+    k->fd = fds[0];
+    return 0;
+}
+
+void keeper_watch(struct keeper *k, const char *path, const struct stat *made)
+{
+    struct watched w = { .made = *made };
+
+    if (k->fd < 0 || strlen(path) >= sizeof(w.path))
+        return;
+    memcpy(w.path, path, strlen(path));
+    send(k->fd, &w, sizeof(w), MSG_NOSIGNAL);
+}
+
+void keeper_dismiss(struct keeper *k)
+{
+    if (k->fd < 0)
+        return;
+    send(k->fd, "", 1, MSG_NOSIGNAL);
+    close(k->fd);
+    k->fd = -1;
+}

@@ -1,0 +1,46 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * The domains of this host, as the unmodified xl prints them: for a dry run,
+ * in which no xl with our hook takes part.
+ */
+#ifndef PLUGIN_XL_DOMAINS_H
+#define PLUGIN_XL_DOMAINS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+struct domain_disk {
+    char *vdev;
+    char *path;                 /* "" if it has none */
+    char *format;               /* libxl's word, or NULL */
+    char *script;               /* or NULL */
+    bool writable;
+    bool cdrom;
+    bool elsewhere;             /* its backend is in another domain */
+};
+
+struct domain {
+    char *name;
+    char *uuid;
+    char domid[16];
+    uint64_t memory;            /* bytes */
+    struct domain_disk *disks;
+    size_t n_disks;
+};
+
+struct domains {
+    struct domain *list;
+    size_t n;
+};
+
+/* "xl list -l": one domain by its name or number, or all (NULL).  Failures
+ * have been explained, by xl or here. */
+int domains_list(struct domains *d, const char *domain);
+
+/* "xl create --dryrun": the domain that a configuration file describes. */
+int domains_read(struct domains *d, const char *config);
+
+void domains_release(struct domains *d);
+
+#endif

@@ -1,0 +1,23 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Which disks of a guest can be moved. */
+#ifndef PLUGIN_XL_GUESTDISK_H
+#define PLUGIN_XL_GUESTDISK_H
+
+#include <stdbool.h>
+
+/* As libxl knows it; strings may be NULL. */
+struct guest_disk {
+    const char *vdev;
+    const char *path;
+    const char *format;
+    const char *script;
+    bool elsewhere;             /* its backend is in another domain */
+};
+
+/* -ENOTSUP: it cannot be moved; cause and way out have been logged. */
+int guest_disk_check(const struct guest_disk *d);
+
+/* Says that a CD-ROM stays here. */
+void guest_disk_say_cdrom(const struct guest_disk *d, const char *host);
+
+#endif

@@ -1,0 +1,27 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * What the receiving xl says to the sending one, watched as it passes: the
+ * result of the migration is known only from there.
+ *
+ * Source: tools/xl/xl_migrate.c and xl.h of Xen 4.17.  The receiving xl
+ * reports with a fixed string and one byte, 0 for success.
+ */
+#ifndef PLUGIN_XL_HANDSHAKE_H
+#define PLUGIN_XL_HANDSHAKE_H
+
+#include <stddef.h>
+
+struct handshake {
+    size_t matched;             /* bytes of the report's string seen */
+    int status;                 /* HANDSHAKE_PENDING, or xl's byte */
+};
+
+#define HANDSHAKE_PENDING (-1)
+#define HANDSHAKE_INIT { 0, HANDSHAKE_PENDING }
+
+/* Takes the next bytes.  Returns how many of them come before the status byte
+ * (length if it is not among them): whoever passes them on can act before xl
+ * learns the result. */
+size_t handshake_feed(struct handshake *h, const void *data, size_t length);
+
+#endif

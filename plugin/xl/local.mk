@@ -1,0 +1,12 @@
+libplugin_la_SOURCES += \
+	%D%/backend.c %D%/backend.h \
+	%D%/cleanup.c %D%/cleanup.h \
+	%D%/control.c %D%/control.h \
+	%D%/domains.c %D%/domains.h \
+	%D%/estimate.c \
+	%D%/guestdisk.c %D%/guestdisk.h \
+	%D%/handshake.c %D%/handshake.h \
+	%D%/pump.c %D%/pump.h \
+	%D%/receive.c \
+	%D%/send.c \
+	%D%/tail.c %D%/tail.h

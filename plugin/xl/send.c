@@ -1,0 +1,737 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * xl-dedup send-xl: the source's helper of a migration.
+ *
+ * xl starts it as its migration transport: standard input and output are the
+ * two ends that xl believes to lead to the other xl.  It runs the command
+ * that leads there (ssh ... xl-dedup receive-xl), carries xl's bytes as
+ * frames among its own, and talks to the hook inside xl over the control
+ * channel (control.h).
+ *
+ * Whatever happens here, the guest must survive it:
+ *  - until "suspend" has been said, a failure (also our death) makes the hook
+ *    tell xl to leave the guest alone;
+ *  - after that, a failure closes xl's pipe or answers "fail", and xl resumes
+ *    the guest.
+ */
+#include "config.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <getopt.h>
+#include <poll.h>
+#include <signal.h>
+#include <sodium.h>
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "plugin/base/clock.h"
+#include "plugin/base/fdio.h"
+#include "plugin/base/hostname.h"
+#include "plugin/base/log.h"
+#include "plugin/cmd/commands.h"
+#include "plugin/memory/memory_options.h"
+#include "plugin/memory/memsend.h"
+#include "plugin/proto.h"
+#include "plugin/source/remove_source.h"
+#include "plugin/source/sender.h"
+#include "plugin/state/configuration.h"
+#include "plugin/state/unfinished.h"
+#include "plugin/wire/peer.h"
+#include "plugin/wire/wire_options.h"
+#include "plugin/xl/backend.h"
+#include "plugin/xl/control.h"
+#include "plugin/xl/guestdisk.h"
+#include "plugin/xl/handshake.h"
+#include "plugin/xl/pump.h"
+
+/* Between two rounds of the disks while the memory is copied: short, so that
+ * little is left after the suspension, and twice as long as a round takes. */
+#define ROUND_MS_MIN 250
+#define ROUND_MS_MAX 3000
+
+/* For xl to destroy the guest, and for the hotplug scripts that detach its
+ * disks after that. */
+#define FREE_SECONDS 120
+
+struct migration {
+    const char *host;
+    int control_fd;
+    struct wire_options options;
+    struct memory_options memory_options;
+    struct configuration conf;
+    struct peer peer;
+    struct wire *wire;
+    struct inbox *inbox;
+    struct pump *pump;
+    struct sender *sender;
+    struct memsend *memory;
+    char uuid[64];
+    char name[256];
+    char domid[16];
+    struct leftovers leftovers;
+    struct backend *attached;   /* the guest's disks at the beginning */
+    struct backend *now;        /* as they were listed last, or NULL */
+    double start;
+    struct blackout blackout;
+    bool accepted;              /* the target takes all disks */
+    struct handshake handshake; /* receiving thread only */
+    atomic_bool moved;          /* xl has been told that the guest runs there */
+};
+
+/* The guest runs at the other side.  Told before xl hears of it, because xl
+ * ends without waiting for us. */
+static void succeeded(struct migration *m)
+{
+    struct memory_counts counts;
+    uint64_t sent;
+
+    m->blackout.ended = monotonic_seconds();
+    sender_record_left(m->sender, m->conf.state_dir);
+    sender_report(m->sender, m->blackout.ended - m->start, &m->blackout);
+    if (m->memory_options.coded) {
+        memsend_counts(m->memory, &counts, &sent);
+        report_memory(&counts, sent);
+    }
+}
+
+/* Bytes from the receiving xl, and answers to the memory (receiving
+ * thread). */
+static int from_target(void *opaque, struct frame *f)
+{
+    struct migration *m = opaque;
+    int before = m->handshake.status, rc;
+    size_t n;
+
+    if (PROTO_IS_MEMORY(f->type))
+        return m->memory ? memsend_answer(m->memory, f) : -EPROTO;
+    n = handshake_feed(&m->handshake, f->data, f->length);
+    rc = fd_write_all(STDOUT_FILENO, f->data, n);
+    if (before == HANDSHAKE_PENDING && m->handshake.status == 0)
+        succeeded(m);
+    if (!rc)
+        rc = fd_write_all(STDOUT_FILENO, f->data + n, f->length - n);
+    if (!rc && m->handshake.status == 0)
+        atomic_store(&m->moved, true);
+    return rc;
+}
+
+/* Disks */
+
+static int take_disk(struct migration *m, const struct control_msg *msg)
+{
+    const char *cdrom = control_get(msg, "cdrom");
+    const char *mode = control_get(msg, "mode");
+    const char *domid = control_get(msg, "backend_domid");
+    struct guest_disk d = {
+        .vdev = control_get(msg, "vdev"),
+        .path = control_get(msg, "path"),
+        .format = control_get(msg, "format"),
+        .script = control_get(msg, "script"),
+        .elsewhere = domid && strcmp(domid, "0"),
+    };
+    int rc;
+
+    if (!d.vdev)
+        return -EPROTO;
+    if (m->memory_options.only)
+        return 0;
+    if (cdrom && !strcmp(cdrom, "1")) {
+        guest_disk_say_cdrom(&d, m->host);
+        return 0;
+    }
+    rc = guest_disk_check(&d);
+    if (!rc && mode && !strcmp(mode, "w"))
+        rc = leftovers_add(&m->leftovers, d.vdev, d.path);
+    return rc ? rc : sender_add_disk(m->sender, d.vdev, d.path, NULL);
+}
+
+/* Two that write would each have a copy of their own from then on. */
+static int check_shared(struct migration *m, const struct control_msg *msg,
+                        const char *user)
+{
+    const char *path = control_get(msg, "path");
+    const char *device = control_get(msg, "device");
+    const char *mode = control_get(msg, "mode"), *vdev;
+    const struct backend *b;
+    const struct image *img;
+    unsigned i;
+
+    for (i = 0; (vdev = sender_vdev(m->sender, i)); i++) {
+        b = backends_find(m->attached, vdev);
+        img = sender_image(m->sender, vdev);
+        if (!b || !backend_shares(img, device ? device : "", path))
+            continue;
+        leftovers_busy(&m->leftovers, img->path, user);
+        if (!backend_is_writable(b) || (mode && !strcmp(mode, "r")))
+            continue;
+        backend_say_shared(vdev, img->path, user);
+        return -EBUSY;
+    }
+    return 0;
+}
+
+/* A domain that the hook found on this host: the guest itself is one. */
+static int take_busy(struct migration *m, const struct control_msg *msg)
+{
+    const char *domid = control_get(msg, "domid");
+    const char *path = control_get(msg, "path");
+    const char *name = control_get(msg, "name");
+    const char *user = name && *name ? name : domid;
+
+    if (!path || !domid)
+        return -EPROTO;
+    if (!strcmp(domid, m->domid))
+        return 0;
+    leftovers_busy(&m->leftovers, path, user);
+    return check_shared(m, msg, user);
+}
+
+/* A disk that the configuration does not have would stay behind. */
+static int check_configured(const struct migration *m)
+{
+    const struct backend *b;
+
+    for (b = m->attached; b && !m->memory_options.only; b = b->next) {
+        if (backend_is_cdrom(b) ||
+            sender_image(m->sender, b->field[BACKEND_VDEV]))
+            continue;
+        log_error("disk %s: it is attached to the guest, but not in its "
+                  "configuration; detach it, or try again if that is being "
+                  "done", b->field[BACKEND_VDEV]);
+        return -ESTALE;
+    }
+    return 0;
+}
+
+/* The disks that are moved are the ones that the guest has. */
+static int check_images(const struct migration *m)
+{
+    const struct backend *b;
+    const char *vdev;
+    unsigned i;
+    int rc = 0;
+
+    for (i = 0; !rc && (vdev = sender_vdev(m->sender, i)); i++) {
+        b = backends_find(m->attached, vdev);
+        if (b) {
+            rc = backend_check(b, sender_image(m->sender, vdev));
+            continue;
+        }
+        log_error("disk %s: it is in the guest's configuration, but xenstore "
+                  "does not have it; wait until it is attached, or detach it",
+                  vdev);
+        rc = -ESTALE;
+    }
+    return rc;
+}
+
+/* What the hook has listed last is what there was at first. */
+static int check_listed(struct migration *m)
+{
+    int rc = backends_compare(m->attached, m->now);
+
+    backends_release(&m->now);
+    return rc ? rc : check_images(m);
+}
+
+static int take_begin(struct migration *m, const struct control_msg *msg)
+{
+    struct sender_options opt = {
+        .mode = "migrate", .name = m->name, .uuid = m->uuid, .peer = m->host,
+        .live = true, .trace_ring = m->conf.trace_buffer,
+        .state_dir = m->conf.state_dir,
+    };
+    const char *uuid = control_get(msg, "uuid");
+    const char *name = control_get(msg, "name");
+    const char *domid = control_get(msg, "domid");
+
+    if (!uuid || !domid || m->sender)
+        return -EPROTO;
+    snprintf(m->uuid, sizeof(m->uuid), "%s", uuid);
+    snprintf(m->name, sizeof(m->name), "%s", name ? name : "");
+    snprintf(m->domid, sizeof(m->domid), "%s", domid);
+    return sender_new(&m->sender, &opt);
+}
+
+/* Waits until the hook says something, or the target ends the session.
+ * -EAGAIN: neither, for so many milliseconds (-1: no limit). */
+static int next_word(struct migration *m, struct control_msg *msg,
+                     int milliseconds)
+{
+    struct frame f;
+    int rc;
+
+    inbox_watch(m->inbox, m->control_fd, POLLIN);
+    rc = inbox_wait(m->inbox, inbox_fd(m->inbox), milliseconds);
+    if (!rc)
+        rc = inbox_next(m->inbox, PROTO_NO_DISK, &f);
+    if (!rc) {
+        rc = inbox_misplaced(m->inbox, &f);
+        frame_release(&f);
+        return rc;
+    }
+    if (rc != -ECANCELED)
+        return rc;
+    rc = control_recv(m->control_fd, msg);
+    return rc == -EPIPE ? -ECANCELED : rc;
+}
+
+static int say_word(struct migration *m, const char *verb)
+{
+    int rc = control_send(m->control_fd, verb, NULL);
+
+    return rc == -EPIPE ? -ECANCELED : rc;
+}
+
+/* first: of a guest that is not known yet. */
+static int collect_disks(struct migration *m, bool first)
+{
+    struct backend **list = first ? &m->attached : &m->now;
+    struct control_msg msg;
+    const char *verb, *busy;
+    int rc;
+
+    for (;;) {
+        rc = next_word(m, &msg, -1);
+        if (rc)
+            return rc;
+        verb = control_verb(&msg);
+        if (first && !strcmp(verb, "begin"))
+            rc = take_begin(m, &msg);
+        else if (first && m->sender && !strcmp(verb, "disk"))
+            rc = take_disk(m, &msg);
+        else if (m->sender && !strcmp(verb, "attached"))
+            rc = backends_add(list, &msg);
+        else if (m->sender && !strcmp(verb, "busy"))
+            rc = take_busy(m, &msg);
+        else if (m->sender && !strcmp(verb, "go"))
+            break;
+        else
+            rc = -EPROTO;
+        if (rc)
+            return rc;
+    }
+    busy = control_get(&msg, "busy");
+    m->leftovers.users_known = busy && !strcmp(busy, "all");
+    if (!m->leftovers.users_known && first)
+        log_warn("whether another domain of this host has one of the disks, "
+                 "too, is not known");
+    return 0;
+}
+
+/* Before anything is sent: the disks that were opened are the guest's. */
+static int take_guest(struct migration *m)
+{
+    int rc = collect_disks(m, true);
+
+    if (!rc)
+        rc = check_configured(m);
+    return rc ? rc : check_images(m);
+}
+
+/* Whether all still is as it was then; asked of the hook. */
+static int ask_again(struct migration *m)
+{
+    int rc = say_word(m, "list");
+
+    if (!rc)
+        rc = collect_disks(m, false);
+    return rc ? rc : check_listed(m);
+}
+
+/* Course */
+
+/* Ctrl-C reaches us together with xl: there is nobody left to give up for,
+ * but the admin should know that the bytes were not sent in vain. */
+static char last_words[512];
+
+static void on_signal(int sig)
+{
+    if (write(STDERR_FILENO, last_words, strlen(last_words)) < 0) {
+        /* nobody listens */
+    }
+    signal(sig, SIG_DFL);
+    raise(sig);
+}
+
+static void prepare_last_words(const struct migration *m)
+{
+    static const int signals[] = { SIGINT, SIGTERM, SIGHUP };
+    size_t i;
+
+    snprintf(last_words, sizeof(last_words), "xl-dedup: interrupted; what "
+             "has arrived at %s is kept there for the next try\n", m->host);
+    for (i = 0; i < sizeof(signals) / sizeof(signals[0]); i++)
+        /* one that is ignored stays so */
+        if (signal(signals[i], on_signal) == SIG_IGN)
+            signal(signals[i], SIG_IGN);
+}
+
+/* The hook may speak later, but if it goes, so does the migration. */
+static void watch_for_end(struct migration *m)
+{
+    inbox_watch(m->inbox, m->control_fd, POLLRDHUP);
+}
+
+static int bulk(struct migration *m)
+{
+    struct frame f;
+    int rc;
+
+    watch_for_end(m);
+    rc = sender_offer(m->sender, m->wire, m->inbox);
+    m->accepted = !rc;
+    if (m->accepted)
+        prepare_last_words(m);
+    if (!rc)
+        rc = sender_bulk(m->sender);
+    if (!rc)
+        rc = wire_send(m->wire, FRAME_RESTORE, PROTO_NO_DISK, NULL, 0);
+    if (!rc)
+        rc = inbox_expect(m->inbox, PROTO_NO_DISK, FRAME_RESTORING, &f);
+    if (!rc)
+        frame_release(&f);
+    return rc;
+}
+
+/* Sends what the guest has written to its disks; returns how many
+ * milliseconds to leave the link to the memory then, or an error. */
+static int keep_up(struct migration *m)
+{
+    double start = monotonic_seconds();
+    int rc, pause;
+
+    rc = sender_round(m->sender, m->control_fd);
+    if (rc)
+        return rc;
+    pause = 2000 * (monotonic_seconds() - start);
+    return pause < ROUND_MS_MIN ? ROUND_MS_MIN :
+        pause > ROUND_MS_MAX ? ROUND_MS_MAX : pause;
+}
+
+/* The guest stands still from now on, and does not wait for a target that gets
+ * no further, alive as its line may be. */
+static void begin_blackout(struct migration *m)
+{
+    unsigned limit = wire_timeout(m->wire);
+
+    m->blackout.began = monotonic_seconds();
+    inbox_limit(m->inbox, limit);
+    memsend_limit(m->memory, limit);
+}
+
+/* What the hook says before "suspended". */
+static int take_event(struct migration *m, const struct control_msg *msg)
+{
+    int rc;
+
+    if (!strcmp(control_verb(msg), "attached"))
+        return backends_add(&m->now, msg);
+    if (strcmp(control_verb(msg), "stopped") || m->blackout.began > 0)
+        return -EPROTO;
+    begin_blackout(m);
+    watch_for_end(m);
+    rc = check_images(m);
+    return rc ? rc : sender_settle_traced(m->sender);
+}
+
+/* While xl copies the memory.  Once the guest is seen suspended, disks can be
+ * settled beside the end of its memory. */
+static int wait_suspended(struct migration *m)
+{
+    struct control_msg msg;
+    const char *result;
+    int rc, pause = ROUND_MS_MIN;
+
+    for (;;) {
+        rc = next_word(m, &msg, m->blackout.began > 0 ? -1 : pause);
+        if (rc == -EAGAIN) {
+            pause = keep_up(m);
+            if (pause < 0)
+                return pause;
+            continue;
+        }
+        if (rc)
+            return rc;
+        if (!strcmp(control_verb(&msg), "suspended"))
+            break;
+        rc = take_event(m, &msg);
+        if (rc)
+            return rc;
+    }
+    if (m->blackout.began <= 0)
+        begin_blackout(m);
+    result = control_get(&msg, "rc");
+    /* libxl has said why. */
+    return result && !strcmp(result, "0") ? check_listed(m) : -ECANCELED;
+}
+
+/* The memory, on the pump's thread. */
+static int take_memory(void *opaque, const void *data, size_t length)
+{
+    struct migration *m = opaque;
+
+    return memsend_bytes(m->memory, data, length);
+}
+
+static int memory_pauses(void *opaque)
+{
+    struct migration *m = opaque;
+
+    return memsend_flush(m->memory);
+}
+
+static uint64_t heard_ms(void *opaque)
+{
+    struct migration *m = opaque;
+
+    return inbox_heard_ms(m->inbox);
+}
+
+/* All that xl wrote before its hook spoke is handshake; what it writes from
+ * now on is memory. */
+static int begin_memory(struct migration *m)
+{
+    struct pump_sink sink = { take_memory, memory_pauses, m };
+    struct memsend_options opt = {
+        .coded = m->memory_options.coded,
+        .cache_bytes = m->memory_options.cache_bytes,
+        .level = m->options.level,
+        .peer = m->host,
+        .heard_ms = heard_ms,
+        .opaque = m,
+    };
+    int rc;
+
+    randombytes_buf(opt.key, sizeof(opt.key));
+    if (opt.coded)
+        opt.index = sender_index(m->sender, opt.cache_bytes, opt.key);
+    rc = memsend_new(&m->memory, m->wire, &opt);
+    if (rc)
+        return rc;
+    pump_divert(m->pump, FRAME_MEMORY, &sink);
+    return pump_switch(m->pump, FRAME_MEMORY, NULL);
+}
+
+static int end_memory(struct migration *m)
+{
+    int rc = pump_switch(m->pump, FRAME_XL, NULL);
+
+    return rc ? rc : memsend_end(m->memory);
+}
+
+static int migrate(struct migration *m)
+{
+    int rc;
+
+    rc = take_guest(m);
+    if (!rc)
+        rc = begin_memory(m);
+    if (!rc)
+        rc = bulk(m);
+    if (!rc)
+        rc = ask_again(m);
+    if (rc)
+        return rc;
+    rc = say_word(m, "suspend");
+    if (!rc)
+        rc = wait_suspended(m);
+    if (!rc)
+        rc = end_memory(m);
+    m->blackout.memory = monotonic_seconds();
+    watch_for_end(m);
+    if (!rc)
+        rc = sender_settle(m->sender);
+    m->blackout.disks = monotonic_seconds();
+    if (!rc)
+        rc = sender_place(m->sender);
+    m->blackout.placed = monotonic_seconds();
+    if (!rc)
+        rc = check_images(m);
+    return rc ? rc : say_word(m, "done");
+}
+
+static void say_kept(const struct migration *m)
+{
+    log_info("what has arrived at %s is kept there for the next try",
+             m->host);
+}
+
+/* xl's handshake goes on without us; it is over when xl closes its pipe. */
+static int wait_for_xl(struct migration *m)
+{
+    struct frame f;
+    int rc;
+
+    inbox_watch(m->inbox, pump_eof_fd(m->pump), POLLIN);
+    do {
+        rc = inbox_next(m->inbox, PROTO_NO_DISK, &f);
+        if (!rc)
+            frame_release(&f);
+    } while (!rc);
+    if (rc != -ECANCELED) {
+        if (m->handshake.status)
+            say_kept(m);
+        return rc;
+    }
+    rc = wire_send(m->wire, FRAME_BYE, PROTO_NO_DISK, NULL, 0);
+    sender_enter(m->sender);
+    peer_wait(&m->peer);
+    return rc;
+}
+
+/* xl also ends because we have closed its pipe, and its hook may be heard of
+ * before what we had closed it for. */
+static int why_it_ended(struct migration *m)
+{
+    int rc = pump_error(m->pump);
+
+    if (rc == -EPIPE || rc == -ETIMEDOUT || rc == -ETIME)
+        return rc;
+    return inbox_over(m->inbox) ? -EPIPE : -ECANCELED;
+}
+
+static void give_up(struct migration *m, int rc)
+{
+    if (rc == -ECANCELED)
+        rc = why_it_ended(m);
+    if (rc == -ECANCELED)
+        log_error("xl ended the migration");
+    if (m->memory)
+        memsend_abort(m->memory);
+    inbox_explain(m->inbox, rc);
+    /* First: the guest is not to wait for a line that takes nothing. */
+    control_send(m->control_fd, "fail", NULL);
+    wire_send(m->wire, FRAME_FAIL, PROTO_NO_DISK, NULL, 0);
+    if (m->accepted)
+        say_kept(m);
+    /* It ends by itself now; so the admin's next try meets nothing of it. */
+    peer_end(&m->peer);
+}
+
+/* The guest is gone from here; xl may have ended, and does not wait for us. */
+static int dispose_of_source(struct migration *m)
+{
+    struct leftover *l;
+
+    snprintf(last_words, sizeof(last_words), "xl-dedup: interrupted; not all "
+             "of the guest's images here were removed\n");
+    /* The admin may log out. */
+    signal(SIGHUP, SIG_IGN);
+    for (l = m->leftovers.first; l; l = l->next) {
+        l->sent = !sender_mark(m->sender, l->vdev, &l->mark);
+        l->apart = sender_apart(m->sender, l->vdev);
+    }
+    sender_free(m->sender);
+    m->sender = NULL;
+    log_info("the guest's images here are %s as soon as nobody uses them",
+             m->leftovers.wipe ? "wiped" : "removed");
+    return leftovers_dispose(&m->leftovers, FREE_SECONDS, m->conf.state_dir,
+                             m->uuid);
+}
+
+/* This host's; the target tells of its own in HELLO. */
+static void remind(const struct migration *m)
+{
+    struct abandoned a;
+
+    abandoned_count(m->conf.state_dir, m->conf.remind_days, NULL, &a);
+    abandoned_remind("this host", &a, m->conf.remind_days);
+}
+
+static int run(struct migration *m, const char *const *command)
+{
+    int rc;
+
+    rc = configuration_load(&m->conf);
+    if (rc)
+        return rc;
+    remind(m);
+    rc = peer_start(&m->peer, m->host, command);
+    if (!rc)
+        rc = peer_session(&m->peer, &m->options, m->control_fd, &m->wire,
+                          &m->inbox, from_target, m);
+    if (!rc)
+        rc = pump_start(&m->pump, STDIN_FILENO, m->wire, FRAME_XL, false);
+    if (rc) {
+        peer_end(&m->peer);
+        return rc;
+    }
+    rc = migrate(m);
+    if (rc)
+        give_up(m, rc);
+    else
+        rc = wait_for_xl(m);
+    if (atomic_load(&m->moved) && m->leftovers.first)
+        rc = dispose_of_source(m);
+    return rc;
+}
+
+static const char help[] =
+"Usage: xl-dedup send-xl --control-fd=N [OPTION]... -- COMMAND...\n"
+"\n"
+"Run by 'xl migrate --dedup' as its transport; not meant to be typed.\n"
+"\n"
+"      --host=NAME     the other host, for messages\n"
+"      --remove-source remove the guest's image files here when it has moved\n"
+"      --wipe-source   overwrite them with zeros first, and block devices\n"
+MEMORY_OPTIONS_HELP
+WIRE_OPTIONS_HELP;
+
+int cmd_send_xl(int argc, char **argv)
+{
+    static const struct option options[] = {
+        { "control-fd", required_argument, NULL, 'c' },
+        { "host", required_argument, NULL, 'H' },
+        LEFTOVERS_OPTIONS_TABLE,
+        MEMORY_OPTIONS_TABLE,
+        WIRE_OPTIONS_TABLE,
+        { "help", no_argument, NULL, 'h' },
+        { NULL, 0, NULL, 0 },
+    };
+    struct migration m = {
+        .host = "the other host",
+        .control_fd = -1,
+        .peer = PEER_INIT,
+        .handshake = HANDSHAKE_INIT,
+        .memory_options = MEMORY_OPTIONS_INIT,
+    };
+    int c;
+
+    while ((c = getopt_long(argc, argv, "+h", options, NULL)) != -1)
+        switch (c) {
+        case 'c':
+            m.control_fd = atoi(optarg);
+            break;
+        case 'H':
+            if (!hostname_is_one(optarg)) {
+                log_error("this is no host: %s", optarg);
+                return XD_EXIT_USAGE;
+            }
+            m.host = optarg;
+            break;
+        case 'h':
+            fputs(help, stdout);
+            return XD_EXIT_OK;
+        default:
+            if (leftovers_take(&m.leftovers, c) &&
+                memory_options_take(&m.memory_options, c, optarg) &&
+                wire_options_take(&m.options, c, optarg))
+                return XD_EXIT_USAGE;
+        }
+    if (m.control_fd < 3 || optind >= argc) {
+        log_error("send-xl is run by 'xl migrate --dedup'");
+        return XD_EXIT_USAGE;
+    }
+    signal(SIGPIPE, SIG_IGN);
+    fcntl(m.control_fd, F_SETFD, FD_CLOEXEC);
+    m.start = monotonic_seconds();
+    /* Threads may still use what m holds: the process ends with it. */
+    return run(&m, (const char *const *)(argv + optind)) ?
+        XD_EXIT_FAILED : XD_EXIT_OK;
+}
