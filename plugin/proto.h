@@ -32,10 +32,10 @@
 #define PROTO_NAME_MAX 4000u                        /* bytes */
 #define PROTO_NAMES_MAX 256u                        /* asked for at once */
 #define PROTO_KEY 16
-#define PROTO_SKETCH_BLOCKS (1u << 17)
-#define PROTO_SKETCH_BLOCK_MIN 64u                  /* bytes */
-#define PROTO_SKETCH_BLOCK_MAX (1u << 26)
-#define PROTO_SKETCH_CODE 0x80u                     /* hashes of a skeleton */
+#define PROTO_SIGNATURE_BLOCKS (1u << 17)
+#define PROTO_SIGNATURE_BLOCK_MIN 64u                  /* bytes */
+#define PROTO_SIGNATURE_BLOCK_MAX (1u << 26)
+#define PROTO_SIGNATURE_CODE 0x80u                     /* hashes of a skeleton */
 #define PROTO_OPERANDS_AHEAD (2u << 20)             /* bytes, of a recipe */
 #define PROTO_LIST_OBJECTS 64u                      /* in a LIST */
 #define PROTO_LIST_HASH 6u                          /* bytes */
@@ -80,11 +80,11 @@ enum proto_type {
     FRAME_FREIGHT = 40,
     FRAME_UNKNOWN = 41,
     FRAME_NAMES = 42,
-    FRAME_SKETCH = 43,
+    FRAME_SIGNATURE = 43,
     FRAME_RECIPE = 44,
     FRAME_LIST = 45,
     FRAME_BLOCKLIST = 46,
-    FRAME_LACK = 47,
+    FRAME_HELD = 47,
     FRAME_SEGMENTS = 48,
     FRAME_PASS_END = 49,
     FRAME_DIFFER = 50,

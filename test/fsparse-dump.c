@@ -228,7 +228,7 @@ static void print_changed(const struct fsparse_map *m)
                *f->stream ? ":" : "", f->stream);
 }
 
-struct plain {
+struct decompressed {
     const struct fsparse_map *m;
     uint32_t file;
     uint64_t size, got;
@@ -237,7 +237,7 @@ struct plain {
 
 static int plain_begin(void *opaque, uint32_t file, uint64_t size)
 {
-    struct plain *p = opaque;
+    struct decompressed *p = opaque;
 
     p->file = file;
     p->size = size;
@@ -247,7 +247,7 @@ static int plain_begin(void *opaque, uint32_t file, uint64_t size)
 
 static int plain_data(void *opaque, const void *data, size_t length)
 {
-    struct plain *p = opaque;
+    struct decompressed *p = opaque;
 
     p->got += length;
     check(length && p->got <= p->size, "plain size", p->file);
@@ -256,7 +256,7 @@ static int plain_data(void *opaque, const void *data, size_t length)
 
 static int plain_end(void *opaque)
 {
-    struct plain *p = opaque;
+    struct decompressed *p = opaque;
     const struct fsparse_file *f = &p->m->files[p->file];
     unsigned char out[32];
     char hex[65];
@@ -275,7 +275,7 @@ static void print_plain(const struct fsparse_map *m, int fd)
         plain_begin, plain_data, plain_end,
     };
     uint32_t *all = calloc(m->n_files + 1, sizeof(*all));
-    struct plain p = { .m = m };
+    struct decompressed p = { .m = m };
     char note[FSPARSE_NOTE_BYTES];
     size_t i;
     int rc;

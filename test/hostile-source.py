@@ -216,13 +216,13 @@ class Receiver:
         self.send(frame("DATA_END", 0))
         self.expect("BULK_DONE")
 
-    def dry_sketched(self):
+    def dry_signature(self):
         self.dry_accepted()
         self.send(frame("MANIFEST", 0, NAMED),
                   frame("MANIFEST_END", 0, u64(1)))
         self.expect("UNKNOWN")
         self.send(frame("NAMES", 0, wire.names(b"/dir/file-17.x")))
-        self.expect("SKETCH")
+        self.expect("SIGNATURE")
 
     def probed(self):
         self.offered()
@@ -313,23 +313,23 @@ class Receiver:
                   frame("MANIFEST_END", 0, u64(1)))
         assert self.expect("UNKNOWN") == wire.numbers([0])
 
-    def take_sketch(self, name, content, code=False):
+    def take_signature(self, name, content, code=False):
         """The target has this under the name: returns its blocks."""
         self.unknown()
         self.send(frame("NAMES", 0, wire.names(name)))
-        payload = self.expect("SKETCH")
+        payload = self.expect("SIGNATURE")
         c = wire.Cursor(payload[16:])
         assert (c.zigzag(), c.varint()) == (0, len(content)), "another file"
         block, width = c.varint(), c.number("B") & 0x7f
-        assert payload[16:] == wire.sketch(0, content, block, width,
+        assert payload[16:] == wire.signature(0, content, block, width,
                                            payload[:16], code), "wrong hashes"
         return block
 
-    def sketched(self):
-        return self.take_sketch(b"/dir/file-17.x", HELD)
+    def signature(self):
+        return self.take_signature(b"/dir/file-17.x", HELD)
 
     def as_code(self):
-        return self.take_sketch(b"/dir/program", PROGRAM, True)
+        return self.take_signature(b"/dir/program", PROGRAM, True)
 
     def asked(self, hello=None):
         """The target asks for lists of blocks."""
@@ -346,18 +346,18 @@ class Receiver:
         self.key = payload[:16]
         assert payload[16:] == wire.numbers(range(UNPARSED)), "other objects"
 
-    def lacking(self, hello=None):
+    def held(self, hello=None):
         """It says what it has of the first one, and wants the others."""
         self.asked(hello)
         self.send(frame("BLOCKLIST", 0, wire.blocklist(*lists(self.key))))
-        assert self.expect("LACK") == wire.lack(0, 4, 1, 251)
+        assert self.expect("HELD") == wire.held(0, 4, 1, 251)
         assert self.expect("WANT") == wire.numbers(range(1, UNPARSED))
 
     def dry_asked(self):
         self.asked(self.dry)
 
-    def dry_lacking(self):
-        self.lacking(self.dry)
+    def dry_held(self):
+        self.held(self.dry)
 
     def listed(self):
         self.accepted()
@@ -501,7 +501,7 @@ frames("dry_accepted", dry_probed=frame("PROBED", 0, b"\0"),
            "LEFT", 0, wire.numbers([0])))
 frames("dry_wanted", dry_data=frame("DATA", 0, record(0, PIECES)),
        dry_recipe=frame("RECIPE", 0, u64(0)))
-frames("dry_sketched", dry_recipe_content=frame(
+frames("dry_signature", dry_recipe_content=frame(
     "RECIPE", 0, u64(0) + b"\4ab"), dry_recipe_out_of_range=frame(
         "RECIPE", 0, u64(1)), dry_recipe_short=frame("RECIPE", 0, b"\0"),
     dry_recipe_twice=frame("RECIPE", 0, u64(0)) * 2)
@@ -666,7 +666,7 @@ frames("unknown", names_empty=frame("NAMES", 0),
                         + wire.varint(2) + b"/a"))
 recipes("wanted", unasked=wire.recipe(0, PIECES, end=PIECES))
 recipes("unknown", before_names=wire.recipe(0, WHOLE, end=WHOLE))
-recipes("sketched", empty=b"", cut=b"\0" * 7, number=wire.recipe(1, b"x"),
+recipes("signature", empty=b"", cut=b"\0" * 7, number=wire.recipe(1, b"x"),
         huge=wire.recipe(HUGE, b"x"), short=wire.recipe(0, b"x", end=b"x"),
         no_digest=wire.recipe(0, WHOLE) + b"\0" * 16,
         long=wire.recipe(0, WHOLE + b"x"), ends_at_once=wire.recipe(0, end=b""),
@@ -679,7 +679,7 @@ recipes("sketched", empty=b"", cut=b"\0" * 7, number=wire.recipe(1, b"x"),
         copies_wrap=wire.recipe(0, (N, 1)),
         goes_on=wire.recipe(0, WHOLE, end=WHOLE) + wire.varint(2) + b"x",
         frame_later=wire.recipe(0, WHOLE[:9]) + b"\1")
-recipes("sketched", as_skeleton=wire.recipe(0, WHOLE, end=WHOLE,
+recipes("signature", as_skeleton=wire.recipe(0, WHOLE, end=WHOLE,
                                             operands=b""))
 recipes("as_code", as_content=wire.recipe(0, WHOLE, end=WHOLE),
         operands_missing=u64(wire.CODE),
@@ -694,7 +694,7 @@ recipes("as_code", as_content=wire.recipe(0, WHOLE, end=WHOLE),
 frames("as_code", recipe_skeleton_then_content=frame(
     "RECIPE", 0, wire.recipe(0, WHOLE[:99], operands=b"")) + frame(
         "RECIPE", 0, wire.recipe(0, WHOLE[99:], end=WHOLE)))
-frames("sketched", recipe_again=2 * frame(
+frames("signature", recipe_again=2 * frame(
     "RECIPE", 0, wire.recipe(0, WHOLE, end=WHOLE)))
 
 
@@ -723,40 +723,40 @@ blocklists(empty=b"", none=wire.blocklist(),
            head_alone=wire.blocklist((1, HASHES), *MANY_LISTS[1:]))
 frames("wanted", blocklist_unasked=frame("BLOCKLIST", 0, wire.blocklist(
     (0, []))), targets_LIST=frame("LIST", 0, bytes(16) + wire.numbers([0])),
-       targets_LACK=frame("LACK", 0, wire.lack(0, 1)))
+       targets_HELD=frame("HELD", 0, wire.held(0, 1)))
 frames("asked", blocklist_again=2 * frame("BLOCKLIST", 0, wire.blocklist(
     *MANY_LISTS)), recipe_before_lists=frame("RECIPE", 0, wire.recipe(
         0, STRAY, end=STRAY)))
 frames("dry_asked", dry_blocklist_cut=frame("BLOCKLIST", 0, wire.blocklist(
     *MANY_LISTS)[:-1]))
-frames("dry_lacking", dry_recipe_of_blocks=frame("RECIPE", 0, wire.recipe(
+frames("dry_held", dry_recipe_of_blocks=frame("RECIPE", 0, wire.recipe(
     0, (0, 4096))), dry_recipe_of_wanted=frame("RECIPE", 0, u64(1)))
-recipes("lacking", of_wanted=wire.recipe(1, FILLER, end=FILLER),
-        of_lacking=wire.recipe(0, (0, 5 * 4096)),
-        of_half_lacking=wire.recipe(0, (4 * 4096 - 1, 2)),
+recipes("held", of_wanted=wire.recipe(1, FILLER, end=FILLER),
+        of_held=wire.recipe(0, (0, 5 * 4096)),
+        of_half_held=wire.recipe(0, (4 * 4096 - 1, 2)),
         of_none=wire.recipe(0, (MIB, 1)), of_before=wire.recipe(0, (-1, 2)),
         of_far=wire.recipe(0, (HUGE, 1)), of_much=wire.recipe(0, (0, HUGE)),
         stray_short=wire.recipe(0, (0, 4096), end=STRAY),
         stray_long=wire.recipe(0, STRAY + b"x"),
         stray_goes_on=wire.recipe(0, STRAY, end=STRAY) + wire.varint(2))
-frames("lacking", recipe_stray_again=2 * frame(
+frames("held", recipe_stray_again=2 * frame(
     "RECIPE", 0, wire.recipe(0, STRAY, end=STRAY)))
 
 
-@case("lacking")
+@case("held")
 def recipe_stray_missing(r):
     r.send(*(frame("DATA", 0, record(n, FILLER[at:at + 1000000]))
              for n in range(1, UNPARSED) for at in (0, 1000000)),
            frame("DATA_END", 0))
 
 
-@case("sketched")
+@case("signature")
 def recipe_not_ended(r):
     r.send(frame("RECIPE", 0, wire.recipe(0, WHOLE[:99])),
            frame("DATA_END", 0))
 
 
-@case("sketched")
+@case("signature")
 def recipe_answered_with_data(r):
     r.send(frame("DATA", 0, record(0, PIECES)), frame("DATA_END", 0))
 
@@ -999,8 +999,8 @@ def goes_away(command, directory):
     """The source may vanish at any point."""
     for stage in ("greet", "hello", "offered", "probed", "accepted", "listed",
                   "wanted", "copied", "checked", "based", "compared",
-                  "rewanted", "recopied", "unknown", "sketched",
-                  "as_code", "asked", "lacking"):
+                  "rewanted", "recopied", "unknown", "signature",
+                  "as_code", "asked", "held"):
         r = Receiver(command, directory)
         getattr(r, stage)()
         r.process.stdin.close()
@@ -1033,7 +1033,7 @@ def good_dry(command, directory):
     r.send(frame("BYE"))
     finish(r, True)
     r = Receiver(command, directory)
-    r.dry_sketched()
+    r.dry_signature()
     r.send(frame("RECIPE", 0, u64(0)))
     r.expect("WANT_END")
     r.send(frame("BYE"))
@@ -1266,7 +1266,7 @@ def good_recipe(command, directory):
                               end=WHOLE),
                   wire.recipe(0, (0, 9000), WHOLE[:-9000], end=WHOLE)):
         r = Receiver(command, directory)
-        r.sketched()
+        r.signature()
         if wrong:
             r.send(frame("RECIPE", 0, wrong))
             assert r.expect("WANT") == wire.numbers([0])
@@ -1349,7 +1349,7 @@ def good_blocks(command, directory):
                             (other, wrong), (other, None)):
         r = Receiver(command, directory)
         if recipe:
-            r.lacking()
+            r.held()
             r.send(frame("RECIPE", 0, recipe))
         else:
             r.asked()

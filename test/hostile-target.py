@@ -371,7 +371,7 @@ SAYS = dict(fail="no such luck", fail_of_disk="no such luck",
             good="physical sectors have 512 bytes here and 4096 at hostb")
 
 
-# Names and sketches
+# Names and signatures
 KEY = bytes(range(16))
 frames("listed", unknown_none=frame("UNKNOWN", 0, numbers([])),
        unknown_many=frame("UNKNOWN", 0, numbers([0] * 257)),
@@ -381,20 +381,24 @@ frames("listed", unknown_none=frame("UNKNOWN", 0, numbers([])),
        unknown_empty=frame("UNKNOWN", 0),
        sources_NAMES=frame("NAMES", 0, wire.names(b"/x")),
        sources_RECIPE=frame("RECIPE", 0, wire.recipe(0, b"x", end=b"x")),
-       sketch_no_key=frame("SKETCH", 0, KEY[:9]),
-       sketch_number=frame("SKETCH", 0, KEY + wire.sketch(HUGE, SHORT)),
-       sketch_negative=frame("SKETCH", 0, KEY + wire.sketch(-1, SHORT)),
-       sketch_cut=frame("SKETCH", 0, KEY + wire.sketch(0, SHORT)[:-1]),
-       sketch_long=frame("SKETCH", 0, KEY + wire.sketch(0, SHORT) + b"\0"),
-       sketch_twice=frame("SKETCH", 0, KEY + wire.sketch(0, WHOLE[:99]) +
-                          wire.sketch(0, SHORT[:99])),
-       sketch_and_want=frame("WANT", 0, numbers([0, 0])))
+       signature_no_key=frame("SIGNATURE", 0, KEY[:9]),
+       signature_number=frame("SIGNATURE", 0,
+                              KEY + wire.signature(HUGE, SHORT)),
+       signature_negative=frame("SIGNATURE", 0,
+                                KEY + wire.signature(-1, SHORT)),
+       signature_cut=frame("SIGNATURE", 0, KEY + wire.signature(0, SHORT)[:-1]),
+       signature_long=frame("SIGNATURE", 0,
+                            KEY + wire.signature(0, SHORT) + b"\0"),
+       signature_twice=frame("SIGNATURE", 0, KEY +
+                             wire.signature(0, WHOLE[:99]) +
+                             wire.signature(0, SHORT[:99])),
+       signature_and_want=frame("WANT", 0, numbers([0, 0])))
 
 
 def shapes(**cases):
     for name, (size, block, width) in cases.items():
-        frames("listed", **{"sketch_" + name: frame(
-            "SKETCH", 0, KEY + b"\0" + wire.varint(size) +
+        frames("listed", **{"signature_" + name: frame(
+            "SIGNATURE", 0, KEY + b"\0" + wire.varint(size) +
             wire.varint(block) + bytes([width]) + bytes(1000))})
 
 
@@ -419,25 +423,25 @@ frames("listed", list_of_no_disk=frame("LIST", 1, KEY + numbers([0])),
        list_long=frame("LIST", 0, KEY + numbers([0]) + b"x"),
        list_no_key=frame("LIST", 0, KEY[1:]), list_empty=frame("LIST", 0),
        sources_BLOCKLIST=frame("BLOCKLIST", 0, wire.blocklist((0, []))),
-       lack_unlisted=frame("LACK", 0, wire.lack(0, 0, 12)),
-       lack_other=frame("LIST", 0, KEY + numbers([0])) +
-       frame("LACK", 0, wire.lack(1, 0, 12)))
+       held_unlisted=frame("HELD", 0, wire.held(0, 0, 12)),
+       held_other=frame("LIST", 0, KEY + numbers([0])) +
+       frame("HELD", 0, wire.held(1, 0, 12)))
 
 
-def lacks(**cases):
+def held(**cases):
     for name, data in cases.items():
-        frames("listed", **{"lack_" + name: frame(
-            "LIST", 0, KEY + numbers([0])) + frame("LACK", 0, data)})
+        frames("listed", **{"held_" + name: frame(
+            "LIST", 0, KEY + numbers([0])) + frame("HELD", 0, data)})
 
 
 # object 0 has 13 blocks
-lacks(huge=wire.lack(HUGE, 13), negative=wire.lack(-1, 13),
-      cut=wire.lack(0, 5, 7), number_cut=b"\x80", many=wire.lack(0, 5, 9),
-      run_huge=wire.lack(0, HUGE), run_0=wire.lack(0, 5, 0, 8),
-      runs_0=wire.lack(0, 0, 0, 13), long=wire.lack(0, 13, 0),
-      twice=wire.lack(0, 13) + wire.lack(0, 13))
-frames("listed", lack_and_want=frame("LIST", 0, KEY + numbers([0])) +
-       frame("LACK", 0, wire.lack(0, 13)) + frame("WANT", 0, numbers([0, 0])))
+held(huge=wire.held(HUGE, 13), negative=wire.held(-1, 13),
+     cut=wire.held(0, 5, 7), number_cut=b"\x80", many=wire.held(0, 5, 9),
+     run_huge=wire.held(0, HUGE), run_0=wire.held(0, 5, 0, 8),
+     runs_0=wire.held(0, 0, 0, 13), long=wire.held(0, 13, 0),
+     twice=wire.held(0, 13) + wire.held(0, 13))
+frames("listed", held_and_want=frame("LIST", 0, KEY + numbers([0])) +
+       frame("HELD", 0, wire.held(0, 13)) + frame("WANT", 0, numbers([0, 0])))
 
 
 # Probes: only a name beside the image is looked for.
@@ -517,7 +521,7 @@ def recipes(t):
     be asked for again."""
     image = image_content()
     held = b"in front" + image[4096:40000] + b"!" + image[:900]
-    t.send(frame("SKETCH", 0, KEY + wire.sketch(0, held, 256, 5)))
+    t.send(frame("SIGNATURE", 0, KEY + wire.signature(0, held, 256, 5)))
     made, own = read_recipe(t, held)
     assert made and made == image[:len(made)], "not what the disk holds"
     assert own <= len(made) - 36000, "%d bytes sent" % own
@@ -543,7 +547,8 @@ def skeletons(t):
     image = image_content()
     bones, operands = wire.skeleton(image[SECOND:][:50000])
     held = wire.joined(b"in front" + bones, operands)
-    t.send(frame("SKETCH", 0, KEY + wire.sketch(1, held, 256, 5, code=True)))
+    t.send(frame("SIGNATURE", 0,
+                 KEY + wire.signature(1, held, 256, 5, code=True)))
     made, own = read_recipe(t, held, 1, code=True)
     assert made == image[SECOND:][:len(made)], "not what the disk holds"
     assert own <= len(made) - 48000, "%d bytes sent" % own
@@ -569,7 +574,7 @@ def blocks_of_objects(t, number):
             at += len(block)
     c.end()
     held = image[starts[1]:starts[1] + 13 * wire.BLOCK_BYTES]
-    t.send(frame("LACK", 0, wire.lack(1, 0, 3, 6, 4)))
+    t.send(frame("HELD", 0, wire.held(1, 0, 3, 6, 4)))
     made, own = read_recipe(t, held, 1)
     assert made == held and own == 7 * wire.BLOCK_BYTES, "another recipe"
 

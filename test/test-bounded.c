@@ -52,12 +52,12 @@ int main(void)
     char byte;
 
     assert(!pipe(hold) && !pipe(dropped));
-    assert(!bounded_run(work, drop, w, 60000));
+    assert(!timed_call(work, drop, w, 60000));
     assert(w->done);
     free(w);
 
     w = work_new(hold[0], dropped[1]);
-    assert(bounded_run(work, drop, w, 20) == -ETIMEDOUT);
+    assert(timed_call(work, drop, w, 20) == -ETIMEDOUT);
     /* It hangs, and what it works on is still its own. */
     assert(!w->done);
     assert(write(hold[1], "x", 1) == 1);

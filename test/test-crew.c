@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Unit test of crew.c: every job is done once, never more at a time than was
+/* Unit test of taskgroup.c: every job is done once, never more at a time than was
  * asked for, an error is told at once, and a crew may be left while it
  * works. */
 #include "config.h"
@@ -18,9 +18,9 @@ struct yard {
     int gate[2];                /* a pipe that one job waits for */
 };
 
-static int wait_for(const struct crew *c, int milliseconds)
+static int wait_for(const struct taskgroup *c, int milliseconds)
 {
-    struct pollfd pfd = { .fd = crew_fd(c), .events = POLLIN };
+    struct pollfd pfd = { .fd = taskgroup_fd(c), .events = POLLIN };
 
     return poll(&pfd, 1, milliseconds);
 }
@@ -41,15 +41,15 @@ static int work(void *opaque, unsigned number)
 static void all_are_done(void)
 {
     unsigned count, at_once, i;
-    struct crew *c;
+    struct taskgroup *c;
 
     for (count = 1; count <= 32; count += 7)
         for (at_once = 1; at_once <= 4; at_once++) {
             struct yard y = { 0 };
 
-            assert(!crew_start(&c, work, &y, count, at_once));
+            assert(!taskgroup_start(&c, work, &y, count, at_once));
             assert(wait_for(c, 30000) == 1);
-            assert(!crew_leave(c));
+            assert(!taskgroup_leave(c));
             for (i = 0; i < 32; i++)
                 assert(atomic_load(&y.done[i]) == (i < count));
             assert(atomic_load(&y.most) <= at_once);
@@ -73,12 +73,12 @@ static int fail_or_wait(void *opaque, unsigned number)
 static void an_error_ends_it(void)
 {
     static struct yard y;
-    struct crew *c;
+    struct taskgroup *c;
 
     assert(!pipe(y.gate));
-    assert(!crew_start(&c, fail_or_wait, &y, 3, 2));
+    assert(!taskgroup_start(&c, fail_or_wait, &y, 3, 2));
     assert(wait_for(c, 30000) == 1);
-    assert(crew_leave(c) == -EIO);
+    assert(taskgroup_leave(c) == -EIO);
     assert(write(y.gate[1], "x", 1) == 1);
     while (!atomic_load(&y.done[0]))
         usleep(1000);
@@ -96,14 +96,14 @@ static int only_wait(void *opaque, unsigned number)
 static void left_at_work(void)
 {
     static struct yard y;
-    struct crew *c;
+    struct taskgroup *c;
 
     assert(!pipe(y.gate));
-    assert(!crew_start(&c, only_wait, &y, 2, 1));
+    assert(!taskgroup_start(&c, only_wait, &y, 2, 1));
     while (!atomic_load(&y.at_work))
         usleep(1000);
     assert(wait_for(c, 0) == 0);
-    assert(crew_leave(c) == -EINPROGRESS);
+    assert(taskgroup_leave(c) == -EINPROGRESS);
     assert(write(y.gate[1], "x", 1) == 1);
     while (!atomic_load(&y.done[0]))
         usleep(1000);

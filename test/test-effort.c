@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Unit test of effort.c against a made-up machine: each level packs at a
+ * Unit test of adapt_effort.c against a made-up machine: each level packs at a
  * certain speed to a certain size, the line takes so many bytes a second, and
  * xl gives so many.  The level that moves the stream fastest must be in use
  * most of the time, and found again when the line changes.
@@ -18,8 +18,8 @@ static const double speed[] = { 100e6, 250e6, 1000e6 };
 static const double size[] = { 0.4, 0.5, 1.0 };
 
 struct machine {
-    struct effort effort;
-    struct effort_sample now;
+    struct adapt_effort effort;
+    struct adapt_effort_sample now;
     double line;                /* bytes a second */
     double xl;
     double cpu;                 /* speed, 1: as above */
@@ -35,7 +35,7 @@ static void init(struct machine *m, double line, double xl, double buffer)
     m->xl = xl;
     m->cpu = 1;
     m->buffer = buffer;
-    effort_init(&m->effort, &m->now);
+    adapt_effort_init(&m->effort, &m->now);
 }
 
 /* The line goes on sending what is queued. */
@@ -70,7 +70,7 @@ static void run(struct machine *m, double seconds)
         }
         m->now.queued = m->queued;
         m->used[level]++;
-        effort_sent(&m->effort, BATCH, &m->now);
+        adapt_effort_sent(&m->effort, BATCH, &m->now);
     }
 }
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Unit test of gather.c: a disk put together by several threads. */
+/* Unit test of coalesce.c: a disk put together by several threads. */
 #include "config.h"
 
 #include <pthread.h>

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Unit test of hold.c: however the memory stream is cut, its last 4096 bytes
+ * Unit test of tail.c: however the memory stream is cut, its last 4096 bytes
  * are held back until the release, and all of it comes out in order.
  */
 #include "config.h"
@@ -37,28 +37,28 @@ static void open_pipe(int fds[2])
 static void feed(size_t total, size_t first, size_t step)
 {
     size_t fed = 0, came = 0, n, want;
-    struct hold h;
+    struct tail h;
     int fds[2];
 
     open_pipe(fds);
-    hold_init(&h, fds[1]);
+    tail_init(&h, fds[1]);
     while (fed < total) {
         n = fed ? step : first;
         if (n > total - fed)
             n = total - fed;
-        assert(!hold_memory(&h, stream + fed, n));
+        assert(!tail_memory(&h, stream + fed, n));
         fed += n;
         n = drain(fds[0]);
         assert(!memcmp(out, stream + came, n));
         came += n;
         want = fed > PROTO_HOLD_BYTES ? fed - PROTO_HOLD_BYTES : 0;
         assert(came == want);
-        assert(hold_memory_bytes(&h) == fed);
+        assert(tail_memory_bytes(&h) == fed);
     }
-    assert(!hold_release(&h));
+    assert(!tail_release(&h));
     n = drain(fds[0]);
     assert(came + n == total && !memcmp(out, stream + came, n));
-    hold_close(&h);
+    tail_close(&h);
     assert(drain(fds[0]) == 0);
     close(fds[0]);
 }
@@ -88,58 +88,58 @@ static void short_streams(void)
 
 static void handshake_passes(void)
 {
-    struct hold h;
+    struct tail h;
     int fds[2];
 
     open_pipe(fds);
-    hold_init(&h, fds[1]);
-    assert(!hold_pass(&h, "config", 6));
+    tail_init(&h, fds[1]);
+    assert(!tail_pass(&h, "config", 6));
     assert(drain(fds[0]) == 6 && !memcmp(out, "config", 6));
-    assert(!hold_memory(&h, stream, 100));
+    assert(!tail_memory(&h, stream, 100));
     assert(drain(fds[0]) == 0);
-    assert(!hold_release(&h));
+    assert(!tail_release(&h));
     assert(drain(fds[0]) == 100);
     /* the stream is over, the handshake is not */
-    assert(hold_memory(&h, stream, 1) == -EPROTO);
+    assert(tail_memory(&h, stream, 1) == -EPROTO);
     assert(drain(fds[0]) == 0);
-    assert(!hold_pass(&h, "go", 2));
+    assert(!tail_pass(&h, "go", 2));
     assert(drain(fds[0]) == 2);
-    hold_close(&h);
-    hold_close(&h);
+    tail_close(&h);
+    tail_close(&h);
     close(fds[0]);
 }
 
 static void dropped_when_closed(void)
 {
-    struct hold h;
+    struct tail h;
     int fds[2];
 
     open_pipe(fds);
-    hold_init(&h, fds[1]);
-    assert(!hold_memory(&h, stream, 5000));
+    tail_init(&h, fds[1]);
+    assert(!tail_memory(&h, stream, 5000));
     assert(drain(fds[0]) == 5000 - PROTO_HOLD_BYTES);
-    hold_close(&h);
+    tail_close(&h);
     assert(read(fds[0], out, 1) == 0);
     close(fds[0]);
 }
 
 static void xl_is_gone(void)
 {
-    struct hold h;
+    struct tail h;
     int fds[2];
 
     open_pipe(fds);
     close(fds[0]);
-    hold_init(&h, fds[1]);
-    assert(!hold_memory(&h, stream, 100));
-    assert(hold_release(&h) == -EPIPE);
-    hold_close(&h);
+    tail_init(&h, fds[1]);
+    assert(!tail_memory(&h, stream, 100));
+    assert(tail_release(&h) == -EPIPE);
+    tail_close(&h);
     open_pipe(fds);
     close(fds[0]);
-    hold_init(&h, fds[1]);
-    assert(hold_memory(&h, stream, TOTAL) == -EPIPE);
-    assert(hold_pass(&h, "x", 1) == -EPIPE);
-    hold_close(&h);
+    tail_init(&h, fds[1]);
+    assert(tail_memory(&h, stream, TOTAL) == -EPIPE);
+    assert(tail_pass(&h, "x", 1) == -EPIPE);
+    tail_close(&h);
 }
 
 int main(void)

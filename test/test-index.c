@@ -51,9 +51,9 @@ static int put(struct store *s, const char *path, unsigned key, unsigned n)
 {
     struct made_up m = { .key = key, .n = n };
     struct index_source source = { n, true, get_made_up, &m };
-    struct mark mark = { .size = UINT64_C(1) << 40, .ino = key };
+    struct stamp stamp = { .size = UINT64_C(1) << 40, .ino = key };
 
-    return index_put(s, path, &mark, &source);
+    return index_add(s, path, &stamp, &source);
 }
 
 static struct store *open_index(const char *name, size_t map_bytes)
@@ -115,7 +115,7 @@ static struct index_report walk(struct store *s)
 
 static int add_entered(void *opaque, const struct index_image *i)
 {
-    *(uint64_t *)opaque += i->n_entered;
+    *(uint64_t *)opaque += i->n_added;
     return 0;
 }
 
@@ -155,8 +155,8 @@ static void kept(void)
 
     s = open_index("kept", 0);
     assert(!store_read(s, &t) && !index_find_image(s, t, "/a", &i));
-    assert(i.n_objects == 20000 && i.n_entered == 20000 - 2857);
-    assert(i.mark.ino == 1 && i.named && i.state == INDEX_LISTED);
+    assert(i.n_objects == 20000 && i.n_added == 20000 - 2857);
+    assert(i.stamp.ino == 1 && i.named && i.state == INDEX_LISTED);
     first = i.id;
     index_image_release(&i);
     assert(index_find_image(s, t, "/c", &i) == -ENOENT);
@@ -181,34 +181,34 @@ static void in_two_steps(void)
     struct store *s = open_index("in_two_steps", 0);
     struct made_up m = { .key = 2, .n = 100 };
     struct index_source source = { 100, true, get_made_up, &m };
-    struct mark mark = { .size = 12345, .ino = 2, .mtime_ns = -5,
+    struct stamp stamp = { .size = 12345, .ino = 2, .mtime_ns = -5,
                          .ctime_ns = 7 };
     struct index_image i;
     uint32_t id;
     MDB_txn *t;
 
     assert(!put(s, "/a", 1, 50));
-    assert(!index_put_unlisted(s, "/staging", &source, &id));
+    assert(!index_add_unlisted(s, "/staging", &source, &id));
     assert(find(s, 1, 49) && walk(s).abandoned > 0);
     assert(!store_read(s, &t));
     assert(index_find_image(s, t, "/staging", &i) == -ENOENT);
     store_read_end(s, t);
 
     /* it takes the place of what the path was */
-    assert(!index_list(s, id, "/a", &mark));
+    assert(!index_list(s, id, "/a", &stamp));
     assert(!find(s, 1, 49) && find(s, 2, 99));
     assert_sound(s, 1);
     assert(!store_read(s, &t) && !index_find_image(s, t, "/a", &i));
-    assert(i.id == id && mark_same(&i.mark, &mark) && i.n_objects == 100);
+    assert(i.id == id && stamp_same(&i.stamp, &stamp) && i.n_objects == 100);
     index_image_release(&i);
     store_read_end(s, t);
-    assert(index_list(s, id, "/b", &mark) == -ENOENT);
+    assert(index_list(s, id, "/b", &stamp) == -ENOENT);
 
     /* whoever changes the index meanwhile removes it */
     m.key = 3;
-    assert(!index_put_unlisted(s, "/staging", &source, &id));
+    assert(!index_add_unlisted(s, "/staging", &source, &id));
     assert(!put(s, "/c", 4, 10) && !find(s, 3, 0));
-    assert(index_list(s, id, "/b", &mark) == -ENOENT);
+    assert(index_list(s, id, "/b", &stamp) == -ENOENT);
     assert_sound(s, 2);
     store_close(s);
 }

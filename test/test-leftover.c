@@ -46,7 +46,7 @@ static int dispose(const char *image, bool wipe)
     if (rc)
         return rc;
     fd = open(image, O_RDWR);
-    assert(fd >= 0 && !mark_of_fd(fd, &l.first->mark));
+    assert(fd >= 0 && !stamp_of_fd(fd, &l.first->stamp));
     if (meddle)
         write_hidden(fd);
     close(fd);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Unit test of level.c against a made-up machine of two processors: a job takes
+ * Unit test of adapt_level.c against a made-up machine of two processors: a job takes
  * so long at each level, times what the machine is slower, and the line takes so
  * many bytes a second.  The line must be kept busy, by a level that is worth it.
  */
@@ -11,11 +11,11 @@
 #include "plugin/wire/adapt_level.h"
 
 #define PROCESSORS 2
-#define JOB_OUT (LEVEL_JOB_BYTES * 0.3)
+#define JOB_OUT (ADAPT_LEVEL_JOB_BYTES * 0.3)
 
 struct machine {
-    struct level level;
-    struct level_sample sample;
+    struct adapt_level level;
+    struct adapt_level_sample sample;
     double slow;
     double line;                /* bytes a second */
     double others;              /* share of the processors that others use */
@@ -35,14 +35,14 @@ static void init(struct machine *m, double line, double slow)
     memset(m, 0, sizeof(*m));
     m->line = line;
     m->slow = slow;
-    level_init(&m->level, 0, PROCESSORS);
+    adapt_level_init(&m->level, 0, PROCESSORS);
 }
 
 /* The compressor and the line work side by side. */
 static double run_job(struct machine *m)
 {
-    struct level_sample *s = &m->sample;
-    double work = seconds_of(level_now(&m->level)) * m->slow / PROCESSORS;
+    struct adapt_level_sample *s = &m->sample;
+    double work = seconds_of(adapt_level_now(&m->level)) * m->slow / PROCESSORS;
     double send = JOB_OUT / m->line, all = work > send ? work : send;
 
     s->seconds += all;
@@ -50,15 +50,15 @@ static double run_job(struct machine *m)
     s->waiting += all - work;
     s->busy += send;
     s->carried += JOB_OUT;
-    s->in += LEVEL_JOB_BYTES;
+    s->in += ADAPT_LEVEL_JOB_BYTES;
     s->out += JOB_OUT;
     s->idle += (all - work) * PROCESSORS * (1 - m->others);
-    level_in(&m->level, LEVEL_JOB_BYTES);
+    adapt_level_in(&m->level, ADAPT_LEVEL_JOB_BYTES);
     m->idle += all - send;
-    if (level_now(&m->level) > 9)
+    if (adapt_level_now(&m->level) > 9)
         m->high += all;
-    if (level_is_due(&m->level, s)) {
-        level_decide(&m->level, s);
+    if (adapt_level_is_due(&m->level, s)) {
+        adapt_level_decide(&m->level, s);
         memset(s, 0, sizeof(*s));
     }
     return all;
@@ -70,10 +70,10 @@ static void run(struct machine *m, double seconds)
     int level;
 
     m->idle = m->high = 0;
-    m->lowest = m->highest = level_now(&m->level);
+    m->lowest = m->highest = adapt_level_now(&m->level);
     while (done < seconds) {
         done += run_job(m);
-        level = level_now(&m->level);
+        level = adapt_level_now(&m->level);
         m->lowest = level < m->lowest ? level : m->lowest;
         m->highest = level > m->highest ? level : m->highest;
     }
@@ -177,11 +177,11 @@ static void content_that_vanishes(void)
     init(&m, 12.5e6, 1);
     run(&m, 10);
     for (i = 0; i < 10; i++) {
-        m.sample = (struct level_sample){
+        m.sample = (struct adapt_level_sample){
             .seconds = 0.3, .compressing = 0.3, .busy = 0.01,
             .carried = 100000, .in = 30000000, .out = 100000, .idle = -1
         };
-        level_decide(&m.level, &m.sample);
+        adapt_level_decide(&m.level, &m.sample);
     }
     memset(&m.sample, 0, sizeof(m.sample));
     run(&m, 1);
@@ -194,7 +194,7 @@ static void fixed(void)
     struct machine m;
 
     init(&m, 1.25e9, 1);
-    level_init(&m.level, 19, PROCESSORS);
+    adapt_level_init(&m.level, 19, PROCESSORS);
     run(&m, 60);
     assert(m.lowest == 19 && m.highest == 19);
 }
@@ -202,12 +202,12 @@ static void fixed(void)
 /* What it takes here is not known, but that it is something. */
 static void timing(void)
 {
-    struct level l;
+    struct adapt_level l;
     unsigned i;
 
-    level_init(&l, 0, PROCESSORS);
+    adapt_level_init(&l, 0, PROCESSORS);
     for (i = 0; i < 10; i++)
-        level_time(&l);
+        adapt_level_time(&l);
     assert(l.least_pace > 0 && l.pace >= l.least_pace && l.timings < 10);
 }
 

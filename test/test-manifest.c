@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Unit test of manifest.c, hashpool.c, segment_run.c and recent.c: maps made by
+ * Unit test of manifest.c, manifest_hash.c, segment_run.c and recent_files.c: maps made by
  * hand and by chance in place of fsparse, images in a temporary file, hashes
  * computed again here from a copy of the image in memory.  XD_SEED repeats a
  * run.

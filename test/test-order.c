@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Unit test of order.c. */
+/* Unit test of send_order.c. */
 #include "config.h"
 
 #include "test/unit.h"

@@ -337,13 +337,13 @@ static int count_writes(const char *device, bool yes)
 static void true_root(const struct image *img, uint8_t out[HASH_BYTES])
 {
     struct segment_digest d[8] = { { 0 } };
-    struct workers *pool;
+    struct threadpool *pool;
     uint64_t n = segment_count(img->size);
 
-    assert(n <= 8 && !workers_new(&pool, 1));
+    assert(n <= 8 && !threadpool_new(&pool, 1));
     assert(!segments_hash(img, pool, 0, n, d));
     segments_root(d, n, out);
-    workers_free(pool);
+    threadpool_free(pool);
 }
 
 /* A device is known by its content. */

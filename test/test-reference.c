@@ -73,14 +73,14 @@ static void enter(const char *path)
     struct image img;
     struct manifest *m;
     struct store *s;
-    struct mark mark;
+    struct stamp stamp;
 
     resolved = realpath(path, NULL);
-    assert(resolved && !mark_of(resolved, &mark));
+    assert(resolved && !stamp_of(resolved, &stamp));
     assert(!image_open(&img, resolved));
     assert(!manifest_build(&img, &options, &m));
     assert(!store_open(&s, name, &store_options));
-    assert(!index_put_manifest(s, resolved, &mark, m));
+    assert(!index_add_manifest(s, resolved, &stamp, m));
     store_close(s);
     manifest_free(m);
     image_release(&img);
@@ -101,7 +101,7 @@ static const char *find_nth(struct references *r, unsigned key, size_t length,
 {
     uint8_t *data = allocate(MiB), *got = allocate(MiB), hash[HASH_BYTES];
     static char path[4096];
-    struct holding h;
+    struct basis h;
 
     noise(data, MiB, key);
     digest_of(data, length, hash);
@@ -110,9 +110,9 @@ static const char *find_nth(struct references *r, unsigned key, size_t length,
     *path = '\0';
     if (references_find(r, hash, length, nth, &h)) {
         snprintf(path, sizeof(path), "%s", h.image->path);
-        assert(h.size == length && !holding_stream(&h, sink, got));
+        assert(h.size == length && !basis_stream(&h, sink, got));
         assert(!memcmp(got, data, length));
-        holding_release(&h);
+        basis_release(&h);
         assert(!references_lack(r, hash, length));
     }
     /* the same digest, another size */

@@ -73,7 +73,7 @@ static size_t make(const uint8_t *held, size_t held_size, const uint8_t *now,
 
     rolling_init(&r, key);
     sketch_shape(&s, size);
-    assert(s.block >= PROTO_SKETCH_BLOCK_MIN && s.width >= 4 && s.width <= 8);
+    assert(s.block >= PROTO_SIGNATURE_BLOCK_MIN && s.width >= 4 && s.width <= 8);
     list = hashes(&r, &s, held);
     s.hashes = list;
     assert(!matcher_new(&m, &r, &s, &sink));
@@ -161,7 +161,7 @@ static void shapes(void)
     for (n = 1; n < UINT64_C(1) << 42; n = n * 3 + 1) {
         s.size = n;
         sketch_shape(&s, n);
-        assert(sketch_blocks(&s) <= PROTO_SKETCH_BLOCKS);
+        assert(sketch_blocks(&s) <= PROTO_SIGNATURE_BLOCKS);
         assert(s.width >= 4 && s.width <= 8 && s.block <= n + 512);
     }
 }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Unit test of roster.c. */
+/* Unit test of object_table.c. */
 #include "config.h"
 
 #include <pthread.h>

@@ -11,7 +11,7 @@
 
 #define MiB PROTO_SEGMENT
 
-static struct workers *pool;
+static struct threadpool *pool;
 static char *directory;
 
 static void sizes(void)
@@ -152,13 +152,13 @@ static void image_that_shrinks(void)
 
 int main(void)
 {
-    assert(!workers_new(&pool, 3));
+    assert(!threadpool_new(&pool, 3));
     directory = make_directory_for_test();
     RUN(sizes);
     RUN(digests);
     RUN(of_an_image);
     RUN(image_that_shrinks);
     remove_directory(directory);
-    workers_free(pool);
+    threadpool_free(pool);
     return 0;
 }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Unit test of skeleton.c: any bytes come back as they were, in whatever
+/* Unit test of x86_operands.c: any bytes come back as they were, in whatever
  * pieces they come and go; programs that differ by what was put into them have
  * the same skeleton there; a skeleton can be begun in the middle. */
 #include "config.h"
@@ -25,14 +25,14 @@ static size_t piece_of(size_t left, size_t most)
 
 static size_t beyond_of(size_t left)
 {
-    return left < SKELETON_BEYOND ? left : SKELETON_BEYOND;
+    return left < X86_OPERANDS_BEYOND ? left : X86_OPERANDS_BEYOND;
 }
 
 /* pieces: of so many bytes, or 0: of any number. */
 static void take_apart(const uint8_t *content, size_t size, size_t pieces,
                        struct parts *out)
 {
-    struct skeleton s = { .size = size };
+    struct x86_operands s = { .size = size };
     size_t at, n;
 
     buf_reset(&out->operands);
@@ -41,9 +41,9 @@ static void take_apart(const uint8_t *content, size_t size, size_t pieces,
         n = piece_of(size - at, pieces);
         if (pieces == BLOCK)
             out->skips[at / BLOCK] = s.skip;
-        skeleton_split(&s, out->skeleton + at, n, beyond_of(size - at - n),
+        x86_operands_split(&s, out->skeleton + at, n, beyond_of(size - at - n),
                        &out->operands);
-        assert(s.offset == at + n && s.skip <= SKELETON_BEYOND);
+        assert(s.offset == at + n && s.skip <= X86_OPERANDS_BEYOND);
     }
 }
 
@@ -52,12 +52,12 @@ static bool put_together(uint8_t *data, size_t size, const struct buf *b,
                          size_t *left_r)
 {
     struct cursor c = CURSOR_INIT(b->data, b->length);
-    struct skeleton s = { .size = size };
+    struct x86_operands s = { .size = size };
     size_t at, n;
 
     for (at = 0; at < size; at += n) {
         n = piece_of(size - at, 0);
-        skeleton_join(&s, data + at, n, beyond_of(size - at - n), &c);
+        x86_operands_join(&s, data + at, n, beyond_of(size - at - n), &c);
     }
     *left_r = cursor_left(&c);
     return !c.bad;
@@ -114,8 +114,8 @@ static void test_missing(void)
 static void test_blocks(void)
 {
     struct parts a = { .operands = BUF_INIT };
-    uint8_t content[SIZE], block[BLOCK + SKELETON_BEYOND];
-    struct skeleton s;
+    uint8_t content[SIZE], block[BLOCK + X86_OPERANDS_BEYOND];
+    struct x86_operands s;
     size_t at, skipped = 0, n;
     unsigned round;
 
@@ -125,9 +125,9 @@ static void test_blocks(void)
         for (at = 0; at < SIZE; at += BLOCK) {
             n = SIZE - at < BLOCK ? SIZE - at : BLOCK;
             memcpy(block, content + at, n + beyond_of(SIZE - at - n));
-            s = (struct skeleton){ SIZE, at, a.skips[at / BLOCK] };
+            s = (struct x86_operands){ SIZE, at, a.skips[at / BLOCK] };
             skipped += s.skip > 0;
-            skeleton_split(&s, block, n, beyond_of(SIZE - at - n), NULL);
+            x86_operands_split(&s, block, n, beyond_of(SIZE - at - n), NULL);
             assert(!memcmp(block, a.skeleton + at, n));
         }
     }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Unit test of blocktable.c and sweep.c: blocks are found wherever they lie in
+/* Unit test of blocktable.c and blocksearch.c: blocks are found wherever they lie in
  * the references, and no more is read for it than is worth it. */
 #include "config.h"
 
@@ -12,12 +12,12 @@
 #include "plugin/target/blocksearch.h"
 
 #define MiB (1u << 20)
-#define ZONE (4 * MiB)          /* what sweep.c divides small images into */
+#define ZONE (4 * MiB)          /* what blocksearch.c divides small images into */
 #define BLOCKS (ZONE / PROTO_BLOCK)
 
 static const uint8_t key[PROTO_KEY] = "0123456789abcdef";
 static char *directory;
-static struct workers *pool;
+static struct threadpool *pool;
 
 /* No image is parsed here. */
 int fsparse_map_image(int fd, uint64_t size, struct fsparse_map **map_r)
@@ -345,7 +345,7 @@ static void odd_images(void)
 int main(void)
 {
     directory = make_directory_for_test();
-    assert(sodium_init() >= 0 && !workers_new(&pool, 2));
+    assert(sodium_init() >= 0 && !threadpool_new(&pool, 2));
     RUN(table);
     RUN(hashes);
     RUN(nothing_in_common);
@@ -353,10 +353,10 @@ int main(void)
     RUN(one_zone);
     RUN(common_block);
     RUN(odd_images);
-    workers_free(pool);
-    assert(!workers_new(&pool, 1));
+    threadpool_free(pool);
+    assert(!threadpool_new(&pool, 1));
     RUN(siblings);
-    workers_free(pool);
+    threadpool_free(pool);
     remove_directory(directory);
     return 0;
 }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Unit test of tracerecord.c and dirty.c: format files as Linux 6.1 has them
+ * Unit test of trace_parse.c and dirty.c: format files as Linux 6.1 has them
  * and handmade ones, ring buffers made by hand at every position, damage at
  * every byte.  XD_SEED repeats a run.
  */

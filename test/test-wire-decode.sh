@@ -61,7 +61,7 @@ mke2fs -q -t ext4 -d tree a/disk.img 9M 2>/dev/null
 record push
 xl-dedup push --free=send a/disk.img "hostb:$tmp/b/disk.img" 2>err || fail push
 cmp a/disk.img b/disk.img || fail "push differs"
-placed push PROBE WANT DATA SKETCH RECIPE
+placed push PROBE WANT DATA SIGNATURE RECIPE
 grep -q ' RECIPE .* operands' push.frames || fail "no skeleton"
 # the program's code, too, was right at once
 ! grep -q ' BLOCKS \| DIFFER ' push.frames || fail "push: corrected"
@@ -76,7 +76,7 @@ echo x >>tree/f2
 mke2fs -q -F -t ext4 -d tree a/other.img 9M 2>/dev/null
 xl-dedup push --dry-run --free=send a/other.img "hostb:$tmp/b/other.img" \
     >out 2>err || fail "another dry run"
-decoded dry2 WANT NAMES SKETCH RECIPE BALLAST
+decoded dry2 WANT NAMES SIGNATURE RECIPE BALLAST
 # what is where a file belongs is older: it is left to the passes
 noise change 40000 | dd of=a/disk.img bs=1M seek=4 conv=notrunc status=none
 record dry3
@@ -92,11 +92,11 @@ noise raw 6000000 >b/reference2.img
 { noise head 20480; noise raw 6000000 | head -c 5000000; } >a/raw.img
 record raw
 xl-dedup push a/raw.img "hostb:$tmp/b/raw.img" 2>err || fail raw
-placed raw LIST BLOCKLIST LACK RECIPE
+placed raw LIST BLOCKLIST HELD RECIPE
 record dry4
 xl-dedup push --dry-run a/raw.img "hostb:$tmp/b/raw2.img" >out 2>err ||
     fail "dry run of raw"
-decoded dry4 LIST BLOCKLIST LACK RECIPE
+decoded dry4 LIST BLOCKLIST HELD RECIPE
 
 # one segment, and the guest writes to it
 truncate -s 300000 a/small.img

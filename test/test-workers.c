@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Unit test of workers.c: every job runs once, an error is kept, and those
+/* Unit test of threadpool.c: every job runs once, an error is kept, and those
  * who wait wait for all. */
 #include "config.h"
 
@@ -27,7 +27,7 @@ static int count(void *opaque, uint64_t number)
 
 static void each_once(void)
 {
-    struct workers *w;
+    struct threadpool *w;
     atomic_uint total;
     unsigned threads, i;
 
@@ -35,24 +35,24 @@ static void each_once(void)
         atomic_store(&total, 0);
         for (i = 0; i < JOBS; i++)
             atomic_store(&ran[i], 0);
-        assert(!workers_new(&w, threads));
-        assert(!workers_add(w, count, &total, 0, 0));
-        assert(!workers_run(w, count, &total, 0, 0));
-        assert(!workers_run(w, count, &total, 0, 1));
-        assert(!workers_run(w, count, &total, 1, 99));
+        assert(!threadpool_new(&w, threads));
+        assert(!threadpool_add(w, count, &total, 0, 0));
+        assert(!threadpool_run(w, count, &total, 0, 0));
+        assert(!threadpool_run(w, count, &total, 0, 1));
+        assert(!threadpool_run(w, count, &total, 1, 99));
         assert(atomic_load(&total) == 100);
-        assert(!workers_add(w, count, &total, 100, JOBS - 200));
+        assert(!threadpool_add(w, count, &total, 100, JOBS - 200));
         if (threads % 2)
-            assert(!workers_run(w, count, &total, JOBS - 100, 100));
+            assert(!threadpool_run(w, count, &total, JOBS - 100, 100));
         else
-            assert(!workers_add(w, count, &total, JOBS - 100, 100));
+            assert(!threadpool_add(w, count, &total, JOBS - 100, 100));
         /* queued jobs are finished also by the end */
-        workers_free(w);
+        threadpool_free(w);
         assert(atomic_load(&total) == JOBS);
         for (i = 0; i < JOBS; i++)
             assert(atomic_load(&ran[i]) == 1);
     }
-    workers_free(NULL);
+    threadpool_free(NULL);
 }
 
 static int fail_some(void *opaque, uint64_t number)
@@ -63,13 +63,13 @@ static int fail_some(void *opaque, uint64_t number)
 
 static void first_error(void)
 {
-    struct workers *w;
+    struct threadpool *w;
 
-    assert(!workers_new(&w, 1));
-    assert(workers_run(w, fail_some, NULL, 0, 50) == -EIO);
-    assert(workers_run(w, fail_some, NULL, 4, 50) == -ENOSPC);
-    assert(!workers_run(w, fail_some, NULL, 41, 50));
-    workers_free(w);
+    assert(!threadpool_new(&w, 1));
+    assert(threadpool_run(w, fail_some, NULL, 0, 50) == -EIO);
+    assert(threadpool_run(w, fail_some, NULL, 4, 50) == -ENOSPC);
+    assert(!threadpool_run(w, fail_some, NULL, 41, 50));
+    threadpool_free(w);
 }
 
 /* Jobs that can only end together: as many threads as were asked for. */
@@ -83,12 +83,12 @@ static int meet(void *opaque, uint64_t number)
 static void at_the_same_time(void)
 {
     pthread_barrier_t barrier;
-    struct workers *w;
+    struct threadpool *w;
 
     assert(!pthread_barrier_init(&barrier, NULL, 4));
-    assert(!workers_new(&w, 4));
-    assert(!workers_run(w, meet, &barrier, 0, 400));
-    workers_free(w);
+    assert(!threadpool_new(&w, 4));
+    assert(!threadpool_run(w, meet, &barrier, 0, 400));
+    threadpool_free(w);
     pthread_barrier_destroy(&barrier);
 }
 
@@ -106,38 +106,38 @@ static int take_time(void *opaque, uint64_t number)
 
 static void waits_for_what_runs(void)
 {
-    struct workers *w;
+    struct threadpool *w;
     atomic_uint done;
     unsigned i;
 
     atomic_init(&done, 0);
-    assert(!workers_new(&w, 3));
+    assert(!threadpool_new(&w, 3));
     for (i = 1; i <= 200; i++) {
-        assert(!workers_run(w, take_time, &done, 0, 2));
+        assert(!threadpool_run(w, take_time, &done, 0, 2));
         assert(atomic_load(&done) == 2 * i);
     }
-    workers_free(w);
+    threadpool_free(w);
 }
 
 /* Its own jobs only, and before what waits longer. */
 static void overtakes_the_queue(void)
 {
     atomic_uint queued, run;
-    struct workers *w;
+    struct threadpool *w;
 
     atomic_init(&queued, 0);
     atomic_init(&run, 0);
-    assert(!workers_new(&w, 2));
-    assert(!workers_add(w, take_time, &queued, 0, 20000));
-    assert(!workers_run(w, take_time, &run, 0, 4));
+    assert(!threadpool_new(&w, 2));
+    assert(!threadpool_add(w, take_time, &queued, 0, 20000));
+    assert(!threadpool_run(w, take_time, &run, 0, 4));
     assert(atomic_load(&run) == 4);
     assert(atomic_load(&queued) < 20000);
-    workers_free(w);
+    threadpool_free(w);
     assert(atomic_load(&queued) == 20000);
 }
 
 struct caller {
-    struct workers *w;
+    struct threadpool *w;
     uint64_t first;
     int expected;
 };
@@ -148,7 +148,7 @@ static void *call_often(void *opaque)
     unsigned i;
 
     for (i = 0; i < 500; i++)
-        assert(workers_run(c->w, fail_some, NULL, c->first, 20) ==
+        assert(threadpool_run(c->w, fail_some, NULL, c->first, 20) ==
                c->expected);
     return NULL;
 }
@@ -157,19 +157,19 @@ static void *call_often(void *opaque)
 static void several_callers(void)
 {
     struct caller a = { NULL, 0, -EIO }, b = { NULL, 30, -ENOSPC };
-    struct workers *w;
+    struct threadpool *w;
     pthread_t thread;
 
-    assert(!workers_new(&w, 2));
+    assert(!threadpool_new(&w, 2));
     a.w = b.w = w;
     assert(!pthread_create(&thread, NULL, call_often, &a));
     call_often(&b);
     assert(!pthread_join(thread, NULL));
-    workers_free(w);
+    threadpool_free(w);
 }
 
 struct chain {
-    struct workers *w;
+    struct threadpool *w;
     atomic_uint depth;
 };
 
@@ -179,7 +179,7 @@ static int go_on(void *opaque, uint64_t number)
     struct chain *c = opaque;
 
     atomic_fetch_add(&c->depth, 1);
-    return number ? workers_add(c->w, go_on, c, number - 1, 1) : 0;
+    return number ? threadpool_add(c->w, go_on, c, number - 1, 1) : 0;
 }
 
 static void jobs_of_jobs(void)
@@ -187,11 +187,11 @@ static void jobs_of_jobs(void)
     struct chain c;
 
     atomic_init(&c.depth, 0);
-    assert(!workers_new(&c.w, 3));
-    assert(!workers_add(c.w, go_on, &c, 100, 1));
+    assert(!threadpool_new(&c.w, 3));
+    assert(!threadpool_add(c.w, go_on, &c, 100, 1));
     while (atomic_load(&c.depth) < 101)
         sched_yield();
-    workers_free(c.w);
+    threadpool_free(c.w);
 }
 
 int main(void)

@@ -22,9 +22,9 @@ static void test_places(void)
     uint8_t copy[40];
 
     memcpy(copy, code, sizeof(code));
-    x86code_to_places(code, sizeof(code), 0x1000);
+    x86_bcj_to_places(code, sizeof(code), 0x1000);
     assert(!memcmp(code, places, sizeof(code)));
-    x86code_to_distances(code, sizeof(code), 0x1000);
+    x86_bcj_to_distances(code, sizeof(code), 0x1000);
     assert(!memcmp(code, copy, sizeof(code)));
 }
 
@@ -43,13 +43,13 @@ static void test_any_bytes(void)
             bytes[i] = draw() % 3 ? often[draw() % sizeof(often)] :
                 draw();
         memcpy(copy, bytes, n);
-        x86code_to_places(bytes, n, offset);
+        x86_bcj_to_places(bytes, n, offset);
         changed += n && memcmp(bytes, copy, n);
-        x86code_to_distances(bytes, n, offset);
+        x86_bcj_to_distances(bytes, n, offset);
         assert(!n || !memcmp(bytes, copy, n));
         /* the other way round: what a peer sends may be anything */
-        x86code_to_distances(bytes, n, offset);
-        x86code_to_places(bytes, n, offset);
+        x86_bcj_to_distances(bytes, n, offset);
+        x86_bcj_to_places(bytes, n, offset);
         assert(!n || !memcmp(bytes, copy, n));
     }
     assert(changed > 1500);
@@ -61,22 +61,22 @@ static void test_begins(void)
     uint8_t pe[256] = { 'M', 'Z', [0x3c] = 0x80, [0x80] = 'P', 'E', 0, 0,
                         0x64, 0x86 };
 
-    assert(x86code_begins(elf, 64));
-    assert(!x86code_begins(elf, 63));
+    assert(x86_bcj_begins(elf, 64));
+    assert(!x86_bcj_begins(elf, 63));
     elf[16] = 1;                        /* to be linked */
-    assert(!x86code_begins(elf, 64));
+    assert(!x86_bcj_begins(elf, 64));
     elf[16] = 2;
-    assert(x86code_begins(elf, 64));
+    assert(x86_bcj_begins(elf, 64));
     elf[18] = 183;                      /* AArch64 */
-    assert(!x86code_begins(elf, 64));
+    assert(!x86_bcj_begins(elf, 64));
 
-    assert(x86code_begins(pe, 256));
-    assert(x86code_begins(pe, 0x86));
-    assert(!x86code_begins(pe, 0x85));
+    assert(x86_bcj_begins(pe, 256));
+    assert(x86_bcj_begins(pe, 0x86));
+    assert(!x86_bcj_begins(pe, 0x85));
     pe[0x84] = 0;
-    assert(!x86code_begins(pe, 256));
+    assert(!x86_bcj_begins(pe, 256));
     pe[0x3c + 3] = 0xff;                /* far outside */
-    assert(!x86code_begins(pe, 256));
+    assert(!x86_bcj_begins(pe, 256));
 }
 
 int main(void)

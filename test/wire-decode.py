@@ -25,9 +25,10 @@ FROM_SOURCE = "HELLO FAIL XL MEMORY MEMORY_END MEMORY_KEY CODED PAGES DISK " \
     "WITNESS APART " \
     "BYE " \
     "BALLAST ALIVE".split()
-FROM_TARGET = "HELLO FAIL XL TAKEN MISSED PROBE DISK_OK UNKNOWN SKETCH WANT " \
+FROM_TARGET = "HELLO FAIL XL TAKEN MISSED PROBE DISK_OK UNKNOWN SIGNATURE " \
+    "WANT " \
     "WANT_END BULK_DONE DIFFER BLOCKS PASS_DONE PLACED RESTORING BYE " \
-    "LEFT LIST LACK BALLAST WITNESSED UNLIKE ALIVE".split()
+    "LEFT LIST HELD BALLAST WITNESSED UNLIKE ALIVE".split()
 IN_REHEARSALS = "HELLO FAIL DISK DISKS_END MANIFEST MANIFEST_END NAMES " \
     "RECIPE BLOCKLIST DATA_END SEGMENTS COMPARED PASS_END LISTING BALLAST " \
     "WITNESS APART BYE ALIVE".split()
@@ -504,9 +505,9 @@ class Target(Direction):
         super().__init__(path, allowed)
         self.source = source
         self.disks = {n: dict(wants={}, left=[], named=[], stage=0,
-                              unknown=[], sketches={},
+                              unknown=[], signatures={},
                               skeletons=set(), lefts=set(),
-                              lists={}, lacks={}, doubtful=False,
+                              lists={}, held={}, doubtful=False,
                               unlike=0, witnessed=0)
                       for n in source.disks}
 
@@ -527,7 +528,7 @@ class Target(Direction):
         out = numbers(c)
         for n in out:
             check(0 <= n < len(self.source.disks[number].objects), "object")
-            check(n not in d["wants"] and n not in d["sketches"] and
+            check(n not in d["wants"] and n not in d["signatures"] and
                   n not in d["lefts"], "object %d again" % n)
             d["lefts"].add(n)
         return "%d objects" % len(out)
@@ -584,8 +585,8 @@ class Target(Direction):
         for n in numbers(c):
             check(0 <= n < len(self.source.disks[number].objects), "object")
             d["wants"][n] = d["wants"].get(n, 0) + 1
-            check(d["wants"][n] + (n in d["sketches"]) +
-                  (n in d["lacks"]) <= 2, "object %d a third time" % n)
+            check(d["wants"][n] + (n in d["signatures"]) +
+                  (n in d["held"]) <= 2, "object %d a third time" % n)
         return "%d objects so far" % len(d["wants"])
 
     def unknown(self, c, number):
@@ -596,7 +597,7 @@ class Target(Direction):
         d["unknown"].append(len(out))
         return "%d objects" % len(out)
 
-    def sketch(self, c, number):
+    def signature(self, c, number):
         d = self.step(number, 1, 1)
         c.bytes(16)
         n = count = 0
@@ -607,13 +608,13 @@ class Target(Direction):
                 d["skeletons"].add(n)
                 width &= 0x7f
             check(0 <= n < len(self.source.disks[number].objects), "object")
-            check(n not in d["sketches"], "object %d again" % n)
+            check(n not in d["signatures"], "object %d again" % n)
             check(size and 64 <= block <= 1 << 26 and 1 <= width <= 8,
                   "shape")
             blocks = -(-size // block)
             check(blocks <= 1 << 17, "too many blocks")
             c.bytes(blocks * width)
-            d["sketches"][n] = size
+            d["signatures"][n] = size
             count += 1
         return "%d files" % count
 
@@ -640,19 +641,19 @@ class Target(Direction):
         answer.end()
         return "%d objects" % len(out)
 
-    def lack(self, c, number):
+    def held(self, c, number):
         d = self.step(number, 1, 1)
         n = count = 0
         while c.left():
             n += c.zigzag()
             check(n in d["lists"], "object %d was not listed" % n)
-            check(n not in d["lacks"], "object %d again" % n)
+            check(n not in d["held"], "object %d again" % n)
             left, runs = d["lists"][n], []
             while left:
                 runs.append(c.varint())
                 check(runs[-1] <= left and (runs[-1] or not runs[1:]), "run")
                 left -= runs[-1]
-            d["lacks"][n] = sum(runs[::2]) * wire.BLOCK_BYTES
+            d["held"][n] = sum(runs[::2]) * wire.BLOCK_BYTES
             count += 1
         return "%d objects" % count
 
@@ -664,13 +665,13 @@ class Target(Direction):
         check(not d["lefts"] & set(d["wants"]), "left and wanted")
         check(self.source.dry or sent == d["wants"] or self.source.ended == "FAIL",
               "what was sent is not what was wanted")
-        check(set(source.recipes) == {*d["sketches"], *d["lacks"]} or
+        check(set(source.recipes) == {*d["signatures"], *d["held"]} or
               self.source.ended == "FAIL",
               "the recipes are not those that were asked for")
         check(source.skeletons <= d["skeletons"] and
               (source.skeletons == d["skeletons"] or
                self.source.ended == "FAIL"), "skeletons of other objects")
-        for n, held in d["lacks"].items():
+        for n, held in d["held"].items():
             check(self.source.dry or self.source.ended == "FAIL" or
                   source.recipes[n][0] == held, "other blocks of %d" % n)
         check(not source.blocklists, "a BLOCKLIST that was not asked for")

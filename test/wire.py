@@ -28,8 +28,8 @@ TYPES = dict(
     PROBE=18, PROBED=19, DISK_OK=20, BALLAST=21,
     MANIFEST=32, MANIFEST_END=33, WANT=34,
     WANT_END=35, DATA=36, DATA_END=37, BULK_DONE=38, LEFT=39,
-    FREIGHT=40, UNKNOWN=41, NAMES=42, SKETCH=43, RECIPE=44, LIST=45,
-    BLOCKLIST=46, LACK=47, SEGMENTS=48, PASS_END=49, DIFFER=50,
+    FREIGHT=40, UNKNOWN=41, NAMES=42, SIGNATURE=43, RECIPE=44, LIST=45,
+    BLOCKLIST=46, HELD=47, SEGMENTS=48, PASS_END=49, DIFFER=50,
     PASS_DONE=51, SEGMENT=52, BLOCKS=53, PATCH=54, COMPARED=55, DELTA=56,
     LISTING=57, WITNESS=58, WITNESSED=59, UNLIKE=60, APART=61, PLACE=64, PLACED=65, RESTORE=66, RESTORING=67, BYE=68,
     ALIVE=0x8001)
@@ -87,7 +87,7 @@ PRIME = (1 << 61) - 1
 
 
 def polynomial(key, data, width):
-    """The hash of a sketch."""
+    """The hash of a signature."""
     mask = (1 << 64) - 1
     first, last = struct.unpack("<QQ", key)
     base = (first & PRIME | 1 << 60) % PRIME
@@ -164,8 +164,8 @@ def names(*values, count=None):
     return out
 
 
-def sketch(number, content, block=512, width=6, key=bytes(range(16)),
-           code=False):
+def signature(number, content, block=512, width=6, key=bytes(range(16)),
+              code=False):
     """One file, behind the key of its frame.  code: shows its skeleton."""
     content = skeleton(content)[0] if code else content
     hashes = [polynomial(key, content[at:at + block], width)
@@ -278,7 +278,7 @@ def listed(key, content, head=0):
     return head, out
 
 
-def lack(number, *runs):
+def held(number, *runs):
     """One object; runs: of blocks that are held, and that are not, by
     turns."""
     return zigzag(number) + b"".join(varint(n) for n in runs)

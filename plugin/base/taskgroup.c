@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Threads that serve disks side by side; see crew.h. */
+/* Threads that serve disks side by side; see taskgroup.h. */
 #include "config.h"
 
 #include <errno.h>
@@ -12,8 +12,8 @@
 
 #include "plugin/base/taskgroup.h"
 
-struct crew {
-    crew_job *job;
+struct taskgroup {
+    taskgroup_job *job;
     void *opaque;
     unsigned count;
     int event_fd;
@@ -26,7 +26,7 @@ struct crew {
 };
 
 /* The last one frees it.  Called with the lock held, releases it. */
-static void drop(struct crew *c)
+static void drop(struct taskgroup *c)
 {
     bool last = --c->users == 0;
 
@@ -38,7 +38,7 @@ static void drop(struct crew *c)
     free(c);
 }
 
-static void tell(const struct crew *c)
+static void tell(const struct taskgroup *c)
 {
     uint64_t one = 1;
 
@@ -48,7 +48,7 @@ static void tell(const struct crew *c)
 
 static void *work(void *opaque)
 {
-    struct crew *c = opaque;
+    struct taskgroup *c = opaque;
     unsigned number;
     int rc;
 
@@ -68,10 +68,10 @@ static void *work(void *opaque)
     return NULL;
 }
 
-int crew_start(struct crew **c_r, crew_job *job, void *opaque, unsigned count,
+int taskgroup_start(struct taskgroup **c_r, taskgroup_job *job, void *opaque, unsigned count,
                unsigned at_once)
 {
-    struct crew *c = calloc(1, sizeof(*c));
+    struct taskgroup *c = calloc(1, sizeof(*c));
     pthread_t thread;
     unsigned i;
     int rc;
@@ -103,12 +103,12 @@ int crew_start(struct crew **c_r, crew_job *job, void *opaque, unsigned count,
     return rc;
 }
 
-int crew_fd(const struct crew *c)
+int taskgroup_fd(const struct taskgroup *c)
 {
     return c->event_fd;
 }
 
-int crew_leave(struct crew *c)
+int taskgroup_leave(struct taskgroup *c)
 {
     int rc;
 

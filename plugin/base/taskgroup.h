@@ -10,21 +10,21 @@
 #ifndef PLUGIN_BASE_TASKGROUP_H
 #define PLUGIN_BASE_TASKGROUP_H
 
-struct crew;
+struct taskgroup;
 
 /* number: of the disk.  Returns 0 or a negative errno. */
-typedef int crew_job(void *opaque, unsigned number);
+typedef int taskgroup_job(void *opaque, unsigned number);
 
 /* Starts the jobs 0 ... count - 1 (count > 0), at most at_once at a time, in
  * this order. */
-int crew_start(struct crew **c_r, crew_job *job, void *opaque, unsigned count,
+int taskgroup_start(struct taskgroup **c_r, taskgroup_job *job, void *opaque, unsigned count,
                unsigned at_once);
 
 /* Readable when all jobs are done or one has failed. */
-int crew_fd(const struct crew *c);
+int taskgroup_fd(const struct taskgroup *c);
 
-/* Leaves the crew, after crew_fd() is readable or before.  Returns the first
+/* Leaves the crew, after taskgroup_fd() is readable or before.  Returns the first
  * error, 0 if all are done, or -EINPROGRESS.  No further job is begun. */
-int crew_leave(struct crew *c);
+int taskgroup_leave(struct taskgroup *c);
 
 #endif

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* A pool of threads; see workers.h. */
+/* A pool of threads; see threadpool.h. */
 #include "config.h"
 
 #include <errno.h>
@@ -10,7 +10,7 @@
 
 #include "plugin/base/threadpool.h"
 
-/* What a caller of workers_run() waits for. */
+/* What a caller of threadpool_run() waits for. */
 struct waiting {
     uint64_t unfinished;
     int rc;
@@ -19,14 +19,14 @@ struct waiting {
 
 struct batch {
     struct batch *next;
-    workers_job *job;
+    threadpool_job *job;
     void *opaque;
     uint64_t number;        /* of the next job to start */
     uint64_t left;
     struct waiting *waiting;    /* NULL: nobody waits */
 };
 
-struct workers {
+struct threadpool {
     pthread_mutex_t lock;   /* covers everything below */
     pthread_cond_t work;
     struct batch *head;
@@ -37,10 +37,10 @@ struct workers {
 };
 
 /* Runs one job of the first batch.  Called and returns with the lock held. */
-static void run_one(struct workers *w)
+static void run_one(struct threadpool *w)
 {
     struct batch *b = w->head;
-    workers_job *job = b->job;
+    threadpool_job *job = b->job;
     void *opaque = b->opaque;
     uint64_t number = b->number++;
     struct waiting *waiting = b->waiting;
@@ -65,7 +65,7 @@ static void run_one(struct workers *w)
 
 static void *thread_main(void *opaque)
 {
-    struct workers *w = opaque;
+    struct threadpool *w = opaque;
 
     pthread_mutex_lock(&w->lock);
     for (;;) {
@@ -79,10 +79,10 @@ static void *thread_main(void *opaque)
     return NULL;
 }
 
-int workers_new(struct workers **w_r, unsigned threads)
+int threadpool_new(struct threadpool **w_r, unsigned threads)
 {
     long cores = sysconf(_SC_NPROCESSORS_ONLN);
-    struct workers *w;
+    struct threadpool *w;
     int rc = 0;
 
     if (threads == 0)
@@ -96,14 +96,14 @@ int workers_new(struct workers **w_r, unsigned threads)
     for (; w->n_threads < threads && !rc; w->n_threads += !rc)
         rc = -pthread_create(&w->threads[w->n_threads], NULL, thread_main, w);
     if (rc && w->n_threads == 0) {
-        workers_free(w);
+        threadpool_free(w);
         return rc;
     }
     *w_r = w;
     return 0;
 }
 
-void workers_free(struct workers *w)
+void threadpool_free(struct threadpool *w)
 {
     unsigned i;
 
@@ -121,7 +121,7 @@ void workers_free(struct workers *w)
 }
 
 /* Takes a copy of the batch. */
-static int put(struct workers *w, const struct batch *batch, bool first)
+static int put(struct threadpool *w, const struct batch *batch, bool first)
 {
     struct batch *b = malloc(sizeof(*b));
 
@@ -142,7 +142,7 @@ static int put(struct workers *w, const struct batch *batch, bool first)
     return 0;
 }
 
-int workers_add(struct workers *w, workers_job *job, void *opaque,
+int threadpool_add(struct threadpool *w, threadpool_job *job, void *opaque,
                 uint64_t first, uint64_t count)
 {
     struct batch b = { NULL, job, opaque, first, count, NULL };
@@ -150,7 +150,7 @@ int workers_add(struct workers *w, workers_job *job, void *opaque,
     return count ? put(w, &b, false) : 0;
 }
 
-int workers_add_first(struct workers *w, workers_job *job, void *opaque,
+int threadpool_add_first(struct threadpool *w, threadpool_job *job, void *opaque,
                       uint64_t first, uint64_t count)
 {
     struct batch b = { NULL, job, opaque, first, count, NULL };
@@ -158,7 +158,7 @@ int workers_add_first(struct workers *w, workers_job *job, void *opaque,
     return count ? put(w, &b, true) : 0;
 }
 
-int workers_run(struct workers *w, workers_job *job, void *opaque,
+int threadpool_run(struct threadpool *w, threadpool_job *job, void *opaque,
                 uint64_t first, uint64_t count)
 {
     struct waiting waiting = { count, 0, PTHREAD_COND_INITIALIZER };

@@ -9,29 +9,29 @@
 
 #include <stdint.h>
 
-struct workers;
+struct threadpool;
 
-/* number: of the job.  What it returns is for workers_run(). */
-typedef int workers_job(void *opaque, uint64_t number);
+/* number: of the job.  What it returns is for threadpool_run(). */
+typedef int threadpool_job(void *opaque, uint64_t number);
 
 /* threads: 0 for one per core. */
-int workers_new(struct workers **w_r, unsigned threads);
+int threadpool_new(struct threadpool **w_r, unsigned threads);
 
 /* Finishes queued jobs, then ends the threads. */
-void workers_free(struct workers *w);
+void threadpool_free(struct threadpool *w);
 
 /* Queues jobs first ... first + count - 1.  -ENOMEM: none was queued. */
-int workers_add(struct workers *w, workers_job *job, void *opaque,
+int threadpool_add(struct threadpool *w, threadpool_job *job, void *opaque,
                 uint64_t first, uint64_t count);
 
 /* The same, before all that is queued. */
-int workers_add_first(struct workers *w, workers_job *job, void *opaque,
+int threadpool_add_first(struct threadpool *w, threadpool_job *job, void *opaque,
                       uint64_t first, uint64_t count);
 
 /* Runs such jobs, before all that is queued, and returns when they are done:
  * 0, or the first non-zero value that one of them returned.  Not to be called
  * from a job. */
-int workers_run(struct workers *w, workers_job *job, void *opaque,
+int threadpool_run(struct threadpool *w, threadpool_job *job, void *opaque,
                 uint64_t first, uint64_t count);
 
 #endif

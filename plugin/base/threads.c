@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* A piece of work done by several threads; see parallel.h. */
+/* A piece of work done by several threads; see threads.h. */
 #include "config.h"
 
 #include <pthread.h>
@@ -17,7 +17,7 @@ struct start {
     bool running;
 };
 
-unsigned parallel_count(unsigned asked, bool direct)
+unsigned threads_count(unsigned asked, bool direct)
 {
     cpu_set_t cpus;
     unsigned n = 1;
@@ -39,7 +39,7 @@ static void *run(void *arg)
     return NULL;
 }
 
-void parallel_run(void (*work)(void *worker), void *workers, size_t size,
+void threads_run(void (*work)(void *worker), void *workers, size_t size,
                   unsigned n)
 {
     struct start starts[THREADS_MAX];

@@ -9,7 +9,7 @@
 /* How many threads: asked, or, if that is 0, one for each processor this
  * process may use (two if direct: with O_DIRECT, one waits for the disk while
  * another one computes). */
-unsigned parallel_count(unsigned asked, bool direct);
+unsigned threads_count(unsigned asked, bool direct);
 
 /*
  * Calls work(workers + i * size) for each i < n, the first in the calling
@@ -17,7 +17,7 @@ unsigned parallel_count(unsigned asked, bool direct);
  * Workers take what they do from a common source, so a thread that cannot be
  * created costs time only.  Signals stay with the threads there were before.
  */
-void parallel_run(void (*work)(void *worker), void *workers, size_t size,
+void threads_run(void (*work)(void *worker), void *workers, size_t size,
                   unsigned n);
 
 #endif

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* A call that is not waited for endlessly; see bounded.h. */
+/* A call that is not waited for endlessly; see timed_call.h. */
 #include "config.h"
 
 #include <errno.h>
@@ -69,7 +69,7 @@ static int start(struct call *c, pthread_t *thread)
     return rc;
 }
 
-int bounded_run(void (*work)(void *opaque), void (*drop)(void *opaque),
+int timed_call(void (*work)(void *opaque), void (*drop)(void *opaque),
                 void *opaque, unsigned milliseconds)
 {
     struct timespec end = monotonic_in(milliseconds);

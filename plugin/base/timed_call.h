@@ -12,7 +12,7 @@
  * Runs work(opaque).  0: it is done.  -ETIMEDOUT: opaque now belongs to the
  * thread, which will call drop(opaque).  Another error: it was not begun.
  */
-int bounded_run(void (*work)(void *opaque), void (*drop)(void *opaque),
+int timed_call(void (*work)(void *opaque), void (*drop)(void *opaque),
                 void *opaque, unsigned milliseconds);
 
 #endif

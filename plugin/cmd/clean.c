@@ -73,7 +73,7 @@ static bool is_wanted(const struct cleaning *c, const struct record *r)
     for (i = 0; i < c->n_paths; i++)
         if (names(c->paths[i], r))
             wanted = c->found[i] = true;
-    return wanted && (c->seconds < 0 || abandoned_age(r) >= c->seconds);
+    return wanted && (c->seconds < 0 || record_age(r) >= c->seconds);
 }
 
 /* Removes a staging file unless a migration holds its lock.  The record goes
@@ -97,12 +97,12 @@ static int remove_staging(const struct cleaning *c, const struct record *r)
 
 static int clean_one(void *opaque, const struct record *r)
 {
-    uint64_t bytes = abandoned_bytes(r->path);
+    uint64_t bytes = unfinished_bytes(r->path);
     struct cleaning *c = opaque;
     char path[4096];
     int rc;
 
-    if (!abandoned_is_unfinished(r) || !is_wanted(c, r))
+    if (!record_is_unfinished(r) || !is_wanted(c, r))
         return 0;
     rc = remove_staging(c, r);
     if (rc == -EWOULDBLOCK)

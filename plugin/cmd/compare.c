@@ -61,7 +61,7 @@ struct entry {
 struct content {
     struct image image;
     struct manifest *manifest;
-    struct plain_list plain;
+    struct decompressed_list plain;
 };
 
 struct result {
@@ -80,7 +80,7 @@ static int by_content(const void *a, const void *b)
     return memcmp(x->hash, y->hash, HASH_BYTES);
 }
 
-static void set_plain(struct entry *e, const struct plain *p)
+static void set_plain(struct entry *e, const struct decompressed *p)
 {
     *e = (struct entry){ .size = p->size, .stored = p->size };
     if (!p->zero)
@@ -91,7 +91,7 @@ static void set_entry(struct entry *e, const struct content *c, size_t i)
 {
     const struct manifest *m = c->manifest;
     const struct object *o = &m->files[i];
-    const struct plain *p = plain_find(&c->plain, o->file);
+    const struct decompressed *p = decompressed_find(&c->plain, o->file);
     const struct fsparse_extent *x;
     size_t n;
 
@@ -173,7 +173,7 @@ static int content_open(struct content *c, const char *path,
         return rc;
     rc = was_parsed(c->manifest) ? 0 : -EINVAL;
     if (!rc)
-        rc = plain_read(&c->plain, c->manifest, opt->threads);
+        rc = decompressed_read(&c->plain, c->manifest, opt->threads);
     if (rc) {
         manifest_free(c->manifest);
         image_release(&c->image);
@@ -183,7 +183,7 @@ static int content_open(struct content *c, const char *path,
 
 static void content_release(struct content *c)
 {
-    plain_release(&c->plain);
+    decompressed_release(&c->plain);
     manifest_free(c->manifest);
     image_release(&c->image);
 }

@@ -73,7 +73,7 @@ struct index_options {
 /* Update */
 
 static bool is_known(struct store *s, const char *path,
-                     const struct mark *mark)
+                     const struct stamp *stamp)
 {
     struct index_image i;
     MDB_txn *t;
@@ -82,7 +82,7 @@ static bool is_known(struct store *s, const char *path,
     if (store_read(s, &t))
         return false;
     if (!index_find_image(s, t, path, &i)) {
-        known = i.named && mark_same(&i.mark, mark);
+        known = i.named && stamp_same(&i.stamp, stamp);
         index_image_release(&i);
     }
     store_read_end(s, t);
@@ -95,15 +95,15 @@ static int read_image(struct store *s, const char *path,
     struct manifest_options opt = { .threads = o->threads };
     struct image img = IMAGE_INIT;
     struct manifest *m = NULL;
-    struct mark mark;
+    struct stamp stamp;
     int rc;
 
-    rc = mark_of(path, &mark);
+    rc = stamp_of(path, &stamp);
     if (rc) {
         log_errno(rc, "%s", path);
         return rc;
     }
-    if (!o->again && is_known(s, path, &mark)) {
+    if (!o->again && is_known(s, path, &stamp)) {
         log_debug("%s is unchanged", path);
         return 0;
     }
@@ -116,7 +116,7 @@ static int read_image(struct store *s, const char *path,
         rc = manifest_build(&img, &opt, &m);
     log_progress_end();
     if (!rc)
-        rc = index_put_manifest(s, path, &mark, m);
+        rc = index_add_manifest(s, path, &stamp, m);
     if (!rc && !o->quiet)
         log_info("%s: %zu objects", path, manifest_count(m));
     manifest_free(m);
@@ -261,11 +261,11 @@ static const char *age_text(int64_t seconds, char *text, size_t size)
 
 static const char *state_of(const struct index_image *i)
 {
-    struct mark now;
+    struct stamp now;
 
-    if (mark_of(i->path, &now))
+    if (stamp_of(i->path, &now))
         return "gone";
-    return !mark_same(&now, &i->mark) ? "changed" :
+    return !stamp_same(&now, &i->stamp) ? "changed" :
         i->named ? "current" : "current, without names";
 }
 
@@ -274,7 +274,7 @@ static int print_image(void *opaque, const struct index_image *i)
     char when[32], path[4096];
 
     (void)opaque;
-    printf("%10" PRIu64 " %10.1f %s %s (%s)\n", i->n_entered, i->bytes / 1e6,
+    printf("%10" PRIu64 " %10.1f %s %s (%s)\n", i->n_added, i->bytes / 1e6,
            age_text(i->time, when, sizeof(when)),
            text_escape(i->path, path, sizeof(path)), state_of(i));
     return 0;
@@ -286,11 +286,11 @@ static int add_json(void *opaque, const struct index_image *i)
 
     if (!j || json_object_object_add(j, "path", cmd_json_text(i->path)) ||
         json_object_object_add(j, "kind", json_object_new_string(
-                                   i->mark.block ? "block" : "file")) ||
+                                   i->stamp.block ? "block" : "file")) ||
         json_object_object_add(j, "size",
-                               json_object_new_uint64(i->mark.size)) ||
+                               json_object_new_uint64(i->stamp.size)) ||
         json_object_object_add(j, "objects",
-                               json_object_new_uint64(i->n_entered)) ||
+                               json_object_new_uint64(i->n_added)) ||
         json_object_object_add(j, "bytes",
                                json_object_new_uint64(i->bytes)) ||
         json_object_object_add(j, "time", json_object_new_int64(i->time)) ||
@@ -405,7 +405,7 @@ static int check_image(void *opaque, const struct index_image *i)
 {
     struct checking *c = opaque;
     const char *state = state_of(i);
-    struct index_sample sample = { 0 };
+    struct index_spotcheck sample = { 0 };
     int rc = 0;
 
     if (strncmp(state, "current", 7)) {
@@ -413,7 +413,7 @@ static int check_image(void *opaque, const struct index_image *i)
         c->not_current++;
     }
     if (c->o->sample && strcmp(state, "gone"))
-        rc = index_sample(c->store, i, c->o->sample, &sample);
+        rc = index_spotcheck(c->store, i, c->o->sample, &sample);
     if (sample.differ)
         printf("%s: %" PRIu64 " of %" PRIu64 " objects are not what they "
                "were\n", i->path, sample.differ, sample.compared);

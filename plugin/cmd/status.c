@@ -47,13 +47,13 @@ struct listing {
     bool failed;
     struct json_object *rows;   /* NULL: print a table */
     unsigned old;
-    struct abandoned unfinished;
+    struct unfinished unfinished;
 };
 
 static bool is_old(const struct listing *l, const struct record *r)
 {
-    return l->conf->remind_days > 0 && abandoned_is_begun(r) &&
-        abandoned_age(r) >= (int64_t)l->conf->remind_days * DAY;
+    return l->conf->remind_days > 0 && record_is_begun(r) &&
+        record_age(r) >= (int64_t)l->conf->remind_days * DAY;
 }
 
 /* "3d 4h": two units are enough to judge by. */
@@ -77,9 +77,9 @@ static void print_row(const struct record *r, bool old)
 
     if (localtime_r(&t, &tm))
         strftime(when, sizeof(when), "%F %T", &tm);
-    format_age(abandoned_age(r), age, sizeof(age));
+    format_age(record_age(r), age, sizeof(age));
     printf("%-10s %-8s %s %8s %10.1f %10.1f %s%s\n", r->role, r->vdev, when,
-           age, r->size / 1e6, abandoned_bytes(r->path) / 1e6,
+           age, r->size / 1e6, unfinished_bytes(r->path) / 1e6,
            text_escape(r->path, path, sizeof(path)),
            access(r->path, F_OK) ? " (gone)" : old ? " (old)" : "");
 }
@@ -98,10 +98,10 @@ static struct json_object *json_row(const struct record *r, bool old)
               add(o, "uuid", cmd_json_text(r->uuid)) ||
               add(o, "path", cmd_json_text(r->path)) ||
               add(o, "time", json_object_new_int64(r->time)) ||
-              add(o, "age", json_object_new_int64(abandoned_age(r))) ||
+              add(o, "age", json_object_new_int64(record_age(r))) ||
               add(o, "size", json_object_new_int64(r->size)) ||
               add(o, "allocated",
-                  json_object_new_int64(abandoned_bytes(r->path))) ||
+                  json_object_new_int64(unfinished_bytes(r->path))) ||
               add(o, "exists",
                   json_object_new_boolean(!access(r->path, F_OK))) ||
               add(o, "old", json_object_new_boolean(old)))) {
@@ -118,9 +118,9 @@ static int show(void *opaque, const struct record *r)
     struct json_object *o;
 
     l->old += old;
-    if (abandoned_is_unfinished(r) && !access(r->path, F_OK)) {
+    if (record_is_unfinished(r) && !access(r->path, F_OK)) {
         l->unfinished.count++;
-        l->unfinished.bytes += abandoned_bytes(r->path);
+        l->unfinished.bytes += unfinished_bytes(r->path);
     }
     if (l->check && !old)
         return 0;

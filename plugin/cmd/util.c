@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* What the commands that look at images have in common; see cmd_util.h. */
+/* What the commands that look at images have in common; see util.h. */
 #include "config.h"
 
 #include <errno.h>

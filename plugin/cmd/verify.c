@@ -188,7 +188,7 @@ static void work(void *arg)
 
 static int compare(struct job *job, unsigned threads)
 {
-    unsigned i, n = parallel_count(threads, job->a.block || job->b.block);
+    unsigned i, n = threads_count(threads, job->a.block || job->b.block);
     struct worker *workers = calloc(n, sizeof(*workers));
     int rc = workers ? 0 : -ENOMEM;
 
@@ -202,7 +202,7 @@ static int compare(struct job *job, unsigned threads)
     if (rc) {
         log_error("no memory for the buffers of %u threads", n);
     } else {
-        parallel_run(work, workers, sizeof(*workers), n);
+        threads_run(work, workers, sizeof(*workers), n);
         rc = job->rc;
         merge_ranges(job);
         log_progress_end();

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Plain content; see plain.h.
+ * Plain content; see decompressed.h.
  *
  * Threads take batches from a cursor, and each batch is read by a parser
  * process of its own: that uses several processors, gives the parser's
@@ -28,7 +28,7 @@
 
 struct pool {
     const struct manifest *m;
-    struct plain_list *list;
+    struct decompressed_list *list;
     pthread_mutex_t lock;
     size_t next;                /* item of the cursor */
     bool warned;
@@ -37,8 +37,8 @@ struct pool {
 
 struct worker {
     struct pool *pool;
-    struct plain *item;         /* candidate for the next begin() */
-    struct plain *open;         /* the one that is being read */
+    struct decompressed *item;         /* candidate for the next begin() */
+    struct decompressed *open;         /* the one that is being read */
     struct digest state;
 };
 
@@ -77,7 +77,7 @@ static int worker_end(void *opaque)
 static size_t take_batch(struct worker *w, uint32_t *files)
 {
     struct pool *pool = w->pool;
-    const struct plain_list *list = pool->list;
+    const struct decompressed_list *list = pool->list;
     uint64_t bytes = 0;
     size_t n = 0;
 
@@ -127,13 +127,13 @@ static void work(void *arg)
     }
 }
 
-static int list_files(struct plain_list *list, const struct manifest *m)
+static int list_files(struct decompressed_list *list, const struct manifest *m)
 {
     size_t i, n = 0;
 
     for (i = 0; i < m->n_files; i++)
         n += (m->map->files[i].flags & FSPARSE_COMPRESSED) != 0;
-    *list = (struct plain_list){ .items = calloc(n + 1,
+    *list = (struct decompressed_list){ .items = calloc(n + 1,
                                                  sizeof(*list->items)) };
     if (!list->items) {
         log_error("%s: no memory for a list of %zu compressed files",
@@ -148,7 +148,7 @@ static int list_files(struct plain_list *list, const struct manifest *m)
 
 static int run(struct pool *pool, unsigned threads)
 {
-    unsigned i, n = parallel_count(threads, false);
+    unsigned i, n = threads_count(threads, false);
     struct worker *workers;
 
     if (n > pool->list->n)
@@ -161,13 +161,13 @@ static int run(struct pool *pool, unsigned threads)
     for (i = 0; i < n; i++)
         workers[i].pool = pool;
     pthread_mutex_init(&pool->lock, NULL);
-    parallel_run(work, workers, sizeof(*workers), n);
+    threads_run(work, workers, sizeof(*workers), n);
     pthread_mutex_destroy(&pool->lock);
     free(workers);
     return pool->rc;
 }
 
-int plain_read(struct plain_list *list, const struct manifest *m,
+int decompressed_read(struct decompressed_list *list, const struct manifest *m,
                unsigned threads)
 {
     struct pool pool = { .m = m, .list = list };
@@ -180,7 +180,7 @@ int plain_read(struct plain_list *list, const struct manifest *m,
     if (list->n)
         rc = run(&pool, threads);
     if (rc) {
-        plain_release(list);
+        decompressed_release(list);
         return rc;
     }
     for (i = 0; i < list->n; i++)
@@ -195,21 +195,21 @@ int plain_read(struct plain_list *list, const struct manifest *m,
 static int by_file(const void *key, const void *item)
 {
     const uint32_t file = *(const uint32_t *)key;
-    const struct plain *p = item;
+    const struct decompressed *p = item;
 
     return file < p->file ? -1 : file > p->file;
 }
 
-const struct plain *plain_find(const struct plain_list *list, uint32_t file)
+const struct decompressed *decompressed_find(const struct decompressed_list *list, uint32_t file)
 {
-    const struct plain *p = bsearch(&file, list->items, list->n,
+    const struct decompressed *p = bsearch(&file, list->items, list->n,
                                     sizeof(*list->items), by_file);
 
     return p && p->known ? p : NULL;
 }
 
-void plain_release(struct plain_list *list)
+void decompressed_release(struct decompressed_list *list)
 {
     free(list->items);
-    *list = (struct plain_list){ .items = NULL };
+    *list = (struct decompressed_list){ .items = NULL };
 }

@@ -9,7 +9,7 @@
 
 #include "plugin/content/manifest.h"
 
-struct plain {
+struct decompressed {
     uint32_t file;              /* index into map->files */
     bool known;                 /* it could be read; else the rest is unset */
     bool zero;                  /* as in struct object */
@@ -17,21 +17,21 @@ struct plain {
     uint8_t hash[HASH_BYTES];
 };
 
-struct plain_list {
-    struct plain *items;        /* every compressed file, by file */
+struct decompressed_list {
+    struct decompressed *items;        /* every compressed file, by file */
     size_t n;
 };
 
 /* Reads the compressed files of m's image, with parsers and threads of their
  * own (threads: as in manifest_options).  What cannot be read is not known,
- * and logged.  Returns 0 and a list for plain_release(), or a negative errno,
+ * and logged.  Returns 0 and a list for decompressed_release(), or a negative errno,
  * logged. */
-int plain_read(struct plain_list *list, const struct manifest *m,
+int decompressed_read(struct decompressed_list *list, const struct manifest *m,
                unsigned threads);
 
 /* NULL: not compressed, or not known. */
-const struct plain *plain_find(const struct plain_list *list, uint32_t file);
+const struct decompressed *decompressed_find(const struct decompressed_list *list, uint32_t file);
 
-void plain_release(struct plain_list *list);
+void decompressed_release(struct decompressed_list *list);
 
 #endif

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * Manifests; see manifest.h.  This file gets the map, decides which files can
- * be hashed as files, and reads objects; hashpool.c reads and hashes.
+ * be hashed as files, and reads objects; manifest_hash.c reads and hashes.
  *
  * Of the map it trusts what fsparse.h promises of regions (fsparse checks
  * them in this process); sizes and extents are looked at again here, because

@@ -67,7 +67,7 @@ struct object {
 };
 
 struct segment_sink;
-struct raw_objects;                 /* where raw objects live: hashpool.c */
+struct raw_objects;                 /* where raw objects live: manifest_hash.c */
 
 struct manifest {
     const struct image *image;      /* borrowed */
@@ -127,7 +127,7 @@ typedef int manifest_found(void *opaque, const struct object *const *objects,
 struct manifest_options {
     bool files_only;                /* leave residual regions out */
     bool recent_first;              /* begin with some files that changed last
-                                       (recent.h) */
+                                       (recent_files.h) */
     unsigned threads;               /* hashing; 0: one per core,
                                        two if read with O_DIRECT */
     manifest_progress *progress;    /* or NULL */

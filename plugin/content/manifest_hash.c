@@ -686,7 +686,7 @@ static void drop_findings(struct pool *pool)
 int hashpool_run(struct manifest *m, const struct manifest_options *opt)
 {
     struct pool pool = { .m = m, .opt = opt };
-    unsigned i, n = parallel_count(opt->threads, m->image->block);
+    unsigned i, n = threads_count(opt->threads, m->image->block);
     struct worker *workers;
     int rc;
 
@@ -703,7 +703,7 @@ int hashpool_run(struct manifest *m, const struct manifest_options *opt)
     if (!rc)
         rc = hash_inline_files(&workers[0]);
     if (!rc) {
-        parallel_run(work, workers, sizeof(*workers), n);
+        threads_run(work, workers, sizeof(*workers), n);
         rc = pool.rc;
     }
     if (!rc)

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* The threads that read an image and hash its objects; see hashpool.c. */
+/* The threads that read an image and hash its objects; see manifest_hash.c. */
 #ifndef PLUGIN_CONTENT_MANIFEST_HASH_H
 #define PLUGIN_CONTENT_MANIFEST_HASH_H
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Files that changed last; see recent.h.
+ * Files that changed last; see recent_files.h.
  *
  * Of the guest's clock only the order counts: if it lies, other files come
  * first, and nothing else.

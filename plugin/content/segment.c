@@ -129,7 +129,7 @@ static int hash_one(void *opaque, uint64_t i)
     return segment_hash(h->img, h->first + k, &h->out[k], h->index, h->disk);
 }
 
-int segments_hash_noted(const struct image *img, struct workers *pool,
+int segments_hash_noted(const struct image *img, struct threadpool *pool,
                         uint64_t first, size_t count,
                         struct segment_digest *out,
                         struct blockindex *index, unsigned disk)
@@ -148,12 +148,12 @@ int segments_hash_noted(const struct image *img, struct workers *pool,
             h.list[h.n++] = i;
     for (i = 0; i < h.n && i < AHEAD; i++)
         segment_will_need(img, first + h.list[i]);
-    rc = h.n > 0 ? workers_run(pool, hash_one, &h, 0, h.n) : 0;
+    rc = h.n > 0 ? threadpool_run(pool, hash_one, &h, 0, h.n) : 0;
     free(h.list);
     return rc;
 }
 
-int segments_hash(const struct image *img, struct workers *pool,
+int segments_hash(const struct image *img, struct threadpool *pool,
                   uint64_t first, size_t count, struct segment_digest *out)
 {
     return segments_hash_noted(img, pool, first, count, out, NULL, 0);

@@ -61,11 +61,11 @@ void segments_note_holes(const struct image *img, uint64_t first,
  * into out[0 .. count).  Entries whose known is already set are left alone.
  * Holes of a file are not read.  0 or a negative errno (logged).
  */
-int segments_hash(const struct image *img, struct workers *pool,
+int segments_hash(const struct image *img, struct threadpool *pool,
                   uint64_t first, size_t count, struct segment_digest *out);
 
 /* The same for a disk whose blocks are noted in an index as they are read. */
-int segments_hash_noted(const struct image *img, struct workers *pool,
+int segments_hash_noted(const struct image *img, struct threadpool *pool,
                         uint64_t first, size_t count,
                         struct segment_digest *out,
                         struct blockindex *index, unsigned disk);

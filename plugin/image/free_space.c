@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Free space of a cold image; see unused.h. */
+/* Free space of a cold image; see free_space.h. */
 #include "config.h"
 
 #include <errno.h>
@@ -62,7 +62,7 @@ static uint64_t take_free(struct image *img, const struct fsparse_map *map)
     return bytes;
 }
 
-int unused_skip(struct image *img, struct fsparse_map **map_r)
+int free_space_skip(struct image *img, struct fsparse_map **map_r)
 {
     struct fsparse_map *map;
     uint64_t bytes = 0;

@@ -20,6 +20,6 @@
  * does nothing.  Of a file system that is sent whole, says why.  *map_r: what
  * its examination found, or NULL if it was not examined; owned by the caller.
  * -ENOMEM and the like: an error. */
-int unused_skip(struct image *img, struct fsparse_map **map_r);
+int free_space_skip(struct image *img, struct fsparse_map **map_r);
 
 #endif

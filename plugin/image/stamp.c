@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Marks of images; see mark.h. */
+/* Stamps of images; see stamp.h. */
 #include "config.h"
 
 #include <errno.h>
@@ -28,16 +28,16 @@ static bool read_line(const char *path, char *text, size_t size)
     return ok;
 }
 
-/* Without a boot's name two marks are never equal; see mark_same(). */
-static void read_boot(uint8_t boot[MARK_BOOT])
+/* Without a boot's name two stamps are never equal; see stamp_same(). */
+static void read_boot(uint8_t boot[STAMP_BOOT])
 {
     char text[64];
     size_t n = 0;
 
     if (!read_line("/proc/sys/kernel/random/boot_id", text, sizeof(text)) ||
-        sodium_hex2bin(boot, MARK_BOOT, text, strcspn(text, "\n"), "-", &n,
-                       NULL) || n != MARK_BOOT)
-        memset(boot, 0, MARK_BOOT);
+        sodium_hex2bin(boot, STAMP_BOOT, text, strcspn(text, "\n"), "-", &n,
+                       NULL) || n != STAMP_BOOT)
+        memset(boot, 0, STAMP_BOOT);
 }
 
 /* A partition has some things in common with its disk. */
@@ -70,7 +70,7 @@ static bool is_counting(dev_t dev)
     return !read_line(name, text, sizeof(text)) || text[0] != '0';
 }
 
-static int mark_device(int fd, dev_t dev, struct mark *m)
+static int mark_device(int fd, dev_t dev, struct stamp *m)
 {
     struct image img = { .block = true, .dev = dev };
     struct device_activity a;
@@ -95,9 +95,9 @@ static int64_t nanoseconds(const struct timespec *t)
     return t->tv_sec * INT64_C(1000000000) + t->tv_nsec;
 }
 
-static int mark_file(const struct stat *st, struct mark *m_r)
+static int mark_file(const struct stat *st, struct stamp *m_r)
 {
-    *m_r = (struct mark){
+    *m_r = (struct stamp){
         .size = st->st_size,
         .dev = st->st_dev,
         .ino = st->st_ino,
@@ -107,23 +107,23 @@ static int mark_file(const struct stat *st, struct mark *m_r)
     return S_ISREG(st->st_mode) ? 0 : -ENOTBLK;
 }
 
-int mark_of_fd(int fd, struct mark *m_r)
+int stamp_of_fd(int fd, struct stamp *m_r)
 {
     struct stat st;
 
-    *m_r = (struct mark){ .block = false };
+    *m_r = (struct stamp){ .block = false };
     if (fstat(fd, &st))
         return -errno;
     return S_ISBLK(st.st_mode) ? mark_device(fd, st.st_rdev, m_r) :
         mark_file(&st, m_r);
 }
 
-int mark_of(const char *path, struct mark *m_r)
+int stamp_of(const char *path, struct stamp *m_r)
 {
     struct stat st;
     int fd, rc;
 
-    *m_r = (struct mark){ .block = false };
+    *m_r = (struct stamp){ .block = false };
     if (stat(path, &st))
         return -errno;
     if (!S_ISBLK(st.st_mode))
@@ -131,17 +131,17 @@ int mark_of(const char *path, struct mark *m_r)
     fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
     if (fd < 0)
         return -errno;
-    rc = mark_of_fd(fd, m_r);
+    rc = stamp_of_fd(fd, m_r);
     close(fd);
     return rc;
 }
 
-bool mark_tells(const struct mark *m)
+bool stamp_tells(const struct stamp *m)
 {
-    return !m->block || !sodium_is_zero(m->boot, MARK_BOOT);
+    return !m->block || !sodium_is_zero(m->boot, STAMP_BOOT);
 }
 
-bool mark_same(const struct mark *a, const struct mark *b)
+bool stamp_same(const struct stamp *a, const struct stamp *b)
 {
     if (a->block != b->block || a->size != b->size)
         return false;
@@ -149,5 +149,5 @@ bool mark_same(const struct mark *a, const struct mark *b)
         return a->ino == b->ino && a->mtime_ns == b->mtime_ns &&
             a->ctime_ns == b->ctime_ns;
     return a->diskseq == b->diskseq && a->written == b->written &&
-        !memcmp(a->boot, b->boot, MARK_BOOT) && mark_tells(a);
+        !memcmp(a->boot, b->boot, STAMP_BOOT) && stamp_tells(a);
 }

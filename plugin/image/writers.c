@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Who has something open for writing; see openers.h.  Source: proc(5). */
+/* Who has something open for writing; see writers.h.  Source: proc(5). */
 #include "config.h"
 
 #include <ctype.h>
@@ -14,9 +14,9 @@
 
 #include "plugin/image/writers.h"
 
-static bool add(struct openers *o, bool block, dev_t dev, ino_t ino)
+static bool add(struct writers *o, bool block, dev_t dev, ino_t ino)
 {
-    if (o->n == OPENERS_MAX)
+    if (o->n == WRITERS_MAX)
         return false;
     o->what[o->n].block = block;
     o->what[o->n].dev = dev;
@@ -24,17 +24,17 @@ static bool add(struct openers *o, bool block, dev_t dev, ino_t ino)
     return true;
 }
 
-bool openers_add_file(struct openers *o, dev_t dev, ino_t ino)
+bool writers_add_file(struct writers *o, dev_t dev, ino_t ino)
 {
     return add(o, false, dev, ino);
 }
 
-bool openers_add_device(struct openers *o, unsigned ma, unsigned mi)
+bool writers_add_device(struct writers *o, unsigned ma, unsigned mi)
 {
     return add(o, true, makedev(ma, mi), 0);
 }
 
-static bool wanted(const struct openers *o, const struct statx *st)
+static bool wanted(const struct writers *o, const struct statx *st)
 {
     bool block = S_ISBLK(st->stx_mode);
     dev_t dev = block ? makedev(st->stx_rdev_major, st->stx_rdev_minor) :
@@ -83,7 +83,7 @@ static bool writes(const char *pid, const char *fd, bool block)
  * AT_STATX_DONT_SYNC: someone else's file on a dead server should not keep
  * us (not every file system heeds it).
  */
-static bool look_at(const struct openers *o, const char *pid, bool *block_r)
+static bool look_at(const struct writers *o, const char *pid, bool *block_r)
 {
     struct dirent *e;
     bool found = false;
@@ -120,7 +120,7 @@ static void name_it(const char *pid, bool block, char *who, size_t size)
              "through the page cache" : "past the block device");
 }
 
-int openers_find(const struct openers *o, char *who, size_t size)
+int writers_find(const struct writers *o, char *who, size_t size)
 {
     DIR *dir = opendir("/proc");
     struct dirent *e;

@@ -18,23 +18,23 @@
 #include <stddef.h>
 #include <sys/types.h>
 
-#define OPENERS_MAX 64
+#define WRITERS_MAX 64
 
-struct openers {
+struct writers {
     struct {
         bool block;
         dev_t dev;          /* st_dev of a file, st_rdev of a device */
         ino_t ino;
-    } what[OPENERS_MAX];
+    } what[WRITERS_MAX];
     size_t n;
 };
 
 /* Adds to the list; false: it is full. */
-bool openers_add_file(struct openers *o, dev_t dev, ino_t ino);
-bool openers_add_device(struct openers *o, unsigned ma, unsigned mi);
+bool writers_add_file(struct writers *o, dev_t dev, ino_t ino);
+bool writers_add_device(struct writers *o, unsigned ma, unsigned mi);
 
 /* 1: who names a process and what it has, 0: there is none, or a negative
  * errno.  Two system calls for every descriptor of every process. */
-int openers_find(const struct openers *o, char *who, size_t size);
+int writers_find(const struct writers *o, char *who, size_t size);
 
 #endif

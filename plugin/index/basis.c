@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Content that this host holds; see holding.h. */
+/* Content that this host holds; see basis.h. */
 #include "config.h"
 
 #include <errno.h>
@@ -21,14 +21,14 @@ static bool fits(const struct index_object *o, uint64_t image_size)
     return !o->n_extents || gaps_are_few(o->size, held, image_size);
 }
 
-bool holding_of_indexed(struct holding *h, const struct image *img,
+bool basis_of_indexed(struct basis *h, const struct image *img,
                         struct index_object *o)
 {
     if (!fits(o, img->size)) {
         index_object_release(o);
         return false;
     }
-    *h = (struct holding){
+    *h = (struct basis){
         .image = img,
         .size = o->size,
         .extents = o->extents,
@@ -39,13 +39,13 @@ bool holding_of_indexed(struct holding *h, const struct image *img,
     return true;
 }
 
-void holding_release(struct holding *h)
+void basis_release(struct basis *h)
 {
     index_object_release(&h->object);
     memset(h, 0, sizeof(*h));
 }
 
-int holding_stream(const struct holding *h, object_sink *sink, void *opaque)
+int basis_stream(const struct basis *h, object_sink *sink, void *opaque)
 {
     if (h->inline_data)
         return sink(opaque, h->inline_data, h->size, 0);
@@ -54,7 +54,7 @@ int holding_stream(const struct holding *h, object_sink *sink, void *opaque)
 }
 
 /* The first extent that ends behind offset. */
-static size_t find_extent(const struct holding *h, uint64_t offset)
+static size_t find_extent(const struct basis *h, uint64_t offset)
 {
     size_t low = 0, high = h->n_extents, middle;
 
@@ -68,7 +68,7 @@ static size_t find_extent(const struct holding *h, uint64_t offset)
     return low;
 }
 
-int holding_read(const struct holding *h, void *data, size_t length,
+int basis_read(const struct basis *h, void *data, size_t length,
                  uint64_t offset)
 {
     const struct fsparse_extent *e;

@@ -10,7 +10,7 @@
 #include "plugin/image/image.h"
 #include "plugin/index/index.h"
 
-struct holding {
+struct basis {
     const struct image *image;              /* borrowed */
     uint64_t size;
     const struct fsparse_extent *extents;   /* ascending by logical */
@@ -19,18 +19,18 @@ struct holding {
     struct index_object object;             /* owns what is pointed to */
 };
 
-/* Takes the object over, for holding_release().  false, and releases it: its
+/* Takes the object over, for basis_release().  false, and releases it: its
  * extents do not lie inside the image, or its gaps are larger than a manifest
  * would have allowed.  (The index may be old, or wrong.) */
-bool holding_of_indexed(struct holding *h, const struct image *img,
+bool basis_of_indexed(struct basis *h, const struct image *img,
                         struct index_object *o);
-void holding_release(struct holding *h);
+void basis_release(struct basis *h);
 
 /* Hands over all content, as object_read() does it. */
-int holding_stream(const struct holding *h, object_sink *sink, void *opaque);
+int basis_stream(const struct basis *h, object_sink *sink, void *opaque);
 
 /* Reads length bytes of the content at offset; they must lie inside. */
-int holding_read(const struct holding *h, void *data, size_t length,
+int basis_read(const struct basis *h, void *data, size_t length,
                  uint64_t offset);
 
 #endif

@@ -3,7 +3,7 @@
  * Entering ahead; see entering.h.
  *
  * The lock of those who change the index is held while that goes on, and not
- * between the thread's end and entering_end(), which may be hours: whoever has
+ * between the thread's end and index_adding_end(), which may be hours: whoever has
  * it then removes what is not listed, and index_list() finds out.  It is not
  * waited for: it may be our own session's, which has references read, and ends
  * that only later.
@@ -20,7 +20,7 @@
 /* Of two disks of a session one waits for the other. */
 static pthread_mutex_t one_at_a_time = PTHREAD_MUTEX_INITIALIZER;
 
-struct entering {
+struct index_adding {
     struct store *store;
     const char *directory;
     const char *path;
@@ -32,25 +32,25 @@ struct entering {
 
 static void *work(void *opaque)
 {
-    struct entering *e = opaque;
+    struct index_adding *e = opaque;
     int lock;
 
     niceness_set(NICENESS_LATER);
     pthread_mutex_lock(&one_at_a_time);
     lock = index_lock(e->directory, false);
     e->rc = lock < 0 ? lock :
-        index_put_unlisted(e->store, e->path, &e->source, &e->id);
+        index_add_unlisted(e->store, e->path, &e->source, &e->id);
     if (lock >= 0)
         close(lock);
     pthread_mutex_unlock(&one_at_a_time);
     return NULL;
 }
 
-struct entering *entering_start(struct store *s, const char *directory,
+struct index_adding *index_adding_start(struct store *s, const char *directory,
                                 const char *path,
                                 const struct index_source *source)
 {
-    struct entering *e = calloc(1, sizeof(*e));
+    struct index_adding *e = calloc(1, sizeof(*e));
 
     if (!e)
         return NULL;
@@ -65,7 +65,7 @@ struct entering *entering_start(struct store *s, const char *directory,
 }
 
 /* Nobody will list it. */
-static void drop(struct entering *e)
+static void drop(struct index_adding *e)
 {
     int lock = e->id ? index_lock(e->directory, false) : -1;
 
@@ -75,17 +75,17 @@ static void drop(struct entering *e)
     close(lock);
 }
 
-bool entering_end(struct entering *e, const char *path,
-                  const struct mark *mark)
+bool index_adding_end(struct index_adding *e, const char *path,
+                  const struct stamp *stamp)
 {
-    char *resolved = index_resolve(path, mark);
+    char *resolved = index_resolve(path, stamp);
     bool listed = false;
     int lock;
 
     pthread_join(e->thread, NULL);
     lock = e->rc || !resolved ? -1 : index_lock(e->directory, false);
     if (lock >= 0) {
-        listed = !index_list(e->store, e->id, resolved, mark);
+        listed = !index_list(e->store, e->id, resolved, stamp);
         close(lock);
     }
     if (!listed)
@@ -95,7 +95,7 @@ bool entering_end(struct entering *e, const char *path,
     return listed;
 }
 
-void entering_free(struct entering *e)
+void index_adding_free(struct index_adding *e)
 {
     if (!e)
         return;

@@ -11,22 +11,22 @@
 
 #include "plugin/index/index.h"
 
-struct entering;
+struct index_adding;
 
 /* Begins, in a thread.  path: for messages.  All is borrowed until one of the
  * two functions below.  NULL: it cannot be done so. */
-struct entering *entering_start(struct store *s, const char *directory,
+struct index_adding *index_adding_start(struct store *s, const char *directory,
                                 const char *path,
                                 const struct index_source *source);
 
-/* The image is complete, at this path.  False: index_enter() is to be called
+/* The image is complete, at this path.  False: index_add_image() is to be called
  * (what was done ahead has failed, or another process has removed it).  Frees
  * e. */
-bool entering_end(struct entering *e, const char *path,
-                  const struct mark *mark);
+bool index_adding_end(struct index_adding *e, const char *path,
+                  const struct stamp *stamp);
 
 /* Or it is not, and what was done is removed again; if this process is killed
  * before, when the index is changed next.  e may be NULL. */
-void entering_free(struct entering *e);
+void index_adding_free(struct index_adding *e);
 
 #endif

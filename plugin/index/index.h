@@ -19,7 +19,7 @@
  * of an image that is not listed; index_clean() removes them.  Images are
  * entered and dropped only by who holds index_lock().
  *
- * Everything here is as old as the image's mark says, and a hint: extents are
+ * Everything here is as old as the image's stamp says, and a hint: extents are
  * checked against the image when it is opened, content when it is copied.
  */
 #ifndef PLUGIN_INDEX_INDEX_H
@@ -35,7 +35,7 @@
 #include "plugin/proto.h"
 
 enum index_state {
-    INDEX_ENTERING = 1,             /* or abandoned while it was entered */
+    INDEX_ADDING = 1,             /* or abandoned while it was entered */
     INDEX_LISTED = 2,
     INDEX_DROPPING = 3,
 };
@@ -44,10 +44,10 @@ struct index_image {
     uint32_t id;                    /* never used twice */
     enum index_state state;
     bool named;                     /* paths are known */
-    struct mark mark;               /* before it was read */
+    struct stamp stamp;              /* before it was read */
     int64_t time;                   /* seconds since 1970 */
     uint64_t n_objects;             /* numbers up to this one */
-    uint64_t n_entered;             /* objects */
+    uint64_t n_added;             /* objects */
     uint64_t bytes;                 /* of content, together */
     char *path;                     /* absolute, resolved; owned */
 };
@@ -122,10 +122,10 @@ struct index_source {
 };
 
 /* Enters an image in place of what its path was known by.  Logs failure. */
-int index_put(struct store *s, const char *path, const struct mark *mark,
+int index_add(struct store *s, const char *path, const struct stamp *stamp,
               const struct index_source *source);
-int index_put_manifest(struct store *s, const char *path,
-                       const struct mark *mark, const struct manifest *m);
+int index_add_manifest(struct store *s, const char *path,
+                       const struct stamp *stamp, const struct manifest *m);
 
 /*
  * The same in two steps, of which the first takes long, for an image that is
@@ -133,13 +133,13 @@ int index_put_manifest(struct store *s, const char *path,
  * at a path.  -ENOENT, not logged: it has been removed in between.  *id_r: not
  * 0 if there is something under it, also after a failure.
  */
-int index_put_unlisted(struct store *s, const char *path,
+int index_add_unlisted(struct store *s, const char *path,
                        const struct index_source *source, uint32_t *id_r);
 int index_list(struct store *s, uint32_t id, const char *path,
-               const struct mark *mark);
+               const struct stamp *stamp);
 
 /* What an image at a path is called in the index, for free(). */
-char *index_resolve(const char *path, const struct mark *mark);
+char *index_resolve(const char *path, const struct stamp *stamp);
 
 /* The objects of a manifest, borrowed. */
 struct index_source index_source_of(const struct manifest *m);
@@ -147,8 +147,8 @@ struct index_source index_source_of(const struct manifest *m);
 /* Enters one image into the index of a state directory, with all that it
  * takes; by who does not have the store open.  If somebody else changes the
  * index just now, nothing is done.  Logs failure. */
-void index_enter(const char *state_dir, const char *path,
-                 const struct mark *mark, const struct index_source *source);
+void index_add_image(const char *state_dir, const char *path,
+                 const struct stamp *stamp, const struct index_source *source);
 
 int index_drop(struct store *s, uint32_t id);
 /* Removes what crashes have left. */

@@ -129,7 +129,7 @@ static int unlist(struct store *s, MDB_txn *t, uint32_t id)
 struct complete {
     uint32_t id;
     const char *path;
-    const struct mark *mark;
+    const struct stamp *stamp;
 };
 
 static int list_as(struct store *s, MDB_txn *t, const struct complete *c,
@@ -141,7 +141,7 @@ static int list_as(struct store *s, MDB_txn *t, const struct complete *c,
         return -ENOMEM;
     free(image->path);
     image->path = path;
-    image->mark = *c->mark;
+    image->stamp = *c->stamp;
     image->time = time(NULL);
     image->state = INDEX_LISTED;
     return put_image(s, t, image);
@@ -158,7 +158,7 @@ static int list_image(struct store *s, MDB_txn *t, void *opaque)
 
     if (rc)
         return rc;
-    if (image.state != INDEX_ENTERING)
+    if (image.state != INDEX_ADDING)
         rc = -ENOENT;
     if (!rc)
         rc = index_images(s, t, false, note_id, &same);
@@ -435,19 +435,19 @@ static void count(struct job *j)
 
     for (i = 0; i < j->source->n; i++)
         if (get_object(j, i, &o)) {
-            j->image.n_entered++;
+            j->image.n_added++;
             j->image.bytes += o.size;
         }
 }
 
-int index_put_unlisted(struct store *s, const char *path,
+int index_add_unlisted(struct store *s, const char *path,
                        const struct index_source *source, uint32_t *id_r)
 {
     struct job j = {
         .store = s,
         .source = source,
         .image = {
-            .state = INDEX_ENTERING,
+            .state = INDEX_ADDING,
             .named = source->named,
             .time = time(NULL),
             .n_objects = source->n,
@@ -470,9 +470,9 @@ int index_put_unlisted(struct store *s, const char *path,
 }
 
 int index_list(struct store *s, uint32_t id, const char *path,
-               const struct mark *mark)
+               const struct stamp *stamp)
 {
-    struct complete c = { id, path, mark };
+    struct complete c = { id, path, stamp };
     int rc = store_write(s, list_image, &c);
 
     if (!rc)
@@ -482,13 +482,13 @@ int index_list(struct store *s, uint32_t id, const char *path,
     return rc;
 }
 
-int index_put(struct store *s, const char *path, const struct mark *mark,
+int index_add(struct store *s, const char *path, const struct stamp *stamp,
               const struct index_source *source)
 {
     uint32_t id;
-    int rc = index_put_unlisted(s, path, source, &id);
+    int rc = index_add_unlisted(s, path, source, &id);
 
-    return rc ? rc : index_list(s, id, path, mark);
+    return rc ? rc : index_list(s, id, path, stamp);
 }
 
 static bool from_manifest(void *opaque, uint32_t i, struct index_object *o)
@@ -524,11 +524,11 @@ struct index_source index_source_of(const struct manifest *m)
     };
 }
 
-int index_put_manifest(struct store *s, const char *path,
-                       const struct mark *mark, const struct manifest *m)
+int index_add_manifest(struct store *s, const char *path,
+                       const struct stamp *stamp, const struct manifest *m)
 {
     struct index_source source = index_source_of(m);
 
     return manifest_count(m) > UINT32_MAX ? -EFBIG :
-        index_put(s, path, mark, &source);
+        index_add(s, path, stamp, &source);
 }

@@ -28,7 +28,7 @@ static int lock_soon(const char *directory)
 }
 
 static int enter(const char *directory, const char *path,
-                 const struct mark *mark, const struct index_source *source)
+                 const struct stamp *stamp, const struct index_source *source)
 {
     struct store_options opt = { .read_only = false };
     int lock = lock_soon(directory), rc;
@@ -38,27 +38,27 @@ static int enter(const char *directory, const char *path,
         return lock;
     rc = store_open(&s, directory, &opt);
     if (!rc) {
-        rc = index_put(s, path, mark, source);
+        rc = index_add(s, path, stamp, source);
         store_close(s);
     }
     close(lock);
     return rc;
 }
 
-char *index_resolve(const char *path, const struct mark *mark)
+char *index_resolve(const char *path, const struct stamp *stamp)
 {
-    return mark->block ? strdup(path) : realpath(path, NULL);
+    return stamp->block ? strdup(path) : realpath(path, NULL);
 }
 
-void index_enter(const char *state_dir, const char *path,
-                 const struct mark *mark, const struct index_source *source)
+void index_add_image(const char *state_dir, const char *path,
+                 const struct stamp *stamp, const struct index_source *source)
 {
     char *directory = index_directory(state_dir);
-    char *resolved = index_resolve(path, mark);
+    char *resolved = index_resolve(path, stamp);
     int rc = -ENOMEM;
 
     if (directory && resolved)
-        rc = enter(directory, resolved, mark, source);
+        rc = enter(directory, resolved, stamp, source);
     /* It will be read when it is wanted. */
     if (rc)
         log_info("%s is not entered into the index: %s", path,

@@ -136,18 +136,18 @@ void index_encode_image(struct buf *b, const struct index_image *i)
 
     put_be32(key, i->id);
     buf_put_u8(b, i->state);
-    buf_put_u8(b, (i->mark.block ? FLAG_BLOCK : 0) |
+    buf_put_u8(b, (i->stamp.block ? FLAG_BLOCK : 0) |
                   (i->named ? FLAG_NAMED : 0));
-    buf_put_u64(b, i->mark.size);
-    buf_put_u64(b, i->mark.ino);
-    buf_put_u64(b, i->mark.mtime_ns);
-    buf_put_u64(b, i->mark.ctime_ns);
-    buf_put_u64(b, i->mark.diskseq);
-    buf_put_u64(b, i->mark.written);
-    buf_put(b, i->mark.boot, MARK_BOOT);
+    buf_put_u64(b, i->stamp.size);
+    buf_put_u64(b, i->stamp.ino);
+    buf_put_u64(b, i->stamp.mtime_ns);
+    buf_put_u64(b, i->stamp.ctime_ns);
+    buf_put_u64(b, i->stamp.diskseq);
+    buf_put_u64(b, i->stamp.written);
+    buf_put(b, i->stamp.boot, STAMP_BOOT);
     buf_put_u64(b, i->time);
     buf_put_u64(b, i->n_objects);
-    buf_put_u64(b, i->n_entered);
+    buf_put_u64(b, i->n_added);
     buf_put_u64(b, i->bytes);
     buf_put(b, i->path, strlen(i->path) + 1);
     put_check(b, STORE_IMAGES, key, sizeof(key));
@@ -167,20 +167,20 @@ int index_decode_image(struct index_image *i, uint32_t id, const void *value,
     c.end -= CHECK;
     i->state = cursor_u8(&c);
     flags = cursor_u8(&c);
-    i->mark.block = flags & FLAG_BLOCK;
+    i->stamp.block = flags & FLAG_BLOCK;
     i->named = flags & FLAG_NAMED;
-    i->mark.size = cursor_u64(&c);
-    i->mark.ino = cursor_u64(&c);
-    i->mark.mtime_ns = cursor_u64(&c);
-    i->mark.ctime_ns = cursor_u64(&c);
-    i->mark.diskseq = cursor_u64(&c);
-    i->mark.written = cursor_u64(&c);
-    boot = cursor_get(&c, MARK_BOOT);
+    i->stamp.size = cursor_u64(&c);
+    i->stamp.ino = cursor_u64(&c);
+    i->stamp.mtime_ns = cursor_u64(&c);
+    i->stamp.ctime_ns = cursor_u64(&c);
+    i->stamp.diskseq = cursor_u64(&c);
+    i->stamp.written = cursor_u64(&c);
+    boot = cursor_get(&c, STAMP_BOOT);
     if (boot)
-        memcpy(i->mark.boot, boot, MARK_BOOT);
+        memcpy(i->stamp.boot, boot, STAMP_BOOT);
     i->time = cursor_u64(&c);
     i->n_objects = cursor_u64(&c);
-    i->n_entered = cursor_u64(&c);
+    i->n_added = cursor_u64(&c);
     i->bytes = cursor_u64(&c);
     if (c.bad || cursor_left(&c) < 2 || c.end[-1])
         return -EUCLEAN;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Samples of indexed images; see index_sample.h. */
+/* Samples of indexed images; see index_spotcheck.h. */
 #include "config.h"
 
 #include <errno.h>
@@ -23,16 +23,16 @@ static bool is_same(const struct image *img, struct index_object *o)
 {
     struct digest state;
     uint8_t hash[HASH_BYTES];
-    struct holding h;
+    struct basis h;
     bool same;
 
-    if (!holding_of_indexed(&h, img, o))
+    if (!basis_of_indexed(&h, img, o))
         return false;
     digest_init(&state);
-    same = !holding_stream(&h, hash_piece, &state);
+    same = !basis_stream(&h, hash_piece, &state);
     digest_final(&state, hash);
     same = same && !memcmp(hash, h.object.digest, PROTO_SHORT_DIGEST);
-    holding_release(&h);
+    basis_release(&h);
     return same;
 }
 
@@ -49,8 +49,8 @@ static int get_one(struct store *s, struct index_place place,
     return rc;
 }
 
-int index_sample(struct store *s, const struct index_image *image,
-                 unsigned n, struct index_sample *r)
+int index_spotcheck(struct store *s, const struct index_image *image,
+                 unsigned n, struct index_spotcheck *r)
 {
     struct index_place place = { image->id, 0 };
     struct image img = IMAGE_INIT;
@@ -58,7 +58,7 @@ int index_sample(struct store *s, const struct index_image *image,
     unsigned i;
     int rc;
 
-    *r = (struct index_sample){ 0, 0 };
+    *r = (struct index_spotcheck){ 0, 0 };
     if (!image->n_objects)
         return 0;
     rc = image_open(&img, image->path);

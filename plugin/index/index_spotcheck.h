@@ -5,14 +5,14 @@
 
 #include "plugin/index/index.h"
 
-struct index_sample {
+struct index_spotcheck {
     uint64_t compared;
     uint64_t differ;            /* or could not be read */
 };
 
 /* Reads about n objects of the image, each chosen at random, and compares
  * their digests. */
-int index_sample(struct store *s, const struct index_image *image,
-                 unsigned n, struct index_sample *r);
+int index_spotcheck(struct store *s, const struct index_image *image,
+                 unsigned n, struct index_spotcheck *r);
 
 #endif

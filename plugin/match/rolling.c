@@ -103,7 +103,7 @@ void sketch_shape(struct sketch *s, uint64_t wanted)
 
     s->block = s->size <= 64u << 10 ? 512 : s->size <= 1u << 20 ? 1024 :
         s->size <= 16u << 20 ? 2048 : 4096;
-    while (sketch_blocks(s) > PROTO_SKETCH_BLOCKS)
+    while (sketch_blocks(s) > PROTO_SIGNATURE_BLOCKS)
         s->block *= 2;
     /* Each position meets each block; one wrong match in a thousand files
      * costs less than longer hashes. */

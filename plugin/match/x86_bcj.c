@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Code of x86 processors; see x86code.h.  Sources: the Intel manual's opcode
+/* Code of x86 processors; see x86_bcj.h.  Sources: the Intel manual's opcode
  * map (volume 2, appendix A); elf(5); Microsoft's PE format. */
 #include "config.h"
 
@@ -37,7 +37,7 @@ static bool begins_pe(const uint8_t *p, size_t length)
     return machine == PE_I386 || machine == PE_AMD64;
 }
 
-bool x86code_begins(const uint8_t *head, size_t length)
+bool x86_bcj_begins(const uint8_t *head, size_t length)
 {
     return length >= 64 && (begins_elf(head) || begins_pe(head, length));
 }
@@ -88,12 +88,12 @@ static void change(uint8_t *p, size_t length, uint64_t offset,
     }
 }
 
-void x86code_to_places(uint8_t *p, size_t length, uint64_t offset)
+void x86_bcj_to_places(uint8_t *p, size_t length, uint64_t offset)
 {
     change(p, length, offset, to_place);
 }
 
-void x86code_to_distances(uint8_t *p, size_t length, uint64_t offset)
+void x86_bcj_to_distances(uint8_t *p, size_t length, uint64_t offset)
 {
     change(p, length, offset, to_distance);
 }

@@ -23,11 +23,11 @@
 
 /* Whether a file that begins with these bytes is a linked program or library
  * for x86: ELF, or PE.  Not one to be linked yet: its calls lead nowhere. */
-bool x86code_begins(const uint8_t *head, size_t length);
+bool x86_bcj_begins(const uint8_t *head, size_t length);
 
 /* Changes length bytes in place; they lie at offset (bytes) in their file.
  * Undone by the other one with the same length and offset, only. */
-void x86code_to_places(uint8_t *p, size_t length, uint64_t offset);
-void x86code_to_distances(uint8_t *p, size_t length, uint64_t offset);
+void x86_bcj_to_places(uint8_t *p, size_t length, uint64_t offset);
+void x86_bcj_to_distances(uint8_t *p, size_t length, uint64_t offset);
 
 #endif

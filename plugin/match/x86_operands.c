@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Skeletons of x86 code; see skeleton.h.  Source: the Intel manual's opcode map
+/* Skeletons of x86 code; see x86_operands.h.  Source: the Intel manual's opcode map
  * and its tables of ModRM bytes (volume 2, appendix A and chapter 2). */
 #include "config.h"
 
@@ -18,7 +18,7 @@
 #define MARK 0x7f7f7f7f
 
 struct walk {
-    bool (*is_operand)(const struct skeleton *s, const uint8_t *p,
+    bool (*is_operand)(const struct x86_operands *s, const uint8_t *p,
                        uint64_t from);
     void (*change)(void *opaque, uint8_t *p, uint32_t from);
     void *opaque;
@@ -38,18 +38,18 @@ static size_t opcode(const uint8_t *p)
 /* Inline, so that both ways have what w tells in their code: this looks at every
  * byte. */
 static inline __attribute__((always_inline)) void
-walk(struct skeleton *s, uint8_t *p, size_t length, size_t beyond,
+walk(struct x86_operands *s, uint8_t *p, size_t length, size_t beyond,
      const struct walk *w)
 {
     size_t i = s->skip, n;
     uint64_t from;
 
-    while (i < length && i + 2 + SKELETON_OPERAND <= length + beyond) {
+    while (i < length && i + 2 + X86_OPERAND_BYTES <= length + beyond) {
         n = opcode(p + i);
-        from = s->offset + i + n + SKELETON_OPERAND;
+        from = s->offset + i + n + X86_OPERAND_BYTES;
         if (n > 0 && w->is_operand(s, p + i + n, from)) {
             w->change(w->opaque, p + i + n, from);
-            i += n + SKELETON_OPERAND;
+            i += n + X86_OPERAND_BYTES;
         } else {
             i++;
         }
@@ -58,7 +58,7 @@ walk(struct skeleton *s, uint8_t *p, size_t length, size_t beyond,
     s->offset += length;
 }
 
-static bool is_far(const struct skeleton *s, const uint8_t *p, uint64_t from)
+static bool is_far(const struct x86_operands *s, const uint8_t *p, uint64_t from)
 {
     int32_t v = (int32_t)get_le32(p);
 
@@ -74,7 +74,7 @@ static void take_operand(void *opaque, uint8_t *p, uint32_t from)
     put_le32(p, MARK);
 }
 
-static bool is_mark(const struct skeleton *s, const uint8_t *p, uint64_t from)
+static bool is_mark(const struct x86_operands *s, const uint8_t *p, uint64_t from)
 {
     (void)s;
     (void)from;
@@ -90,13 +90,13 @@ static void give_operand(void *opaque, uint8_t *p, uint32_t from)
  * the same. */
 static void hide_end(uint8_t *p, size_t length, unsigned skip)
 {
-    unsigned i = skip > SKELETON_OPERAND ? skip - SKELETON_OPERAND : 0;
+    unsigned i = skip > X86_OPERAND_BYTES ? skip - X86_OPERAND_BYTES : 0;
 
     for (; i < skip && i < length; i++)
         p[i] = MARK & 0xff;
 }
 
-void skeleton_split(struct skeleton *s, uint8_t *p, size_t length,
+void x86_operands_split(struct x86_operands *s, uint8_t *p, size_t length,
                     size_t beyond, struct buf *operands)
 {
     const struct walk w = { is_far, take_operand, operands };
@@ -105,7 +105,7 @@ void skeleton_split(struct skeleton *s, uint8_t *p, size_t length,
     walk(s, p, length, beyond, &w);
 }
 
-void skeleton_join(struct skeleton *s, uint8_t *p, size_t length,
+void x86_operands_join(struct x86_operands *s, uint8_t *p, size_t length,
                    size_t beyond, struct cursor *operands)
 {
     const struct walk w = { is_mark, give_operand, operands };

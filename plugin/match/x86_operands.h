@@ -22,12 +22,12 @@
 
 #include "plugin/base/buf.h"
 
-#define SKELETON_BEYOND 5u      /* bytes to be seen behind a piece */
-#define SKELETON_OPERAND 4u     /* bytes of an operand */
+#define X86_OPERANDS_BEYOND 5u      /* bytes to be seen behind a piece */
+#define X86_OPERAND_BYTES 4u     /* bytes of an operand */
 
 /* Where in the content a piece begins.  skip: so many of its first bytes are
- * part of an instruction that began before it, at most SKELETON_BEYOND. */
-struct skeleton {
+ * part of an instruction that began before it, at most X86_OPERANDS_BEYOND. */
+struct x86_operands {
     uint64_t size;              /* of the whole */
     uint64_t offset;
     unsigned skip;
@@ -35,14 +35,14 @@ struct skeleton {
 
 /* Takes a piece of content apart, in place, and goes on behind it.  `beyond`
  * bytes behind the piece must be readable and may be changed, as the next
- * call would; they are SKELETON_BEYOND, or fewer if the content ends there.
+ * call would; they are X86_OPERANDS_BEYOND, or fewer if the content ends there.
  * operands: these are put there, or NULL. */
-void skeleton_split(struct skeleton *s, uint8_t *p, size_t length,
+void x86_operands_split(struct x86_operands *s, uint8_t *p, size_t length,
                     size_t beyond, struct buf *operands);
 
 /* The way back.  The bytes behind the piece must come as they are now with
  * the next call.  Operands that are missing make the cursor bad. */
-void skeleton_join(struct skeleton *s, uint8_t *p, size_t length,
+void x86_operands_join(struct x86_operands *s, uint8_t *p, size_t length,
                    size_t beyond, struct cursor *operands);
 
 #endif

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* How much is done to make the memory stream small; see effort.h. */
+/* How much is done to make the memory stream small; see adapt_effort.h. */
 #include "config.h"
 
 #include <string.h>
@@ -20,21 +20,21 @@
 #define PAUSE_MIN 1.0
 #define PAUSE_MAX 30.0
 
-void effort_init(struct effort *e, const struct effort_sample *now)
+void adapt_effort_init(struct adapt_effort *e, const struct adapt_effort_sample *now)
 {
     memset(e, 0, sizeof(*e));
     e->start = *now;
     e->pause = PAUSE_MIN;
 }
 
-static void begin_stretch(struct effort *e, const struct effort_sample *now)
+static void begin_stretch(struct adapt_effort *e, const struct adapt_effort_sample *now)
 {
     e->start = *now;
     e->bytes = 0;
 }
 
 /* Ends a try: the other level stays if the stream got on faster. */
-static void judge(struct effort *e, double rate, double now)
+static void judge(struct adapt_effort *e, double rate, double now)
 {
     e->trying = false;
     if (rate > e->rate_before * GAIN) {
@@ -47,7 +47,7 @@ static void judge(struct effort *e, double rate, double now)
     e->pause = e->pause * 2 < PAUSE_MAX ? e->pause * 2 : PAUSE_MAX;
 }
 
-static void try_other(struct effort *e, double rate, double line)
+static void try_other(struct adapt_effort *e, double rate, double line)
 {
     e->before = e->level;
     if (line > LINE_SHARE && e->level > EFFORT_FULL)
@@ -60,8 +60,8 @@ static void try_other(struct effort *e, double rate, double line)
 
 /* The share of what was sent in this stretch that is still under way at its
  * end, beyond what was so at its start. */
-static double left_behind(const struct effort *e,
-                          const struct effort_sample *now)
+static double left_behind(const struct adapt_effort *e,
+                          const struct adapt_effort_sample *now)
 {
     uint64_t sent = now->sent - e->start.sent;
 
@@ -69,8 +69,8 @@ static double left_behind(const struct effort *e,
         (double)(now->queued - e->start.queued) / sent : 0;
 }
 
-void effort_sent(struct effort *e, uint64_t bytes,
-                 const struct effort_sample *now)
+void adapt_effort_sent(struct adapt_effort *e, uint64_t bytes,
+                 const struct adapt_effort_sample *now)
 {
     double seconds = now->now - e->start.now, rate, line, xl, behind;
 
@@ -92,7 +92,7 @@ void effort_sent(struct effort *e, uint64_t bytes,
         try_other(e, rate, line);
 }
 
-enum memory_packing effort_packing(const struct effort *e)
+enum memory_packing adapt_effort_packing(const struct adapt_effort *e)
 {
     switch (e->level) {
     case EFFORT_FULL:

@@ -19,14 +19,14 @@
 
 #include "plugin/proto.h"
 
-enum effort_level {
+enum adapt_effort_level {
     EFFORT_FULL,
     EFFORT_FAST,                /* packed by a faster level */
     EFFORT_CHEAP,               /* not packed, not looked for */
 };
 
 /* Sums since whenever, but for what is queued. */
-struct effort_sample {
+struct adapt_effort_sample {
     double now;                 /* seconds */
     double line;                /* seconds of waiting for the line or target */
     double xl;                  /* seconds of waiting for the stream's bytes */
@@ -34,23 +34,23 @@ struct effort_sample {
     uint64_t queued;            /* of these, not taken by the target yet */
 };
 
-struct effort {
-    enum effort_level level;
-    enum effort_level before;   /* while one is tried */
+struct adapt_effort {
+    enum adapt_effort_level level;
+    enum adapt_effort_level before;   /* while one is tried */
     bool trying;
     double rate_before;
     double pause;               /* after a try in vain */
     double not_before;
-    struct effort_sample start; /* of the stretch */
+    struct adapt_effort_sample start; /* of the stretch */
     uint64_t bytes;             /* in it */
 };
 
-void effort_init(struct effort *e, const struct effort_sample *now);
+void adapt_effort_init(struct adapt_effort *e, const struct adapt_effort_sample *now);
 
 /* So many bytes of content have been sent. */
-void effort_sent(struct effort *e, uint64_t bytes,
-                 const struct effort_sample *now);
+void adapt_effort_sent(struct adapt_effort *e, uint64_t bytes,
+                 const struct adapt_effort_sample *now);
 
-enum memory_packing effort_packing(const struct effort *e);
+enum memory_packing adapt_effort_packing(const struct adapt_effort *e);
 
 #endif

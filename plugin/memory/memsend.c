@@ -67,7 +67,7 @@ struct memsend {
     struct memencoder *encoder;
     ZSTD_CStream *pack[2];
     struct hashing hashing;
-    struct effort effort;       /* sending thread only, as the next */
+    struct adapt_effort effort;       /* sending thread only, as the next */
     double line_seconds;        /* waited for the target to take */
     struct buf content;
     struct buf out;
@@ -178,7 +178,7 @@ static int pack(struct memsend *m, unsigned which, const struct buf *b)
 /* The payload of a CODED frame, in m->out. */
 static int build(struct memsend *m, const struct memory_batch *batch)
 {
-    enum memory_packing packing = effort_packing(&m->effort);
+    enum memory_packing packing = adapt_effort_packing(&m->effort);
     struct buf *content = &m->content;
     int rc = 0;
 
@@ -205,9 +205,9 @@ static void strip(struct memory_batch *b)
     buf_release(&b->data);
 }
 
-static struct effort_sample sample(struct memsend *m)
+static struct adapt_effort_sample sample(struct memsend *m)
 {
-    struct effort_sample s = {
+    struct adapt_effort_sample s = {
         .now = monotonic_seconds(),
         .line = wire_waited(m->wire) + m->line_seconds,
         .xl = atomic_load(&m->xl_ns) * 1e-9,
@@ -222,9 +222,9 @@ static struct effort_sample sample(struct memsend *m)
 
 static void account(struct memsend *m, uint64_t bytes)
 {
-    struct effort_sample now = sample(m);
+    struct adapt_effort_sample now = sample(m);
 
-    effort_sent(&m->effort, bytes, &now);
+    adapt_effort_sent(&m->effort, bytes, &now);
     memencoder_set_cheap(m->encoder, m->effort.level == EFFORT_CHEAP);
 }
 
@@ -606,7 +606,7 @@ int memsend_new(struct memsend **m_r, struct wire *w,
                 const struct memsend_options *opt)
 {
     struct memsend *m = calloc(1, sizeof(*m));
-    struct effort_sample now;
+    struct adapt_effort_sample now;
     int rc = 0;
 
     if (!m)
@@ -619,7 +619,7 @@ int memsend_new(struct memsend **m_r, struct wire *w,
     m->left = monotonic_seconds();
     pthread_mutex_init(&m->lock, NULL);
     now = sample(m);
-    effort_init(&m->effort, &now);
+    adapt_effort_init(&m->effort, &now);
     monotonic_cond_init(&m->changed);
     pthread_mutex_init(&m->hashing.lock, NULL);
     pthread_cond_init(&m->hashing.changed, NULL);

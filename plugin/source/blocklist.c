@@ -123,7 +123,7 @@ int blocklist_answer(const struct link *l, struct source_disk *d,
     g->disk = d;
     rc = take_list(d, f, g);
     if (!rc)
-        rc = workers_run(l->pool, list_one, g, 0, g->count);
+        rc = threadpool_run(l->pool, list_one, g, 0, g->count);
     buf_put_u32(&b, g->count);
     for (i = 0; i < g->count && !rc; i++)
         buf_put(&b, g->lists[i].data, g->lists[i].length);

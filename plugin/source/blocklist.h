@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * Lists of blocks, the source's part (docs/protocol.md, "LIST, BLOCKLIST,
- * LACK"): what lies in partitions that no parser understands is described to
+ * HELD"): what lies in partitions that no parser understands is described to
  * the target block by block, as far as it asks for that, and made of the
  * blocks that it finds and of those that it says it lacks.
  *
@@ -30,7 +30,7 @@ enum proto_kind blocklist_kind(const struct manifest *m,
 int blocklist_answer(const struct link *l, struct source_disk *d,
                      const struct frame *f);
 
-/* Takes the next object of a LACK.  number: of the one before, then of this
+/* Takes the next object of a HELD.  number: of the one before, then of this
  * one. */
 int blocklist_take_lack(struct source_disk *d, struct cursor *c,
                         uint64_t *number, struct lack **lack_r);

@@ -45,7 +45,7 @@ struct outgoing {
 static void put_record(struct buf *b, struct outgoing *o, uint8_t *p, size_t n)
 {
     if (o->code)
-        x86code_to_places(p, n, o->sent);
+        x86_bcj_to_places(p, n, o->sent);
     buf_put_u64(b, o->number | (o->code ? PROTO_CODE : 0));
     buf_put_u32(b, n);
     b->length += n;
@@ -72,7 +72,7 @@ static int put_extent(const struct link *l, struct source_disk *d,
             if (rc)
                 return rc;
             if (e->logical + done == 0)
-                o->code = x86code_begins(p, n);
+                o->code = x86_bcj_begins(p, n);
         }
         put_record(b, o, p, n);
         d->bytes_sent += n;
@@ -253,11 +253,11 @@ static int take_wish(const struct link *l, struct source_disk *d,
         return recipe_names(l, d, f);
     case FRAME_WANT:
         return take_want(d, w, f);
-    case FRAME_SKETCH:
+    case FRAME_SIGNATURE:
         return take_sketches(d, w, f);
     case FRAME_LIST:
         return blocklist_answer(l, d, f);
-    case FRAME_LACK:
+    case FRAME_HELD:
         return take_lacks(d, w, f);
     case FRAME_LEFT:
         return rehearse_left(d, f);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* A disk of the source while it is being sent: private to sender.c, bulk.c,
- * scan.c, passes.c, deltas.c, live.c and witness.c. */
+ * scan.c, pass.c, delta.c, rounds.c and witness.c. */
 #ifndef PLUGIN_SOURCE_DISK_H
 #define PLUGIN_SOURCE_DISK_H
 
@@ -26,10 +26,10 @@
 #include "plugin/wire/wire.h"
 
 /* What tells that an image was written to: sectors through its device, or
- * those that serve a file, and that file's mark. */
-struct write_mark {
+ * those that serve a file, and that file's stamp. */
+struct write_stamp {
     uint64_t written;
-    struct mark file;
+    struct stamp file;
 };
 
 /* What became of an object that was listed. */
@@ -59,7 +59,7 @@ struct source_disk {
     char *path;
     char *dest;
     struct image image;
-    struct mark mark;               /* before it was examined */
+    struct stamp stamp;              /* before it was examined */
     struct disk_report report;
     struct doubt doubt;
 
@@ -88,7 +88,7 @@ struct source_disk {
     uint64_t round_bytes;           /* of content, in this round */
     struct ahead *ahead;            /* digests read before the first pass that
                                        stand as far as nothing was written
-                                       since (live.c), or NULL */
+                                       since (rounds.c), or NULL */
 
     /* Writes. */
     bool cold;                      /* nobody should be writing */
@@ -99,10 +99,10 @@ struct source_disk {
                                        next round compares all of the disk */
     unsigned whole_rounds;          /* that have compared all of the disk */
     bool settled;                   /* the target was equal, suspended */
-    struct write_mark settled_mark; /* then, if not traced */
-    struct write_mark ahead_mark;   /* before ahead's reading, if not traced */
+    struct write_stamp settled_stamp; /* then, if not traced */
+    struct write_stamp ahead_stamp;   /* before ahead's reading, if not traced */
 
-    /* A dry run (rehearse.c): content goes to the samples, not to the wire. */
+    /* A dry run (dry_run.c): content goes to the samples, not to the wire. */
     bool dry;
     struct sample freight;          /* of what would go as freight */
     struct sample patches;          /* of what the passes would send */
@@ -111,7 +111,7 @@ struct source_disk {
     uint64_t digests;               /* of segments, that the passes list */
 
     bool marked;                    /* placed, and then it was like this: */
-    struct mark placed_mark;
+    struct stamp placed_stamp;
 };
 
 /* The object of a number on the wire, which is one of the roster. */
@@ -125,7 +125,7 @@ static inline const struct object *source_object(const struct source_disk *d,
 struct link {
     struct wire *wire;
     struct inbox *inbox;
-    struct workers *pool;
+    struct threadpool *pool;
     struct blockindex *index;       /* of what is sent, or NULL */
     const char *peer;               /* name of the target */
     /* Or NULL; called when a disk's manifest is complete, from a thread of its
@@ -187,13 +187,13 @@ int rehearse_disk(const struct link *l, struct source_disk *d);
 /* Counts what the lists do not tell, while there is a manifest. */
 int rehearse_lists(struct source_disk *d);
 
-/* Sends what is dirty in d->dirty, and has it verified (deltas.c).  The target
+/* Sends what is dirty in d->dirty, and has it verified (delta.c).  The target
  * must have verified all before.  -EAGAIN: not all was sent, because something
  * did not arrive well. */
 int deltas_send(const struct link *l, struct source_disk *d);
 
 /*
- * live.c.  A disk is traced from live_track() on, which must come before its
+ * rounds.c.  A disk is traced from live_track() on, which must come before its
  * first byte is read; if it cannot be, the admin is told why, and it is
  * compared as a whole instead.
  */

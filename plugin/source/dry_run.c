@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* A dry run, the source's part; see rehearse.h. */
+/* A dry run, the source's part; see dry_run.h. */
 #include "config.h"
 
 #include <errno.h>

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Objects by their numbers on the wire; see roster.h. */
+/* Objects by their numbers on the wire; see object_table.h. */
 #include "config.h"
 
 #include <errno.h>

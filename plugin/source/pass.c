@@ -3,7 +3,7 @@
  * Check passes, the source's part (docs/protocol.md, "Passes").
  *
  * What a pass establishes rests on two readings only: the source's segments
- * as read in this pass, or before it and not written to since (live.c), and
+ * as read in this pass, or before it and not written to since (rounds.c), and
  * what the target reads from its storage.
  */
 #include "config.h"

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Hashing ahead of the first pass; see ahead.h. */
+/* Hashing ahead of the first pass; see prehash.h. */
 #include "config.h"
 
 #include <errno.h>

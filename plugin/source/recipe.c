@@ -83,14 +83,14 @@ int recipe_take_sketch(struct cursor *c, const uint8_t *key,
     s.size = cursor_varint(c);
     block = cursor_varint(c);
     s.width = cursor_u8(c);
-    code = s.width & PROTO_SKETCH_CODE;
-    s.width &= ~PROTO_SKETCH_CODE;
+    code = s.width & PROTO_SIGNATURE_CODE;
+    s.width &= ~PROTO_SIGNATURE_CODE;
     if (c->bad || s.size == 0 || s.size > PROTO_DISK_BYTES_MAX ||
-        block < PROTO_SKETCH_BLOCK_MIN || block > PROTO_SKETCH_BLOCK_MAX ||
+        block < PROTO_SIGNATURE_BLOCK_MIN || block > PROTO_SIGNATURE_BLOCK_MAX ||
         s.width == 0 || s.width > 8)
         return -EPROTO;
     s.block = block;
-    if (sketch_blocks(&s) > PROTO_SKETCH_BLOCKS)
+    if (sketch_blocks(&s) > PROTO_SIGNATURE_BLOCKS)
         return -EPROTO;
     bytes = sketch_blocks(&s) * s.width;
     s.hashes = cursor_get(c, bytes);
@@ -126,7 +126,7 @@ struct cook {
     /* If the object is to be made as a skeleton. */
     uint8_t *piece;             /* else NULL */
     size_t kept;                /* bytes in it */
-    struct skeleton skeleton;
+    struct x86_operands skeleton;
     struct buf operands;        /* for the frame */
 };
 
@@ -146,7 +146,7 @@ static int flush(struct cook *k)
     if (rc)
         return rc;
     if (k->piece)
-        buf_put_varint(&k->frame, k->operands.length / SKELETON_OPERAND);
+        buf_put_varint(&k->frame, k->operands.length / X86_OPERAND_BYTES);
     buf_put(&k->frame, k->operands.data, k->operands.length);
     buf_put(&k->frame, k->records.data, k->records.length);
     buf_reset(&k->operands);
@@ -202,7 +202,7 @@ static int take_code(struct cook *k, size_t beyond)
     size_t n = k->kept - beyond;
     int rc;
 
-    skeleton_split(&k->skeleton, k->piece, n, beyond, &k->operands);
+    x86_operands_split(&k->skeleton, k->piece, n, beyond, &k->operands);
     /* operands come before what they belong to */
     rc = flush_if_full(k);
     if (!rc)
@@ -229,7 +229,7 @@ static int take_content(void *opaque, const void *data, size_t length,
         memcpy(k->piece + k->kept, p, n);
         k->kept += n;
         if (k->kept == CODE_BYTES)
-            rc = take_code(k, SKELETON_BEYOND);
+            rc = take_code(k, X86_OPERANDS_BEYOND);
     }
     return rc;
 }

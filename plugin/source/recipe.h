@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Recipes, the source's part (docs/protocol.md, "UNKNOWN, NAMES, SKETCH,
+ * Recipes, the source's part (docs/protocol.md, "UNKNOWN, NAMES, SIGNATURE,
  * RECIPE"): names of objects that the target does not find by their digest,
  * and how to make an object of the file that it holds under that name.
  *
@@ -27,7 +27,7 @@ struct asked {
 int recipe_names(const struct link *l, const struct source_disk *d,
                  const struct frame *f);
 
-/* Takes the next sketch of a SKETCH frame; c stands behind the key.  number:
+/* Takes the next sketch of a SIGNATURE frame; c stands behind the key.  number:
  * of the one before, then of this one. */
 int recipe_take_sketch(struct cursor *c, const uint8_t *key,
                        uint64_t *number, struct asked **a_r);

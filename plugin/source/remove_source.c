@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* The source's copy of a disk that moved away; see leftover.h.  Source:
+/* The source's copy of a disk that moved away; see remove_source.h.  Source:
  * fcntl(2) on leases. */
 #include "config.h"
 
@@ -55,10 +55,10 @@ static bool same_node(const struct stat *a, const struct stat *b)
 /* Whether what fd is open on is still what was sent. */
 static bool unchanged(const struct leftover *l, int fd)
 {
-    struct mark now;
+    struct stamp now;
 
-    return !mark_of_fd(fd, &now) && now.dev == l->mark.dev &&
-        mark_same(&now, &l->mark);
+    return !stamp_of_fd(fd, &now) && now.dev == l->stamp.dev &&
+        stamp_same(&now, &l->stamp);
 }
 
 /* Somebody else has it: who, for the message. */
@@ -142,7 +142,7 @@ static int wipe_device(int fd, uint64_t size)
 
 static int wipe(const struct leftover *l, int fd)
 {
-    int rc = l->mark.block ? wipe_device(fd, l->mark.size) : wipe_file(fd);
+    int rc = l->stamp.block ? wipe_device(fd, l->stamp.size) : wipe_file(fd);
 
     if (!rc && fsync(fd))
         rc = -errno;
@@ -283,10 +283,10 @@ static int dispose(const struct leftover *l, const struct disposal *to)
         return leave(l, -EEXIST, "it may be the storage that the guest uses "
                      "now, under another name: both had the same content all "
                      "the time");
-    rc = l->mark.block ? dispose_device(l, to) : dispose_file(l, to);
+    rc = l->stamp.block ? dispose_device(l, to) : dispose_file(l, to);
     if (!rc)
         log_lasting(XTL_INFO, "disk %s: %s %s", l->vdev, l->path,
-                    l->mark.block ? "was overwritten with zeros" :
+                    l->stamp.block ? "was overwritten with zeros" :
                     to->wipe ? "was overwritten with zeros and removed" :
                     "was removed");
     return rc;

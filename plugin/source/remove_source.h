@@ -4,8 +4,8 @@
  * must not keep it: removing it, or overwriting it first.
  *
  * This destroys data, so it trusts nothing that it has not seen itself:
- *  - the image must still be the one that was sent, and have the same mark
- *    (mark.h);
+ *  - the image must still be the one that was sent, and have the same stamp
+ *    (stamp.h);
  *  - nobody may use it any more.  Of a file the kernel grants a write lease
  *    only if nobody else has it open, loop devices included, and while it is
  *    held nobody can begin to.  A device must be free for exclusive use, be no
@@ -33,7 +33,7 @@ struct leftover {
     char *user;                 /* another domain that has it, or NULL */
     bool sent;
     bool apart;                 /* the target's copy is another storage */
-    struct mark mark;           /* when the target's copy became equal */
+    struct stamp stamp;          /* when the target's copy became equal */
 };
 
 struct leftovers {

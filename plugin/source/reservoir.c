@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* A random sample of content; see sample.h. */
+/* A random sample of content; see reservoir.h. */
 #include "config.h"
 
 #include <errno.h>

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * Keeping up with a guest that writes, and the last state after it was
- * suspended; see source_disk.h.
+ * suspended; see disk.h.
  *
  * A disk is brought up to date in rounds.  A round asks the tracker what was
  * written, then reads and sends it (design rule 4: asked before read).  When
@@ -248,27 +248,27 @@ int live_catch_up(const struct link *l, struct source_disk *d)
 
 /* After suspension */
 
-/* Takes the mark if it will tell of the next write: nothing is in flight, a
+/* Takes the stamp if it will tell of the next write: nothing is in flight, a
  * device counts, and a file's time is not one that the next write may have as
  * well. */
-static bool mark_rest(const struct source_disk *d, struct write_mark *mark)
+static bool mark_rest(const struct source_disk *d, struct write_stamp *stamp)
 {
     struct device_activity a = { 0, 0 };
     bool counted = !device_activity(&d->image, &a);
 
     if (a.in_flight > 0 || (d->image.block && !counted) ||
-        mark_of_fd(d->image.fd, &mark->file) ||
-        (!d->image.block && time(NULL) - mark->file.ctime_ns / 1000000000 <
+        stamp_of_fd(d->image.fd, &stamp->file) ||
+        (!d->image.block && time(NULL) - stamp->file.ctime_ns / 1000000000 <
          FRESH_SECONDS))
         return false;
-    mark->written = a.written;
+    stamp->written = a.written;
     return true;
 }
 
 /* Whether every write from now on will be known. */
 static bool sees_writes(struct source_disk *d)
 {
-    return d->tracker || (d->cold && mark_rest(d, &d->ahead_mark));
+    return d->tracker || (d->cold && mark_rest(d, &d->ahead_stamp));
 }
 
 int live_compare(const struct link *l, struct source_disk *d)
@@ -298,7 +298,7 @@ void live_ahead(const struct link *l, struct source_disk *d)
 }
 
 /* Waits until the backend has nothing in flight, then takes the mark. */
-static int drain(const struct source_disk *d, struct write_mark *mark)
+static int drain(const struct source_disk *d, struct write_stamp *stamp)
 {
     double limit = monotonic_seconds() + DRAIN_SECONDS;
     struct device_activity a = { 0, 0 };
@@ -312,16 +312,16 @@ static int drain(const struct source_disk *d, struct write_mark *mark)
         }
         usleep(1000);
     }
-    mark->written = a.written;
-    return mark_of_fd(d->image.fd, &mark->file);
+    stamp->written = a.written;
+    return stamp_of_fd(d->image.fd, &stamp->file);
 }
 
 /* A device is known by what was written only: where that is not counted, its
- * mark would never be the same. */
-static bool mark_equal(const struct write_mark *a, const struct write_mark *b)
+ * stamp would never be the same. */
+static bool mark_equal(const struct write_stamp *a, const struct write_stamp *b)
 {
     return a->written == b->written &&
-        (a->file.block || mark_same(&a->file, &b->file));
+        (a->file.block || stamp_same(&a->file, &b->file));
 }
 
 /* Waits until nothing is in flight, and makes sure that the trace still
@@ -351,21 +351,21 @@ static int never_settles(const struct source_disk *d)
 
 static int settle_blindly(const struct link *l, struct source_disk *d)
 {
-    struct write_mark before;
+    struct write_stamp before;
     unsigned i;
     int rc = drain(d, &before);
 
-    if (!d->tracker && !mark_equal(&before, &d->ahead_mark))
+    if (!d->tracker && !mark_equal(&before, &d->ahead_stamp))
         drop_ahead(d);
     for (i = 0; i < REPAIRS && !rc; i++) {
         rc = live_round(l, d);
         if (!rc)
-            rc = drain(d, &d->settled_mark);
+            rc = drain(d, &d->settled_stamp);
         /* A write that came late sends us over the whole disk again. */
-        d->settled = !rc && !d->behind && mark_equal(&before, &d->settled_mark);
+        d->settled = !rc && !d->behind && mark_equal(&before, &d->settled_stamp);
         if (d->settled)
             return 0;
-        before = d->settled_mark;
+        before = d->settled_stamp;
     }
     return rc ? rc : never_settles(d);
 }
@@ -403,12 +403,12 @@ int live_settle(const struct link *l, struct source_disk *d)
 
 bool live_unchanged(struct source_disk *d)
 {
-    struct write_mark now;
+    struct write_stamp now;
 
     if (!d->settled)
         return false;
     if (!d->tracker)
-        return !drain(d, &now) && mark_equal(&now, &d->settled_mark);
+        return !drain(d, &now) && mark_equal(&now, &d->settled_stamp);
     collect(d);
     return !d->behind && !dirty_any(&d->dirty, 0, d->image.size);
 }

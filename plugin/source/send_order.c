@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* The order in which objects are sent; see order.h. */
+/* The order in which objects are sent; see send_order.h. */
 #include "config.h"
 
 #include <errno.h>

@@ -3,7 +3,7 @@
  * The source's engine; see sender.h.
  *
  * Per disk: the bulk copy (bulk.c), then rounds of what was written meanwhile
- * (live.c, which uses passes.c and deltas.c).  Disks are served side by side:
+ * (rounds.c, which uses pass.c and delta.c).  Disks are served side by side:
  * one reads while another waits for the target to look things up, or for the
  * link.
  */
@@ -58,7 +58,7 @@ int sender_new(struct sender **s_r, const struct sender_options *opt)
     s->opt = *opt;
     s->link.peer = opt->peer;
     pthread_mutex_init(&s->enter, NULL);
-    rc = workers_new(&s->link.pool, 0);
+    rc = threadpool_new(&s->link.pool, 0);
     if (rc) {
         free(s);
         return rc;
@@ -71,7 +71,7 @@ static void *examine(void *opaque)
 {
     struct source_disk *d = opaque;
 
-    d->examined = unused_skip(&d->image, &d->map);
+    d->examined = free_space_skip(&d->image, &d->map);
     return NULL;
 }
 
@@ -116,7 +116,7 @@ void sender_free(struct sender *s)
     for (i = 0; i < s->n_disks; i++)
         disk_free(s->disks[i]);
     free(s->disks);
-    workers_free(s->link.pool);
+    threadpool_free(s->link.pool);
     blockindex_free(s->link.index);
     pthread_mutex_destroy(&s->enter);
     free(s);
@@ -147,7 +147,7 @@ int sender_add_disk(struct sender *s, const char *vdev, const char *path,
         rc = -ENODATA;
     }
     if (!rc)
-        rc = mark_of(path, &d->mark);
+        rc = stamp_of(path, &d->stamp);
     if (!rc)
         image_believe_holes(&d->image, s->opt.live);
     if (!rc && s->opt.skip_free) {
@@ -292,7 +292,7 @@ static int answer_probe(struct sender *s, const struct frame *f)
 
 static void show_abandoned(const struct sender *s, const struct frame *f)
 {
-    struct abandoned a = { 0, 0 };
+    struct unfinished a = { 0, 0 };
     uint64_t count, days;
 
     if (!text_valid(f->data, f->length) ||
@@ -301,7 +301,7 @@ static void show_abandoned(const struct sender *s, const struct frame *f)
         text_get_u64(f->data, f->length, "abandoned_days", &days))
         return;
     a.count = count < UINT_MAX ? count : UINT_MAX;
-    abandoned_remind(s->link.peer, &a, days < UINT_MAX ? days : UINT_MAX);
+    unfinished_remind(s->link.peer, &a, days < UINT_MAX ? days : UINT_MAX);
 }
 
 static int say_hello(struct sender *s)
@@ -427,11 +427,11 @@ static int run_step(void *opaque, unsigned number)
     return rc;
 }
 
-static int begin_step(struct sender *s, struct crew **c_r,
+static int begin_step(struct sender *s, struct taskgroup **c_r,
                       int (*step)(struct sender *, struct source_disk *))
 {
     s->step = step;
-    return crew_start(c_r, run_step, s, s->n_disks, DISKS_AT_ONCE);
+    return taskgroup_start(c_r, run_step, s, s->n_disks, DISKS_AT_ONCE);
 }
 
 /* While disks are served the target has nothing to say that is of none. */
@@ -448,10 +448,10 @@ static int take_out_of_turn(struct sender *s)
 }
 
 /* Waits for the step, and watches the session. */
-static int end_step(struct sender *s, struct crew *c)
+static int end_step(struct sender *s, struct taskgroup *c)
 {
-    int waited = inbox_wait(s->link.inbox, crew_fd(c), -1);
-    int rc = crew_leave(c);
+    int waited = inbox_wait(s->link.inbox, taskgroup_fd(c), -1);
+    int rc = taskgroup_leave(c);
 
     /* Disks' threads may see the end that follows before we have said it. */
     if (waited == -EBUSY)
@@ -465,7 +465,7 @@ static int end_step(struct sender *s, struct crew *c)
 static int each_disk(struct sender *s,
                      int (*step)(struct sender *, struct source_disk *))
 {
-    struct crew *c;
+    struct taskgroup *c;
     int rc;
 
     if (s->n_disks == 0)
@@ -518,7 +518,7 @@ static int round_disk(struct sender *s, struct source_disk *d)
 
 int sender_round(struct sender *s, int control_fd)
 {
-    struct crew *c;
+    struct taskgroup *c;
     int rc;
 
     if (s->n_disks == 0)
@@ -527,7 +527,7 @@ int sender_round(struct sender *s, int control_fd)
     if (rc)
         return rc;
     inbox_watch(s->link.inbox, control_fd, POLLIN);
-    if (inbox_wait(s->link.inbox, crew_fd(c), -1) == -ECANCELED)
+    if (inbox_wait(s->link.inbox, taskgroup_fd(c), -1) == -ECANCELED)
         atomic_store(&s->link.hurry, true);
     inbox_watch(s->link.inbox, control_fd, POLLRDHUP);
     rc = end_step(s, c);
@@ -557,7 +557,7 @@ int sender_settle(struct sender *s)
 
 static int place_disk(struct sender *s, struct source_disk *d)
 {
-    bool marked = !mark_of_fd(d->image.fd, &d->placed_mark);
+    bool marked = !stamp_of_fd(d->image.fd, &d->placed_stamp);
     struct frame f;
     char task[64];
     int rc;
@@ -574,7 +574,7 @@ static int place_disk(struct sender *s, struct source_disk *d)
                                &f);
     if (!rc)
         frame_release(&f);
-    /* If it was not written to up to here, the mark is of what was sent. */
+    /* If it was not written to up to here, the stamp is of what was sent. */
     d->marked = !rc && marked && live_unchanged(d);
     return rc;
 }
@@ -621,7 +621,7 @@ void sender_record_left(struct sender *s, const char *state_dir)
     }
 }
 
-int sender_mark(const struct sender *s, const char *vdev, struct mark *mark_r)
+int sender_mark(const struct sender *s, const char *vdev, struct stamp *stamp_r)
 {
     unsigned i;
 
@@ -630,7 +630,7 @@ int sender_mark(const struct sender *s, const char *vdev, struct mark *mark_r)
 
         if (strcmp(d->vdev, vdev) || !d->marked)
             continue;
-        *mark_r = d->placed_mark;
+        *stamp_r = d->placed_stamp;
         return 0;
     }
     return -ENOENT;
@@ -657,7 +657,7 @@ static void enter_disk(void *opaque, const struct source_disk *d)
     source = index_source_of(d->manifest);
     /* A process opens the index once. */
     pthread_mutex_lock(&s->enter);
-    index_enter(s->opt.state_dir, d->path, &d->mark, &source);
+    index_add_image(s->opt.state_dir, d->path, &d->stamp, &source);
     pthread_mutex_unlock(&s->enter);
 }
 

@@ -23,7 +23,7 @@
 
 #define NAME_BYTES 16
 #define ANY_DISK "any"
-#define NEXT "next"             /* the mark of what will be at the path */
+#define NEXT "next"             /* the stamp of what will be at the path */
 /* At most so much lies between a file's last change before it is renamed and
  * the renaming. */
 #define RENAMED_NS (60 * INT64_C(1000000000))
@@ -68,18 +68,18 @@ static void add_number(struct json_object *o, const char *key, int64_t v)
     json_object_object_add(o, key, json_object_new_int64(v));
 }
 
-static int add_mark(struct json_object *o, int fd)
+static int add_stamp(struct json_object *o, int fd)
 {
-    char boot[2 * MARK_BOOT + 1];
-    struct mark m;
-    int rc = mark_of_fd(fd, &m);
+    char boot[2 * STAMP_BOOT + 1];
+    struct stamp m;
+    int rc = stamp_of_fd(fd, &m);
 
     if (rc)
         return rc;
     add_number(o, "size", m.size);
     add_number(o, "dev", m.dev);
     if (m.block) {
-        sodium_bin2hex(boot, sizeof(boot), m.boot, MARK_BOOT);
+        sodium_bin2hex(boot, sizeof(boot), m.boot, STAMP_BOOT);
         add_number(o, "diskseq", m.diskseq);
         add_number(o, "written", m.written);
         add_string(o, "boot", boot);
@@ -100,7 +100,7 @@ static struct json_object *encode(const struct record_key *key,
 
     if (!o)
         return NULL;
-    if (add_mark(o, img->fd)) {
+    if (add_stamp(o, img->fd)) {
         json_object_put(o);
         return NULL;
     }
@@ -208,7 +208,7 @@ int record_intend(const char *state_dir, const struct record_key *key,
         o = encode(key, RECORD_RECEIVED, img, NULL);
     }
     next = o ? json_object_new_object() : NULL;
-    if (!next || add_mark(next, img->fd)) {
+    if (!next || add_stamp(next, img->fd)) {
         json_object_put(next);
         json_object_put(o);
         o = NULL;
@@ -222,9 +222,9 @@ int record_allow(const char *state_dir, const char *path,
                  const struct image *img)
 {
     struct record_key key = { ANY_DISK, ANY_DISK, path };
-    struct mark m;
+    struct stamp m;
 
-    if (!mark_of_fd(img->fd, &m) && !mark_tells(&m)) {
+    if (!stamp_of_fd(img->fd, &m) && !stamp_tells(&m)) {
         log_error("%s: this kernel does not count what is written to the "
                   "device, and could not tell what is there now from what "
                   "comes later; have it count (write 1 to queue/iostats of "
@@ -257,12 +257,12 @@ static bool has_string(struct json_object *o, const char *key,
 
 /* What lacks, as the time of the last change in the records of versions before
  * this one, is no image's. */
-static void get_mark(struct json_object *o, struct mark *m)
+static void get_stamp(struct json_object *o, struct stamp *m)
 {
     struct json_object *boot;
     size_t n = 0;
 
-    *m = (struct mark){
+    *m = (struct stamp){
         .block = json_object_object_get_ex(o, "boot", &boot),
         .size = number_of(o, "size"),
         .ino = number_of(o, "ino"),
@@ -272,22 +272,22 @@ static void get_mark(struct json_object *o, struct mark *m)
         .written = number_of(o, "written"),
     };
     if (m->block && (!json_object_is_type(boot, json_type_string) ||
-        sodium_hex2bin(m->boot, MARK_BOOT, json_object_get_string(boot),
+        sodium_hex2bin(m->boot, STAMP_BOOT, json_object_get_string(boot),
                        json_object_get_string_len(boot), NULL, &n, NULL) ||
-        n != MARK_BOOT))
-        memset(m->boot, 0, MARK_BOOT);
+        n != STAMP_BOOT))
+        memset(m->boot, 0, STAMP_BOOT);
 }
 
 /* Whether nobody has written to the image since the record.  What others have
  * written to a device may still be in the cache, and count only then. */
 static bool same_mark(struct json_object *o, const struct image *img)
 {
-    struct mark then, now;
+    struct stamp then, now;
 
-    get_mark(o, &then);
+    get_stamp(o, &then);
     if (img->block)
         fsync(img->fd);
-    return !mark_of_fd(img->fd, &now) && mark_same(&then, &now);
+    return !stamp_of_fd(img->fd, &now) && stamp_same(&then, &now);
 }
 
 /* Whether it is the file that was about to be put in place.  That is a change
@@ -295,34 +295,34 @@ static bool same_mark(struct json_object *o, const struct image *img)
 static bool next_file(struct json_object *o, const struct image *img)
 {
     struct json_object *next;
-    struct mark then, now;
+    struct stamp then, now;
 
     if (!json_object_object_get_ex(o, NEXT, &next) ||
-        mark_of_fd(img->fd, &now))
+        stamp_of_fd(img->fd, &now))
         return false;
-    get_mark(next, &then);
+    get_stamp(next, &then);
     if (now.ctime_ns >= then.ctime_ns &&
         now.ctime_ns - then.ctime_ns <= RENAMED_NS)
         then.ctime_ns = now.ctime_ns;
-    return mark_same(&then, &now);
+    return stamp_same(&then, &now);
 }
 
 static bool same_device(struct json_object *o, const struct image *img)
 {
     uint64_t n = segment_count(img->size);
     struct segment_digest *d = calloc(n + 1, sizeof(*d));
-    struct workers *pool = NULL;
+    struct threadpool *pool = NULL;
     uint8_t root[HASH_BYTES];
     char hex[2 * HASH_BYTES + 1];
     bool same = false;
 
     if (d && number_of(o, "size") == (int64_t)img->size &&
-        !workers_new(&pool, 0) && !segments_hash(img, pool, 0, n, d)) {
+        !threadpool_new(&pool, 0) && !segments_hash(img, pool, 0, n, d)) {
         segments_root(d, n, root);
         sodium_bin2hex(hex, sizeof(hex), root, sizeof(root));
         same = has_string(o, "digest", hex);
     }
-    workers_free(pool);
+    threadpool_free(pool);
     free(d);
     return same;
 }

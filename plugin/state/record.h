@@ -5,12 +5,12 @@
  * may be replaced by a newer one (design rule 7).
  *
  * A record names the disk (guest's UUID and vdev), the path, and what the
- * copy looked like: its mark (mark.h), and the digest of a device, which is
+ * copy looked like: its stamp (stamp.h), and the digest of a device, which is
  * known by that also after the host was started anew.  Whoever wrote to the
  * copy since then made it something else, and the record no longer speaks for
  * it.
  *
- * What a failed try left on a device has no digest, and is known by its mark
+ * What a failed try left on a device has no digest, and is known by its stamp
  * alone.  So is what the admin allowed to be overwritten.  Where that proves
  * nothing any more, because the helper was killed or the host was started anew,
  * the admin is asked.

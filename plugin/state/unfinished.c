@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Unfinished copies that failed tries left; see abandoned.h. */
+/* Unfinished copies that failed tries left; see unfinished.h. */
 #include "config.h"
 
 #include <stdio.h>
@@ -12,29 +12,29 @@
 
 #define DAY 86400
 
-bool abandoned_is_unfinished(const struct record *r)
+bool record_is_unfinished(const struct record *r)
 {
     return !strcmp(r->role, RECORD_UNFINISHED);
 }
 
-bool abandoned_is_begun(const struct record *r)
+bool record_is_begun(const struct record *r)
 {
-    return abandoned_is_unfinished(r) || !strcmp(r->role, RECORD_RECEIVING);
+    return record_is_unfinished(r) || !strcmp(r->role, RECORD_RECEIVING);
 }
 
-int64_t abandoned_age(const struct record *r)
+int64_t record_age(const struct record *r)
 {
     int64_t when = r->time;
     struct stat st;
 
     /* The record is of the beginning; the try may have taken days. */
-    if (abandoned_is_unfinished(r) && !stat(r->path, &st) &&
+    if (record_is_unfinished(r) && !stat(r->path, &st) &&
         st.st_mtime > when)
         when = st.st_mtime;
     return time(NULL) - when;
 }
 
-uint64_t abandoned_bytes(const char *path)
+uint64_t unfinished_bytes(const char *path)
 {
     struct stat st;
 
@@ -44,7 +44,7 @@ uint64_t abandoned_bytes(const char *path)
 struct count {
     int64_t seconds;
     const char *but;
-    struct abandoned *sum;
+    struct unfinished *sum;
 };
 
 static int count_one(void *opaque, const struct record *r)
@@ -52,16 +52,16 @@ static int count_one(void *opaque, const struct record *r)
     struct count *c = opaque;
     struct stat st;
 
-    if (!abandoned_is_unfinished(r) || (c->but && !strcmp(r->uuid, c->but)) ||
-        abandoned_age(r) < c->seconds || stat(r->path, &st))
+    if (!record_is_unfinished(r) || (c->but && !strcmp(r->uuid, c->but)) ||
+        record_age(r) < c->seconds || stat(r->path, &st))
         return 0;
     c->sum->count++;
-    c->sum->bytes += abandoned_bytes(r->path);
+    c->sum->bytes += unfinished_bytes(r->path);
     return 0;
 }
 
-void abandoned_count(const char *state_dir, unsigned days, const char *uuid,
-                     struct abandoned *a_r)
+void unfinished_count(const char *state_dir, unsigned days, const char *uuid,
+                     struct unfinished *a_r)
 {
     struct count c = { (int64_t)days * DAY, uuid, a_r };
 
@@ -70,7 +70,7 @@ void abandoned_count(const char *state_dir, unsigned days, const char *uuid,
         record_list(state_dir, count_one, &c);
 }
 
-void abandoned_remind(const char *host, const struct abandoned *a,
+void unfinished_remind(const char *host, const struct unfinished *a,
                       unsigned days)
 {
     char size[32];

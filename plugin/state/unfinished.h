@@ -12,31 +12,31 @@
 
 #include "plugin/state/record.h"
 
-struct abandoned {
+struct unfinished {
     unsigned count;
     uint64_t bytes;             /* of storage that they take */
 };
 
 /* Whether a record is of a staging file. */
-bool abandoned_is_unfinished(const struct record *r);
+bool record_is_unfinished(const struct record *r);
 
 /* Whether it is of something begun: that, or a device that is not complete. */
-bool abandoned_is_begun(const struct record *r);
+bool record_is_begun(const struct record *r);
 
 /* Seconds since an unfinished copy was written to, or a record was made. */
-int64_t abandoned_age(const struct record *r);
+int64_t record_age(const struct record *r);
 
 /* Bytes of storage that a file takes; 0 if it is gone. */
-uint64_t abandoned_bytes(const char *path);
+uint64_t unfinished_bytes(const char *path);
 
 /* Unfinished copies that are older than so many days, other than those of
  * the guest or image with this UUID (may be NULL), whose next try is here.
  * days 0: none. */
-void abandoned_count(const char *state_dir, unsigned days, const char *uuid,
-                     struct abandoned *a_r);
+void unfinished_count(const char *state_dir, unsigned days, const char *uuid,
+                     struct unfinished *a_r);
 
 /* Tells the admin, if there are any. */
-void abandoned_remind(const char *host, const struct abandoned *a,
+void unfinished_remind(const char *host, const struct unfinished *a,
                       unsigned days);
 
 #endif

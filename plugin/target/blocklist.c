@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * Objects whose blocks lie scattered in the references (docs/protocol.md,
- * "LIST, BLOCKLIST, LACK"): the target's part.
+ * "LIST, BLOCKLIST, HELD"): the target's part.
  *
  * Where no parser tells what belongs together, a sibling's content lies at
  * other places and in other company, and no object is found by its digest.
  * So the source is asked for lists of the blocks of what was not found, the
- * references are read past them (sweep.h), and the source is told which blocks
+ * references are read past them (blocksearch.h), and the source is told which blocks
  * are lacking.  What is held is read again when the source's recipe comes
- * (versions.c).  Whether it is what it should be, or a hash has collided or
+ * (recipe.c).  Whether it is what it should be, or a hash has collided or
  * somebody written meanwhile, at either end, is found out by the check passes,
  * which ask for the blocks that differ.
  *
@@ -50,7 +50,7 @@ struct stray {
     uint32_t size;
     uint32_t head;                  /* bytes before the first block */
     uint32_t n_blocks;
-    bool lacked;                    /* LACK was sent; covered by the disk's
+    bool lacked;                    /* HELD was sent; covered by the disk's
                                        lock, as the next */
     bool taken;                     /* and its recipe has begun */
     uint8_t *hashes;                /* of the blocks, or NULL */
@@ -141,7 +141,7 @@ bool scatter_ask(struct target_disk *d, const struct wire_object *o,
 
 /* The end of the steps.  Afterwards others may free all this. */
 
-/* Wants what no LACK was sent for. */
+/* Wants what no HELD was sent for. */
 static void want_rest(struct target_disk *d, int rc)
 {
     struct scatter *s = d->scatter;
@@ -278,7 +278,7 @@ static int first_step(void *opaque, uint64_t number)
 int scatter_begin(struct target_disk *d)
 {
     static const char no_memory[] = "out of memory";
-    int rc = d->scatter ? workers_add(d->pool, first_step, d, 0, 1) : 0;
+    int rc = d->scatter ? threadpool_add(d->pool, first_step, d, 0, 1) : 0;
 
     /* Otherwise both sides would wait for each other. */
     return rc ? wire_send(d->wire, FRAME_FAIL, d->number, no_memory,
@@ -454,7 +454,7 @@ static int send_lacks(struct target_disk *d, size_t first, size_t end,
     for (i = first; i < end; i++)
         d->scatter->strays[i].lacked = chosen[i];
     pthread_mutex_unlock(&d->lock);
-    rc = wire_send_buf(d->wire, FRAME_LACK, d->number, b);
+    rc = wire_send_buf(d->wire, FRAME_HELD, d->number, b);
     buf_reset(b);
     return rc;
 }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Sweeps; see sweep.h.
+ * Sweeps; see blocksearch.h.
  *
  * lock: covers where the sweep is.  It is a leaf apart from the references'
  * and the log's.  What pieces told does not change any more when the sweep
@@ -139,13 +139,13 @@ void sweep_free(struct sweep *s)
 
 /* Jobs */
 
-static int begin(struct sweep *s, workers_job *job, uint64_t first,
+static int begin(struct sweep *s, threadpool_job *job, uint64_t first,
                  uint64_t count)
 {
     int rc;
 
     atomic_fetch_add(&s->under_way, count);
-    rc = workers_add(s->opt.pool, job, s, first, count);
+    rc = threadpool_add(s->opt.pool, job, s, first, count);
     if (rc)
         atomic_fetch_sub(&s->under_way, count);
     return rc;

@@ -25,7 +25,7 @@
 #include "plugin/target/reference.h"
 
 struct sweep_options {
-    struct workers *pool;
+    struct threadpool *pool;
     struct references *references;
     struct blocktable *table;       /* all blocks have been added */
     const uint8_t *key;             /* of their hashes */

@@ -340,7 +340,7 @@ static bool is_missing(const struct batch *b, const struct wire_object *o,
 /* Has these objects of a batch found, in their turn. */
 static void find_later(struct batch *b, uint32_t first, uint32_t end)
 {
-    int rc = workers_add(b->disk->pool, find_object, b, first, end - first);
+    int rc = threadpool_add(b->disk->pool, find_object, b, first, end - first);
 
     for (; rc && first < end; first++)
         finish_search(b->disk, rc, false);
@@ -525,7 +525,7 @@ int rebuild_manifest(struct target_disk *d, const struct frame *f)
     d->pending += b->count + 1;
     d->searching += b->count + 1;
     pthread_mutex_unlock(&d->lock);
-    return workers_add_first(d->pool, look_up, b, 0, 1);
+    return threadpool_add_first(d->pool, look_up, b, 0, 1);
 }
 
 int rebuild_manifest_end(struct target_disk *d, const struct frame *f)
@@ -641,7 +641,7 @@ int rebuild_data(struct target_disk *d, const struct frame *f)
             return -EPROTO;
         rc = seek_object(d, number & ~PROTO_CODE);
         if (!rc && number & PROTO_CODE)
-            x86code_to_distances(f->data + (data - f->data), length,
+            x86_bcj_to_distances(f->data + (data - f->data), length,
                                  d->position.total);
         if (!rc)
             rc = write_record(d, data, length);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Putting segments together; see gather.h.
+ * Putting segments together; see coalesce.h.
  *
  * A slot holds a segment.  Blocks where nothing was put are zeroed only when it
  * is written, the rest of others when something is put there first, so that

@@ -57,7 +57,7 @@ struct destination {
     bool (*is_wanted)(void *opaque);
     void *opaque;
 
-    /* Nothing may be written: set by who knows of a doubt (witnessed.c). */
+    /* Nothing may be written: set by who knows of a doubt (witness.c). */
     bool sealed;
 
     /* Set by destination_check(). */
@@ -69,7 +69,7 @@ struct destination {
     int directory_fd;           /* that of a regular file, or -1 */
     bool nothing;               /* is at path; else: */
     struct stat found;          /* what is */
-    struct mark mark;           /* of a device */
+    struct stamp stamp;          /* of a device */
 
     /* Set by destination_open(). */
     bool thin;                  /* a device that is a thin volume */

@@ -381,11 +381,11 @@ static bool reads_zero(const struct image *img)
 {
     struct segment_digest d[64];
     uint64_t n = segment_count(img->size), i;
-    struct workers *pool;
+    struct threadpool *pool;
     size_t count, j;
     bool zero = true;
 
-    if (workers_new(&pool, 0))
+    if (threadpool_new(&pool, 0))
         return false;
     for (i = 0; i < n && zero; i += count) {
         count = n - i < 64 ? n - i : 64;
@@ -394,7 +394,7 @@ static bool reads_zero(const struct image *img)
         for (j = 0; j < count; j++)
             zero = zero && d[j].zero;
     }
-    workers_free(pool);
+    threadpool_free(pool);
     return zero;
 }
 
@@ -445,7 +445,7 @@ static int check_open_device(struct destination *d, int fd, char *why,
         return explain(why, size, -EROFS, "%s is read-only there; make it "
                        "writable (blockdev --setrw, lvchange -p rw)",
                        d->path);
-    rc = mark_of(d->path, &d->mark);
+    rc = stamp_of(d->path, &d->stamp);
     if (rc || fstat(fd, &d->found))
         return explain(why, size, rc ? rc : -errno, "%s: %s", d->path,
                        strerror(rc ? -rc : errno));

@@ -139,12 +139,12 @@ int destination_look_again(const struct destination *d, char *why,
 /* Since the check. */
 static bool was_written_to(const struct destination *d)
 {
-    struct mark now;
+    struct stamp now;
     struct stat st;
 
     return fstat(d->fd, &st) || st.st_rdev != d->found.st_rdev ||
-        mark_of(d->path, &now) || now.size != d->mark.size ||
-        now.diskseq != d->mark.diskseq || now.written != d->mark.written;
+        stamp_of(d->path, &now) || now.size != d->stamp.size ||
+        now.diskseq != d->stamp.diskseq || now.written != d->stamp.written;
 }
 
 int destination_lookout_begin(struct destination *d, char *why, size_t size)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * A disk of the target while it is being rebuilt: private to receiver.c,
- * rebuild.c, versions.c, scatter.c, check.c, apply.c and witnessed.c.
+ * bulk.c, recipe.c, blocklist.c, pass.c, delta.c and witness.c.
  */
 #ifndef PLUGIN_TARGET_DISK_H
 #define PLUGIN_TARGET_DISK_H
@@ -33,7 +33,7 @@ struct wire_object {
     uint64_t size;
     uint32_t first_extent;          /* in the batch's extents */
     uint32_t n_extents;
-    struct version *version;        /* versions.c, engine thread only */
+    struct version *version;        /* recipe.c, engine thread only */
 };
 
 /* The objects of one MANIFEST frame.  Does not move while threads use it. */
@@ -79,7 +79,7 @@ struct target_disk {
     char **ids;                     /* storage behind the source's device */
     size_t n_ids;
     char *probe;
-    struct entering *entering;      /* into the index, or NULL */
+    struct index_adding *entering;      /* into the index, or NULL */
     bool entered;
     struct listing *known_list;     /* NULL before the disk is accepted */
     bool lists;                     /* the source has one, of this digest: */
@@ -91,14 +91,14 @@ struct target_disk {
     bool placed;
     bool dry;                       /* nothing is to be written */
     bool doubtful;                  /* a device that may be the source's own
-                                       (witnessed.c) */
+                                       (witness.c) */
     uint8_t mark_key[32];           /* for what is told of it then */
 
     /* Borrowed from the session. */
     struct wire *wire;
-    struct workers *pool;
+    struct threadpool *pool;
     struct references *references;
-    atomic_size_t *blocks_left;     /* that scatter.c may still look for, in
+    atomic_size_t *blocks_left;     /* that blocklist.c may still look for, in
                                        all disks */
 
     /* Rebuild. */
@@ -120,14 +120,14 @@ struct target_disk {
         uint64_t total;             /* bytes of all extents */
     } position;
 
-    struct versions *versions;      /* versions.c */
+    struct versions *versions;      /* recipe.c */
 
     pthread_mutex_t lock;           /* covers what follows */
     uint64_t pending;               /* objects, and one for the open manifest
                                        and each batch not looked up */
-    uint64_t searching;             /* the same, but those that versions.c or
-                                       scatter.c has do not count */
-    struct scatter *scatter;        /* scatter.c */
+    uint64_t searching;             /* the same, but those that recipe.c or
+                                       blocklist.c has do not count */
+    struct scatter *scatter;        /* blocklist.c */
     uint64_t *wants;
     size_t n_wants;
     uint64_t *lefts;                /* if dry: for LEFT */
@@ -144,7 +144,7 @@ struct target_disk {
     struct applied applied;
 };
 
-/* rebuild.c: from the manifest to a complete bulk copy.  Each takes a frame
+/* bulk.c: from the manifest to a complete bulk copy.  Each takes a frame
  * of its kind.  -EPROTO if the source breaks the protocol. */
 int rebuild_compared(struct target_disk *d);
 int rebuild_manifest(struct target_disk *d, const struct frame *f);
@@ -153,7 +153,7 @@ int rebuild_data(struct target_disk *d, const struct frame *f);
 int rebuild_data_end(struct target_disk *d);
 void rebuild_release(struct target_disk *d);
 
-/* For versions.c.  The object of that number and its batch, or NULL. */
+/* For recipe.c.  The object of that number and its batch, or NULL. */
 struct wire_object *rebuild_object(const struct target_disk *d,
                                    uint64_t number,
                                    const struct batch **b_r);
@@ -185,7 +185,7 @@ int rebuild_flush_wants(struct target_disk *d);
 void rebuild_finish(struct target_disk *d, int rc);
 
 /*
- * versions.c: what is not found by its digest is made of another version of
+ * recipe.c: what is not found by its digest is made of another version of
  * the file, which has the same name in a reference.  An object that is handed
  * to versions_ask() ends in rebuild_finish().
  */
@@ -201,7 +201,7 @@ void versions_release(struct target_disk *d);
 void version_free(struct version *w);
 
 /*
- * scatter.c: objects of what no parser understands, which are not found by
+ * blocklist.c: objects of what no parser understands, which are not found by
  * their digest, are looked for block by block, anywhere in the references.  An
  * object that is handed to scatter_ask() ends in rebuild_finish().
  */
@@ -212,7 +212,7 @@ bool scatter_ask(struct target_disk *d, const struct wire_object *o,
 int scatter_begin(struct target_disk *d);
 /* Takes a BLOCKLIST. */
 int scatter_blocklist(struct target_disk *d, const struct frame *f);
-/* The object, if LACK was sent for it and this was not asked before. */
+/* The object, if HELD was sent for it and this was not asked before. */
 const struct stray *scatter_take(struct target_disk *d, uint64_t number);
 /* Reads what is held of it, from the references.  -EPROTO: not all of that
  * is.  In what cannot be read something is wrong: the digest will tell. */
@@ -223,7 +223,7 @@ void scatter_release(struct target_disk *d);
 /* Notes that bytes of the destination are no longer what was hashed. */
 void rebuild_touch(struct target_disk *d, uint64_t offset, uint64_t length);
 
-/* search.c: looks for an object's content in the references, waiting for them
+/* local_search.c: looks for an object's content in the references, waiting for them
  * if that pays.  1: it is in its place; 0: it was not found, or was not what
  * it should be; negative: writing failed. */
 int search_object(const struct batch *b, const struct wire_object *o);
@@ -234,7 +234,7 @@ void search_enter_ahead(struct target_disk *d);
 void search_enter_end(struct target_disk *d);
 void search_enter(struct target_disk *d, const char *state_dir);
 
-/* check.c: the target's part of the passes. */
+/* pass.c: the target's part of the passes. */
 int check_init(struct target_disk *d);
 int check_segments(struct target_disk *d, const struct frame *f);
 int check_segment(struct target_disk *d, const struct frame *f);
@@ -252,7 +252,7 @@ int check_name_whole(struct target_disk *d, uint64_t number);
 int check_root(struct target_disk *d, uint8_t root[HASH_BYTES]);
 void check_release(struct target_disk *d);
 
-/* witnessed.c: whether a device is the source's own storage.  It is not written
+/* witness.c: whether a device is the source's own storage.  It is not written
  * to before the source has said that it is another one. */
 void witnessed_begin(struct target_disk *d);
 /* Whether SEGMENTS may come before the manifest; a comparison begins then. */
@@ -263,7 +263,7 @@ int witnessed_unlike(struct target_disk *d);
 int witnessed_answer(struct target_disk *d, const struct frame *f);
 int witnessed_apart(struct target_disk *d, const struct frame *f);
 
-/* apply.c: DELTAs, and their reading back when all is on the storage. */
+/* delta.c: DELTAs, and their reading back when all is on the storage. */
 int apply_delta(struct target_disk *d, const struct frame *f);
 int apply_verify(struct target_disk *d);
 void apply_release(struct target_disk *d);

@@ -22,7 +22,7 @@ struct clone {
 
 struct plan {
     const struct destination *d;
-    const struct holding *h;
+    const struct basis *h;
     uint64_t block;                 /* of the file system */
     struct clone *clones;
     size_t n;
@@ -99,7 +99,7 @@ static int hand_over(const struct plan *p, uint8_t *buf, uint64_t from,
             rc = destination_read(p->d, buf, n,
                                   c->physical + from - c->logical);
         else
-            rc = holding_read(p->h, buf, n, from);
+            rc = basis_read(p->h, buf, n, from);
         if (!rc)
             rc = sink(opaque, buf, n, from);
     }
@@ -128,7 +128,7 @@ static int hand_over_all(const struct plan *p, object_sink *copy,
     return rc;
 }
 
-int local_copy(const struct destination *d, const struct holding *h,
+int local_copy(const struct destination *d, const struct basis *h,
                const struct fsparse_extent *extents, size_t n,
                object_sink *copy, object_sink *check, void *opaque)
 {
@@ -139,11 +139,11 @@ int local_copy(const struct destination *d, const struct holding *h,
     if (d->block || h->image->block || h->size < CLONE_MIN ||
         fstat(d->fd, &st) || st.st_blksize < 512 ||
         (st.st_blksize & (st.st_blksize - 1)))
-        return holding_stream(h, copy, opaque);
+        return basis_stream(h, copy, opaque);
     p.block = st.st_blksize;
     rc = share_all(&p, extents, n);
     if (!rc && !p.n)
-        rc = holding_stream(h, copy, opaque);
+        rc = basis_stream(h, copy, opaque);
     else if (!rc)
         rc = hand_over_all(&p, copy, check, opaque);
     free(p.clones);

@@ -20,7 +20,7 @@
  * there already.  Returns the first non-zero value of these, or -EIO or
  * -ENOMEM.
  */
-int local_copy(const struct destination *d, const struct holding *h,
+int local_copy(const struct destination *d, const struct basis *h,
                const struct fsparse_extent *extents, size_t n,
                object_sink *copy, object_sink *check, void *opaque);
 

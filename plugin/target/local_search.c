@@ -47,8 +47,8 @@ static void touch_object(const struct batch *b, const struct wire_object *o)
         rebuild_touch(b->disk, e[i].physical, e[i].length);
 }
 
-static int copy_holding(const struct batch *b, const struct wire_object *o,
-                        const struct holding *h)
+static int copy_basis(const struct batch *b, const struct wire_object *o,
+                        const struct basis *h)
 {
     struct copy c;
     int rc;
@@ -70,15 +70,15 @@ static int copy_holding(const struct batch *b, const struct wire_object *o,
 static int from_reference(const struct batch *b, const struct wire_object *o)
 {
     struct references *r = b->disk->references;
-    struct holding h;
+    struct basis h;
     unsigned nth;
     int rc = 0;
 
     for (nth = 0; nth < HOLDINGS_MAX && !rc; nth++) {
         if (!references_find(r, o->digest, o->size, nth, &h))
             break;
-        rc = copy_holding(b, o, &h);
-        holding_release(&h);
+        rc = copy_basis(b, o, &h);
+        basis_release(&h);
     }
     return rc;
 }
@@ -134,24 +134,24 @@ void search_enter_ahead(struct target_disk *d)
     struct store *s = references_store(d->references, &directory);
 
     if (s && !d->dry && d->n_objects)
-        d->entering = entering_start(s, directory, d->path, &source);
+        d->entering = index_adding_start(s, directory, d->path, &source);
 }
 
 void search_enter_end(struct target_disk *d)
 {
-    struct mark mark;
+    struct stamp stamp;
 
-    if (!d->entering || !d->placed || mark_of(d->path, &mark))
+    if (!d->entering || !d->placed || stamp_of(d->path, &stamp))
         return;
-    d->entered = entering_end(d->entering, d->path, &mark);
+    d->entered = index_adding_end(d->entering, d->path, &stamp);
     d->entering = NULL;
 }
 
 void search_enter(struct target_disk *d, const char *state_dir)
 {
     struct index_source source = source_of(d);
-    struct mark mark;
+    struct stamp stamp;
 
-    if (!d->entered && d->placed && d->n_objects && !mark_of(d->path, &mark))
-        index_enter(state_dir, d->path, &mark, &source);
+    if (!d->entered && d->placed && d->n_objects && !stamp_of(d->path, &stamp))
+        index_add_image(state_dir, d->path, &stamp, &source);
 }

@@ -2,8 +2,8 @@
 /*
  * The target's engine; see receiver.h.
  *
- * One thread takes the frames in their order and hands them to rebuild.c and
- * check.c.  It alone decides about the course of the session.
+ * One thread takes the frames in their order and hands them to bulk.c and
+ * pass.c.  It alone decides about the course of the session.
  */
 #include "config.h"
 
@@ -41,7 +41,7 @@ struct receiver {
     struct inbox *inbox;
     const struct configuration *conf;
     struct receiver_events events;
-    struct workers *pool;
+    struct threadpool *pool;
     struct references *references;
     atomic_size_t blocks_left;
     struct known_path *paths;
@@ -72,7 +72,7 @@ int receiver_new(struct receiver **r_r, struct wire *w, struct inbox *in,
     r->conf = conf;
     r->events = *events;
     r->blocks_left = BLOCKS_MAX;
-    rc = workers_new(&r->pool, 0);
+    rc = threadpool_new(&r->pool, 0);
     if (!rc)
         rc = references_new(&r->references, conf, "/proc/self/exe");
     if (rc) {
@@ -109,7 +109,7 @@ static void stop_entering(struct receiver *r)
     unsigned i;
 
     for (i = 0; i < r->n_disks; i++) {
-        entering_free(r->disks[i]->entering);
+        index_adding_free(r->disks[i]->entering);
         r->disks[i]->entering = NULL;
     }
 }
@@ -131,7 +131,7 @@ void receiver_free(struct receiver *r)
     }
     if (r->references)
         references_stop(r->references);
-    workers_free(r->pool);
+    threadpool_free(r->pool);
     /* Whoever reads references for the index has its lock, and what was entered
      * in vain would stay. */
     if (r->references)
@@ -200,9 +200,9 @@ void receiver_fail(struct receiver *r, const char *fmt, ...)
 /* The admin sits at the source. */
 static void put_abandoned(const struct receiver *r, struct buf *b)
 {
-    struct abandoned a;
+    struct unfinished a;
 
-    abandoned_count(r->conf->state_dir, r->conf->remind_days, r->uuid, &a);
+    unfinished_count(r->conf->state_dir, r->conf->remind_days, r->uuid, &a);
     if (!a.count)
         return;
     buf_put_text_u64(b, "abandoned", a.count);
@@ -775,7 +775,7 @@ void receiver_enter(struct receiver *r)
     unsigned i;
 
     references_stop(r->references);
-    workers_free(r->pool);
+    threadpool_free(r->pool);
     r->pool = NULL;
     for (i = 0; i < r->n_disks; i++) {
         if (r->disks[i]->placed)

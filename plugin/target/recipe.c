@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * Objects made of another version of the same file (docs/protocol.md,
- * "UNKNOWN, NAMES, SKETCH, RECIPE"): the target's part.
+ * "UNKNOWN, NAMES, SIGNATURE, RECIPE"): the target's part.
  *
  * For an object that is not found by its digest its name is asked for.  If a
  * reference has a file of that name, a sketch of it goes to the source, whose
  * answer tells what of the object is in there, and brings the rest.  The
  * result is hashed as it is written; if it is not what the source says it
- * read, the object is asked for whole.  Recipes for what scatter.c has found
+ * read, the object is asked for whole.  Recipes for what blocklist.c has found
  * are followed here as well.
  *
  * The engine thread decides everything; threads of the pool only read files
@@ -81,7 +81,7 @@ struct versions {
         uint64_t copied;            /* end of the last copy */
         uint8_t *piece;
         /* If it is made as a skeleton. */
-        struct skeleton skeleton;
+        struct x86_operands skeleton;
         uint8_t *joined;            /* to be joined with operands */
         size_t kept;                /* bytes in it */
         struct buf operands;
@@ -160,7 +160,7 @@ int versions_ask(struct target_disk *d, uint64_t number)
 static int send_sketches(struct target_disk *d, struct buf *b)
 {
     int rc = b->length > PROTO_KEY ?
-        wire_send_buf(d->wire, FRAME_SKETCH, d->number, b) : 0;
+        wire_send_buf(d->wire, FRAME_SIGNATURE, d->number, b) : 0;
 
     buf_reset(b);
     buf_put(b, d->versions->key, PROTO_KEY);
@@ -232,7 +232,7 @@ static int begin_sketches(struct target_disk *d)
         }
         if (!v->queue)
             v->queue_end = &v->queue;
-        rc = workers_add_first(d->pool, make_sketches, j, 0, 1);
+        rc = threadpool_add_first(d->pool, make_sketches, j, 0, 1);
         if (rc)
             free(j);
     }
@@ -244,7 +244,7 @@ static int begin_sketches(struct target_disk *d)
 /* Whether the held file lies at the destination just where the object
  * belongs: the check passes compare these. */
 static bool is_in_place(const struct target_disk *d, const struct batch *b,
-                        const struct wire_object *o, const struct holding *h)
+                        const struct wire_object *o, const struct basis *h)
 {
     const struct fsparse_extent *e = b->extents + o->first_extent;
     struct stat st;
@@ -275,7 +275,7 @@ static bool has_large_gaps(const struct batch *b, const struct wire_object *o)
 
 static int add_version(struct target_disk *d, uint64_t number,
                        const struct batch *b, struct wire_object *o,
-                       const struct holding *h)
+                       const struct basis *h)
 {
     struct versions *v = d->versions;
     struct version *w = calloc(1, sizeof(*w));
@@ -296,7 +296,7 @@ static int take_name(struct target_disk *d, uint64_t number, const char *name)
 {
     const struct batch *b;
     struct wire_object *o = rebuild_object(d, number, &b);
-    struct holding h;
+    struct basis h;
     int rc = 0;
 
     if (*name && !has_large_gaps(b, o) &&
@@ -304,10 +304,10 @@ static int take_name(struct target_disk *d, uint64_t number, const char *name)
         if (!is_in_place(d, b, o, &h)) {
             rc = add_version(d, number, b, o, &h);
             if (rc)
-                holding_release(&h);
+                basis_release(&h);
             return rc;
         }
-        holding_release(&h);
+        basis_release(&h);
         if (d->dry)
             rc = rebuild_left(d, b, o);
     } else {
@@ -422,7 +422,7 @@ static int begin_recipe(struct target_disk *d, uint64_t number)
     v->cook.version = o->version;
     v->cook.done = 0;
     v->cook.copied = 0;
-    v->cook.skeleton = (struct skeleton){ .size = o->size };
+    v->cook.skeleton = (struct x86_operands){ .size = o->size };
     v->cook.kept = 0;
     v->cook.used = 0;
     buf_reset(&v->cook.operands);
@@ -438,17 +438,17 @@ static int take_operands(struct versions *v, struct cursor *c)
     uint64_t count = cursor_varint(c);
     const uint8_t *data;
 
-    if (c->bad || count > cursor_left(c) / SKELETON_OPERAND)
+    if (c->bad || count > cursor_left(c) / X86_OPERAND_BYTES)
         return -EPROTO;
-    data = cursor_get(c, count * SKELETON_OPERAND);
+    data = cursor_get(c, count * X86_OPERAND_BYTES);
     if (v->cook.used > b->length / 2) {
         b->length -= v->cook.used;
         memmove(b->data, b->data + v->cook.used, b->length);
         v->cook.used = 0;
     }
-    if (b->length - v->cook.used + count * SKELETON_OPERAND <=
+    if (b->length - v->cook.used + count * X86_OPERAND_BYTES <=
         PROTO_OPERANDS_AHEAD)
-        buf_put(b, data, count * SKELETON_OPERAND);
+        buf_put(b, data, count * X86_OPERAND_BYTES);
     return b->failed ? -ENOMEM : 0;
 }
 
@@ -463,7 +463,7 @@ static int join(struct versions *v, size_t beyond)
     int rc;
 
     cursor_get(&c, v->cook.used);
-    skeleton_join(&v->cook.skeleton, v->cook.joined, n, beyond, &c);
+    x86_operands_join(&v->cook.skeleton, v->cook.joined, n, beyond, &c);
     v->cook.used = b->length - cursor_left(&c);
     rc = rebuild_copy(&v->cook.copy, v->cook.joined, n, at);
     memmove(v->cook.joined, v->cook.joined + n, beyond);
@@ -482,7 +482,7 @@ static int add_to_skeleton(struct versions *v, const uint8_t *p,
         memcpy(v->cook.joined + v->cook.kept, p, n);
         v->cook.kept += n;
         if (v->cook.kept == PIECE)
-            rc = join(v, SKELETON_BEYOND);
+            rc = join(v, X86_OPERANDS_BEYOND);
     }
     return rc;
 }

@@ -181,7 +181,7 @@ static int update_slot(void *opaque, const struct index_image *i)
     struct slot_update *u = opaque;
     struct references *r = u->r;
     enum slot_state state = SLOT_CURRENT;
-    struct mark mark;
+    struct stamp stamp;
     size_t n;
 
     for (n = 0; n < r->list.n; n++)
@@ -192,7 +192,7 @@ static int update_slot(void *opaque, const struct index_image *i)
     u->listed[n] = true;
     if (!i->named)
         state = SLOT_MISSING;
-    else if (mark_of(i->path, &mark) || !mark_same(&mark, &i->mark))
+    else if (stamp_of(i->path, &stamp) || !stamp_same(&stamp, &i->stamp))
         state = SLOT_CHANGED;
     pthread_mutex_lock(&r->slots_lock);
     r->slots[n].id = i->id;
@@ -507,7 +507,7 @@ static bool is_object(const struct index_object *o, const uint8_t *digest,
 }
 
 bool references_find(struct references *r, const uint8_t *short_digest,
-                     uint64_t size, unsigned nth, struct holding *h_r)
+                     uint64_t size, unsigned nth, struct basis *h_r)
 {
     struct index_place places[PLACES_MAX];
     const struct image *image;
@@ -528,7 +528,7 @@ bool references_find(struct references *r, const uint8_t *short_digest,
             nth -= nth > 0;
             continue;
         }
-        found = holding_of_indexed(h_r, image, &o);
+        found = basis_of_indexed(h_r, image, &o);
     }
     store_read_end(r->store, t);
     return found;
@@ -573,25 +573,25 @@ static uint64_t distance(uint64_t a, uint64_t b)
 /* The nearest in size of these. */
 static bool nearest(struct references *r, MDB_txn *t,
                     const struct index_place *places, int n, uint64_t size,
-                    struct holding *h_r)
+                    struct basis *h_r)
 {
     const struct image *image;
     struct index_object o;
-    struct holding h;
+    struct basis h;
     bool found = false;
     int i;
 
     for (i = 0; i < n; i++) {
         image = image_of(r, places[i].id);
         if (!image || index_get(r->store, t, places[i], &o) ||
-            !holding_of_indexed(&h, image, &o))
+            !basis_of_indexed(&h, image, &o))
             continue;
         if (found && distance(h.size, size) >= distance(h_r->size, size)) {
-            holding_release(&h);
+            basis_release(&h);
             continue;
         }
         if (found)
-            holding_release(h_r);
+            basis_release(h_r);
         *h_r = h;
         found = true;
     }
@@ -599,7 +599,7 @@ static bool nearest(struct references *r, MDB_txn *t,
 }
 
 bool references_find_path(struct references *r, const char *path,
-                          uint64_t size, struct holding *h_r)
+                          uint64_t size, struct basis *h_r)
 {
     struct index_place places[PLACES_MAX];
     bool found;

@@ -53,7 +53,7 @@ int references_start(struct references *r);
  * something else.  The holding is to be released before the references are.
  */
 bool references_find(struct references *r, const uint8_t *short_digest,
-                     uint64_t size, unsigned nth, struct holding *h_r);
+                     uint64_t size, unsigned nth, struct basis *h_r);
 
 /* Whether such an object is in none of them and it is not worth waiting for
  * it: without looking at more than the index. */
@@ -70,7 +70,7 @@ bool references_have_paths(struct references *r);
  * nearest size.  Whether its content is alike is for the caller to find out.
  */
 bool references_find_path(struct references *r, const char *path,
-                          uint64_t size, struct holding *h_r);
+                          uint64_t size, struct basis *h_r);
 
 /* The images themselves, indexed or not; none before the start.  NULL: this
  * one cannot be read.  Borrowed. */

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Files as sketches show them; see sketched.h. */
+/* Files as sketches show them; see signature.h. */
 #include "config.h"
 
 #include <errno.h>
@@ -12,7 +12,7 @@
 
 #define HEAD 4096u              /* tells what a file is */
 
-void sketched_init(struct sketched *s, const struct holding *h,
+void sketched_init(struct sketched *s, const struct basis *h,
                    uint64_t wanted)
 {
     *s = (struct sketched){ .held = *h, .shape.size = h->size };
@@ -21,7 +21,7 @@ void sketched_init(struct sketched *s, const struct holding *h,
 
 void sketched_release(struct sketched *s)
 {
-    holding_release(&s->held);
+    basis_release(&s->held);
     free(s->skips);
 }
 
@@ -34,7 +34,7 @@ size_t sketched_cost(const struct sketched *s)
 static void read_held(const struct sketched *s, void *data, size_t length,
                       uint64_t offset)
 {
-    if (holding_read(&s->held, data, length, offset))
+    if (basis_read(&s->held, data, length, offset))
         memset(data, 0, length);
 }
 
@@ -43,12 +43,12 @@ static size_t beyond_of(const struct sketched *s, uint64_t end)
 {
     uint64_t behind = s->shape.size - end;
 
-    return behind < SKELETON_BEYOND ? behind : SKELETON_BEYOND;
+    return behind < X86_OPERANDS_BEYOND ? behind : X86_OPERANDS_BEYOND;
 }
 
 /* Takes a piece of code apart, beyond which there is what is to be seen, and
  * notes the skips of its blocks. */
-static void split_blocks(const struct sketched *s, struct skeleton *k,
+static void split_blocks(const struct sketched *s, struct x86_operands *k,
                          uint8_t *data, size_t length)
 {
     size_t n;
@@ -56,7 +56,7 @@ static void split_blocks(const struct sketched *s, struct skeleton *k,
     for (; length > 0; data += n, length -= n) {
         n = length < s->shape.block ? length : s->shape.block;
         s->skips[k->offset / s->shape.block] = k->skip;
-        skeleton_split(k, data, n, beyond_of(s, k->offset + n), NULL);
+        x86_operands_split(k, data, n, beyond_of(s, k->offset + n), NULL);
     }
 }
 
@@ -96,7 +96,7 @@ static int find_kind(struct sketched *s)
     uint8_t head[HEAD];
 
     read_held(s, head, length, 0);
-    if (s->shape.block > SKETCHED_PIECE || !x86code_begins(head, length))
+    if (s->shape.block > SKETCHED_PIECE || !x86_bcj_begins(head, length))
         return 0;
     s->code = true;
     s->skips = malloc(sketch_blocks(&s->shape));
@@ -106,7 +106,7 @@ static int find_kind(struct sketched *s)
 int sketched_put(struct sketched *s, const struct rolling *r, struct buf *b)
 {
     uint64_t size = s->shape.size, offset, hash = 0;
-    struct skeleton k = { .size = size };
+    struct x86_operands k = { .size = size };
     uint8_t *piece;
     size_t n;
     int rc = find_kind(s);
@@ -118,7 +118,7 @@ int sketched_put(struct sketched *s, const struct rolling *r, struct buf *b)
         return -ENOMEM;
     buf_put_varint(b, size);
     buf_put_varint(b, s->shape.block);
-    buf_put_u8(b, s->shape.width | (s->code ? PROTO_SKETCH_CODE : 0));
+    buf_put_u8(b, s->shape.width | (s->code ? PROTO_SIGNATURE_CODE : 0));
     for (offset = 0; offset < size; offset += n) {
         n = size - offset < SKETCHED_PIECE ? size - offset : SKETCHED_PIECE;
         read_held(s, piece, n + (s->code ? beyond_of(s, offset + n) : 0),
@@ -134,7 +134,7 @@ int sketched_put(struct sketched *s, const struct rolling *r, struct buf *b)
 int sketched_read(const struct sketched *s, void *data, size_t length,
                   uint64_t offset)
 {
-    struct skeleton k = { .size = s->shape.size, .offset = offset };
+    struct x86_operands k = { .size = s->shape.size, .offset = offset };
     size_t beyond;
 
     if (offset > s->shape.size || length > s->shape.size - offset ||
@@ -146,7 +146,7 @@ int sketched_read(const struct sketched *s, void *data, size_t length,
     read_held(s, data, length + beyond, offset);
     if (s->code) {
         k.skip = s->skips[offset / s->shape.block];
-        skeleton_split(&k, data, length, beyond, NULL);
+        x86_operands_split(&k, data, length, beyond, NULL);
     }
     return 0;
 }

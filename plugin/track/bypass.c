@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Other ways to the data; see trackways.h.  Sources: inotify(7),
+/* Other ways to the data; see bypass.h.  Sources: inotify(7),
  * Documentation/ABI/stable/sysfs-block. */
 #include "config.h"
 
@@ -28,11 +28,11 @@
 
 /* --- what lies on a device --------------------------------------------- */
 
-static bool add_tree(struct openers *o, unsigned ma, unsigned mi,
+static bool add_tree(struct writers *o, unsigned ma, unsigned mi,
                      unsigned depth);
 
 /* Adds what is in the directory of sysfs: holders, or partitions. */
-static bool add_below(struct openers *o, const char *path, bool partitions,
+static bool add_below(struct writers *o, const char *path, bool partitions,
                       unsigned depth)
 {
     DIR *dir = opendir(path);
@@ -62,20 +62,20 @@ static bool add_below(struct openers *o, const char *path, bool partitions,
     return room;
 }
 
-static bool add_tree(struct openers *o, unsigned ma, unsigned mi,
+static bool add_tree(struct writers *o, unsigned ma, unsigned mi,
                      unsigned depth)
 {
     char path[64], holders[80];
 
     snprintf(path, sizeof(path), "/sys/dev/block/%u:%u", ma, mi);
     snprintf(holders, sizeof(holders), "%s/holders", path);
-    return depth < STACK_MAX && openers_add_device(o, ma, mi) &&
+    return depth < STACK_MAX && writers_add_device(o, ma, mi) &&
         add_below(o, path, true, depth) &&
         add_below(o, holders, false, depth);
 }
 
 /* Whatever may be open for writing and must not. */
-static bool list_all(struct openers *o, const struct trackways *w,
+static bool list_all(struct writers *o, const struct bypass *w,
                      const struct trackdevs *devs)
 {
     bool room = true;
@@ -83,13 +83,13 @@ static bool list_all(struct openers *o, const struct trackways *w,
 
     o->n = 0;
     if (w->file)
-        room = openers_add_file(o, w->dev, w->ino);
+        room = writers_add_file(o, w->dev, w->ino);
     for (i = 0; i < devs->n && room; i++) {
         const struct trackdev *d = &devs->dev[i];
 
         room = add_tree(o, d->dev >> 20, d->dev & 0xfffff, 0);
         if (room && d->dev != d->disk_dev)
-            room = openers_add_device(o, d->disk_dev >> 20,
+            room = writers_add_device(o, d->disk_dev >> 20,
                                       d->disk_dev & 0xfffff);
     }
     return room;
@@ -106,7 +106,7 @@ static bool count_loop(void *opaque, const char *kernel_name)
     return false;
 }
 
-static int count_loops(const struct trackways *w,
+static int count_loops(const struct bypass *w,
                        const struct trackdevs *devs, char *why, size_t size)
 {
     struct stat st = { .st_dev = w->dev, .st_ino = w->ino };
@@ -117,9 +117,9 @@ static int count_loops(const struct trackways *w,
                                       "serve the file, not %zu", n, devs->n);
 }
 
-static int look(const struct openers *o, char *why, size_t size)
+static int look(const struct writers *o, char *why, size_t size)
 {
-    int rc = openers_find(o, why, size);
+    int rc = writers_find(o, why, size);
 
     if (rc < 0)
         explain(why, size, 0, "/proc: %s", strerror(-rc));
@@ -128,7 +128,7 @@ static int look(const struct openers *o, char *why, size_t size)
 
 /* --- the kernel's word ------------------------------------------------- */
 
-static void start_watch(struct trackways *w, const struct trackdevs *devs)
+static void start_watch(struct bypass *w, const struct trackdevs *devs)
 {
     char path[64];
     bool sure;
@@ -154,7 +154,7 @@ static void start_watch(struct trackways *w, const struct trackdevs *devs)
 /* Takes in what has happened.  counted: we have opened the devices ourselves,
  * and will look anyway.  -EIO: somebody has had the file open for writing,
  * and has closed it. */
-static int take_events(struct trackways *w, bool counted, char *why,
+static int take_events(struct bypass *w, bool counted, char *why,
                        size_t size)
 {
     char buf[4096] __attribute__((aligned(__alignof__(struct inotify_event))));
@@ -181,7 +181,7 @@ static int take_events(struct trackways *w, bool counted, char *why,
 /* --- the interface ----------------------------------------------------- */
 
 /* The file below a loop device that is the image, or its disk. */
-static bool file_below(struct trackways *w, const struct trackdev *d)
+static bool file_below(struct bypass *w, const struct trackdev *d)
 {
     struct loop_info64 info;
 
@@ -193,18 +193,18 @@ static bool file_below(struct trackways *w, const struct trackdev *d)
     return true;
 }
 
-int trackways_open(struct trackways *w, const struct trackdevs *devs,
+int bypass_open(struct bypass *w, const struct trackdevs *devs,
                    char *why, size_t why_size)
 {
-    *w = (struct trackways){ .file = !devs->img->block, .dev = devs->img->dev,
+    *w = (struct bypass){ .file = !devs->img->block, .dev = devs->img->dev,
         .ino = devs->img->ino, .watch = -1 };
     if (devs->img->block)
         w->file = file_below(w, &devs->dev[0]);
     else
         start_watch(w, devs);
     w->look_until = w->count_until = UINT64_MAX;
-    if (trackways_check(w, devs, why, why_size)) {
-        trackways_close(w);
+    if (bypass_check(w, devs, why, why_size)) {
+        bypass_close(w);
         return -ENOTSUP;
     }
     if (w->watch >= 0)
@@ -212,17 +212,17 @@ int trackways_open(struct trackways *w, const struct trackdevs *devs,
     return 0;
 }
 
-void trackways_close(struct trackways *w)
+void bypass_close(struct bypass *w)
 {
     if (w->watch >= 0)
         close(w->watch);
     w->watch = -1;
 }
 
-int trackways_check(struct trackways *w, const struct trackdevs *devs,
+int bypass_check(struct bypass *w, const struct trackdevs *devs,
                     char *why, size_t why_size)
 {
-    struct openers o;
+    struct writers o;
     int rc = take_events(w, false, why, why_size);
 
     if (!rc && !list_all(&o, w, devs))

@@ -14,14 +14,14 @@
  * another.  It also tells of a writer that came and went in between.  A block
  * device has nodes in more than one place, so there it is looked each time.
  *
- * What no one can see from here is listed in trackdev.h.
+ * What no one can see from here is listed in devices.h.
  */
 #ifndef PLUGIN_TRACK_BYPASS_H
 #define PLUGIN_TRACK_BYPASS_H
 
 #include "plugin/track/devices.h"
 
-struct trackways {
+struct bypass {
     bool file;              /* there is a regular file, the image or below */
     dev_t dev;              /* of that file */
     ino_t ino;
@@ -33,13 +33,13 @@ struct trackways {
 };
 
 /* -ENOTSUP with a reason if there is such a way. */
-int trackways_open(struct trackways *w, const struct trackdevs *devs,
+int bypass_open(struct bypass *w, const struct trackdevs *devs,
                    char *why, size_t why_size);
-void trackways_close(struct trackways *w);
+void bypass_close(struct bypass *w);
 
 /* -EIO with a reason if there is one now, or was since the last call.  A
  * process that hangs in the kernel may make it hang. */
-int trackways_check(struct trackways *w, const struct trackdevs *devs,
+int bypass_check(struct bypass *w, const struct trackdevs *devs,
                     char *why, size_t why_size);
 
 #endif

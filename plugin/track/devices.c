@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Devices through which an image is written; see trackdev.h. */
+/* Devices through which an image is written; see devices.h. */
 #include "config.h"
 
 #include <errno.h>

@@ -2,7 +2,7 @@
 /*
  * The block devices through which an image is written: what tracker.c has to
  * trace, and whether they are still what they were (whether they are the only
- * way to the data: trackways.h).  Through sysfs and the devices' ioctls.
+ * way to the data: bypass.h).  Through sysfs and the devices' ioctls.
  *
  * Sources: Documentation/ABI/stable/sysfs-block, linux/loop.h, linux/fs.h
  * (BLKGETDISKSEQ), Documentation/admin-guide/iostats.rst.

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* A tracepoint recorded on every processor; see tracepoint.h. */
+/* A tracepoint recorded on every processor; see perf_events.h. */
 #include "config.h"
 
 #include <errno.h>
@@ -42,7 +42,7 @@ struct cpu {
     uint64_t read_ms;                   /* and when that was */
 };
 
-struct tracepoint {
+struct perf_events {
     struct trace_format format;
     size_t ring;                        /* bytes, a power of two */
     size_t page_size;
@@ -119,9 +119,9 @@ static int read_format(struct trace_format *f, const char *name, char *why,
 }
 
 /* Calls each() for every processor of a list like "0-3,5". */
-static int each_cpu(const char *list, int (*each)(struct tracepoint *t,
+static int each_cpu(const char *list, int (*each)(struct perf_events *t,
                                                   int number),
-                    struct tracepoint *t)
+                    struct perf_events *t)
 {
     int first, last, used, rc;
 
@@ -143,14 +143,14 @@ static int each_cpu(const char *list, int (*each)(struct tracepoint *t,
     return *list && *list != '\n' ? -EBADMSG : 0;
 }
 
-static int count_cpu(struct tracepoint *t, int number)
+static int count_cpu(struct perf_events *t, int number)
 {
     (void)number;
     t->n++;
     return 0;
 }
 
-static int open_cpu(struct tracepoint *t, int number)
+static int open_cpu(struct perf_events *t, int number)
 {
     struct perf_event_attr attr = {
         .type = PERF_TYPE_TRACEPOINT,
@@ -181,7 +181,7 @@ static int open_cpu(struct tracepoint *t, int number)
     return 0;
 }
 
-static int start_cpus(struct tracepoint *t, const char *filter)
+static int start_cpus(struct perf_events *t, const char *filter)
 {
     size_t i;
 
@@ -205,11 +205,11 @@ static size_t ring_size(size_t wanted, size_t cpus, size_t page)
     return size;
 }
 
-int tracepoint_open(struct tracepoint **t_r, const char *name,
+int perf_events_open(struct perf_events **t_r, const char *name,
                     const char *filter, size_t ring, char *why,
                     size_t why_size)
 {
-    struct tracepoint *t = calloc(1, sizeof(*t));
+    struct perf_events *t = calloc(1, sizeof(*t));
     int rc;
 
     *t_r = NULL;
@@ -237,13 +237,13 @@ int tracepoint_open(struct tracepoint **t_r, const char *name,
                      name, strerror(-rc));
 out:
     if (rc)
-        tracepoint_close(t);
+        perf_events_close(t);
     else
         *t_r = t;
     return rc;
 }
 
-void tracepoint_close(struct tracepoint *t)
+void perf_events_close(struct perf_events *t)
 {
     size_t i;
 
@@ -259,7 +259,7 @@ void tracepoint_close(struct tracepoint *t)
     free(t);
 }
 
-void tracepoint_wait(struct tracepoint *t, int milliseconds)
+void perf_events_wait(struct perf_events *t, int milliseconds)
 {
     size_t i;
 
@@ -271,8 +271,8 @@ void tracepoint_wait(struct tracepoint *t, int milliseconds)
 }
 
 struct target {
-    struct tracepoint *t;
-    tracepoint_event *event;
+    struct perf_events *t;
+    perf_events_found *event;
     void *opaque;
 };
 
@@ -286,7 +286,7 @@ static int decode(void *opaque, const uint8_t *raw, size_t length)
     return rc ? rc : target->event(target->opaque, &e);
 }
 
-static int drain_cpu(struct tracepoint *t, struct cpu *c,
+static int drain_cpu(struct perf_events *t, struct cpu *c,
                      struct target *target, bool *lost)
 {
     struct trace_counts counts = { 0, 0, 0 };
@@ -307,7 +307,7 @@ static int drain_cpu(struct tracepoint *t, struct cpu *c,
     return rc;
 }
 
-static int drain_all(struct tracepoint *t, struct target *target,
+static int drain_all(struct perf_events *t, struct target *target,
                      bool *lost)
 {
     size_t i;
@@ -351,7 +351,7 @@ static int read_counter(struct cpu *c, struct reading *r)
 
 /* Whether everything that was counted at the time of the call has been
  * received.  An event is counted a moment before it is recorded. */
-static int check_counters(struct tracepoint *t, struct target *target,
+static int check_counters(struct perf_events *t, struct target *target,
                           bool *lost, char *why, size_t size)
 {
     struct reading r;
@@ -380,7 +380,7 @@ static int check_counters(struct tracepoint *t, struct target *target,
     return *lost ? tell_lost(why, size) : 0;
 }
 
-static int check_online(const struct tracepoint *t, char *why, size_t size)
+static int check_online(const struct perf_events *t, char *why, size_t size)
 {
     char now[sizeof(t->online)];
 
@@ -391,8 +391,8 @@ static int check_online(const struct tracepoint *t, char *why, size_t size)
     return 0;
 }
 
-int tracepoint_drain(struct tracepoint *t, bool thorough,
-                     tracepoint_event *event, void *opaque, char *why,
+int perf_events_drain(struct perf_events *t, bool thorough,
+                     perf_events_found *event, void *opaque, char *why,
                      size_t why_size)
 {
     struct target target = { t, event, opaque };
@@ -423,7 +423,7 @@ static int drop(void *opaque, const struct trace_event *e)
 /* Empties the ring and forgives what was counted and not received.  If the
  * counter never stands still, less may be forgiven than was lost: that
  * reports a loss a second time. */
-static int restart_cpu(struct tracepoint *t, struct cpu *c)
+static int restart_cpu(struct perf_events *t, struct cpu *c)
 {
     struct target target = { t, drop, NULL };
     bool lost = false;
@@ -447,7 +447,7 @@ static int restart_cpu(struct tracepoint *t, struct cpu *c)
     return 0;
 }
 
-int tracepoint_restart(struct tracepoint *t, char *why, size_t why_size)
+int perf_events_restart(struct perf_events *t, char *why, size_t why_size)
 {
     size_t i;
     int rc;

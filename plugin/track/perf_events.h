@@ -26,9 +26,9 @@
 
 #include "plugin/track/trace_parse.h"
 
-struct tracepoint;
+struct perf_events;
 
-typedef int tracepoint_event(void *opaque, const struct trace_event *e);
+typedef int perf_events_found(void *opaque, const struct trace_event *e);
 
 /*
  * name: "block_rq_complete".  filter: in the kernel's syntax
@@ -36,26 +36,26 @@ typedef int tracepoint_event(void *opaque, const struct trace_event *e);
  * up to a power of two of pages; 0 for a default.  Recording has begun on all
  * processors when it returns 0.  On error why says what is missing.
  */
-int tracepoint_open(struct tracepoint **t_r, const char *name,
+int perf_events_open(struct perf_events **t_r, const char *name,
                     const char *filter, size_t ring, char *why,
                     size_t why_size);
-void tracepoint_close(struct tracepoint *t);
+void perf_events_close(struct perf_events *t);
 
 /* Waits until a ring fills or the time is over. */
-void tracepoint_wait(struct tracepoint *t, int milliseconds);
+void perf_events_wait(struct perf_events *t, int milliseconds);
 
 /*
  * Hands over all that was recorded before the call (the order across
  * processors is not kept).  thorough: looks at the counters, too.
  * -EOVERFLOW: events were lost; -EIO: recording is no longer what it was
  * (processors came or went, unknown records); or what event() returned, which
- * then has set why.  After an error tracepoint_restart() must be called.
+ * then has set why.  After an error perf_events_restart() must be called.
  */
-int tracepoint_drain(struct tracepoint *t, bool thorough,
-                     tracepoint_event *event, void *opaque, char *why,
+int perf_events_drain(struct perf_events *t, bool thorough,
+                     perf_events_found *event, void *opaque, char *why,
                      size_t why_size);
 
 /* Forgets what was recorded and lost.  -EIO: it cannot be trusted again. */
-int tracepoint_restart(struct tracepoint *t, char *why, size_t why_size);
+int perf_events_restart(struct perf_events *t, char *why, size_t why_size);
 
 #endif

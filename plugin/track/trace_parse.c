@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* The bytes of the kernel's tracing; see tracerecord.h. */
+/* The bytes of the kernel's tracing; see trace_parse.h. */
 #include "config.h"
 
 #include <errno.h>

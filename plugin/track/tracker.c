@@ -63,11 +63,11 @@ struct sample {
 
 struct tracker {
     const struct image *img;
-    struct tracksource *source;
+    struct watch *source;
     const struct trackdevs *devs;   /* the source's */
     struct progress progress[TRACKDEV_MAX];
     bool by_completion;
-    struct tracepoint *tp;
+    struct perf_events *tp;
 
     pthread_mutex_t lock;           /* everything below */
     pthread_t reader;
@@ -125,7 +125,7 @@ static int take_event(struct tracker *t, size_t i,
     if (e->op == TRACE_READ) {
         t->canary_seen |= t->canary_dev == d->dev &&
             e->sector <= t->canary_sector &&
-            e->sector + e->sectors >= t->canary_sector + TRACKSOURCE_BLOCK / 512;
+            e->sector + e->sectors >= t->canary_sector + WATCH_BLOCK / 512;
         return 0;
     }
     if (e->op == TRACE_FLUSH)
@@ -172,7 +172,7 @@ static int start_anew(struct tracker *t)
     uint64_t accounted;
     size_t i;
 
-    if (tracepoint_restart(t->tp, t->why, sizeof(t->why)))
+    if (perf_events_restart(t->tp, t->why, sizeof(t->why)))
         return end_tracking(t);
     for (i = 0; i < t->devs->n; i++) {
         if (trackdev_accounted(&t->devs->dev[i], &accounted, NULL)) {
@@ -315,7 +315,7 @@ static int look(struct tracker *t, enum depth depth)
     if (sampled)
         rc = take_sample(t, &s);
     if (!rc)
-        rc = tracepoint_drain(t->tp, thorough, on_event, t, t->why,
+        rc = perf_events_drain(t->tp, thorough, on_event, t, t->why,
                               sizeof(t->why));
     if (!rc && sampled)
         rc = weigh(t, &s);
@@ -328,7 +328,7 @@ static void *read_always(void *opaque)
     int rc = 0;
 
     while (!rc && !atomic_load(&t->stop)) {
-        tracepoint_wait(t->tp, READER_MS);
+        perf_events_wait(t->tp, READER_MS);
         pthread_mutex_lock(&t->lock);
         rc = look(t, TAKE);
         pthread_mutex_unlock(&t->lock);
@@ -368,8 +368,8 @@ static int start_reader(struct tracker *t)
 
 static void tracker_free(struct tracker *t)
 {
-    tracepoint_close(t->tp);
-    tracksource_close(t->source);
+    perf_events_close(t->tp);
+    watch_close(t->source);
     dirty_release(&t->fresh);
     dirty_release(&t->pending);
     pthread_mutex_destroy(&t->lock);
@@ -405,7 +405,7 @@ int tracker_start(struct tracker **t_r, const struct image *img,
     t->img = img;
     pthread_mutex_init(&t->lock, NULL);
     grain = opt->grain ? opt->grain : GRAIN_DEFAULT;
-    rc = tracksource_open(&t->source, img, t->why, sizeof(t->why));
+    rc = watch_open(&t->source, img, t->why, sizeof(t->why));
     if (rc)
         goto out;
     t->devs = &t->source->devs;
@@ -420,7 +420,7 @@ int tracker_start(struct tracker **t_r, const struct image *img,
         goto out;
     }
     write_filter(t, filter, sizeof(filter));
-    rc = tracepoint_open(&t->tp, t->by_completion ? "block_rq_complete" :
+    rc = perf_events_open(&t->tp, t->by_completion ? "block_rq_complete" :
                          "block_bio_queue", filter, opt->ring, t->why,
                          sizeof(t->why));
     if (!rc)
@@ -457,7 +457,7 @@ static int check_source(struct tracker *t)
     ended = t->ended;
     pthread_mutex_unlock(&t->lock);
     if (!ended)
-        rc = tracksource_check(t->source, why, sizeof(why));
+        rc = watch_check(t->source, why, sizeof(why));
     pthread_mutex_lock(&t->lock);
     if (rc && !t->ended) {
         fail(t, rc, "%s", why);
@@ -494,13 +494,13 @@ static uint64_t place_canary(struct tracker *t, const struct trackdev *d)
 
     clock_gettime(CLOCK_MONOTONIC, &ts);
     place = (ts.tv_nsec * UINT64_C(0x9e3779b97f4a7c15) >> 20) %
-        (d->size / TRACKSOURCE_BLOCK + (d->size < TRACKSOURCE_BLOCK));
+        (d->size / WATCH_BLOCK + (d->size < WATCH_BLOCK));
     pthread_mutex_lock(&t->lock);
     t->canary_dev = d->dev;
-    t->canary_sector = place * (TRACKSOURCE_BLOCK / 512) + d->start;
+    t->canary_sector = place * (WATCH_BLOCK / 512) + d->start;
     t->canary_seen = false;
     pthread_mutex_unlock(&t->lock);
-    return place * TRACKSOURCE_BLOCK;
+    return place * WATCH_BLOCK;
 }
 
 /* 1: its event was seen. */
@@ -529,7 +529,7 @@ static int try_canary(struct tracker *t, size_t i)
 
     /* An overflow may take the event along: that is no proof against it. */
     for (tries = 0; tries < CANARY_TRIES && !rc; tries++) {
-        rc = tracksource_read(t->source, i, place_canary(t, d));
+        rc = watch_read(t->source, i, place_canary(t, d));
         if (!rc)
             rc = wait_canary(t);
     }

@@ -49,7 +49,7 @@
  * What makes it doubtful, and how that shows:
  *  - full ring buffers, or a kernel that loses events without a word (a
  *    Linux 6.18 did, of about one in 100 000, reporting none lost):
- *    counters, see tracepoint.h.  -EOVERFLOW;
+ *    counters, see perf_events.h.  -EOVERFLOW;
  *  - anything else that swallows events (a BPF program on the tracepoint that
  *    returns 0 does): the device's own statistics count every sector, after
  *    it was traced.  More counted than traced: -EOVERFLOW.  While somebody
@@ -57,7 +57,7 @@
  *    For this, statistics must be on; without them in-flight counters stay at
  *    0, too (queue/iostats; the canary tries it);
  *  - another way to the data, a device set up anew, a size that changes, a
- *    processor that comes or goes: trackways.h, trackdev.h, tracepoint.h.
+ *    processor that comes or goes: bypass.h, devices.h, perf_events.h.
  *    -EIO;
  *  - by submission, a bio that is traced but neither accounted nor in flight
  *    for longer than that quarter of a second, and not because the device is
@@ -99,7 +99,7 @@ struct tracker_options {
  * cannot be tracked, why says for what reason.
  *
  * No call waits for a device or a file server that does not answer longer
- * than TRACKSOURCE_MS at a time (tracksource.h); tracking ends then.
+ * than WATCH_MS at a time (watch.h); tracking ends then.
  */
 int tracker_start(struct tracker **t_r, const struct image *img,
                   const struct tracker_options *opt, char *why,

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* The devices of an image, asked with a time limit; see tracksource.h. */
+/* The devices of an image, asked with a time limit; see watch.h. */
 #include "config.h"
 
 #include <errno.h>
@@ -13,7 +13,7 @@
 #include "plugin/track/watch.h"
 
 struct question {
-    struct tracksource *source;
+    struct watch *source;
     const struct trackdev *dev;     /* to read */
     uint64_t offset;
     char why[256];
@@ -25,22 +25,22 @@ struct question {
 static void do_open(void *opaque)
 {
     struct question *q = opaque;
-    struct tracksource *s = q->source;
+    struct watch *s = q->source;
 
     q->rc = trackdevs_open(&s->devs, &s->img, q->why, sizeof(q->why));
     if (!q->rc)
-        q->rc = trackways_open(&s->ways, &s->devs, q->why, sizeof(q->why));
+        q->rc = bypass_open(&s->ways, &s->devs, q->why, sizeof(q->why));
 }
 
 static void do_check(void *opaque)
 {
     struct question *q = opaque;
-    struct tracksource *s = q->source;
+    struct watch *s = q->source;
 
     pthread_mutex_lock(&s->lock);
     q->rc = trackdevs_check(&s->devs, q->why, sizeof(q->why));
     if (!q->rc)
-        q->rc = trackways_check(&s->ways, &s->devs, q->why, sizeof(q->why));
+        q->rc = bypass_check(&s->ways, &s->devs, q->why, sizeof(q->why));
     pthread_mutex_unlock(&s->lock);
 }
 
@@ -50,17 +50,17 @@ static void do_read(void *opaque)
     uint64_t before, after, writes;
     void *buf;
 
-    if (posix_memalign(&buf, TRACKSOURCE_BLOCK, TRACKSOURCE_BLOCK)) {
+    if (posix_memalign(&buf, WATCH_BLOCK, WATCH_BLOCK)) {
         q->rc = -ENOMEM;
         return;
     }
     q->rc = trackdev_accounted(q->dev, &writes, &before);
-    if (!q->rc && pread(q->dev->fd, buf, TRACKSOURCE_BLOCK, q->offset) !=
-        TRACKSOURCE_BLOCK)
+    if (!q->rc && pread(q->dev->fd, buf, WATCH_BLOCK, q->offset) !=
+        WATCH_BLOCK)
         q->rc = -EIO;
     if (!q->rc)
         q->rc = trackdev_accounted(q->dev, &writes, &after);
-    if (!q->rc && after < before + TRACKSOURCE_BLOCK / 512)
+    if (!q->rc && after < before + WATCH_BLOCK / 512)
         q->rc = -ENODATA;
     free(buf);
 }
@@ -69,13 +69,13 @@ static void drop(void *opaque)
 {
     struct question *q = opaque;
 
-    tracksource_close(q->source);
+    watch_close(q->source);
     free(q);
 }
 
 /* --- the interface ----------------------------------------------------- */
 
-static int ask(struct tracksource *s, void (*work)(void *opaque),
+static int ask(struct watch *s, void (*work)(void *opaque),
                const struct question *question, char *why, size_t why_size)
 {
     struct question *q = malloc(sizeof(*q));
@@ -86,10 +86,10 @@ static int ask(struct tracksource *s, void (*work)(void *opaque),
     *q = *question;
     q->source = s;
     atomic_fetch_add(&s->refs, 1);
-    rc = bounded_run(work, drop, q, TRACKSOURCE_MS);
+    rc = timed_call(work, drop, q, WATCH_MS);
     if (rc == -ETIMEDOUT) {
         snprintf(why, why_size, "no answer from its storage for %d s",
-                 TRACKSOURCE_MS / 1000);
+                 WATCH_MS / 1000);
         return rc;
     }
     snprintf(why, why_size, "%s", rc ? strerror(-rc) : q->why);
@@ -109,10 +109,10 @@ static int copy_image(struct image *to, const struct image *from)
     return to->path && to->fd >= 0 ? 0 : -errno;
 }
 
-int tracksource_open(struct tracksource **s_r, const struct image *img,
+int watch_open(struct watch **s_r, const struct image *img,
                      char *why, size_t why_size)
 {
-    struct tracksource *s = calloc(1, sizeof(*s));
+    struct watch *s = calloc(1, sizeof(*s));
     struct question q = { .rc = 0 };
     int rc;
 
@@ -130,24 +130,24 @@ int tracksource_open(struct tracksource **s_r, const struct image *img,
     else
         rc = ask(s, do_open, &q, why, why_size);
     if (rc)
-        tracksource_close(s);
+        watch_close(s);
     else
         *s_r = s;
     return rc == -ETIMEDOUT ? -ENOTSUP : rc;
 }
 
-void tracksource_close(struct tracksource *s)
+void watch_close(struct watch *s)
 {
     if (!s || atomic_fetch_sub(&s->refs, 1) > 1)
         return;
-    trackways_close(&s->ways);
+    bypass_close(&s->ways);
     trackdevs_close(&s->devs);
     image_release(&s->img);
     pthread_mutex_destroy(&s->lock);
     free(s);
 }
 
-int tracksource_check(struct tracksource *s, char *why, size_t why_size)
+int watch_check(struct watch *s, char *why, size_t why_size)
 {
     struct question q = { .rc = 0 };
     int rc = ask(s, do_check, &q, why, why_size);
@@ -155,7 +155,7 @@ int tracksource_check(struct tracksource *s, char *why, size_t why_size)
     return rc ? -EIO : 0;
 }
 
-int tracksource_read(struct tracksource *s, size_t device, uint64_t offset)
+int watch_read(struct watch *s, size_t device, uint64_t offset)
 {
     struct question q = { .dev = &s->devs.dev[device], .offset = offset };
     char why[256];

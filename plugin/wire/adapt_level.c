@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* The level of compression that a link is worth; see level.h. */
+/* The level of compression that a link is worth; see adapt_level.h. */
 #include "config.h"
 
 #include <fcntl.h>
@@ -23,7 +23,7 @@ static const struct {
     { 3, 0.024 }, { 4, 0.033 }, { 5, 0.050 }, { 6, 0.058 }, { 7, 0.080 },
     { 9, 0.090 }, { 16, 1.2 }, { 17, 1.4 }, { 18, 1.5 },
 };
-#define JOB_OUT (LEVEL_JOB_BYTES * 0.3)
+#define JOB_OUT (ADAPT_LEVEL_JOB_BYTES * 0.3)
 #define JOB_LEAST 0.15
 #define N_LEVELS (sizeof(levels) / sizeof(levels[0]))
 /* Where that begins: at the lowest level at which zstd chooses its faster way
@@ -34,7 +34,7 @@ static const struct {
 
 /* A decision is due after so much of both. */
 #define LOOK_SECONDS 0.25
-#define LOOK_BYTES LEVEL_JOB_BYTES
+#define LOOK_BYTES ADAPT_LEVEL_JOB_BYTES
 
 /* Shares of the time. */
 #define LINE_LIMITS 0.6     /* of waiting for it */
@@ -74,9 +74,9 @@ static const struct {
 #define TIMINGS 4
 #define TIMED_SHORT 1.25
 
-void level_init(struct level *l, int fixed, unsigned processors)
+void adapt_level_init(struct adapt_level *l, int fixed, unsigned processors)
 {
-    *l = (struct level){
+    *l = (struct adapt_level){
         .follows = fixed == 0,
         .fixed = fixed,
         .processors = processors,
@@ -86,17 +86,17 @@ void level_init(struct level *l, int fixed, unsigned processors)
     };
 }
 
-int level_now(const struct level *l)
+int adapt_level_now(const struct adapt_level *l)
 {
     return l->follows ? levels[l->index].level : l->fixed;
 }
 
-void level_in(struct level *l, uint64_t bytes)
+void adapt_level_in(struct adapt_level *l, uint64_t bytes)
 {
     l->since += bytes;
 }
 
-static void set(struct level *l, unsigned index)
+static void set(struct adapt_level *l, unsigned index)
 {
     l->index = index;
     l->since = 0;
@@ -121,7 +121,7 @@ static double time_sample(ZSTD_CCtx *c, const uint8_t *data, uint8_t *out,
     if (ZSTD_isError(ZSTD_compressCCtx(c, out, room, data, TIMED_BYTES,
                                        levels[TIMED_INDEX].level)))
         return 0;
-    return (thread_seconds() - before) * (LEVEL_JOB_BYTES / TIMED_BYTES) /
+    return (thread_seconds() - before) * (ADAPT_LEVEL_JOB_BYTES / TIMED_BYTES) /
         levels[TIMED_INDEX].seconds;
 }
 
@@ -149,13 +149,13 @@ static double time_processor(void)
     return pace;
 }
 
-static double bounded(const struct level *l, double pace)
+static double bounded(const struct adapt_level *l, double pace)
 {
     return pace > PACE_MAX ? PACE_MAX : pace < l->least_pace ? l->least_pace :
         pace;
 }
 
-void level_time(struct level *l)
+void adapt_level_time(struct adapt_level *l)
 {
     double pace;
 
@@ -170,8 +170,8 @@ void level_time(struct level *l)
 /* Deciding */
 
 /* The host may have more processors than we are given. */
-static double share_above_cheap(const struct level *l,
-                                const struct level_sample *s)
+static double share_above_cheap(const struct adapt_level *l,
+                                const struct adapt_level_sample *s)
 {
     double idle = s->idle / (s->seconds * l->processors);
 
@@ -182,7 +182,7 @@ static double share_above_cheap(const struct level *l,
 
 /* The highest level at which all processors together keep up with the line; but
  * for the highest ones, with a share of their time. */
-static unsigned sustained(const struct level *l, const struct level_sample *s)
+static unsigned sustained(const struct adapt_level *l, const struct adapt_level_sample *s)
 {
     double line = l->line_busy * JOB_OUT * l->processors / l->line_bytes;
     unsigned end = l->clock < l->not_before ? FAST + 1 : N_LEVELS;
@@ -199,9 +199,9 @@ static unsigned sustained(const struct level *l, const struct level_sample *s)
 
 /* Everything waited for the compressor: that tells how long it takes, but for
  * content of which next to nothing remains, which no level makes faster. */
-static void learn_pace(struct level *l, const struct level_sample *s)
+static void learn_pace(struct adapt_level *l, const struct adapt_level_sample *s)
 {
-    double in = (double)s->in / LEVEL_JOB_BYTES, out = s->out / JOB_OUT;
+    double in = (double)s->in / ADAPT_LEVEL_JOB_BYTES, out = s->out / JOB_OUT;
     double jobs = in * JOB_LEAST + (out < in ? out : in) * (1 - JOB_LEAST);
     double seconds = s->compressing * l->processors / jobs;
 
@@ -211,14 +211,14 @@ static void learn_pace(struct level *l, const struct level_sample *s)
 }
 
 /* Whether jobs of another level are under way. */
-static bool is_mixed(const struct level *l)
+static bool is_mixed(const struct adapt_level *l)
 {
-    return l->since < (l->processors + 2) * (uint64_t)LEVEL_JOB_BYTES;
+    return l->since < (l->processors + 2) * (uint64_t)ADAPT_LEVEL_JOB_BYTES;
 }
 
 /* While the line is busy no level is too high, but those may be that take what
  * processors have other uses for. */
-static void settle(struct level *l, const struct level_sample *s)
+static void settle(struct adapt_level *l, const struct adapt_level_sample *s)
 {
     unsigned least = l->index > CHEAP && l->index <= FAST ? CHEAP : l->index;
     unsigned best;
@@ -233,7 +233,7 @@ static void settle(struct level *l, const struct level_sample *s)
         set(l, best);
 }
 
-static void fall(struct level *l)
+static void fall(struct adapt_level *l)
 {
     if (l->index <= FAST) {
         set(l, l->index - 1);
@@ -246,13 +246,13 @@ static void fall(struct level *l)
     set(l, FAST);
 }
 
-bool level_is_due(const struct level *l, const struct level_sample *s)
+bool adapt_level_is_due(const struct adapt_level *l, const struct adapt_level_sample *s)
 {
     return l->follows && s->seconds >= LOOK_SECONDS && s->in >= LOOK_BYTES &&
         s->out > 0 && s->carried > 0;
 }
 
-bool level_decide(struct level *l, const struct level_sample *s)
+bool adapt_level_decide(struct adapt_level *l, const struct adapt_level_sample *s)
 {
     unsigned before = l->index;
 

@@ -21,10 +21,10 @@
 #include <stdint.h>
 
 /* What one processor compresses in a piece: a good unit to split work by. */
-#define LEVEL_JOB_BYTES (4u << 20)
+#define ADAPT_LEVEL_JOB_BYTES (4u << 20)
 
 /* Sums since the last decision. */
-struct level_sample {
+struct adapt_level_sample {
     double seconds;             /* that have passed */
     double compressing;         /* of these: waiting for the compressor, */
     double waiting;             /* and for the line to take what came out */
@@ -36,7 +36,7 @@ struct level_sample {
                                    do, of all together; negative: not known */
 };
 
-struct level {
+struct adapt_level {
     bool follows;
     int fixed;                  /* unless it follows */
     unsigned processors;
@@ -54,21 +54,21 @@ struct level {
 };
 
 /* fixed: zstd's level, or 0: it follows the link. */
-void level_init(struct level *l, int fixed, unsigned processors);
+void adapt_level_init(struct adapt_level *l, int fixed, unsigned processors);
 
 /* zstd's. */
-int level_now(const struct level *l);
+int adapt_level_now(const struct adapt_level *l);
 
 /* So many bytes went in. */
-void level_in(struct level *l, uint64_t bytes);
+void adapt_level_in(struct adapt_level *l, uint64_t bytes);
 
-/* Whether a sample is long enough for level_decide(). */
-bool level_is_due(const struct level *l, const struct level_sample *s);
+/* Whether a sample is long enough for adapt_level_decide(). */
+bool adapt_level_is_due(const struct adapt_level *l, const struct adapt_level_sample *s);
 
 /* Times this processor, if that is still to be done; takes milliseconds. */
-void level_time(struct level *l);
+void adapt_level_time(struct adapt_level *l);
 
 /* True: the level is another one now. */
-bool level_decide(struct level *l, const struct level_sample *s);
+bool adapt_level_decide(struct adapt_level *l, const struct adapt_level_sample *s);
 
 #endif

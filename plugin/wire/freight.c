@@ -28,7 +28,7 @@
 #define QUEUE_MAX (8u << 20)        /* bytes */
 #define PIECE (256u << 10)          /* bytes of a FREIGHT frame, at most */
 #define WINDOW_LOG 25
-#define JOB_BYTES LEVEL_JOB_BYTES
+#define JOB_BYTES ADAPT_LEVEL_JOB_BYTES
 #define OVERLAP_LOG 6               /* with an eighth of the window before */
 #define IDLE_MS 50                  /* without a frame: what there is goes */
 #define LONG_TABLES 16              /* level from which tables are bounded */
@@ -82,8 +82,8 @@ struct freight {
     uint16_t disk;
     uint64_t flushed, unflushed;    /* bytes in */
     double rate;                    /* of a rehearsal's line, or 0 */
-    struct level level;
-    struct level_sample sample;
+    struct adapt_level level;
+    struct adapt_level_sample sample;
     double start;                   /* of it */
     double idle;                    /* processors_idle() then */
 };
@@ -271,7 +271,7 @@ static void begin_sample(struct freight *f, double now, double idle)
 {
     f->start = now;
     f->idle = idle;
-    f->sample = (struct level_sample){ 0 };
+    f->sample = (struct adapt_level_sample){ 0 };
     pthread_mutex_lock(&f->lock);
     f->busy = 0;
     f->carried = 0;
@@ -280,7 +280,7 @@ static void begin_sample(struct freight *f, double now, double idle)
 
 static void look(struct freight *f)
 {
-    struct level_sample *s = &f->sample;
+    struct adapt_level_sample *s = &f->sample;
     double now = monotonic_seconds(), idle;
 
     s->seconds = f->rate > 0 ? s->compressing + s->waiting : now - f->start;
@@ -288,13 +288,13 @@ static void look(struct freight *f)
     s->busy = f->busy;
     s->carried = f->carried;
     pthread_mutex_unlock(&f->lock);
-    if (!level_is_due(&f->level, s))
+    if (!adapt_level_is_due(&f->level, s))
         return;
     idle = processors_idle();
     s->idle = f->rate > 0 || f->idle < 0 ? -1 : idle - f->idle;
-    level_time(&f->level);
-    if (level_decide(&f->level, s))
-        set_level(f->compressor, level_now(&f->level));
+    adapt_level_time(&f->level);
+    if (adapt_level_decide(&f->level, s))
+        set_level(f->compressor, adapt_level_now(&f->level));
     begin_sample(f, now, idle);
 }
 
@@ -324,7 +324,7 @@ static int push(struct freight *f, const void *data, size_t length,
         f->sample.out += out.pos;
     } while (in.pos < in.size || (end == ZSTD_e_flush && left > 0));
     f->sample.in += length;
-    level_in(&f->level, length);
+    adapt_level_in(&f->level, length);
     f->unflushed += length;
     if (end == ZSTD_e_flush) {
         f->flushed += f->unflushed;
@@ -408,18 +408,18 @@ static int prepare(struct freight *f, int level)
     queue_init(&f->frames);
     queue_init(&f->pieces);
     f->ahead = AHEAD_MIN;
-    level_init(&f->level, level, parallel_count(0, false));
+    adapt_level_init(&f->level, level, threads_count(0, false));
     f->compressor = ZSTD_createCCtx();
     f->out = malloc(PIECE);
     if (!f->compressor || !f->out)
         return -ENOMEM;
-    set_level(f->compressor, level_now(&f->level));
+    set_level(f->compressor, adapt_level_now(&f->level));
     ZSTD_CCtx_setParameter(f->compressor, ZSTD_c_windowLog, WINDOW_LOG);
     ZSTD_CCtx_setParameter(f->compressor, ZSTD_c_enableLongDistanceMatching,
                            1);
     /* Refused by a library without threads: then it compresses as well. */
     ZSTD_CCtx_setParameter(f->compressor, ZSTD_c_nbWorkers,
-                           (int)parallel_count(0, false));
+                           (int)threads_count(0, false));
     ZSTD_CCtx_setParameter(f->compressor, ZSTD_c_jobSize, JOB_BYTES);
     ZSTD_CCtx_setParameter(f->compressor, ZSTD_c_overlapLog, OVERLAP_LOG);
     return 0;
@@ -564,7 +564,7 @@ int freight_rehearse(int level, double rate, double seconds,
     }
     if (!rc)
         rc = push(&f, NULL, 0, ZSTD_e_flush);
-    r->level = level_now(&f.level);
+    r->level = adapt_level_now(&f.level);
     release(&f);
     return rc;
 }

@@ -5,7 +5,7 @@
  *
  * They wait in a bounded queue for a thread that compresses them ahead of the
  * link, on all processors, with a long window.  How hard, follows the link
- * (level.h).  Whatever is put in goes out, soon after nothing more comes;
+ * (adapt_level.h).  Whatever is put in goes out, soon after nothing more comes;
  * the order is kept, but not that of other frames.  To begin with, the line has
  * nothing to do: then it goes out in pieces that grow.
  */

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* What is done when receive-xl can do nothing any more; see keeper.h. */
+/* What is done when receive-xl can do nothing any more; see cleanup.h. */
 #include "config.h"
 
 #include <errno.h>
@@ -94,7 +94,7 @@ static void keep(int fd, int xl_out)
     tidy_up(list, xl_out);
 }
 
-int keeper_start(struct keeper *k, int xl_out)
+int cleanup_start(struct cleanup *k, int xl_out)
 {
     int fds[2];
     pid_t pid;
@@ -118,7 +118,7 @@ int keeper_start(struct keeper *k, int xl_out)
     return 0;
 }
 
-void keeper_watch(struct keeper *k, const char *path, const struct stat *made)
+void cleanup_watch(struct cleanup *k, const char *path, const struct stat *made)
 {
     struct watched w = { .made = *made };
 
@@ -128,7 +128,7 @@ void keeper_watch(struct keeper *k, const char *path, const struct stat *made)
     send(k->fd, &w, sizeof(w), MSG_NOSIGNAL);
 }
 
-void keeper_dismiss(struct keeper *k)
+void cleanup_dismiss(struct cleanup *k)
 {
     if (k->fd < 0)
         return;

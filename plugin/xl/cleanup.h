@@ -13,20 +13,20 @@
 
 #include <sys/stat.h>
 
-struct keeper {
+struct cleanup {
     int fd;                     /* -1: none */
 };
 
-#define KEEPER_INIT { -1 }
+#define CLEANUP_INIT { -1 }
 
 /* To be called while there is one thread.  xl_out: where xl's words are
  * read. */
-int keeper_start(struct keeper *k, int xl_out);
+int cleanup_start(struct cleanup *k, int xl_out);
 
 /* A file was made that stands for a disk. */
-void keeper_watch(struct keeper *k, const char *path, const struct stat *made);
+void cleanup_watch(struct cleanup *k, const char *path, const struct stat *made);
 
 /* Nothing is left for it to do. */
-void keeper_dismiss(struct keeper *k);
+void cleanup_dismiss(struct cleanup *k);
 
 #endif

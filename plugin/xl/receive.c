@@ -47,9 +47,9 @@ struct migration {
     struct inbox *inbox;
     struct pump *pump;
     struct receiver *receiver;
-    struct hold hold;
+    struct tail hold;
     struct memreceive *memory;
-    struct keeper keeper;
+    struct cleanup keeper;
     struct busy_path *busy;
     int control_fd;
     pid_t xl;
@@ -69,7 +69,7 @@ static int from_source(void *opaque, struct frame *f)
     if (PROTO_IS_MEMORY(f->type))
         return atomic_load(&m->restoring) ? memreceive_frame(m->memory, f) :
             -EPROTO;
-    return hold_pass(&m->hold, f->data, f->length);
+    return tail_pass(&m->hold, f->data, f->length);
 }
 
 /* The memory's decoder (its thread) */
@@ -78,7 +78,7 @@ static int write_memory(void *opaque, const void *data, size_t length)
 {
     struct migration *m = opaque;
 
-    return hold_memory(&m->hold, data, length);
+    return tail_memory(&m->hold, data, length);
 }
 
 static int read_disk(void *opaque, uint64_t disk, uint64_t offset, void *data,
@@ -202,7 +202,7 @@ static void on_placeholder(void *opaque, const char *path,
 {
     struct migration *m = opaque;
 
-    keeper_watch(&m->keeper, path, made);
+    cleanup_watch(&m->keeper, path, made);
 }
 
 static int on_restore(void *opaque)
@@ -238,7 +238,7 @@ static int on_final(void *opaque)
     if (rc == -EBADMSG)
         receiver_fail(m->receiver, "the guest's memory did not arrive as it "
                       "was sent");
-    return rc ? rc : hold_release(&m->hold);
+    return rc ? rc : tail_release(&m->hold);
 }
 
 /* xl */
@@ -285,10 +285,10 @@ static int start_xl(struct migration *m, char **arguments, int *out_r)
     close(to[0]);
     close(from[1]);
     close(control[1]);
-    hold_init(&m->hold, to[1]);
+    tail_init(&m->hold, to[1]);
     m->control_fd = control[0];
     *out_r = from[0];
-    return keeper_start(&m->keeper, from[0]);
+    return cleanup_start(&m->keeper, from[0]);
 }
 
 static void wait_xl(struct migration *m)
@@ -349,20 +349,20 @@ static int run(struct migration *m, char **arguments)
     /* The keeper tidies up behind us then. */
     if (!memreceive_stop(m->memory))
         return rc;
-    hold_close(&m->hold);
+    tail_close(&m->hold);
     if (!rc)
         receiver_enter(m->receiver);
     /* First: what is not finished goes away, or stays for the next try, before
      * the source can come again. */
     receiver_free(m->receiver);
     wait_xl(m);
-    keeper_dismiss(&m->keeper);
+    cleanup_dismiss(&m->keeper);
     return rc;
 }
 
 int cmd_receive_xl(int argc, char **argv)
 {
-    struct migration m = { .control_fd = -1, .keeper = KEEPER_INIT };
+    struct migration m = { .control_fd = -1, .keeper = CLEANUP_INIT };
 
     if (argc < 3 || strcmp(argv[1], "--")) {
         log_error("receive-xl is run by 'xl migrate --dedup' of the other "

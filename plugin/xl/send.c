@@ -624,7 +624,7 @@ static int dispose_of_source(struct migration *m)
     /* The admin may log out. */
     signal(SIGHUP, SIG_IGN);
     for (l = m->leftovers.first; l; l = l->next) {
-        l->sent = !sender_mark(m->sender, l->vdev, &l->mark);
+        l->sent = !sender_mark(m->sender, l->vdev, &l->stamp);
         l->apart = sender_apart(m->sender, l->vdev);
     }
     sender_free(m->sender);
@@ -638,10 +638,10 @@ static int dispose_of_source(struct migration *m)
 /* This host's; the target tells of its own in HELLO. */
 static void remind(const struct migration *m)
 {
-    struct abandoned a;
+    struct unfinished a;
 
-    abandoned_count(m->conf.state_dir, m->conf.remind_days, NULL, &a);
-    abandoned_remind("this host", &a, m->conf.remind_days);
+    unfinished_count(m->conf.state_dir, m->conf.remind_days, NULL, &a);
+    unfinished_remind("this host", &a, m->conf.remind_days);
 }
 
 static int run(struct migration *m, const char *const *command)

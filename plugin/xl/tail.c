@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Holds back the end of the memory stream; see hold.h. */
+/* Holds back the end of the memory stream; see tail.h. */
 #include "config.h"
 
 #include <errno.h>
@@ -9,19 +9,19 @@
 #include "plugin/base/fdio.h"
 #include "plugin/xl/tail.h"
 
-void hold_init(struct hold *h, int fd)
+void tail_init(struct tail *h, int fd)
 {
     memset(h, 0, sizeof(*h));
     pthread_mutex_init(&h->lock, NULL);
     h->fd = fd;
 }
 
-int hold_pass(struct hold *h, const void *data, size_t length)
+int tail_pass(struct tail *h, const void *data, size_t length)
 {
     return fd_write_all(h->fd, data, length);
 }
 
-int hold_memory(struct hold *h, const void *data, size_t length)
+int tail_memory(struct tail *h, const void *data, size_t length)
 {
     const uint8_t *p = data;
     size_t out, from_tail, keep;
@@ -49,7 +49,7 @@ int hold_memory(struct hold *h, const void *data, size_t length)
     return rc;
 }
 
-uint64_t hold_memory_bytes(struct hold *h)
+uint64_t tail_memory_bytes(struct tail *h)
 {
     uint64_t bytes;
 
@@ -59,7 +59,7 @@ uint64_t hold_memory_bytes(struct hold *h)
     return bytes;
 }
 
-int hold_release(struct hold *h)
+int tail_release(struct tail *h)
 {
     int rc;
 
@@ -71,7 +71,7 @@ int hold_release(struct hold *h)
     return rc;
 }
 
-void hold_close(struct hold *h)
+void tail_close(struct tail *h)
 {
     if (h->fd >= 0)
         close(h->fd);

@@ -14,7 +14,7 @@
 
 #include "plugin/proto.h"
 
-struct hold {
+struct tail {
     pthread_mutex_t lock;
     int fd;                     /* xl's standard input */
     uint64_t memory_bytes;      /* taken so far */
@@ -23,21 +23,21 @@ struct hold {
     uint8_t tail[PROTO_HOLD_BYTES];
 };
 
-void hold_init(struct hold *h, int fd);
+void tail_init(struct tail *h, int fd);
 
 /* Bytes of xl's handshake: written at once. */
-int hold_pass(struct hold *h, const void *data, size_t length);
+int tail_pass(struct tail *h, const void *data, size_t length);
 
 /* Bytes of the memory stream: written but for the last PROTO_HOLD_BYTES.
  * -EPROTO after the release. */
-int hold_memory(struct hold *h, const void *data, size_t length);
+int tail_memory(struct tail *h, const void *data, size_t length);
 
 /* Bytes of the memory stream taken so far. */
-uint64_t hold_memory_bytes(struct hold *h);
+uint64_t tail_memory_bytes(struct tail *h);
 
-int hold_release(struct hold *h);
+int tail_release(struct tail *h);
 
 /* Closes the descriptor; what is held is dropped. */
-void hold_close(struct hold *h);
+void tail_close(struct tail *h);
 
 #endif
