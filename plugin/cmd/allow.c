@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "plugin/base/exit.h"
 #include "plugin/base/log.h"
 #include "plugin/cmd/commands.h"
 #include "plugin/state/configuration.h"

@@ -19,6 +19,7 @@
 #include <unistd.h>
 
 #include "plugin/base/escape.h"
+#include "plugin/base/exit.h"
 #include "plugin/base/log.h"
 #include "plugin/cmd/commands.h"
 #include "plugin/cmd/util.h"

@@ -10,7 +10,10 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "plugin/base/exit.h"
 #include "plugin/cmd/commands.h"
+#include "plugin/target/guard.h"
+#include "plugin/xl/helpers.h"
 
 #define BUFFER_KEPT (4 << 20)       /* bytes; what is larger is mapped */
 #define ARENAS 2

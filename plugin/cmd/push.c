@@ -17,6 +17,7 @@
 #include <unistd.h>
 
 #include "plugin/base/clock.h"
+#include "plugin/base/exit.h"
 #include "plugin/base/log.h"
 #include "plugin/cmd/commands.h"
 #include "plugin/cmd/rsh.h"

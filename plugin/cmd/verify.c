@@ -25,6 +25,7 @@
 #include <string.h>
 
 #include "plugin/base/escape.h"
+#include "plugin/base/exit.h"
 #include "plugin/base/log.h"
 #include "plugin/base/threads.h"
 #include "plugin/cmd/commands.h"

@@ -10,7 +10,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "plugin/cmd/commands.h"
+#include "plugin/base/exit.h"
 #include "plugin/target/guard.h"
 
 #define DEVICE_FD 3

@@ -30,4 +30,7 @@ int guard_start(struct guard *g, const char *program, const char *state_dir,
 /* The device is done with, and its record is true. */
 void guard_dismiss(struct guard *g);
 
+/* The command "guard", which is that process; returns its exit status. */
+int cmd_guard(int argc, char **argv);
+
 #endif

@@ -16,9 +16,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "plugin/base/exit.h"
 #include "plugin/base/hostname.h"
 #include "plugin/base/log.h"
-#include "plugin/cmd/commands.h"
 #include "plugin/memory/memory_options.h"
 #include "plugin/proto.h"
 #include "plugin/source/remove_source.h"
@@ -29,6 +29,7 @@
 #include "plugin/xl/backend.h"
 #include "plugin/xl/domains.h"
 #include "plugin/xl/guestdisk.h"
+#include "plugin/xl/helpers.h"
 
 struct rehearsal {
     struct configuration conf;

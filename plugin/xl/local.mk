@@ -6,6 +6,7 @@ libplugin_la_SOURCES += \
 	%D%/estimate.c \
 	%D%/guestdisk.c %D%/guestdisk.h \
 	%D%/handshake.c %D%/handshake.h \
+	%D%/helpers.h \
 	%D%/pump.c %D%/pump.h \
 	%D%/receive.c \
 	%D%/send.c \

@@ -23,8 +23,8 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "plugin/base/exit.h"
 #include "plugin/base/log.h"
-#include "plugin/cmd/commands.h"
 #include "plugin/memory/memreceive.h"
 #include "plugin/proto.h"
 #include "plugin/state/configuration.h"
@@ -32,6 +32,7 @@
 #include "plugin/wire/peer.h"
 #include "plugin/xl/cleanup.h"
 #include "plugin/xl/control.h"
+#include "plugin/xl/helpers.h"
 #include "plugin/xl/pump.h"
 #include "plugin/xl/tail.h"
 

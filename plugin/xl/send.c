@@ -30,10 +30,10 @@
 #include <unistd.h>
 
 #include "plugin/base/clock.h"
+#include "plugin/base/exit.h"
 #include "plugin/base/fdio.h"
 #include "plugin/base/hostname.h"
 #include "plugin/base/log.h"
-#include "plugin/cmd/commands.h"
 #include "plugin/memory/memory_options.h"
 #include "plugin/memory/memsend.h"
 #include "plugin/proto.h"
@@ -47,6 +47,7 @@
 #include "plugin/xl/control.h"
 #include "plugin/xl/guestdisk.h"
 #include "plugin/xl/handshake.h"
+#include "plugin/xl/helpers.h"
 #include "plugin/xl/pump.h"
 
 /* Between two rounds of the disks while the memory is copied: short, so that
