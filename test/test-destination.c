@@ -21,6 +21,7 @@
 #include "test/loop.h"
 #include "test/unit.h"
 
+#include "plugin/base/paths.h"
 #include "plugin/image/blockdev.h"
 #include "plugin/target/destination.h"
 
@@ -848,7 +849,7 @@ static void links(void)
     assert(!record_write(state, &key, "received", &img, root));
     image_release(&img);
     assert(!destination_resolve(path, &resolved, why, sizeof(why)));
-    assert(!strcmp(destination_name(resolved), "real.img"));
+    assert(!strcmp(path_basename(resolved), "real.img"));
     d.path = resolved;
     refused(&d, -EEXIST, "is not a known copy");
     d = disk();

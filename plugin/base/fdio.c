@@ -3,13 +3,12 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <libgen.h>
 #include <stdint.h>
 #include <stdlib.h>
-#include <string.h>
 #include <unistd.h>
 
 #include "plugin/base/fdio.h"
+#include "plugin/base/paths.h"
 
 int fd_write_all(int fd, const void *data, size_t length)
 {
@@ -30,16 +29,16 @@ int fd_write_all(int fd, const void *data, size_t length)
 
 int fd_sync_directory_of(const char *path)
 {
-    char *copy = strdup(path);
+    char *directory = path_dirname(path);
     int fd, rc = 0;
 
-    if (!copy)
+    if (!directory)
         return -ENOMEM;
-    fd = open(dirname(copy), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    fd = open(directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     if (fd < 0 || fsync(fd))
         rc = -errno;
     if (fd >= 0)
         close(fd);
-    free(copy);
+    free(directory);
     return rc;
 }

@@ -11,6 +11,7 @@ libplugin_la_SOURCES += \
 	%D%/hostname.h \
 	%D%/hugepage.h \
 	%D%/log.c %D%/log.h \
+	%D%/paths.c %D%/paths.h \
 	%D%/priority.h \
 	%D%/processors.c %D%/processors.h \
 	%D%/taskgroup.c %D%/taskgroup.h \

@@ -1,11 +1,23 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* What this host's processors do; see processors.h. */
+/* The processors of this host; see processors.h. */
 #include "config.h"
 
+#include <sched.h>
 #include <stdio.h>
 #include <unistd.h>
 
 #include "plugin/base/processors.h"
+
+unsigned processors_count(void)
+{
+    cpu_set_t cpus;
+    long online;
+
+    if (!sched_getaffinity(0, sizeof(cpus), &cpus))
+        return CPU_COUNT(&cpus);
+    online = sysconf(_SC_NPROCESSORS_ONLN);     /* too many for the set */
+    return online > 0 ? online : 1;
+}
 
 double processors_idle(void)
 {

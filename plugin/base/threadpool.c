@@ -6,8 +6,8 @@
 #include <pthread.h>
 #include <stdbool.h>
 #include <stdlib.h>
-#include <unistd.h>
 
+#include "plugin/base/processors.h"
 #include "plugin/base/threadpool.h"
 
 /* What a caller of threadpool_run() waits for. */
@@ -81,12 +81,11 @@ static void *thread_main(void *opaque)
 
 int threadpool_new(struct threadpool **w_r, unsigned threads)
 {
-    long cores = sysconf(_SC_NPROCESSORS_ONLN);
     struct threadpool *w;
     int rc = 0;
 
     if (threads == 0)
-        threads = cores > 0 ? cores : 1;
+        threads = processors_count();
     w = calloc(1, sizeof(*w) + threads * sizeof(w->threads[0]));
     if (!w)
         return -ENOMEM;
@@ -143,15 +142,15 @@ static int put(struct threadpool *w, const struct batch *batch, bool first)
 }
 
 int threadpool_add(struct threadpool *w, threadpool_job *job, void *opaque,
-                uint64_t first, uint64_t count)
+                   uint64_t first, uint64_t count)
 {
     struct batch b = { NULL, job, opaque, first, count, NULL };
 
     return count ? put(w, &b, false) : 0;
 }
 
-int threadpool_add_first(struct threadpool *w, threadpool_job *job, void *opaque,
-                      uint64_t first, uint64_t count)
+int threadpool_add_first(struct threadpool *w, threadpool_job *job,
+                         void *opaque, uint64_t first, uint64_t count)
 {
     struct batch b = { NULL, job, opaque, first, count, NULL };
 
@@ -159,7 +158,7 @@ int threadpool_add_first(struct threadpool *w, threadpool_job *job, void *opaque
 }
 
 int threadpool_run(struct threadpool *w, threadpool_job *job, void *opaque,
-                uint64_t first, uint64_t count)
+                   uint64_t first, uint64_t count)
 {
     struct waiting waiting = { count, 0, PTHREAD_COND_INITIALIZER };
     struct batch b = { NULL, job, opaque, first, count, &waiting };

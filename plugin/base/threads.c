@@ -3,9 +3,9 @@
 #include "config.h"
 
 #include <pthread.h>
-#include <sched.h>
 #include <signal.h>
 
+#include "plugin/base/processors.h"
 #include "plugin/base/threads.h"
 
 #define THREADS_MAX 64u
@@ -19,15 +19,10 @@ struct start {
 
 unsigned threads_count(unsigned asked, bool direct)
 {
-    cpu_set_t cpus;
-    unsigned n = 1;
+    unsigned n = asked;
 
-    if (asked)
-        return asked < THREADS_MAX ? asked : THREADS_MAX;
-    if (!sched_getaffinity(0, sizeof(cpus), &cpus))
-        n = CPU_COUNT(&cpus);
-    if (direct)
-        n *= 2;
+    if (!n)
+        n = (direct ? 2 : 1) * processors_count();
     return n < THREADS_MAX ? n : THREADS_MAX;
 }
 
@@ -40,7 +35,7 @@ static void *run(void *arg)
 }
 
 void threads_run(void (*work)(void *worker), void *workers, size_t size,
-                  unsigned n)
+                 unsigned n)
 {
     struct start starts[THREADS_MAX];
     sigset_t all, before;

@@ -18,6 +18,6 @@ unsigned threads_count(unsigned asked, bool direct);
  * created costs time only.  Signals stay with the threads there were before.
  */
 void threads_run(void (*work)(void *worker), void *workers, size_t size,
-                  unsigned n);
+                 unsigned n);
 
 #endif

@@ -28,6 +28,7 @@
 #include "plugin/base/escape.h"
 #include "plugin/base/exit.h"
 #include "plugin/base/log.h"
+#include "plugin/base/paths.h"
 #include "plugin/cmd/commands.h"
 #include "plugin/cmd/util.h"
 #include "plugin/content/decompressed.h"
@@ -258,12 +259,12 @@ static char *join_names(char **paths, int n)
     int i;
 
     for (i = 0; i < n; i++)
-        size += 4 * strlen(cmd_base_name(paths[i])) + 2;
+        size += 4 * strlen(path_basename(paths[i])) + 2;
     names = calloc(1, size);
     for (i = 0; names && i < n; i++) {
         if (i)
             strcat(names, ", ");
-        text_escape(cmd_base_name(paths[i]), names + strlen(names),
+        text_escape(path_basename(paths[i]), names + strlen(names),
                     size - strlen(names));
     }
     return names;

@@ -13,6 +13,7 @@
 #include "plugin/base/escape.h"
 #include "plugin/base/exit.h"
 #include "plugin/base/log.h"
+#include "plugin/base/paths.h"
 #include "plugin/cmd/commands.h"
 #include "plugin/cmd/util.h"
 
@@ -72,7 +73,7 @@ void cmd_progress(void *opaque, uint64_t done, uint64_t total)
     const struct image *img = opaque;
 
     log_progress("%s: %" PRIu64 " of %" PRIu64 " MB read",
-                 cmd_base_name(img->path), done / 1000000, total / 1000000);
+                 path_basename(img->path), done / 1000000, total / 1000000);
 }
 
 int cmd_manifest(struct image *img, const char *path, bool files_only,
@@ -136,11 +137,4 @@ char *cmd_hex(const uint8_t *hash, char buf[2 * HASH_BYTES + 1])
     for (i = 0; i < HASH_BYTES; i++)
         sprintf(buf + 2 * i, "%02x", hash[i]);
     return buf;
-}
-
-const char *cmd_base_name(const char *path)
-{
-    const char *slash = strrchr(path, '/');
-
-    return slash && slash[1] ? slash + 1 : path;
 }

@@ -44,7 +44,4 @@ struct json_object *cmd_json_text(const char *text);
 /* Writes the hash in hexadecimal.  Returns buf. */
 char *cmd_hex(const uint8_t *hash, char buf[2 * HASH_BYTES + 1]);
 
-/* The part of a path behind its last slash. */
-const char *cmd_base_name(const char *path);
-
 #endif

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "plugin/base/paths.h"
 #include "plugin/source/send_order.h"
 
 #define EXTENSION_MAX 8         /* bytes; what is longer is none */
@@ -30,18 +31,11 @@ struct order {
 /* Places of raw objects, behind those of all files. */
 #define PLACE_RAW (UINT64_C(1) << 63)
 
-static const char *last_part(const char *path)
-{
-    const char *slash = strrchr(path, '/');
-
-    return slash ? slash + 1 : path;
-}
-
 /* The extension, *length_r bytes with the dot, or none.  Of libz.so.1.2.13 it
  * is .so. */
 static const char *extension(const char *path, size_t *length_r)
 {
-    const char *name = last_part(path), *end = name + strlen(name), *dot;
+    const char *name = path_basename(path), *end = name + strlen(name), *dot;
 
     for (;; end = dot) {
         for (dot = end; dot > name && dot[-1] != '.'; dot--)

@@ -22,6 +22,7 @@
 #include "plugin/base/clock.h"
 #include "plugin/base/escape.h"
 #include "plugin/base/log.h"
+#include "plugin/base/paths.h"
 #include "plugin/base/taskgroup.h"
 #include "plugin/image/blockdev.h"
 #include "plugin/image/free_space.h"
@@ -194,13 +195,6 @@ const struct blockindex *sender_index(struct sender *s, uint64_t bytes,
 
 /* Offer */
 
-static const char *base_name(const char *path)
-{
-    const char *slash = strrchr(path, '/');
-
-    return slash ? slash + 1 : path;
-}
-
 static uint64_t bytes_used(const struct image *img)
 {
     struct stat st;
@@ -244,7 +238,7 @@ static int send_offer(struct sender *s, struct source_disk *d)
     buf_put_text_u64(&b, "used", bytes_used(&d->image));
     /* So that the target finds out that it has the same name for it. */
     buf_put_text(&b, "path", real);
-    buf_put_text(&b, "base", base_name(real));
+    buf_put_text(&b, "base", path_basename(real));
     free(real);
     buf_put_text(&b, "kind", d->image.block ? "block" : "file");
     buf_put_text_u64(&b, "sector", sectors.logical);
@@ -274,7 +268,7 @@ static bool sees_probe(const struct source_disk *d, const struct frame *f)
 
     if (real && f->length > 0 && f->length <= 255 &&
         !memchr(f->data, '/', f->length) &&
-        asprintf(&path, "%.*s%.*s", (int)(base_name(real) - real), real,
+        asprintf(&path, "%.*s%.*s", (int)(path_basename(real) - real), real,
                  (int)f->length, (char *)f->data) >= 0) {
         seen = !access(path, F_OK);
         free(path);

@@ -14,8 +14,8 @@
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
+#include "plugin/base/processors.h"
 #include "plugin/target/blocksearch.h"
 
 #define IMAGES_MAX 256u             /* they stay open, and there are only so
@@ -421,12 +421,10 @@ static int run(void *opaque, uint64_t number)
 
 int sweep_run(struct sweep *s, sweep_done *done)
 {
-    long cores = sysconf(_SC_NPROCESSORS_ONLN);
+    unsigned n = processors_count();
 
     s->done = done;
-    if (cores < 1)
-        cores = 1;
-    return begin(s, run, 0, cores < RUNNERS_MAX ? cores : RUNNERS_MAX);
+    return begin(s, run, 0, n < RUNNERS_MAX ? n : RUNNERS_MAX);
 }
 
 uint64_t sweep_bytes(const struct sweep *s)

@@ -17,6 +17,7 @@
 
 #include "plugin/base/explain.h"
 #include "plugin/base/log.h"
+#include "plugin/base/paths.h"
 #include "plugin/image/thin.h"
 #include "plugin/target/destination.h"
 #include "plugin/target/placeholder.h"
@@ -39,12 +40,12 @@ int destination_probe(const struct destination *d, char **name_r)
 
     *name_r = NULL;
     /* destination_check() refuses these: nothing is to be made for them. */
-    if (d->path[0] != '/' || !*destination_name(d->path))
+    if (d->path[0] != '/' || !*path_basename(d->path))
         return 0;
     if (!stat(d->path, &st) && !S_ISREG(st.st_mode))
         return 0;
     randombytes_buf(&random, sizeof(random));
-    directory = destination_directory(d->path);
+    directory = path_dirname(d->path);
     if (!directory ||
         asprintf(name_r, ".xl-dedup-probe-%016" PRIx64, random) < 0 ||
         asprintf(&path, "%s/%s", directory, *name_r) < 0) {
@@ -76,7 +77,7 @@ void destination_unprobe(const struct destination *d, char *name)
 
     if (!name)
         return;
-    directory = destination_directory(d->path);
+    directory = path_dirname(d->path);
     if (directory && asprintf(&path, "%s/%s", directory, name) >= 0) {
         unlink(path);
         free(path);
@@ -172,7 +173,7 @@ static int open_staging(struct destination *d, char *why, size_t size)
     struct stat st;
     int rc;
 
-    d->fd = openat(d->directory_fd, destination_name(d->staging_path),
+    d->fd = openat(d->directory_fd, path_basename(d->staging_path),
                    O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
     if (d->fd < 0)
         return explain(why, size, -errno, "%s cannot be created: %s",
@@ -355,7 +356,7 @@ void destination_drop(struct destination *d, uint64_t offset, uint64_t length)
 static void remove_empty(const struct destination *d)
 {
     struct record_key unfinished = { d->uuid, d->vdev, d->staging_path };
-    const char *name = d->staging_path ? destination_name(d->staging_path) :
+    const char *name = d->staging_path ? path_basename(d->staging_path) :
         NULL;
     struct stat st, named;
 
@@ -375,7 +376,7 @@ static void remove_placeholder(const struct destination *d)
 
     if (!d->placeholder || d->placed)
         return;
-    rc = placeholder_remove(d->directory_fd, destination_name(d->path),
+    rc = placeholder_remove(d->directory_fd, path_basename(d->path),
                             &d->found);
     if (rc)
         log_warn("disk %s: %s is not the empty file any more that stood for "

@@ -197,9 +197,6 @@ char *destination_staging_path(const char *path);
 
 /* Of destination_open(): prepares for destination_gather(). */
 void destination_begin_gathering(struct destination *d);
-/* Directory of a path, for free(); its last component. */
-char *destination_directory(const char *path);
-const char *destination_name(const char *path);
 /* Of destination_open(): nobody uses the device, which is open, and nobody has
  * written to it since it was checked. */
 int destination_lookout_begin(struct destination *d, char *why, size_t size);

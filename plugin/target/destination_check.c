@@ -6,7 +6,6 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
-#include <libgen.h>
 #include <linux/fs.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -17,34 +16,17 @@
 #include <unistd.h>
 
 #include "plugin/base/explain.h"
+#include "plugin/base/paths.h"
 #include "plugin/content/segment.h"
 #include "plugin/image/users.h"
 #include "plugin/target/destination.h"
 
-char *destination_directory(const char *path)
-{
-    char *copy = strdup(path), *result;
-
-    if (!copy)
-        return NULL;
-    result = strdup(dirname(copy));
-    free(copy);
-    return result;
-}
-
-const char *destination_name(const char *path)
-{
-    const char *slash = strrchr(path, '/');
-
-    return slash ? slash + 1 : path;
-}
-
 char *destination_staging_path(const char *path)
 {
-    char *directory = destination_directory(path), *result = NULL;
+    char *directory = path_dirname(path), *result = NULL;
 
     if (directory && asprintf(&result, "%s/.%s.xl-dedup", directory,
-                              destination_name(path)) < 0)
+                              path_basename(path)) < 0)
         result = NULL;
     free(directory);
     return result;
@@ -316,7 +298,7 @@ static int check_content(struct destination *d, char *why, size_t size)
 /* It must be possible to take its place. */
 static int check_replaceable(struct destination *d, char *why, size_t size)
 {
-    const char *name = destination_name(d->path);
+    const char *name = path_basename(d->path);
     struct statx st;
 
     if (fstatat(d->directory_fd, name, &d->found, AT_SYMLINK_NOFOLLOW))
@@ -356,7 +338,7 @@ static int check_existing(struct destination *d, char *why, size_t size)
 /* A regular file, which is there or (d->nothing) is not. */
 static int check_file(struct destination *d, char *why, size_t size)
 {
-    char *directory = destination_directory(d->path);
+    char *directory = path_dirname(d->path);
     int rc;
 
     if (!directory)
@@ -508,7 +490,7 @@ int destination_check(struct destination *d, char *why, size_t size)
     if (d->path[0] != '/')
         return explain(why, size, -EINVAL, "'%s' is not an absolute path",
                        d->path);
-    if (!*destination_name(d->path))
+    if (!*path_basename(d->path))
         return explain(why, size, -EINVAL, "'%s' is not the name of a file",
                        d->path);
     d->staging_path = destination_staging_path(d->path);

@@ -13,6 +13,7 @@
 
 #include "plugin/base/clock.h"
 #include "plugin/base/explain.h"
+#include "plugin/base/paths.h"
 #include "plugin/target/destination.h"
 
 #define WHY_BYTES 4096
@@ -60,14 +61,14 @@ int destination_open_name(const struct destination *d, const char *name,
 
 int destination_open_found(const struct destination *d)
 {
-    return destination_open_name(d, destination_name(d->path), false);
+    return destination_open_name(d, path_basename(d->path), false);
 }
 
 /* Files */
 
 static bool is_same_directory(const struct destination *d)
 {
-    char *directory = destination_directory(d->path);
+    char *directory = path_dirname(d->path);
     struct stat now, then;
     bool same = directory && !stat(directory, &now) &&
         !fstat(d->directory_fd, &then) && now.st_dev == then.st_dev &&
@@ -94,7 +95,7 @@ static int look_at_file(const struct destination *d, char *why, size_t size)
         return explain(why, size, -EBUSY, "the directory of %s is another "
                        "one there than when the disk was offered; try again",
                        d->path);
-    if (fstatat(d->directory_fd, destination_name(d->path), &st,
+    if (fstatat(d->directory_fd, path_basename(d->path), &st,
                 AT_SYMLINK_NOFOLLOW)) {
         if (errno != ENOENT)
             return explain(why, size, -errno, "%s: %s", d->path,

@@ -11,6 +11,7 @@
 
 #include "plugin/base/explain.h"
 #include "plugin/base/log.h"
+#include "plugin/base/paths.h"
 #include "plugin/target/destination.h"
 #include "plugin/target/placeholder.h"
 
@@ -25,7 +26,7 @@ int destination_placeholder(struct destination *d)
         return destination_give_up(d, rc, why);
     if (d->block || !d->nothing)
         return 0;
-    rc = placeholder_make(d->directory_fd, destination_name(d->path),
+    rc = placeholder_make(d->directory_fd, path_basename(d->path),
                           &d->found);
     if (rc == -EEXIST)
         rc = destination_explain_came(d, why, sizeof(why));
@@ -181,8 +182,8 @@ static int undo(struct destination *d, const char *staging, const char *name,
 
 static int exchange(struct destination *d, char *why, size_t size)
 {
-    const char *staging = destination_name(d->staging_path);
-    const char *name = destination_name(d->path);
+    const char *staging = path_basename(d->staging_path);
+    const char *name = path_basename(d->path);
     enum passage how;
     int rc;
 

@@ -19,6 +19,7 @@
 #include <unistd.h>
 
 #include "plugin/base/log.h"
+#include "plugin/base/paths.h"
 #include "plugin/image/identity.h"
 #include "plugin/index/entering.h"
 #include "plugin/state/unfinished.h"
@@ -501,15 +502,12 @@ static int check_disk(struct receiver *r, struct target_disk *d)
 static int take_probed(struct receiver *r, struct target_disk *d,
                        const struct frame *f)
 {
-    const char *slash;
-
     /* Before the probe a disk of a migration has no path. */
     if (!d->probe || f->length != 1)
         return -EPROTO;
-    slash = strrchr(d->path, '/');
     destination_unprobe(&d->dest, d->probe);
     d->probe = NULL;
-    if (f->data[0] && !strcmp(slash ? slash + 1 : d->path, d->base)) {
+    if (f->data[0] && !strcmp(path_basename(d->path), d->base)) {
         fail_shared(r, d);
         return -EEXIST;
     }

@@ -16,6 +16,7 @@
 #include <unistd.h>
 
 #include "plugin/base/explain.h"
+#include "plugin/base/paths.h"
 #include "plugin/image/blockdev.h"
 #include "plugin/track/devices.h"
 
@@ -125,7 +126,6 @@ static int add_device(struct trackdevs *devs, const char *path,
                       uint64_t dev, char *why, size_t size)
 {
     struct trackdev *d = &devs->dev[devs->n];
-    const char *slash = strrchr(path, '/');
     struct stat st;
     int rc;
 
@@ -133,7 +133,7 @@ static int add_device(struct trackdevs *devs, const char *path,
         return explain(why, size, -ENOTSUP,
                        "more than %d devices serve the image", TRACKDEV_MAX);
     *d = (struct trackdev){ .stat_fd = -1, .dev = dev };
-    snprintf(d->name, sizeof(d->name), "%s", slash ? slash + 1 : path);
+    snprintf(d->name, sizeof(d->name), "%s", path_basename(path));
     d->fd = open(path, O_RDONLY | O_DIRECT | O_CLOEXEC);
     if (d->fd < 0 || fstat(d->fd, &st))
         return explain(why, size, -ENOTSUP, "%s: %s", path, strerror(errno));

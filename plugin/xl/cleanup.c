@@ -4,7 +4,6 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <libgen.h>
 #include <limits.h>
 #include <signal.h>
 #include <stdio.h>
@@ -14,7 +13,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "plugin/target/destination.h"
+#include "plugin/base/paths.h"
 #include "plugin/target/placeholder.h"
 #include "plugin/xl/cleanup.h"
 
@@ -47,14 +46,14 @@ static void close_all_but(int a, int b)
 
 static void remove_file(const struct watched *w)
 {
-    char path[PATH_MAX];
-    int fd;
+    char *directory = path_dirname(w->path);
+    int fd = directory ? open(directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC) :
+        -1;
 
-    snprintf(path, sizeof(path), "%s", w->path);
-    fd = open(dirname(path), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    free(directory);
     if (fd < 0)
         return;
-    placeholder_remove(fd, destination_name(w->path), &w->made);
+    placeholder_remove(fd, path_basename(w->path), &w->made);
     close(fd);
 }
 

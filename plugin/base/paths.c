@@ -1,0 +1,28 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* The parts of a path; see paths.h. */
+#include "config.h"
+
+#include <libgen.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "plugin/base/paths.h"
+
+/* dirname() writes into what it is given, and may return a constant. */
+char *path_dirname(const char *path)
+{
+    char *copy = strdup(path), *result;
+
+    if (!copy)
+        return NULL;
+    result = strdup(dirname(copy));
+    free(copy);
+    return result;
+}
+
+const char *path_basename(const char *path)
+{
+    const char *slash = strrchr(path, '/');
+
+    return slash ? slash + 1 : path;
+}
