@@ -26,10 +26,16 @@ struct buf {
 
 #define BUF_INIT { NULL, 0, 0, false }
 
+/* Frees what it holds; it may be used again. */
 void buf_release(struct buf *b);
-void buf_reset(struct buf *b);          /* keeps the memory */
-/* Room for n more bytes at the end, or NULL; length is not changed. */
+/* Empties it, and forgets a failure, but keeps the memory. */
+void buf_reset(struct buf *b);
+
+/* Makes room for n more bytes at the end and returns it, or NULL if it has
+ * failed; length is not changed. */
 uint8_t *buf_reserve(struct buf *b, size_t n);
+
+/* Each of these appends. */
 void buf_put(struct buf *b, const void *data, size_t n);
 void buf_put_u8(struct buf *b, uint8_t v);
 void buf_put_u16(struct buf *b, uint16_t v);
@@ -50,8 +56,10 @@ struct cursor {
 #define CURSOR_INIT(data, length) \
     { (const uint8_t *)(data), (const uint8_t *)(data) + (length), false }
 
+/* The bytes not read yet. */
 size_t cursor_left(const struct cursor *c);
-/* n bytes inside the payload, or NULL. */
+
+/* The next n bytes, inside the payload, or NULL. */
 const uint8_t *cursor_get(struct cursor *c, size_t n);
 uint8_t cursor_u8(struct cursor *c);
 uint16_t cursor_u16(struct cursor *c);
@@ -60,12 +68,13 @@ uint64_t cursor_u64(struct cursor *c);
 uint64_t cursor_varint(struct cursor *c);
 int64_t cursor_zigzag(struct cursor *c);
 
-/* Text payloads.  text_valid: every string is ended by NUL and has a '='. */
+/* Whether a text payload is one: every string ends with a NUL and has a "=".
+ * The others take no other. */
 bool text_valid(const void *data, size_t length);
-/* The nth (from 0) value of key, or NULL. */
+/* The nth (from 0) value of key, inside the payload, or NULL. */
 const char *text_get(const void *data, size_t length, const char *key,
                      unsigned n);
-/* 0 and the number, or -EPROTO. */
+/* 0 and the number that is the value of key, or -EPROTO. */
 int text_get_u64(const void *data, size_t length, const char *key,
                  uint64_t *value_r);
 

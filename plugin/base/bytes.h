@@ -6,7 +6,7 @@
 
 #include <stdint.h>
 
-/* Of so many bytes, at most 8. */
+/* A number of 1 to 8 bytes. */
 static inline uint64_t get_le(const uint8_t *p, unsigned bytes)
 {
     uint64_t v = 0;

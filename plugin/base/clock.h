@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* The clock that nobody sets: what it says, and conditions that are waited for
+/* The monotonic clock, which nobody sets: its time, and waiting for a condition
  * by it.  Its beginning is arbitrary. */
 #ifndef PLUGIN_BASE_CLOCK_H
 #define PLUGIN_BASE_CLOCK_H
@@ -24,8 +24,8 @@ static inline uint64_t monotonic_ms(void)
     return t.tv_sec * UINT64_C(1000) + t.tv_nsec / 1000000;
 }
 
-/* The time that comes in so many milliseconds, for pthread_cond_timedwait() on
- * what monotonic_cond_init() made. */
+/* The time in ms milliseconds from now, for pthread_cond_timedwait() on a
+ * condition that monotonic_cond_init() made. */
 static inline struct timespec monotonic_in(unsigned ms)
 {
     struct timespec t;
@@ -40,7 +40,8 @@ static inline struct timespec monotonic_in(unsigned ms)
     return t;
 }
 
-/* pthread_cond_destroy() as ever. */
+/* Makes a condition whose timed waits go by this clock; ended by
+ * pthread_cond_destroy(). */
 static inline void monotonic_cond_init(pthread_cond_t *c)
 {
     pthread_condattr_t attributes;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Names that a guest or a peer chose, for terminals and for JSON. */
+/* Names that a guest or a peer chose, made fit for terminals and for JSON. */
 #ifndef PLUGIN_BASE_ESCAPE_H
 #define PLUGIN_BASE_ESCAPE_H
 

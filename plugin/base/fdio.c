@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Writes that are complete; see fdio.h. */
 #include "config.h"
 
 #include <errno.h>

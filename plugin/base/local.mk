@@ -2,11 +2,9 @@ libplugin_la_SOURCES += \
 	%D%/buf.c %D%/buf.h \
 	%D%/bytes.h \
 	%D%/clock.h \
-	%D%/content_digest.c %D%/content_digest.h \
 	%D%/digest.c %D%/digest.h \
 	%D%/escape.c %D%/escape.h \
 	%D%/exit.h \
-	%D%/explain.c %D%/explain.h \
 	%D%/fdio.c %D%/fdio.h \
 	%D%/hostname.h \
 	%D%/hugepage.h \

@@ -145,3 +145,13 @@ void log_progress_end(void)
     next_ms = 0;
     pthread_mutex_unlock(&lock);
 }
+
+int explain(char *why, size_t size, int rc, const char *fmt, ...)
+{
+    va_list ap;
+
+    va_start(ap, fmt);
+    vsnprintf(why, size, fmt, ap);
+    va_end(ap);
+    return rc;
+}

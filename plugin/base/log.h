@@ -1,19 +1,25 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Messages, through libxentoollog, so that they look like the rest of the
- * Xen toolstack's and obey the same -v.  Everything goes to stderr: stdout
- * belongs to the result of a command or to the migration protocol.
+ * Messages: those that are shown, and those that a caller is given because it
+ * knows who reads them.
  *
- * An error is logged once, where its cause is known; callers only propagate
- * the code.  The functions preserve errno.
+ * What is shown goes through libxentoollog, so that it looks like the rest of
+ * the Xen toolstack's messages and obeys the same -v.  All of it goes to
+ * stderr: stdout belongs to the result of a command or to the migration
+ * protocol.
+ *
+ * An error is logged once, where its cause is known; callers only propagate the
+ * code.  The functions named log_ preserve errno, and may be called by any
+ * thread.
  */
 #ifndef PLUGIN_BASE_LOG_H
 #define PLUGIN_BASE_LOG_H
 
+#include <stddef.h>
 #include <xentoollog.h>
 
-/* Opens the log.  minimum: least level that is shown.  Messages before the
- * first call are shown from XTL_PROGRESS on. */
+/* Sets the least level that is shown.  Before the first call messages are shown
+ * from XTL_PROGRESS on. */
 void log_init(xentoollog_level minimum);
 
 /* errnum: positive errno to append, or -1. */
@@ -30,6 +36,11 @@ void log_progress(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 
 /* Takes the progress line off the terminal; the next one is shown at once. */
 void log_progress_end(void);
+
+/* Writes the reason of a failure into why, cut to size bytes with the NUL, for
+ * a caller to log or to send.  Returns rc. */
+int explain(char *why, size_t size, int rc, const char *fmt, ...)
+    __attribute__((format(printf, 4, 5)));
 
 #define log_error(...)          log_msg(XTL_ERROR, -1, __VA_ARGS__)
 #define log_errno(rc, ...)      log_msg(XTL_ERROR, -(rc), __VA_ARGS__)

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Which of our threads the processors serve first. */
+/* Priorities: which of our threads the processors serve first. */
 #ifndef PLUGIN_BASE_PRIORITY_H
 #define PLUGIN_BASE_PRIORITY_H
 
@@ -10,8 +10,9 @@ enum niceness {
     NICENESS_LATER = 19,        /* nobody waits for it yet */
 };
 
-/* Of this thread, and of those that it starts (on Linux: nice(2), "C library/
- * kernel differences").  It does its work as well if that is refused. */
+/* Sets the niceness of this thread and of those that it starts afterwards (on
+ * Linux: nice(2), "C library/kernel differences").  A refusal is ignored: the
+ * work is done all the same. */
 static inline void niceness_set(enum niceness niceness)
 {
     setpriority(PRIO_PROCESS, 0, niceness);

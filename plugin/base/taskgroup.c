@@ -68,8 +68,8 @@ static void *work(void *opaque)
     return NULL;
 }
 
-int taskgroup_start(struct taskgroup **c_r, taskgroup_job *job, void *opaque, unsigned count,
-               unsigned at_once)
+int taskgroup_start(struct taskgroup **c_r, taskgroup_job *job, void *opaque,
+                    unsigned count, unsigned at_once)
 {
     struct taskgroup *c = calloc(1, sizeof(*c));
     pthread_t thread;

@@ -3,7 +3,7 @@
  * Threads that do one job for each of several disks, some side by side, while
  * the caller looks after the session.
  *
- * A crew can be left while jobs still run: when one has failed, or when the
+ * A group can be left while jobs still run: when one has failed, or when the
  * session is over, nobody wants to wait for the others.  What they use must
  * then live as long as the process.
  */
@@ -15,16 +15,18 @@ struct taskgroup;
 /* number: of the disk.  Returns 0 or a negative errno. */
 typedef int taskgroup_job(void *opaque, unsigned number);
 
-/* Starts the jobs 0 ... count - 1 (count > 0), at most at_once at a time, in
- * this order. */
-int taskgroup_start(struct taskgroup **c_r, taskgroup_job *job, void *opaque, unsigned count,
-               unsigned at_once);
+/* Starts the jobs 0 ... count - 1 (count > 0) in this order, at most at_once at
+ * a time.  0, and the group is left with taskgroup_leave(), or a negative
+ * errno. */
+int taskgroup_start(struct taskgroup **c_r, taskgroup_job *job, void *opaque,
+                    unsigned count, unsigned at_once);
 
-/* Readable when all jobs are done or one has failed. */
+/* A descriptor that is readable when all jobs are done or one has failed; it
+ * stays the group's. */
 int taskgroup_fd(const struct taskgroup *c);
 
-/* Leaves the crew, after taskgroup_fd() is readable or before.  Returns the first
- * error, 0 if all are done, or -EINPROGRESS.  No further job is begun. */
+/* Leaves the group, after taskgroup_fd() is readable or before; no further job
+ * is begun.  Returns the first error, 0 if all are done, or -EINPROGRESS. */
 int taskgroup_leave(struct taskgroup *c);
 
 #endif

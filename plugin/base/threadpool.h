@@ -11,26 +11,27 @@
 
 struct threadpool;
 
-/* number: of the job.  What it returns is for threadpool_run(). */
+/* Does the job of this number.  What it returns is for threadpool_run(). */
 typedef int threadpool_job(void *opaque, uint64_t number);
 
-/* threads: 0 for one per processor (processors_count()). */
+/* Starts threads: 0 for one per processor (processors_count()). */
 int threadpool_new(struct threadpool **w_r, unsigned threads);
 
 /* Finishes queued jobs, then ends the threads. */
 void threadpool_free(struct threadpool *w);
 
-/* Queues jobs first ... first + count - 1.  -ENOMEM: none was queued. */
+/* Queues the jobs first ... first + count - 1.  0, or -ENOMEM: none was
+ * queued. */
 int threadpool_add(struct threadpool *w, threadpool_job *job, void *opaque,
                    uint64_t first, uint64_t count);
 
-/* The same, before all that is queued. */
+/* The same, ahead of all that is queued. */
 int threadpool_add_first(struct threadpool *w, threadpool_job *job,
                          void *opaque, uint64_t first, uint64_t count);
 
-/* Runs such jobs, before all that is queued, and returns when they are done:
- * 0, or the first non-zero value that one of them returned.  Not to be called
- * from a job. */
+/* Runs such jobs ahead of all that is queued, and returns when they are done: 0,
+ * or the first non-zero value that one of them returned; -ENOMEM: none was
+ * run.  Not to be called from a job. */
 int threadpool_run(struct threadpool *w, threadpool_job *job, void *opaque,
                    uint64_t first, uint64_t count);
 

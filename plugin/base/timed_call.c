@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* A call that is not waited for endlessly; see timed_call.h. */
+/* A call that is waited for only so long; see timed_call.h. */
 #include "config.h"
 
 #include <errno.h>
@@ -70,7 +70,7 @@ static int start(struct call *c, pthread_t *thread)
 }
 
 int timed_call(void (*work)(void *opaque), void (*drop)(void *opaque),
-                void *opaque, unsigned milliseconds)
+               void *opaque, unsigned milliseconds)
 {
     struct timespec end = monotonic_in(milliseconds);
     struct call *c = call_new();

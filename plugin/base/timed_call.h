@@ -9,10 +9,12 @@
 #define PLUGIN_BASE_TIMED_CALL_H
 
 /*
- * Runs work(opaque).  0: it is done.  -ETIMEDOUT: opaque now belongs to the
- * thread, which will call drop(opaque).  Another error: it was not begun.
+ * Runs work(opaque) in a thread of its own.  0: it is done.  -ETIMEDOUT: it was
+ * not done in that time; opaque now belongs to the thread, which calls
+ * drop(opaque) if it ever comes back.  Another negative errno: it was not
+ * begun.
  */
 int timed_call(void (*work)(void *opaque), void (*drop)(void *opaque),
-                void *opaque, unsigned milliseconds);
+               void *opaque, unsigned milliseconds);
 
 #endif

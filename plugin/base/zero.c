@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Looks for anything but zeros; see zero.h. */
+/* The test for zeros; see zero.h. */
 #include "config.h"
 
 #include <stdint.h>

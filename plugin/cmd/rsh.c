@@ -7,8 +7,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "plugin/base/explain.h"
 #include "plugin/base/hostname.h"
+#include "plugin/base/log.h"
 #include "plugin/cmd/rsh.h"
 
 /* The colon behind HOST, or NULL. */

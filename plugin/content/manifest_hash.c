@@ -41,7 +41,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "plugin/base/content_digest.h"
+#include "plugin/base/digest.h"
 #include "plugin/base/log.h"
 #include "plugin/base/threads.h"
 #include "plugin/base/zero.h"

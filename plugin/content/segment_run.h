@@ -6,7 +6,7 @@
 #ifndef PLUGIN_CONTENT_SEGMENT_RUN_H
 #define PLUGIN_CONTENT_SEGMENT_RUN_H
 
-#include "plugin/base/content_digest.h"
+#include "plugin/base/digest.h"
 #include "plugin/content/segment.h"
 
 /* Where they go.  Several threads may use it at once, but for one segment. */

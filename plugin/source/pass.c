@@ -306,7 +306,7 @@ static int take_answer(const struct link *l, struct source_disk *d,
     }
 }
 
-static void explain(const struct source_disk *d, int rc)
+static void say_failure(const struct source_disk *d, int rc)
 {
     if (rc == -EPROTO)
         log_error("disk %s: the answers to the check pass make no sense",
@@ -330,7 +330,7 @@ static int answer_waiting(const struct link *l, struct source_disk *d,
         frame_release(&f);
         if (rc) {
             rc = rc == 1 ? -EPROTO : rc;
-            explain(d, rc);
+            say_failure(d, rc);
             return rc;
         }
     }
@@ -388,7 +388,7 @@ int pass_once(const struct link *l, struct source_disk *d, bool full,
             return rc;
         rc = take_answer(l, d, &f, left_r);
         frame_release(&f);
-        explain(d, rc);
+        say_failure(d, rc);
     }
     return rc == 1 ? 0 : rc;
 }

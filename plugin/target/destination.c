@@ -15,7 +15,6 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "plugin/base/explain.h"
 #include "plugin/base/log.h"
 #include "plugin/base/paths.h"
 #include "plugin/image/thin.h"

@@ -15,7 +15,7 @@
 #include <sys/statvfs.h>
 #include <unistd.h>
 
-#include "plugin/base/explain.h"
+#include "plugin/base/log.h"
 #include "plugin/base/paths.h"
 #include "plugin/content/segment.h"
 #include "plugin/image/users.h"

@@ -12,7 +12,7 @@
 #include <unistd.h>
 
 #include "plugin/base/clock.h"
-#include "plugin/base/explain.h"
+#include "plugin/base/log.h"
 #include "plugin/base/paths.h"
 #include "plugin/target/destination.h"
 

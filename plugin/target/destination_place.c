@@ -9,7 +9,6 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "plugin/base/explain.h"
 #include "plugin/base/log.h"
 #include "plugin/base/paths.h"
 #include "plugin/target/destination.h"

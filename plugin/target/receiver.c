@@ -796,7 +796,7 @@ static void explain_protocol(struct receiver *r, const struct frame *f)
 }
 
 /* One line for the admin at the source; details are in our own log. */
-static void explain(struct receiver *r, const struct frame *f, int rc)
+static void say_failure(struct receiver *r, const struct frame *f, int rc)
 {
     const struct target_disk *d = f->disk < r->n_disks ?
         r->disks[f->disk] : NULL;
@@ -845,7 +845,7 @@ int receiver_run(struct receiver *r)
             rc = take_frame(r, &f);
         wire_worked(r->wire);
         if (rc)
-            explain(r, &f, rc);
+            say_failure(r, &f, rc);
         frame_release(&f);
     }
     return rc;

@@ -16,7 +16,7 @@
 #include <unistd.h>
 
 #include "plugin/base/clock.h"
-#include "plugin/base/explain.h"
+#include "plugin/base/log.h"
 #include "plugin/image/blockdev.h"
 #include "plugin/image/writers.h"
 #include "plugin/track/bypass.h"

@@ -15,7 +15,7 @@
 #include <sys/sysmacros.h>
 #include <unistd.h>
 
-#include "plugin/base/explain.h"
+#include "plugin/base/log.h"
 #include "plugin/base/paths.h"
 #include "plugin/image/blockdev.h"
 #include "plugin/track/devices.h"

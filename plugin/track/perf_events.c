@@ -18,7 +18,7 @@
 #include <unistd.h>
 
 #include "plugin/base/clock.h"
-#include "plugin/base/explain.h"
+#include "plugin/base/log.h"
 #include "plugin/track/perf_events.h"
 
 #define ONLINE "/sys/devices/system/cpu/online"
