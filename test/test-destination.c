@@ -210,9 +210,9 @@ static void never_overwrites(void)
 static void in_use(void)
 {
     char *link = path_in(directory, "hard-link"), *loop;
-    struct busy_path absent = { (char *)"/nonexistent", (char *)"domain a",
+    struct used_path absent = { (char *)"/nonexistent", (char *)"domain a",
                                 NULL };
-    struct busy_path busy = { link, (char *)"domain other", &absent };
+    struct used_path busy = { link, (char *)"domain other", &absent };
     struct destination d = disk();
 
     write_file(path, "", 0);

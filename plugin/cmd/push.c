@@ -308,7 +308,7 @@ int cmd_push(int argc, char **argv)
  * here use. */
 struct receiving {
     struct receiver *receiver;
-    struct busy_path *busy;
+    struct used_path *busy;
 };
 
 static int add_busy(struct receiving *r, const struct domain *d)
@@ -317,7 +317,7 @@ static int add_busy(struct receiving *r, const struct domain *d)
     int rc = 0;
 
     for (i = 0; i < d->n_disks && !rc; i++)
-        rc = busy_add(&r->busy, d->disks[i].path, d->name);
+        rc = used_path_add(&r->busy, d->disks[i].path, d->name);
     return rc;
 }
 
@@ -377,7 +377,7 @@ int cmd_receive(int argc, char **argv)
     if (!rc && !receiver_is_dry(r))
         receiver_enter(r);
     receiver_free(r);
-    busy_release(receiving.busy);
+    used_paths_release(receiving.busy);
     configuration_release(&conf);
     return rc ? XD_EXIT_FAILED : XD_EXIT_OK;
 }

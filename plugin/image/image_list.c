@@ -10,18 +10,13 @@
 
 #include "plugin/image/image_list.h"
 
-static bool same(const struct image_name *a, const struct image_name *b)
-{
-    return a->block == b->block && a->dev == b->dev && a->ino == b->ino;
-}
-
 static int append(struct image_list *l, const struct image_name *name)
 {
     struct image_name *items;
     size_t i;
 
     for (i = 0; i < l->n; i++)
-        if (same(&l->items[i], name))
+        if (node_equal(l->items[i].node, name->node))
             return -EEXIST;
     items = reallocarray(l->items, l->n + 1, sizeof(*items));
     if (!items)
@@ -33,18 +28,15 @@ static int append(struct image_list *l, const struct image_name *name)
 
 int image_list_add(struct image_list *l, const char *path)
 {
-    struct image_name name = { NULL, false, 0, 0 };
+    struct image_name name;
     struct stat st;
     int rc;
 
     if (stat(path, &st))
         return -errno;
-    name.block = S_ISBLK(st.st_mode);
-    if (!name.block && !S_ISREG(st.st_mode))
+    if (!node_of_stat(&st, &name.node))
         return -ENOTBLK;
-    name.dev = name.block ? st.st_rdev : st.st_dev;
-    name.ino = name.block ? 0 : st.st_ino;
-    name.path = name.block ? strdup(path) : realpath(path, NULL);
+    name.path = name.node.block ? strdup(path) : realpath(path, NULL);
     if (!name.path)
         return -errno;
     rc = append(l, &name);

@@ -1,11 +1,11 @@
 libplugin_la_SOURCES += \
 	%D%/blockdev.c %D%/blockdev.h \
-	%D%/busy.c %D%/busy.h \
 	%D%/dirty.c %D%/dirty.h \
 	%D%/free_space.c %D%/free_space.h \
 	%D%/identity.c %D%/identity.h \
 	%D%/image.c %D%/image.h \
 	%D%/image_list.c %D%/image_list.h \
+	%D%/node.h \
 	%D%/owner.c %D%/owner.h \
 	%D%/stamp.c %D%/stamp.h \
 	%D%/thin.c %D%/thin.h \

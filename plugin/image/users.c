@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Who uses a file or block device; see users.h.  Sources: proc(5), the
- * kernel's Documentation/ABI/stable/sysfs-block, and for blkback's entries
- * drivers/block/xen-blkback/xenbus.c. */
+/* Users of files and block devices; see users.h.  Sources: proc(5), and the
+ * kernel's Documentation/ABI/stable/sysfs-block. */
 #include "config.h"
 
 #include <dirent.h>
+#include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -13,10 +13,14 @@
 #include <sys/sysmacros.h>
 #include <unistd.h>
 
+#include "plugin/base/timed_call.h"
 #include "plugin/image/blockdev.h"
+#include "plugin/image/node.h"
 #include "plugin/image/users.h"
+#include "plugin/image/vbd.h"
 
-#define BACKENDS "/sys/bus/xen-backend/devices"
+/* All descriptors of a busy host are looked at in a fraction of a second. */
+#define SEARCH_MS 10000
 
 static bool read_line(const char *path, char *text, size_t size)
 {
@@ -30,29 +34,28 @@ static bool read_line(const char *path, char *text, size_t size)
     return got;
 }
 
-/* blkback opens a device for itself, so that no process shows it: entries
- * are called "vbd-DOMAIN-NUMBER". */
+struct served {
+    dev_t device;
+    unsigned domid;             /* the domain that was found */
+};
+
+static bool is_served(void *opaque, const struct vbd *v)
+{
+    struct served *s = opaque;
+
+    s->domid = v->domid;
+    return v->device == s->device;
+}
+
+/* blkback opens a device for itself, so that no process shows it. */
 static bool find_domain(const struct stat *st, char *name, size_t size)
 {
-    unsigned major_number, minor_number, domid;
-    DIR *dir = opendir(BACKENDS);
-    char path[512], text[64];
-    bool found = false;
-    struct dirent *e;
+    struct served s = { st->st_rdev, 0 };
 
-    while (dir && !found && (e = readdir(dir))) {
-        snprintf(path, sizeof(path), BACKENDS "/%s/physical_device",
-                 e->d_name);
-        found = sscanf(e->d_name, "vbd-%u-", &domid) == 1 &&
-            read_line(path, text, sizeof(text)) &&
-            sscanf(text, "%x:%x", &major_number, &minor_number) == 2 &&
-            makedev(major_number, minor_number) == st->st_rdev;
-    }
-    if (found)
-        snprintf(name, size, "domain %u", domid);
-    if (dir)
-        closedir(dir);
-    return found;
+    if (!vbd_each(is_served, &s))
+        return false;
+    snprintf(name, size, "domain %u", s.domid);
+    return true;
 }
 
 /* A device-mapper device or an array made of it. */
@@ -75,13 +78,6 @@ static bool find_holder(const struct stat *st, char *name, size_t size)
     return found;
 }
 
-static bool same_node(const struct stat *a, const struct stat *b)
-{
-    if (S_ISBLK(a->st_mode))
-        return S_ISBLK(b->st_mode) && a->st_rdev == b->st_rdev;
-    return a->st_dev == b->st_dev && a->st_ino == b->st_ino;
-}
-
 /* Whether a descriptor of a process was opened for writing. */
 static bool may_write(const char *pid, const char *number)
 {
@@ -99,10 +95,21 @@ static bool may_write(const char *pid, const char *number)
     return (flags & O_ACCMODE) != O_RDONLY;
 }
 
-static bool has_open(const char *pid, const struct stat *st, bool writing)
+/* AT_STATX_DONT_SYNC: which file it is need not be asked of a server, which may
+ * be dead (not every file system heeds it). */
+static bool is_on(int directory, const char *number, const struct node *wanted)
+{
+    struct statx st;
+    struct node n;
+
+    return !statx(directory, number, AT_STATX_DONT_SYNC,
+                  STATX_TYPE | STATX_INO, &st) &&
+        node_of_statx(&st, &n) && node_equal(n, *wanted);
+}
+
+static bool has_open(const char *pid, const struct node *wanted, bool writing)
 {
     char path[300];
-    struct stat other;
     bool found = false;
     struct dirent *e;
     DIR *dir;
@@ -110,9 +117,8 @@ static bool has_open(const char *pid, const struct stat *st, bool writing)
     snprintf(path, sizeof(path), "/proc/%s/fd", pid);
     dir = opendir(path);
     while (dir && !found && (e = readdir(dir)))
-        found = e->d_name[0] != '.' &&
-            !fstatat(dirfd(dir), e->d_name, &other, 0) &&
-            same_node(st, &other) && (!writing || may_write(pid, e->d_name));
+        found = e->d_name[0] != '.' && is_on(dirfd(dir), e->d_name, wanted) &&
+            (!writing || may_write(pid, e->d_name));
     if (dir)
         closedir(dir);
     return found;
@@ -133,24 +139,55 @@ static bool is_ours(const char *pid)
         parent == (long)getpid();
 }
 
-static bool find_process(const struct stat *st, bool writing, char *name,
-                         size_t size)
+/* The search among processes, which a dead file server may hold up. */
+struct search {
+    struct node wanted;
+    bool writing;
+    bool found;
+    char name[128];
+};
+
+static void search_run(void *opaque)
 {
     char path[300], command[64] = "?";
+    struct search *s = opaque;
     DIR *dir = opendir("/proc");
-    bool found = false;
-    struct dirent *e;
+    struct dirent *e = NULL;
 
-    while (dir && !found && (e = readdir(dir)))
-        found = e->d_name[0] >= '1' && e->d_name[0] <= '9' &&
-            has_open(e->d_name, st, writing) && !is_ours(e->d_name);
-    if (found) {
+    while (dir && !s->found && (e = readdir(dir)))
+        s->found = e->d_name[0] >= '1' && e->d_name[0] <= '9' &&
+            has_open(e->d_name, &s->wanted, s->writing) && !is_ours(e->d_name);
+    if (s->found) {
         snprintf(path, sizeof(path), "/proc/%s/comm", e->d_name);
         read_line(path, command, sizeof(command));
-        snprintf(name, size, "process %s (%s)", e->d_name, command);
+        snprintf(s->name, sizeof(s->name), "process %.16s (%s)", e->d_name,
+                 command);
     }
     if (dir)
         closedir(dir);
+}
+
+/* What cannot be known counts as in use: to refuse does no harm. */
+static bool find_process(const struct stat *st, bool writing, char *name,
+                         size_t size)
+{
+    struct search *s = calloc(1, sizeof(*s));
+    bool found;
+    int rc = s ? 0 : -ENOMEM;
+
+    if (s) {
+        s->writing = writing;
+        node_of_stat(st, &s->wanted);
+        rc = timed_call(search_run, free, s, SEARCH_MS);
+    }
+    found = rc || s->found;
+    if (rc)
+        snprintf(name, size, "an unknown process (not all of them could be "
+                 "looked at: %s)", strerror(-rc));
+    else if (found)
+        snprintf(name, size, "%s", s->name);
+    if (rc != -ETIMEDOUT)
+        free(s);
     return found;
 }
 
@@ -176,4 +213,34 @@ bool users_find(int fd, char *name, size_t size)
 bool users_find_writing(int fd, char *name, size_t size)
 {
     return find_user(fd, true, name, size);
+}
+
+int used_path_add(struct used_path **list, const char *path,
+                  const char *domain)
+{
+    struct used_path *u;
+
+    if (!path || !*path)
+        return 0;
+    u = calloc(1, sizeof(*u));
+    if (!u)
+        return -ENOMEM;
+    u->next = *list;
+    *list = u;
+    u->path = strdup(path);
+    if (asprintf(&u->user, "domain %s", domain ? domain : "?") < 0)
+        u->user = NULL;
+    return u->path && u->user ? 0 : -ENOMEM;
+}
+
+void used_paths_release(struct used_path *list)
+{
+    struct used_path *next;
+
+    for (; list; list = next) {
+        next = list->next;
+        free(list->path);
+        free(list->user);
+        free(list);
+    }
 }

@@ -14,38 +14,33 @@
 
 #include "plugin/image/writers.h"
 
-static bool add(struct writers *o, bool block, dev_t dev, ino_t ino)
+static bool add(struct writers *o, struct node node)
 {
     if (o->n == WRITERS_MAX)
         return false;
-    o->what[o->n].block = block;
-    o->what[o->n].dev = dev;
-    o->what[o->n++].ino = ino;
+    o->what[o->n++] = node;
     return true;
 }
 
 bool writers_add_file(struct writers *o, dev_t dev, ino_t ino)
 {
-    return add(o, false, dev, ino);
+    return add(o, (struct node){ false, dev, ino });
 }
 
 bool writers_add_device(struct writers *o, unsigned ma, unsigned mi)
 {
-    return add(o, true, makedev(ma, mi), 0);
+    return add(o, (struct node){ true, makedev(ma, mi), 0 });
 }
 
 static bool wanted(const struct writers *o, const struct statx *st)
 {
-    bool block = S_ISBLK(st->stx_mode);
-    dev_t dev = block ? makedev(st->stx_rdev_major, st->stx_rdev_minor) :
-        makedev(st->stx_dev_major, st->stx_dev_minor);
+    struct node n;
     size_t i;
 
-    if (!block && !S_ISREG(st->stx_mode))
+    if (!node_of_statx(st, &n))
         return false;
     for (i = 0; i < o->n; i++)
-        if (o->what[i].block == block && o->what[i].dev == dev &&
-            (block || o->what[i].ino == st->stx_ino))
+        if (node_equal(o->what[i], n))
             return true;
     return false;
 }

@@ -4,10 +4,10 @@
  * writing.  From /proc, which must show every process (the first PID
  * namespace, no hidepid for root).
  *
- * A block device that is open with O_DIRECT does not count: what is written
- * so goes to the device at once, like what blkback writes.  Without it, it
- * lies in the device's page cache for as long as the kernel likes.  Not
- * found is who needs no descriptor: the kernel itself (loop devices, blkback,
+ * A block device that is open with O_DIRECT does not count: what is written so
+ * goes to the device at once, like what blkback writes; without it, it stays
+ * in the device's page cache for as long as the kernel likes.  Writers that
+ * need no descriptor are not found: the kernel itself (loop devices, blkback,
  * mounts, NFS), and a mapping whose descriptor was closed.  A process that we
  * may not look at is passed over.
  */
@@ -18,23 +18,22 @@
 #include <stddef.h>
 #include <sys/types.h>
 
+#include "plugin/image/node.h"
+
 #define WRITERS_MAX 64
 
 struct writers {
-    struct {
-        bool block;
-        dev_t dev;          /* st_dev of a file, st_rdev of a device */
-        ino_t ino;
-    } what[WRITERS_MAX];
+    struct node what[WRITERS_MAX];
     size_t n;
 };
 
-/* Adds to the list; false: it is full. */
+/* Adds a file or a device to the list; false: it is full. */
 bool writers_add_file(struct writers *o, dev_t dev, ino_t ino);
 bool writers_add_device(struct writers *o, unsigned ma, unsigned mi);
 
-/* 1: who names a process and what it has, 0: there is none, or a negative
- * errno.  Two system calls for every descriptor of every process. */
+/* Looks at every descriptor of every process, with two system calls each; the
+ * caller bounds the time (base/timed_call.h).  1: who names a process and what
+ * it has open, 0: there is none, or a negative errno: /proc cannot be read. */
 int writers_find(const struct writers *o, char *who, size_t size);
 
 #endif

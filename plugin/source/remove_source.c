@@ -18,6 +18,7 @@
 
 #include "plugin/base/clock.h"
 #include "plugin/base/log.h"
+#include "plugin/image/node.h"
 #include "plugin/image/users.h"
 #include "plugin/source/remove_source.h"
 #include "plugin/state/record.h"
@@ -43,13 +44,6 @@ static int leave(const struct leftover *l, int rc, const char *why)
 static int leave_errno(const struct leftover *l, int rc)
 {
     return leave(l, rc, strerror(-rc));
-}
-
-static bool same_node(const struct stat *a, const struct stat *b)
-{
-    if (S_ISBLK(a->st_mode))
-        return S_ISBLK(b->st_mode) && a->st_rdev == b->st_rdev;
-    return a->st_dev == b->st_dev && a->st_ino == b->st_ino;
 }
 
 /* Whether what fd is open on is still what was sent. */

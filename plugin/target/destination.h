@@ -27,7 +27,7 @@
 #include <sys/stat.h>
 
 #include "plugin/image/blockdev.h"
-#include "plugin/image/busy.h"
+#include "plugin/image/users.h"
 #include "plugin/image/image.h"
 #include "plugin/image/owner.h"
 #include "plugin/image/stamp.h"
@@ -49,7 +49,7 @@ struct destination {
     bool served;                /* a guest is going to have it */
     struct sector_sizes sectors;    /* of the source; logical 0: not known */
     struct owner owner;         /* of a new file */
-    const struct busy_path *busy;
+    const struct used_path *busy;
     const char *state_dir;
     const char *guard_program;  /* xl-dedup; NULL: a device has no guard */
     /* Or NULL.  Asked when the disk is durable, before it is put in place: that

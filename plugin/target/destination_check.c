@@ -18,6 +18,7 @@
 #include "plugin/base/log.h"
 #include "plugin/base/paths.h"
 #include "plugin/content/segment.h"
+#include "plugin/image/node.h"
 #include "plugin/image/users.h"
 #include "plugin/target/destination.h"
 
@@ -64,17 +65,10 @@ int destination_resolve(const char *path, char **resolved_r, char *why,
     return *resolved_r ? 0 : -ENOMEM;
 }
 
-static bool same_node(const struct stat *a, const struct stat *b)
-{
-    if (S_ISBLK(a->st_mode) && S_ISBLK(b->st_mode))
-        return a->st_rdev == b->st_rdev;
-    return a->st_dev == b->st_dev && a->st_ino == b->st_ino;
-}
-
 static int check_busy(const struct destination *d, const struct stat *st,
                       char *why, size_t size)
 {
-    const struct busy_path *b;
+    const struct used_path *b;
     struct stat other;
 
     for (b = d->busy; b; b = b->next)

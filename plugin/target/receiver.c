@@ -46,7 +46,7 @@ struct receiver {
     struct references *references;
     atomic_size_t blocks_left;
     struct known_path *paths;
-    const struct busy_path *busy;
+    const struct used_path *busy;
     char *uuid;
     bool push;
     bool dry;                   /* nothing is to be written */
@@ -175,7 +175,7 @@ bool receiver_is_push(const struct receiver *r)
     return r->push;
 }
 
-void receiver_set_busy(struct receiver *r, const struct busy_path *busy)
+void receiver_set_busy(struct receiver *r, const struct used_path *busy)
 {
     r->busy = busy;
 }

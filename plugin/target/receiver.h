@@ -56,7 +56,7 @@ int receiver_set_path(struct receiver *r, const char *vdev, const char *path);
 bool receiver_is_dry(const struct receiver *r);
 bool receiver_is_push(const struct receiver *r);
 /* Borrowed; what running domains use. */
-void receiver_set_busy(struct receiver *r, const struct busy_path *busy);
+void receiver_set_busy(struct receiver *r, const struct used_path *busy);
 
 /* What lies on a disk's storage now; for any thread, from the event `restore`
  * on.  -ERANGE if there is no such place. */

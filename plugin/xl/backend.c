@@ -19,6 +19,7 @@
 
 #include "plugin/base/log.h"
 #include "plugin/image/blockdev.h"
+#include "plugin/image/node.h"
 #include "plugin/image/vbd.h"
 #include "plugin/xl/backend.h"
 
@@ -149,28 +150,9 @@ int backends_compare(const struct backend *before, const struct backend *now)
 
 /* --- what storage is meant ------------------------------------------------ */
 
-struct node {
-    bool block;
-    dev_t dev;                  /* st_dev of a file, st_rdev of a device */
-    ino_t ino;                  /* 0 for a device */
-};
-
-static bool node_of_stat(const struct stat *st, struct node *n)
-{
-    n->block = S_ISBLK(st->st_mode);
-    n->dev = n->block ? st->st_rdev : st->st_dev;
-    n->ino = n->block ? 0 : st->st_ino;
-    return n->block || S_ISREG(st->st_mode);
-}
-
 static struct node node_of_image(const struct image *img)
 {
     return (struct node){ img->block, img->dev, img->ino };
-}
-
-static bool node_equal(struct node a, struct node b)
-{
-    return a.block == b.block && a.dev == b.dev && a.ino == b.ino;
 }
 
 /* The file, if it is a loop device; else itself. */

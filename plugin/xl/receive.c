@@ -51,7 +51,7 @@ struct migration {
     struct tail hold;
     struct memreceive *memory;
     struct cleanup keeper;
-    struct busy_path *busy;
+    struct used_path *busy;
     int control_fd;
     pid_t xl;
     bool configured;            /* the hook has named all disks */
@@ -106,7 +106,7 @@ static void memory_failed(void *opaque, int rc)
 
 static int take_busy(struct migration *m, const struct control_msg *msg)
 {
-    int rc = busy_add(&m->busy, control_get(msg, "path"),
+    int rc = used_path_add(&m->busy, control_get(msg, "path"),
                       control_get(msg, "name"));
 
     receiver_set_busy(m->receiver, m->busy);
