@@ -13,10 +13,18 @@
 #include <sys/ioctl.h>
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "plugin/image/blockdev.h"
 #include "plugin/image/stamp.h"
+
+/* A file written to twice within its clock's grain keeps the time. */
+#define FRESH_SECONDS 2
+
+/* At most this lies between a file's last change before it is renamed and the
+ * renaming. */
+#define RENAMED_NS (60 * INT64_C(1000000000))
 
 static bool read_line(const char *path, char *text, size_t size)
 {
@@ -70,23 +78,23 @@ static bool is_counting(dev_t dev)
     return !read_line(name, text, sizeof(text)) || text[0] != '0';
 }
 
-static int mark_device(int fd, dev_t dev, struct stamp *m)
+static int stamp_device(int fd, dev_t dev, struct stamp *s)
 {
     struct image img = { .block = true, .dev = dev };
     struct device_activity a;
     char name[64], text[64];
 
-    m->block = true;
-    m->dev = dev;
-    if (ioctl(fd, BLKGETSIZE64, &m->size))
+    s->block = true;
+    s->dev = dev;
+    if (ioctl(fd, BLKGETSIZE64, &s->size))
         return -errno;
     disk_file(dev, "diskseq", name, sizeof(name));
     if (read_line(name, text, sizeof(text)))
-        m->diskseq = strtoull(text, NULL, 10);
+        s->diskseq = strtoull(text, NULL, 10);
     if (device_activity(&img, &a) || !is_counting(dev))
         return 0;
-    m->written = a.written;
-    read_boot(m->boot);
+    s->written = a.written;
+    read_boot(s->boot);
     return 0;
 }
 
@@ -95,9 +103,9 @@ static int64_t nanoseconds(const struct timespec *t)
     return t->tv_sec * INT64_C(1000000000) + t->tv_nsec;
 }
 
-static int mark_file(const struct stat *st, struct stamp *m_r)
+static int stamp_file(const struct stat *st, struct stamp *s_r)
 {
-    *m_r = (struct stamp){
+    *s_r = (struct stamp){
         .size = st->st_size,
         .dev = st->st_dev,
         .ino = st->st_ino,
@@ -107,38 +115,38 @@ static int mark_file(const struct stat *st, struct stamp *m_r)
     return S_ISREG(st->st_mode) ? 0 : -ENOTBLK;
 }
 
-int stamp_of_fd(int fd, struct stamp *m_r)
+int stamp_of_fd(int fd, struct stamp *s_r)
 {
     struct stat st;
 
-    *m_r = (struct stamp){ .block = false };
+    *s_r = (struct stamp){ .block = false };
     if (fstat(fd, &st))
         return -errno;
-    return S_ISBLK(st.st_mode) ? mark_device(fd, st.st_rdev, m_r) :
-        mark_file(&st, m_r);
+    return S_ISBLK(st.st_mode) ? stamp_device(fd, st.st_rdev, s_r) :
+        stamp_file(&st, s_r);
 }
 
-int stamp_of(const char *path, struct stamp *m_r)
+int stamp_of(const char *path, struct stamp *s_r)
 {
     struct stat st;
     int fd, rc;
 
-    *m_r = (struct stamp){ .block = false };
+    *s_r = (struct stamp){ .block = false };
     if (stat(path, &st))
         return -errno;
     if (!S_ISBLK(st.st_mode))
-        return mark_file(&st, m_r);
+        return stamp_file(&st, s_r);
     fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
     if (fd < 0)
         return -errno;
-    rc = stamp_of_fd(fd, m_r);
+    rc = stamp_of_fd(fd, s_r);
     close(fd);
     return rc;
 }
 
-bool stamp_tells(const struct stamp *m)
+bool stamp_tells(const struct stamp *s)
 {
-    return !m->block || !sodium_is_zero(m->boot, STAMP_BOOT);
+    return !s->block || !sodium_is_zero(s->boot, STAMP_BOOT);
 }
 
 bool stamp_same(const struct stamp *a, const struct stamp *b)
@@ -150,4 +158,85 @@ bool stamp_same(const struct stamp *a, const struct stamp *b)
             a->ctime_ns == b->ctime_ns;
     return a->diskseq == b->diskseq && a->written == b->written &&
         !memcmp(a->boot, b->boot, STAMP_BOOT) && stamp_tells(a);
+}
+
+bool stamp_same_renamed(const struct stamp *then, const struct stamp *now)
+{
+    struct stamp expected = *then;
+
+    if (now->ctime_ns >= then->ctime_ns &&
+        now->ctime_ns - then->ctime_ns <= RENAMED_NS)
+        expected.ctime_ns = now->ctime_ns;
+    return stamp_same(&expected, now);
+}
+
+/* Writes that are under way */
+
+static int take(const struct image *img, struct write_stamp *s_r,
+                uint64_t *in_flight_r, bool *counted_r)
+{
+    struct device_activity a = { 0, 0 };
+
+    *counted_r = !device_activity(img, &a);
+    *in_flight_r = a.in_flight;
+    s_r->written = a.written;
+    return stamp_of_fd(img->fd, &s_r->file);
+}
+
+int write_stamp_take(const struct image *img, struct write_stamp *s_r,
+                     uint64_t *in_flight_r)
+{
+    bool counted;
+
+    return take(img, s_r, in_flight_r, &counted);
+}
+
+bool write_stamp_take_at_rest(const struct image *img, struct write_stamp *s_r)
+{
+    struct write_stamp s;
+    uint64_t in_flight;
+    bool counted;
+
+    if (take(img, &s, &in_flight, &counted) || in_flight > 0)
+        return false;
+    if (img->block ? !counted :
+        time(NULL) - s.file.ctime_ns / 1000000000 < FRESH_SECONDS)
+        return false;
+    *s_r = s;
+    return true;
+}
+
+bool write_stamp_equal(const struct write_stamp *a, const struct write_stamp *b)
+{
+    return a->written == b->written &&
+        (a->file.block || stamp_same(&a->file, &b->file));
+}
+
+/* Texts */
+
+char *stamp_text(const char *path)
+{
+    struct statx st;
+    struct statx_timestamp *t = &st.stx_btime;
+    char *text;
+
+    if (statx(AT_FDCWD, path, 0, STATX_BASIC_STATS | STATX_BTIME, &st) ||
+        !S_ISREG(st.stx_mode))
+        return NULL;
+    if (!(st.stx_mask & STATX_BTIME))
+        t = &st.stx_ctime;
+    if (asprintf(&text, "%" PRIu64 ":%" PRIu64 ":%" PRId64 ".%09u",
+                 (uint64_t)st.stx_ino, (uint64_t)st.stx_size,
+                 (int64_t)t->tv_sec, t->tv_nsec) < 0)
+        return NULL;
+    return text;
+}
+
+bool stamp_text_is(const char *path, const char *text)
+{
+    char *own = stamp_text(path);
+    bool same = own && !strcmp(own, text);
+
+    free(own);
+    return same;
 }

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Stamp: by what an image shows, without being read, that nobody has written
- * to it since a certain moment.
+ * Whether an image is still what it was: a stamp is what an image shows,
+ * without being read, of the writes to it.  If it is the same later, nobody has
+ * written in between.
  *
  * A file's stamp is its size, inode, and the times of its last modification and
  * of its last change.  The first can be set to anything (touch -r, a restored
@@ -13,10 +14,10 @@
  * of this device's life (diskseq), the sectors written to and discarded through
  * it, and the boot in which that was counted: an unchanged device is known as
  * such until the host boots again.  (Nothing on the device would tell more: an
- * ext4 superblock says when it was mounted, a NTFS one nothing, and raw data has
- * none.)  Where the kernel does not count (queue/iostats) no two stamps are the
- * same.  What is still in the page cache is not counted yet; writes that went
- * past the device, as those of another host, never are.
+ * ext4 superblock says when it was mounted, a NTFS one nothing, and raw data
+ * has none.)  Where the kernel does not count (queue/iostats) no two stamps are
+ * the same.  What is still in the page cache is not counted yet; writes that
+ * went past the device, as those of another host, never are.
  *
  * The number of the device, or of that of a file, is not compared: device
  * mapper and loop number theirs anew at every boot.
@@ -26,6 +27,8 @@
 
 #include <stdbool.h>
 #include <stdint.h>
+
+#include "plugin/image/image.h"
 
 #define STAMP_BOOT 16                /* bytes */
 
@@ -43,16 +46,52 @@ struct stamp {
     uint8_t boot[STAMP_BOOT];
 };
 
-/* Of what is at path now.  Negative errno, -ENOTBLK for what is neither a
- * file nor a block device.  Logs nothing. */
-int stamp_of(const char *path, struct stamp *m_r);
-/* The same of what fd is open on. */
-int stamp_of_fd(int fd, struct stamp *m_r);
+/* Takes the stamp of what is at path, or of what fd is open on, as it is now.
+ * 0 or a negative errno: -ENOTBLK for what is neither a file nor a block
+ * device.  Logs nothing. */
+int stamp_of(const char *path, struct stamp *s_r);
+int stamp_of_fd(int fd, struct stamp *s_r);
 
-/* false: writes are not counted, and it is never the same as another. */
-bool stamp_tells(const struct stamp *m);
+/* False: writes are not counted, and it is never the same as another. */
+bool stamp_tells(const struct stamp *s);
 
 /* Whether nobody has written in between. */
 bool stamp_same(const struct stamp *a, const struct stamp *b);
+
+/* The same of a file that has been renamed since `then` was taken, shortly
+ * before: that is a change of the file, though not of its content. */
+bool stamp_same_renamed(const struct stamp *then, const struct stamp *now);
+
+/*
+ * What tells that an image which a guest has was written to while it is looked
+ * at: the sectors written through its device, or through the loop devices that
+ * serve a file, and the stamp.
+ */
+struct write_stamp {
+    uint64_t written;               /* 0, if no device counts */
+    struct stamp file;
+};
+
+/* Takes it.  *in_flight_r: the requests that are under way, without which it
+ * says nothing of what follows.  0 or a negative errno. */
+int write_stamp_take(const struct image *img, struct write_stamp *s_r,
+                     uint64_t *in_flight_r);
+
+/* Takes it if it will tell of the next write: nothing is in flight, a device
+ * counts, and a file's time is not one that the next write may have as well.
+ * False: it will not, or it cannot be taken, and *s_r is as it was. */
+bool write_stamp_take_at_rest(const struct image *img,
+                              struct write_stamp *s_r);
+
+/* Whether nobody has written in between.  Devices go by the sectors alone:
+ * where those are not counted, stamps would never be the same. */
+bool write_stamp_equal(const struct write_stamp *a,
+                       const struct write_stamp *b);
+
+/* Which regular file is at path, as a text that another host which shares the
+ * storage gives as well; for free().  NULL: none is there, or no memory.  Less
+ * certain than to write something and look for it: a false "no" is possible. */
+char *stamp_text(const char *path);
+bool stamp_text_is(const char *path, const char *text);
 
 #endif

@@ -25,13 +25,6 @@
 #include "plugin/wire/inbox.h"
 #include "plugin/wire/wire.h"
 
-/* What tells that an image was written to: sectors through its device, or
- * those that serve a file, and that file's stamp. */
-struct write_stamp {
-    uint64_t written;
-    struct stamp file;
-};
-
 /* What became of an object that was listed. */
 struct wish {
     struct asked *asked;            /* it waits with a sketch, or NULL */

@@ -16,12 +16,11 @@
 
 #include <errno.h>
 #include <inttypes.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "plugin/base/clock.h"
 #include "plugin/base/log.h"
-#include "plugin/image/blockdev.h"
+#include "plugin/image/stamp.h"
 #include "plugin/source/disk.h"
 
 /* Rounds while the guest runs end when so little was left to be sent, when it
@@ -38,8 +37,6 @@
 /* How long the copying waits for a device that does not come to rest: what is
  * read before it does is read again. */
 #define SETTLE_MS 2000
-/* A file written to twice within its clock's grain keeps the time. */
-#define FRESH_SECONDS 2
 /* If more of the disk than one part in so many is dirty, it is compared. */
 #define COMPARE_FROM 4
 /* Blocks of the bitmap grow with the disk: 8 MiB for 256 GiB and more. */
@@ -248,27 +245,11 @@ int live_catch_up(const struct link *l, struct source_disk *d)
 
 /* After suspension */
 
-/* Takes the stamp if it will tell of the next write: nothing is in flight, a
- * device counts, and a file's time is not one that the next write may have as
- * well. */
-static bool mark_rest(const struct source_disk *d, struct write_stamp *stamp)
-{
-    struct device_activity a = { 0, 0 };
-    bool counted = !device_activity(&d->image, &a);
-
-    if (a.in_flight > 0 || (d->image.block && !counted) ||
-        stamp_of_fd(d->image.fd, &stamp->file) ||
-        (!d->image.block && time(NULL) - stamp->file.ctime_ns / 1000000000 <
-         FRESH_SECONDS))
-        return false;
-    stamp->written = a.written;
-    return true;
-}
-
 /* Whether every write from now on will be known. */
 static bool sees_writes(struct source_disk *d)
 {
-    return d->tracker || (d->cold && mark_rest(d, &d->ahead_stamp));
+    return d->tracker ||
+        (d->cold && write_stamp_take_at_rest(&d->image, &d->ahead_stamp));
 }
 
 int live_compare(const struct link *l, struct source_disk *d)
@@ -297,31 +278,24 @@ void live_ahead(const struct link *l, struct source_disk *d)
     ahead_start(d->ahead);
 }
 
-/* Waits until the backend has nothing in flight, then takes the mark. */
+/* Waits until the backend has nothing in flight, then takes the stamp. */
 static int drain(const struct source_disk *d, struct write_stamp *stamp)
 {
     double limit = monotonic_seconds() + DRAIN_SECONDS;
-    struct device_activity a = { 0, 0 };
+    uint64_t in_flight;
+    int rc;
 
-    while (!device_activity(&d->image, &a) && a.in_flight > 0) {
+    while (!(rc = write_stamp_take(&d->image, stamp, &in_flight)) &&
+           in_flight > 0) {
         if (monotonic_seconds() > limit) {
             log_error("disk %s: %" PRIu64 " requests are still in flight "
                       "%d seconds after the guest was suspended", d->vdev,
-                      a.in_flight, DRAIN_SECONDS);
+                      in_flight, DRAIN_SECONDS);
             return -ETIMEDOUT;
         }
         usleep(1000);
     }
-    stamp->written = a.written;
-    return stamp_of_fd(d->image.fd, &stamp->file);
-}
-
-/* A device is known by what was written only: where that is not counted, its
- * stamp would never be the same. */
-static bool mark_equal(const struct write_stamp *a, const struct write_stamp *b)
-{
-    return a->written == b->written &&
-        (a->file.block || stamp_same(&a->file, &b->file));
+    return rc;
 }
 
 /* Waits until nothing is in flight, and makes sure that the trace still
@@ -355,14 +329,15 @@ static int settle_blindly(const struct link *l, struct source_disk *d)
     unsigned i;
     int rc = drain(d, &before);
 
-    if (!d->tracker && !mark_equal(&before, &d->ahead_stamp))
+    if (!d->tracker && !write_stamp_equal(&before, &d->ahead_stamp))
         drop_ahead(d);
     for (i = 0; i < REPAIRS && !rc; i++) {
         rc = live_round(l, d);
         if (!rc)
             rc = drain(d, &d->settled_stamp);
         /* A write that came late sends us over the whole disk again. */
-        d->settled = !rc && !d->behind && mark_equal(&before, &d->settled_stamp);
+        d->settled = !rc && !d->behind &&
+            write_stamp_equal(&before, &d->settled_stamp);
         if (d->settled)
             return 0;
         before = d->settled_stamp;
@@ -408,7 +383,7 @@ bool live_unchanged(struct source_disk *d)
     if (!d->settled)
         return false;
     if (!d->tracker)
-        return !drain(d, &now) && mark_equal(&now, &d->settled_stamp);
+        return !drain(d, &now) && write_stamp_equal(&now, &d->settled_stamp);
     collect(d);
     return !d->behind && !dirty_any(&d->dirty, 0, d->image.size);
 }

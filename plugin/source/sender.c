@@ -28,13 +28,13 @@
 #include "plugin/image/free_space.h"
 #include "plugin/image/identity.h"
 #include "plugin/image/owner.h"
+#include "plugin/image/stamp.h"
 #include "plugin/index/index.h"
 #include "plugin/proto.h"
 #include "plugin/source/disk.h"
 #include "plugin/source/sender.h"
 #include "plugin/state/record.h"
 #include "plugin/state/unfinished.h"
-#include "plugin/target/destination.h"
 #include "plugin/wire/listing.h"
 
 /* More would only make heads move and caches overflow. */
@@ -245,7 +245,7 @@ static int send_offer(struct sender *s, struct source_disk *d)
     owner_offer(d->image.fd, &b);
     if (d->dest)
         buf_put_text(&b, "dest", d->dest);
-    if (d->dry && (stamp = destination_stamp(d->path)))
+    if (d->dry && (stamp = stamp_text(d->path)))
         buf_put_text(&b, "stamp", stamp);
     free(stamp);
     n = d->image.block ? device_identities(&identity_system, d->image.dev,

@@ -24,9 +24,6 @@
 #define NAME_BYTES 16
 #define ANY_DISK "any"
 #define NEXT "next"             /* the stamp of what will be at the path */
-/* At most so much lies between a file's last change before it is renamed and
- * the renaming. */
-#define RENAMED_NS (60 * INT64_C(1000000000))
 
 static int make_directory(const char *path)
 {
@@ -280,7 +277,7 @@ static void get_stamp(struct json_object *o, struct stamp *m)
 
 /* Whether nobody has written to the image since the record.  What others have
  * written to a device may still be in the cache, and count only then. */
-static bool same_mark(struct json_object *o, const struct image *img)
+static bool is_unchanged(struct json_object *o, const struct image *img)
 {
     struct stamp then, now;
 
@@ -290,8 +287,7 @@ static bool same_mark(struct json_object *o, const struct image *img)
     return !stamp_of_fd(img->fd, &now) && stamp_same(&then, &now);
 }
 
-/* Whether it is the file that was about to be put in place.  That is a change
- * of the file, which nobody has recorded. */
+/* Whether it is the file that was about to be put in place. */
 static bool next_file(struct json_object *o, const struct image *img)
 {
     struct json_object *next;
@@ -301,10 +297,7 @@ static bool next_file(struct json_object *o, const struct image *img)
         stamp_of_fd(img->fd, &now))
         return false;
     get_stamp(next, &then);
-    if (now.ctime_ns >= then.ctime_ns &&
-        now.ctime_ns - then.ctime_ns <= RENAMED_NS)
-        then.ctime_ns = now.ctime_ns;
-    return stamp_same(&then, &now);
+    return stamp_same_renamed(&then, &now);
 }
 
 static bool same_device(struct json_object *o, const struct image *img)
@@ -343,7 +336,7 @@ static bool is_allowed(const char *state_dir, const char *path,
 {
     struct record_key key = { ANY_DISK, ANY_DISK, path };
     struct json_object *o = read_object(state_dir, &key);
-    bool allowed = o && same_mark(o, img);
+    bool allowed = o && is_unchanged(o, img);
 
     json_object_put(o);
     return allowed;
@@ -352,9 +345,9 @@ static bool is_allowed(const char *state_dir, const char *path,
 static enum record_match match(struct json_object *o, const struct image *img)
 {
     if (has_string(o, "role", RECORD_RECEIVING))
-        return same_mark(o, img) ? RECORD_SAME : RECORD_UNSURE;
+        return is_unchanged(o, img) ? RECORD_SAME : RECORD_UNSURE;
     if (img->block ? same_device(o, img) :
-        same_mark(o, img) || next_file(o, img))
+        is_unchanged(o, img) || next_file(o, img))
         return RECORD_SAME;
     return RECORD_CHANGED;
 }

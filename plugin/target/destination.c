@@ -269,33 +269,6 @@ int destination_look(struct destination *d, char *why, size_t size)
     return look_at(d, d->path, why, size);
 }
 
-char *destination_stamp(const char *path)
-{
-    struct statx st;
-    struct statx_timestamp *t = &st.stx_btime;
-    char *stamp;
-
-    if (statx(AT_FDCWD, path, 0, STATX_BASIC_STATS | STATX_BTIME, &st) ||
-        !S_ISREG(st.stx_mode))
-        return NULL;
-    if (!(st.stx_mask & STATX_BTIME))
-        t = &st.stx_ctime;
-    if (asprintf(&stamp, "%" PRIu64 ":%" PRIu64 ":%" PRId64 ".%09u",
-                 (uint64_t)st.stx_ino, (uint64_t)st.stx_size,
-                 (int64_t)t->tv_sec, t->tv_nsec) < 0)
-        return NULL;
-    return stamp;
-}
-
-bool destination_is(const char *path, const char *stamp)
-{
-    char *own = destination_stamp(path);
-    bool same = own && !strcmp(own, stamp);
-
-    free(own);
-    return same;
-}
-
 static int not_synced(struct destination *d, int rc)
 {
     log_errno(rc, "disk %s: %s could not be brought to its storage", d->vdev,

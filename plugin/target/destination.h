@@ -130,12 +130,6 @@ int destination_open(struct destination *d, char *why, size_t size);
  * anything is; nothing is made or changed. */
 int destination_look(struct destination *d, char *why, size_t size);
 
-/* Which regular file is at path, as a string that another host which shares the
- * storage gives as well; for free().  NULL: none is there.  Like the probe, but
- * without writing, and less certain: a false "no" is possible. */
-char *destination_stamp(const char *path);
-bool destination_is(const char *path, const char *stamp);
-
 /* Before the guest is suspended: whether at the path is still what was checked.
  * Makes the path exist, as an empty file if need be, for a libxl that looks
  * for it before the disk is final.  -EBUSY with a reason. */

@@ -21,6 +21,7 @@
 #include "plugin/base/log.h"
 #include "plugin/base/paths.h"
 #include "plugin/image/identity.h"
+#include "plugin/image/stamp.h"
 #include "plugin/index/entering.h"
 #include "plugin/state/unfinished.h"
 #include "plugin/target/disk.h"
@@ -286,7 +287,7 @@ static int describe_disk(struct receiver *r, struct target_disk *d,
     if (!d->vdev || !d->base || (source_names_paths(r) && !d->path))
         return -ENOMEM;
     if (r->dry && stamp)
-        d->shared = destination_is(d->path, stamp);
+        d->shared = stamp_text_is(d->path, stamp);
     d->dry = r->dry;
     d->dest.served = !r->push;
     if (!text_get_u64(f->data, f->length, "sector", &sector))
