@@ -15,6 +15,9 @@
 
 #include "plugin/base/buf.h"
 #include "plugin/index/index.h"
+#include "plugin/index/index_add.h"
+#include "plugin/index/index_open.h"
+#include "plugin/index/index_walk.h"
 
 #define ROUNDS 12
 
@@ -61,7 +64,7 @@ static struct store *open_index(const char *name, size_t map_bytes)
     struct store_options opt = { .map_bytes = map_bytes };
     char *path = path_in(directory, name);
     struct store *s;
-    int rc = store_open(&s, path, &opt);
+    int rc = index_open(&s, path, &opt);
 
     if (rc)
         fprintf(stderr, "store_open: %s\n", strerror(-rc));
@@ -356,13 +359,13 @@ static void foreign(void)
     value = (MDB_val){ sizeof(format), &format };
     assert(!mdb_put(t, dbi, &key, &value, 0) && !mdb_txn_commit(t));
     mdb_env_close(env);
-    assert(store_verify(path) == -EPROTONOSUPPORT);
-    assert(store_open(&s, path, &opt) == -EUCLEAN);
+    assert(index_verify(path) == -EPROTONOSUPPORT);
+    assert(index_open(&s, path, &opt) == -EUCLEAN);
     s = open_index("foreign", 0);
     assert(!find(s, 1, 0));
     assert_sound(s, 0);
     store_close(s);
-    assert(!store_verify(path));
+    assert(!index_verify(path));
     free(path);
 }
 

@@ -8,6 +8,8 @@
 
 #include "test/unit.h"
 
+#include "plugin/index/index_add.h"
+#include "plugin/index/index_open.h"
 #include "plugin/target/reference.h"
 
 #define MiB RAW_OBJECT_MAX
@@ -79,7 +81,7 @@ static void enter(const char *path)
     assert(resolved && !stamp_of(resolved, &stamp));
     assert(!image_open(&img, resolved));
     assert(!manifest_build(&img, &options, &m));
-    assert(!store_open(&s, name, &store_options));
+    assert(!index_open(&s, name, &store_options));
     assert(!index_add_manifest(s, resolved, &stamp, m));
     store_close(s);
     manifest_free(m);

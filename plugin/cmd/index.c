@@ -25,7 +25,10 @@
 #include "plugin/cmd/util.h"
 #include "plugin/image/image_list.h"
 #include "plugin/index/index.h"
+#include "plugin/index/index_add.h"
+#include "plugin/index/index_open.h"
 #include "plugin/index/index_spotcheck.h"
+#include "plugin/index/index_walk.h"
 #include "plugin/state/configuration.h"
 #include "plugin/state/record.h"
 
@@ -205,7 +208,7 @@ static int open_store(struct store **s_r, const struct index_options *o,
                       bool read_only)
 {
     struct store_options opt = { .read_only = read_only };
-    int rc = store_open(s_r, o->directory, &opt);
+    int rc = index_open(s_r, o->directory, &opt);
 
     if (rc == -ENOENT && read_only)
         log_error("%s: nothing is indexed yet", o->directory);

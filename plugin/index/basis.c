@@ -22,7 +22,7 @@ static bool fits(const struct index_object *o, uint64_t image_size)
 }
 
 bool basis_of_indexed(struct basis *h, const struct image *img,
-                        struct index_object *o)
+                      struct index_object *o)
 {
     if (!fits(o, img->size)) {
         index_object_release(o);
@@ -53,7 +53,7 @@ int basis_stream(const struct basis *h, object_sink *sink, void *opaque)
                         opaque);
 }
 
-/* The first extent that ends behind offset. */
+/* The first extent that ends after offset. */
 static size_t find_extent(const struct basis *h, uint64_t offset)
 {
     size_t low = 0, high = h->n_extents, middle;
@@ -69,7 +69,7 @@ static size_t find_extent(const struct basis *h, uint64_t offset)
 }
 
 int basis_read(const struct basis *h, void *data, size_t length,
-                 uint64_t offset)
+               uint64_t offset)
 {
     const struct fsparse_extent *e;
     uint8_t *p = data;

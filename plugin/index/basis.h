@@ -1,14 +1,19 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * A holding: where content lies that this host holds in one of its images.
- * What is read may have changed since the image was scanned: like everything
- * that comes from a reference it is a hint.
+ * A basis: content that this host holds in one of its images, from which a disk
+ * is built.  What is read may have changed since the image was scanned: like
+ * everything that comes from a reference it is a hint.
  */
 #ifndef PLUGIN_INDEX_BASIS_H
 #define PLUGIN_INDEX_BASIS_H
 
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "plugin/content/manifest.h"
 #include "plugin/image/image.h"
-#include "plugin/index/index.h"
+#include "plugin/index/index_record.h"
 
 struct basis {
     const struct image *image;              /* borrowed */
@@ -19,18 +24,20 @@ struct basis {
     struct index_object object;             /* owns what is pointed to */
 };
 
-/* Takes the object over, for basis_release().  false, and releases it: its
- * extents do not lie inside the image, or its gaps are larger than a manifest
- * would have allowed.  (The index may be old, or wrong.) */
+/* Takes the object over, for basis_release().  False, and the object is
+ * released: its extents do not lie inside the image, or its gaps are larger
+ * than a manifest would have allowed.  (The index may be old, or wrong.) */
 bool basis_of_indexed(struct basis *h, const struct image *img,
-                        struct index_object *o);
+                      struct index_object *o);
 void basis_release(struct basis *h);
 
-/* Hands over all content, as object_read() does it. */
+/* Hands over all content, as object_read() does it.  0, or what a sink that
+ * failed or the image says. */
 int basis_stream(const struct basis *h, object_sink *sink, void *opaque);
 
-/* Reads length bytes of the content at offset; they must lie inside. */
+/* Reads length bytes of the content at offset.  0 or a negative errno:
+ * -EINVAL, if they do not lie inside. */
 int basis_read(const struct basis *h, void *data, size_t length,
-                 uint64_t offset);
+               uint64_t offset);
 
 #endif

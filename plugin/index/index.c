@@ -1,70 +1,11 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* The index, for who reads it; see index.h. */
+/* Reading the index; see index.h. */
 #include "config.h"
 
 #include <errno.h>
-#include <fcntl.h>
-#include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
-#include <sys/file.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
 #include "plugin/index/index.h"
-
-char *index_directory(const char *state_dir)
-{
-    char *path;
-
-    return asprintf(&path, "%s/index", state_dir) < 0 ? NULL : path;
-}
-
-int index_prepare(const char *directory)
-{
-    char *path = strdup(directory), *slash;
-    int rc = path ? 0 : -ENOMEM;
-
-    slash = path ? strrchr(path, '/') : NULL;
-    if (slash && slash > path) {
-        *slash = '\0';
-        rc = mkdir(path, 0700) && errno != EEXIST ? -errno : 0;
-    }
-    free(path);
-    return rc;
-}
-
-static int open_lock(const char *directory)
-{
-    char *path;
-    int fd = index_prepare(directory);
-
-    if (fd)
-        return fd;
-    if (asprintf(&path, "%s.writer", directory) < 0)
-        return -ENOMEM;
-    fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
-    if (fd < 0)
-        fd = -errno;
-    free(path);
-    return fd;
-}
-
-int index_lock(const char *directory, bool wait)
-{
-    int fd = open_lock(directory), rc;
-
-    if (fd < 0)
-        return fd;
-    do {
-        rc = flock(fd, LOCK_EX | (wait ? 0 : LOCK_NB)) ? -errno : 0;
-    } while (rc == -EINTR);
-    if (rc) {
-        close(fd);
-        return rc;
-    }
-    return fd;
-}
 
 static uint32_t id_of(const MDB_val *key)
 {

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Entering images into the index and dropping them; see index.h.
+ * Entering images into the index and dropping them; see index_add.h.
  *
  * The keys of the tables by hash and by name come in no order.  To put them in
  * as they come would touch a page of its own for each, and write the table
@@ -17,6 +17,7 @@
 #include "plugin/base/buf.h"
 #include "plugin/base/log.h"
 #include "plugin/index/index.h"
+#include "plugin/index/index_add.h"
 
 #define CHUNK (1u << 20)            /* entries sorted at a time */
 #define BATCH 8192u                 /* entries in a transaction */

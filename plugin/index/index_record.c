@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Keys and values of the index; see index.h.
+ * Keys and values of the index; see index_record.h.
  *
  * Values are read as untrusted bytes.  The check at their end is against
  * accidents, not against anybody: whoever can write here is root.
@@ -13,7 +13,8 @@
 #include <string.h>
 
 #include "plugin/base/buf.h"
-#include "plugin/index/index.h"
+#include "plugin/index/index_record.h"
+#include "plugin/index/store.h"
 
 #define CHECK 8
 #define FLAG_BLOCK 1u

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Samples of indexed images; see index_spotcheck.h. */
+/* A spot check of indexed images; see index_spotcheck.h. */
 #include "config.h"
 
 #include <errno.h>
@@ -8,6 +8,7 @@
 
 #include "plugin/base/digest.h"
 #include "plugin/index/basis.h"
+#include "plugin/index/index.h"
 #include "plugin/index/index_spotcheck.h"
 
 static int hash_piece(void *opaque, const void *data, size_t length,
@@ -50,7 +51,7 @@ static int get_one(struct store *s, struct index_place place,
 }
 
 int index_spotcheck(struct store *s, const struct index_image *image,
-                 unsigned n, struct index_spotcheck *r)
+                    unsigned n, struct index_spotcheck *r)
 {
     struct index_place place = { image->id, 0 };
     struct image img = IMAGE_INIT;

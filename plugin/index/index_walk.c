@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * The health of an index; see index.h.
+ * The health of an index; see index_walk.h.
  *
  * The quick walk must survive any file, or die: it runs in a child of
  * store_verify().  What LMDB does with a damaged page is its own affair; that
@@ -12,6 +12,7 @@
 #include <string.h>
 
 #include "plugin/index/index.h"
+#include "plugin/index/index_walk.h"
 
 struct walk {
     struct store *store;

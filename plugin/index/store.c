@@ -25,7 +25,6 @@
 #include <unistd.h>
 
 #include "plugin/base/log.h"
-#include "plugin/index/index.h"
 #include "plugin/index/store.h"
 
 #define MAP_BYTES ((size_t)1 << 30)     /* address space, not memory */
@@ -254,7 +253,7 @@ static int verdict_of(int rc)
 
 /* In the child.  Says nothing: another thread may have held the log's lock
  * when we were forked. */
-static int walk(const char *directory)
+static int walk(const char *directory, store_check *check)
 {
     struct store_options opt = { .read_only = true };
     struct store *s;
@@ -268,7 +267,7 @@ static int walk(const char *directory)
     if (!rc) {
         rc = walk_free_pages(s->env, t);
         if (!rc)
-            rc = index_walk(s, t, NULL);
+            rc = check(s, t);
         store_read_end(s, t);
     }
     store_close(s);
@@ -298,7 +297,7 @@ static int wait_for(pid_t pid)
     }
 }
 
-int store_verify(const char *directory)
+int store_verify(const char *directory, store_check *check)
 {
     static const int crashes[] = { SIGSEGV, SIGBUS, SIGABRT, SIGFPE };
     struct stat st;
@@ -320,7 +319,8 @@ int store_verify(const char *directory)
         return -errno;
     if (pid > 0)
         return wait_for(pid);
-    /* If the process is killed meanwhile, its lock is not to live on with us. */
+    /* If the process is killed meanwhile, its lock is not to live on with
+     * us. */
     close_range(STDERR_FILENO + 1, ~0u, 0);
     for (i = 0; i < sizeof(crashes) / sizeof(crashes[0]); i++)
         signal(crashes[i], SIG_DFL);
@@ -328,7 +328,7 @@ int store_verify(const char *directory)
     null = open("/dev/null", O_WRONLY);
     if (null >= 0)
         dup2(null, STDERR_FILENO);
-    _exit(verdict_of(walk(directory)));
+    _exit(verdict_of(walk(directory, check)));
 }
 
 static int remove_one(const char *path, const struct stat *st, int type,
@@ -378,13 +378,13 @@ static int lock_directory(const char *directory)
 }
 
 static int open_writable(struct store **s_r, const char *directory,
-                         const struct store_options *opt)
+                         const struct store_options *opt, store_check *check)
 {
     int fd = lock_directory(directory), rc;
 
     if (fd < 0)
         return fd;
-    rc = store_verify(directory);
+    rc = store_verify(directory, check);
     if (rc == -EUCLEAN || rc == -EPROTONOSUPPORT) {
         log_warn("%s: the index %s; it is begun anew", directory,
                  rc == -EUCLEAN ? "is damaged" : "has another format");
@@ -399,13 +399,13 @@ static int open_writable(struct store **s_r, const char *directory,
 }
 
 int store_open(struct store **s_r, const char *directory,
-               const struct store_options *opt)
+               const struct store_options *opt, store_check *check)
 {
     int rc;
 
     if (!opt->read_only)
-        return open_writable(s_r, directory, opt);
-    rc = store_verify(directory);
+        return open_writable(s_r, directory, opt, check);
+    rc = store_verify(directory, check);
     if (rc == -EPROTONOSUPPORT)
         rc = -EUCLEAN;
     return rc ? rc : open_sound(s_r, directory, opt);

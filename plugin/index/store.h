@@ -22,9 +22,10 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define STORE_FORMAT 3u             /* of keys and values, see index.h */
+#define STORE_FORMAT 3u             /* of keys and values: index_record.h */
 
-/* Tables.  Those behind STORE_HASHES have many values of 8 bytes per key. */
+/* Tables.  STORE_HASHES and what follows it have many values of 8 bytes per
+ * key. */
 enum store_table {
     STORE_FORMATS,                  /* "format", "next" -> u32 */
     STORE_IMAGES,
@@ -42,34 +43,40 @@ struct store_options {
     size_t map_bytes;               /* to begin with; 0: a default */
 };
 
-/* Opens the store in a directory, which is created if its parent exists.
- * Nothing is logged but that a store had to be replaced.  -EUCLEAN: damaged
- * or of another format, and read_only. */
+/* Visits every record, in a child, and doubts all of it: 0, or -EUCLEAN if one
+ * is damaged.  Must not log. */
+typedef int store_check(struct store *s, MDB_txn *t);
+
+/* Opens the store in a directory, which is created if its parent exists, after
+ * check has found it sound.  Nothing is logged but that a store had to be
+ * replaced.  0 and what store_close() takes, or a negative errno: -EUCLEAN, if
+ * it is damaged or of another format, and read_only. */
 int store_open(struct store **s_r, const char *directory,
-               const struct store_options *opt);
-void store_close(struct store *s);
+               const struct store_options *opt, store_check *check);
+void store_close(struct store *s);      /* may be NULL */
 
-/* As store_open() does it: 0 if the store there is sound, -ENOENT, -EUCLEAN
- * if it is damaged, -EPROTONOSUPPORT if it has another format. */
-int store_verify(const char *directory);
+/* What store_open() finds: 0 if the store there is sound, -ENOENT, -EUCLEAN if
+ * it is damaged, -EPROTONOSUPPORT if it has another format. */
+int store_verify(const char *directory, store_check *check);
 
-/* A snapshot; to be ended soon, since it keeps old pages alive. */
+/* Begins a transaction that reads a snapshot; to be ended soon, since it keeps
+ * old pages alive. */
 int store_read(struct store *s, MDB_txn **t_r);
 void store_read_end(struct store *s, MDB_txn *t);
 
-/* Number of the last commit that a reader sees: changes when there is
+/* The number of the last commit that a reader sees: changes when there is
  * something new. */
 uint64_t store_generation(struct store *s);
 
 /* Runs body in a transaction that is committed if it returns 0.  It runs
  * again from its start if the map was too small, so it must not count on
- * having run once; it returns mdb_code(...) of what LMDB said. */
+ * having run once; it returns store_code(...) of what LMDB said. */
 typedef int store_body(struct store *s, MDB_txn *t, void *opaque);
 int store_write(struct store *s, store_body *body, void *opaque);
 
 MDB_dbi store_dbi(const struct store *s, enum store_table table);
 
-/* LMDB's codes as negative errno: -ENOENT for not found, -EUCLEAN for
+/* Turns LMDB's codes into negative errnos: -ENOENT for not found, -EUCLEAN for
  * damage.  Full maps stay what they are. */
 int store_code(int mdb);
 

@@ -29,7 +29,7 @@
 #include "plugin/image/identity.h"
 #include "plugin/image/owner.h"
 #include "plugin/image/stamp.h"
-#include "plugin/index/index.h"
+#include "plugin/index/index_add_image.h"
 #include "plugin/proto.h"
 #include "plugin/source/disk.h"
 #include "plugin/source/sender.h"

@@ -11,7 +11,7 @@
 #include <errno.h>
 #include <string.h>
 
-#include "plugin/index/entering.h"
+#include "plugin/index/index_add_image.h"
 #include "plugin/target/disk.h"
 #include "plugin/target/local_copy.h"
 
@@ -133,8 +133,9 @@ void search_enter_ahead(struct target_disk *d)
     const char *directory;
     struct store *s = references_store(d->references, &directory);
 
-    if (s && !d->dry && d->n_objects)
-        d->entering = index_adding_start(s, directory, d->path, &source);
+    if (s && !d->dry && d->n_objects &&
+        index_adding_start(&d->entering, s, directory, d->path, &source))
+        d->entering = NULL;         /* search_enter() will do it */
 }
 
 void search_enter_end(struct target_disk *d)

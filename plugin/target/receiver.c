@@ -22,7 +22,7 @@
 #include "plugin/base/paths.h"
 #include "plugin/image/identity.h"
 #include "plugin/image/stamp.h"
-#include "plugin/index/entering.h"
+#include "plugin/index/index_add_image.h"
 #include "plugin/state/unfinished.h"
 #include "plugin/target/disk.h"
 #include "plugin/target/receiver.h"

@@ -23,6 +23,8 @@
 #include "plugin/base/clock.h"
 #include "plugin/base/log.h"
 #include "plugin/image/image_list.h"
+#include "plugin/index/index.h"
+#include "plugin/index/index_open.h"
 #include "plugin/target/reference.h"
 #include "plugin/target/refresh.h"
 
@@ -316,7 +318,7 @@ static int open_index(struct references *r, const char *state_dir,
         if (rc)
             return rc;
     }
-    return store_open(&r->store, r->directory, &opt);
+    return index_open(&r->store, r->directory, &opt);
 }
 
 static int open_temporary(struct references *r)

@@ -1,0 +1,31 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Where the index of this host is, who may change it, and opening it: the store
+ * with every record of it visited before.
+ */
+#ifndef PLUGIN_INDEX_INDEX_OPEN_H
+#define PLUGIN_INDEX_INDEX_OPEN_H
+
+#include <stdbool.h>
+
+#include "plugin/index/store.h"
+
+/* The directory of the index below a state directory, for free(); NULL: no
+ * memory. */
+char *index_directory(const char *state_dir);
+
+/* Makes the state directory that an index's directory is in.  0 or a negative
+ * errno. */
+int index_prepare(const char *directory);
+
+/* Takes the lock of those who change the index.  Returns a descriptor that
+ * holds it until it is closed, or a negative errno; -EWOULDBLOCK, if somebody
+ * else has it and this is not to wait. */
+int index_lock(const char *directory, bool wait);
+
+/* store_open() and store_verify() of an index. */
+int index_open(struct store **s_r, const char *directory,
+               const struct store_options *opt);
+int index_verify(const char *directory);
+
+#endif
