@@ -29,8 +29,8 @@ int threadpool_add(struct threadpool *w, threadpool_job *job, void *opaque,
 int threadpool_add_first(struct threadpool *w, threadpool_job *job,
                          void *opaque, uint64_t first, uint64_t count);
 
-/* Runs such jobs ahead of all that is queued, and returns when they are done: 0,
- * or the first non-zero value that one of them returned; -ENOMEM: none was
+/* Runs such jobs ahead of all that is queued, and returns when they are done:
+ * 0, or the first non-zero value that one of them returned; -ENOMEM: none was
  * run.  Not to be called from a job. */
 int threadpool_run(struct threadpool *w, threadpool_job *job, void *opaque,
                    uint64_t first, uint64_t count);

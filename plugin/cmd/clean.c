@@ -74,7 +74,7 @@ static bool is_wanted(const struct cleaning *c, const struct record *r)
     for (i = 0; i < c->n_paths; i++)
         if (names(c->paths[i], r))
             wanted = c->found[i] = true;
-    return wanted && (c->seconds < 0 || record_age(r) >= c->seconds);
+    return wanted && (c->seconds < 0 || unfinished_age(r) >= c->seconds);
 }
 
 /* Removes a staging file unless a migration holds its lock.  The record goes
@@ -103,7 +103,7 @@ static int clean_one(void *opaque, const struct record *r)
     char path[4096];
     int rc;
 
-    if (!record_is_unfinished(r) || !is_wanted(c, r))
+    if (!unfinished_is_staging(r) || !is_wanted(c, r))
         return 0;
     rc = remove_staging(c, r);
     if (rc == -EWOULDBLOCK)

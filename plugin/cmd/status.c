@@ -30,7 +30,8 @@ static const char help[] =
 "guest's disk came here; left: the guest went on to another host), unfinished\n"
 "staging files of failed tries and devices that are being received, which the\n"
 "next try goes on with, and permissions to overwrite. MB is what the disk is\n"
-"long, on disk what its file takes. Begun ones that nobody went on with for 14\n"
+"long, on disk what its file takes. Begun ones that nobody went on with for "
+"14\n"
 "days (or 'remind' in xl-dedup.conf) are marked as old; 'xl-dedup clean'\n"
 "removes the files among them.\n"
 "\n"
@@ -39,7 +40,8 @@ static const char help[] =
 "      --json   one JSON object instead of a table\n"
 "  -h, --help   this text\n"
 "\n"
-"Exit status: 0 listed, 1 with --check: there are old ones, 2 failed, 64 wrong\n"
+"Exit status: 0 listed, 1 with --check: there are old ones, 2 failed, 64 "
+"wrong\n"
 "use.\n";
 
 struct listing {
@@ -53,8 +55,8 @@ struct listing {
 
 static bool is_old(const struct listing *l, const struct record *r)
 {
-    return l->conf->remind_days > 0 && record_is_begun(r) &&
-        record_age(r) >= (int64_t)l->conf->remind_days * DAY;
+    return l->conf->remind_days > 0 && unfinished_is_begun(r) &&
+        unfinished_age(r) >= (int64_t)l->conf->remind_days * DAY;
 }
 
 /* "3d 4h": two units are enough to judge by. */
@@ -78,7 +80,7 @@ static void print_row(const struct record *r, bool old)
 
     if (localtime_r(&t, &tm))
         strftime(when, sizeof(when), "%F %T", &tm);
-    format_age(record_age(r), age, sizeof(age));
+    format_age(unfinished_age(r), age, sizeof(age));
     printf("%-10s %-8s %s %8s %10.1f %10.1f %s%s\n", r->role, r->vdev, when,
            age, r->size / 1e6, unfinished_bytes(r->path) / 1e6,
            text_escape(r->path, path, sizeof(path)),
@@ -99,7 +101,7 @@ static struct json_object *json_row(const struct record *r, bool old)
               add(o, "uuid", cmd_json_text(r->uuid)) ||
               add(o, "path", cmd_json_text(r->path)) ||
               add(o, "time", json_object_new_int64(r->time)) ||
-              add(o, "age", json_object_new_int64(record_age(r))) ||
+              add(o, "age", json_object_new_int64(unfinished_age(r))) ||
               add(o, "size", json_object_new_int64(r->size)) ||
               add(o, "allocated",
                   json_object_new_int64(unfinished_bytes(r->path))) ||
@@ -119,7 +121,7 @@ static int show(void *opaque, const struct record *r)
     struct json_object *o;
 
     l->old += old;
-    if (record_is_unfinished(r) && !access(r->path, F_OK)) {
+    if (unfinished_is_staging(r) && !access(r->path, F_OK)) {
         l->unfinished.count++;
         l->unfinished.bytes += unfinished_bytes(r->path);
     }

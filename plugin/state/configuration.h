@@ -29,7 +29,9 @@ struct configuration {
     size_t index_wait;          /* seconds */
 };
 
-/* Logs file and line of what it does not understand and returns -EINVAL. */
+/* Reads the file.  0 and what configuration_release() takes, or a negative
+ * errno: -EINVAL for what it does not understand, file and line of which have
+ * been logged. */
 int configuration_load(struct configuration *c);
 void configuration_release(struct configuration *c);
 

@@ -5,10 +5,10 @@
  * may be replaced by a newer one (design rule 7).
  *
  * A record names the disk (guest's UUID and vdev), the path, and what the
- * copy looked like: its stamp (stamp.h), and the digest of a device, which is
- * known by that also after the host was started anew.  Whoever wrote to the
- * copy since then made it something else, and the record no longer speaks for
- * it.
+ * copy looked like: its stamp (image/stamp.h), and the digest of a device,
+ * which is known by that also after the host was started anew.  If anybody has
+ * written to the copy since then it is something else, and the record no longer
+ * speaks for it.
  *
  * What a failed try left on a device has no digest, and is known by its stamp
  * alone.  So is what the admin allowed to be overwritten.  Where that proves
@@ -16,7 +16,10 @@
  * the admin is asked.
  *
  * One JSON file per disk and path in the directory "records" of the state
- * directory, replaced atomically.
+ * directory, replaced atomically.  All of it is this host's own word; a record
+ * that is damaged is as good as none.
+ *
+ * All functions return 0 or a negative errno, unless they say otherwise.
  */
 #ifndef PLUGIN_STATE_RECORD_H
 #define PLUGIN_STATE_RECORD_H
@@ -33,17 +36,16 @@ struct record_key {
     const char *path;       /* on this host, absolute */
 };
 
-/* Writes the record of an image as it is now.  role: one of RECORD_...;
- * root: NULL if there is no digest.
- * Logs failure. */
+/* Writes the record of an image as it is now.  role: one of RECORD_...; root:
+ * the digest (segments_root()), or NULL if there is none.  Logs failure. */
 int record_write(const char *state_dir, const struct record_key *key,
                  const char *role, const struct image *img,
                  const uint8_t root[HASH_BYTES]);
 
-/* Notes that the file img, as it is now, is about to be renamed to the path,
- * where the copy may be that the record, which stays, speaks of.  Until the next
- * record_write() either is known, so that a crash in between does no harm.
- * Logs failure. */
+/* Notes that the file img, as it is now, is about to be renamed to the path.
+ * The record stays, and may speak of a copy that is there; until the next
+ * record_write() both are known, so that a crash in between does no harm.  Logs
+ * failure. */
 int record_intend(const char *state_dir, const struct record_key *key,
                   const struct image *img);
 
@@ -55,8 +57,8 @@ int record_begin(const char *state_dir, const struct record_key *key,
                  const struct image *img);
 
 /* Notes that the admin allows the device or file at path, as it is now, to be
- * overwritten, once, by whatever disk comes first.  Logs failure, -EOPNOTSUPP if
- * it could not be known what "now" is. */
+ * overwritten, once, by whatever disk comes first.  Logs failure; -EOPNOTSUPP,
+ * if it could not be known what "now" is. */
 int record_allow(const char *state_dir, const char *path,
                  const struct image *img);
 
@@ -95,8 +97,8 @@ enum record_match {
     RECORD_ALLOWED,         /* the admin said so */
 };
 
-/* Compares img with the record.  A device's digest is computed for it: that
- * reads the device. */
+/* Compares img with the record, and with what record_allow() noted.  For a
+ * device its digest is computed, which reads all of it. */
 enum record_match record_check(const char *state_dir,
                                const struct record_key *key,
                                const struct image *img);

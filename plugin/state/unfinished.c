@@ -12,24 +12,23 @@
 
 #define DAY 86400
 
-bool record_is_unfinished(const struct record *r)
+bool unfinished_is_staging(const struct record *r)
 {
     return !strcmp(r->role, RECORD_UNFINISHED);
 }
 
-bool record_is_begun(const struct record *r)
+bool unfinished_is_begun(const struct record *r)
 {
-    return record_is_unfinished(r) || !strcmp(r->role, RECORD_RECEIVING);
+    return unfinished_is_staging(r) || !strcmp(r->role, RECORD_RECEIVING);
 }
 
-int64_t record_age(const struct record *r)
+int64_t unfinished_age(const struct record *r)
 {
     int64_t when = r->time;
     struct stat st;
 
     /* The record is of the beginning; the try may have taken days. */
-    if (record_is_unfinished(r) && !stat(r->path, &st) &&
-        st.st_mtime > when)
+    if (unfinished_is_staging(r) && !stat(r->path, &st) && st.st_mtime > when)
         when = st.st_mtime;
     return time(NULL) - when;
 }
@@ -52,8 +51,8 @@ static int count_one(void *opaque, const struct record *r)
     struct count *c = opaque;
     struct stat st;
 
-    if (!record_is_unfinished(r) || (c->but && !strcmp(r->uuid, c->but)) ||
-        record_age(r) < c->seconds || stat(r->path, &st))
+    if (!unfinished_is_staging(r) || (c->but && !strcmp(r->uuid, c->but)) ||
+        unfinished_age(r) < c->seconds || stat(r->path, &st))
         return 0;
     c->sum->count++;
     c->sum->bytes += unfinished_bytes(r->path);
@@ -61,29 +60,29 @@ static int count_one(void *opaque, const struct record *r)
 }
 
 void unfinished_count(const char *state_dir, unsigned days, const char *uuid,
-                     struct unfinished *a_r)
+                      struct unfinished *u_r)
 {
-    struct count c = { (int64_t)days * DAY, uuid, a_r };
+    struct count c = { (int64_t)days * DAY, uuid, u_r };
 
-    memset(a_r, 0, sizeof(*a_r));
+    memset(u_r, 0, sizeof(*u_r));
     if (days > 0)
         record_list(state_dir, count_one, &c);
 }
 
-void unfinished_remind(const char *host, const struct unfinished *a,
-                      unsigned days)
+void unfinished_remind(const char *host, const struct unfinished *u,
+                       unsigned days)
 {
     char size[32];
 
-    if (!a->count)
+    if (!u->count)
         return;
-    if (a->bytes >= 1000000000)
-        snprintf(size, sizeof(size), "%.1f GB", a->bytes / 1e9);
+    if (u->bytes >= 1000000000)
+        snprintf(size, sizeof(size), "%.1f GB", u->bytes / 1e9);
     else
-        snprintf(size, sizeof(size), "%.1f MB", a->bytes / 1e6);
+        snprintf(size, sizeof(size), "%.1f MB", u->bytes / 1e6);
     log_info("%s: %u unfinished %s of other disks, %s, %s older than %u "
              "days; 'xl-dedup status' there lists and 'xl-dedup clean' "
-             "removes %s", host, a->count, a->count == 1 ? "copy" : "copies",
-             size, a->count == 1 ? "is" : "are", days,
-             a->count == 1 ? "it" : "them");
+             "removes %s", host, u->count, u->count == 1 ? "copy" : "copies",
+             size, u->count == 1 ? "is" : "are", days,
+             u->count == 1 ? "it" : "them");
 }

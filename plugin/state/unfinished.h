@@ -12,31 +12,32 @@
 
 #include "plugin/state/record.h"
 
+/* Whether a record is of a staging file. */
+bool unfinished_is_staging(const struct record *r);
+
+/* Whether a record is of something begun: a staging file, or a device that is
+ * not complete. */
+bool unfinished_is_begun(const struct record *r);
+
+/* Seconds since a staging file was written to, or since the record was made. */
+int64_t unfinished_age(const struct record *r);
+
+/* Bytes of storage that a file takes; 0 if it is gone. */
+uint64_t unfinished_bytes(const char *path);
+
 struct unfinished {
     unsigned count;
     uint64_t bytes;             /* of storage that they take */
 };
 
-/* Whether a record is of a staging file. */
-bool record_is_unfinished(const struct record *r);
-
-/* Whether it is of something begun: that, or a device that is not complete. */
-bool record_is_begun(const struct record *r);
-
-/* Seconds since an unfinished copy was written to, or a record was made. */
-int64_t record_age(const struct record *r);
-
-/* Bytes of storage that a file takes; 0 if it is gone. */
-uint64_t unfinished_bytes(const char *path);
-
-/* Unfinished copies that are older than so many days, other than those of
+/* Counts the unfinished copies that are at least this old, other than those of
  * the guest or image with this UUID (may be NULL), whose next try is here.
- * days 0: none. */
+ * days: 0 for none at all. */
 void unfinished_count(const char *state_dir, unsigned days, const char *uuid,
-                     struct unfinished *a_r);
+                      struct unfinished *u_r);
 
 /* Tells the admin, if there are any. */
-void unfinished_remind(const char *host, const struct unfinished *a,
-                      unsigned days);
+void unfinished_remind(const char *host, const struct unfinished *u,
+                       unsigned days);
 
 #endif

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* What is done when receive-xl can do nothing any more; see cleanup.h. */
+/* Cleaning up after a receive-xl that was killed; see cleanup.h. */
 #include "config.h"
 
 #include <errno.h>
@@ -17,7 +17,8 @@
 #include "plugin/target/placeholder.h"
 #include "plugin/xl/cleanup.h"
 
-/* What it is told: one of these, or a byte: it is dismissed. */
+/* What the process is told: one of these, or a single byte, which dismisses
+ * it. */
 struct watched {
     struct stat made;
     char path[PATH_MAX];
@@ -69,7 +70,7 @@ static void tidy_up(const struct watch_list *list, int xl_out)
     while (n > 0 || (n < 0 && errno == EINTR));
 }
 
-static void keep(int fd, int xl_out)
+static void stand_by(int fd, int xl_out)
 {
     struct watch_list *list = NULL, *w;
     struct watched word;
@@ -93,7 +94,7 @@ static void keep(int fd, int xl_out)
     tidy_up(list, xl_out);
 }
 
-int cleanup_start(struct cleanup *k, int xl_out)
+int cleanup_start(struct cleanup *c, int xl_out)
 {
     int fds[2];
     pid_t pid;
@@ -105,7 +106,7 @@ int cleanup_start(struct cleanup *k, int xl_out)
         close_all_but(fds[1], xl_out);
         signal(SIGHUP, SIG_IGN);
         signal(SIGTERM, SIG_IGN);
-        keep(fds[1], xl_out);
+        stand_by(fds[1], xl_out);
         _exit(0);
     }
     close(fds[1]);
@@ -113,25 +114,26 @@ int cleanup_start(struct cleanup *k, int xl_out)
         close(fds[0]);
         return -errno;
     }
-    k->fd = fds[0];
+    c->fd = fds[0];
     return 0;
 }
 
-void cleanup_watch(struct cleanup *k, const char *path, const struct stat *made)
+void cleanup_watch(struct cleanup *c, const char *path,
+                   const struct stat *made)
 {
     struct watched w = { .made = *made };
 
-    if (k->fd < 0 || strlen(path) >= sizeof(w.path))
+    if (c->fd < 0 || strlen(path) >= sizeof(w.path))
         return;
     memcpy(w.path, path, strlen(path));
-    send(k->fd, &w, sizeof(w), MSG_NOSIGNAL);
+    send(c->fd, &w, sizeof(w), MSG_NOSIGNAL);
 }
 
-void cleanup_dismiss(struct cleanup *k)
+void cleanup_dismiss(struct cleanup *c)
 {
-    if (k->fd < 0)
+    if (c->fd < 0)
         return;
-    send(k->fd, "", 1, MSG_NOSIGNAL);
-    close(k->fd);
-    k->fd = -1;
+    send(c->fd, "", 1, MSG_NOSIGNAL);
+    close(c->fd);
+    c->fd = -1;
 }

@@ -19,14 +19,17 @@ struct cleanup {
 
 #define CLEANUP_INIT { -1 }
 
-/* To be called while there is one thread.  xl_out: where xl's words are
- * read. */
-int cleanup_start(struct cleanup *k, int xl_out);
+/* Starts the process, while the caller has one thread.  xl_out: where xl's
+ * words are read.  0 or a negative errno: then the other functions do
+ * nothing. */
+int cleanup_start(struct cleanup *c, int xl_out);
 
-/* A file was made that stands for a disk. */
-void cleanup_watch(struct cleanup *k, const char *path, const struct stat *made);
+/* Tells it that a file was made that stands for a disk; made: what fstat(2)
+ * says of it. */
+void cleanup_watch(struct cleanup *c, const char *path,
+                   const struct stat *made);
 
-/* Nothing is left for it to do. */
-void cleanup_dismiss(struct cleanup *k);
+/* Ends the process: nothing is left for it to do. */
+void cleanup_dismiss(struct cleanup *c);
 
 #endif

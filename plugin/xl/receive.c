@@ -48,10 +48,10 @@ struct migration {
     struct inbox *inbox;
     struct pump *pump;
     struct receiver *receiver;
-    struct tail hold;
+    struct tail tail;
     struct memreceive *memory;
-    struct cleanup keeper;
-    struct used_path *busy;
+    struct cleanup cleanup;
+    struct used_path *used;
     int control_fd;
     pid_t xl;
     bool configured;            /* the hook has named all disks */
@@ -70,7 +70,7 @@ static int from_source(void *opaque, struct frame *f)
     if (PROTO_IS_MEMORY(f->type))
         return atomic_load(&m->restoring) ? memreceive_frame(m->memory, f) :
             -EPROTO;
-    return tail_pass(&m->hold, f->data, f->length);
+    return tail_pass(&m->tail, f->data, f->length);
 }
 
 /* The memory's decoder (its thread) */
@@ -79,7 +79,7 @@ static int write_memory(void *opaque, const void *data, size_t length)
 {
     struct migration *m = opaque;
 
-    return tail_memory(&m->hold, data, length);
+    return tail_memory(&m->tail, data, length);
 }
 
 static int read_disk(void *opaque, uint64_t disk, uint64_t offset, void *data,
@@ -106,10 +106,10 @@ static void memory_failed(void *opaque, int rc)
 
 static int take_busy(struct migration *m, const struct control_msg *msg)
 {
-    int rc = used_path_add(&m->busy, control_get(msg, "path"),
-                      control_get(msg, "name"));
+    int rc = used_path_add(&m->used, control_get(msg, "path"),
+                           control_get(msg, "name"));
 
-    receiver_set_busy(m->receiver, m->busy);
+    receiver_set_busy(m->receiver, m->used);
     return rc;
 }
 
@@ -203,7 +203,7 @@ static void on_placeholder(void *opaque, const char *path,
 {
     struct migration *m = opaque;
 
-    cleanup_watch(&m->keeper, path, made);
+    cleanup_watch(&m->cleanup, path, made);
 }
 
 static int on_restore(void *opaque)
@@ -239,7 +239,7 @@ static int on_final(void *opaque)
     if (rc == -EBADMSG)
         receiver_fail(m->receiver, "the guest's memory did not arrive as it "
                       "was sent");
-    return rc ? rc : tail_release(&m->hold);
+    return rc ? rc : tail_release(&m->tail);
 }
 
 /* xl */
@@ -286,10 +286,10 @@ static int start_xl(struct migration *m, char **arguments, int *out_r)
     close(to[0]);
     close(from[1]);
     close(control[1]);
-    tail_init(&m->hold, to[1]);
+    tail_init(&m->tail, to[1]);
     m->control_fd = control[0];
     *out_r = from[0];
-    return cleanup_start(&m->keeper, from[0]);
+    return cleanup_start(&m->cleanup, from[0]);
 }
 
 static void wait_xl(struct migration *m)
@@ -305,7 +305,21 @@ static void wait_xl(struct migration *m)
              "seconds and is left alone", (long)m->xl, XL_EXIT_SECONDS);
 }
 
-static int run(struct migration *m, char **arguments)
+/* The session */
+
+static int start_memory(struct migration *m)
+{
+    struct memreceive_options options = {
+        .write = write_memory,
+        .read = read_disk,
+        .failed = memory_failed,
+        .opaque = m,
+    };
+
+    return memreceive_new(&m->memory, m->wire, &options);
+}
+
+static int receive(struct migration *m)
 {
     struct receiver_events events = {
         .configured = on_configured,
@@ -316,12 +330,36 @@ static int run(struct migration *m, char **arguments)
         .watched = listen_hook,
         .opaque = m,
     };
-    struct memreceive_options memory = {
-        .write = write_memory,
-        .read = read_disk,
-        .failed = memory_failed,
-        .opaque = m,
-    };
+    int rc = receiver_new(&m->receiver, m->wire, m->inbox, &m->conf, &events);
+
+    if (rc)
+        return rc;
+    inbox_watch(m->inbox, m->control_fd, POLLIN);
+    return receiver_run(m->receiver);
+}
+
+/* xl has ended, or is to. */
+static void finish(struct migration *m, int rc)
+{
+    if (rc)
+        control_send(m->control_fd, "fail", NULL);
+    close(m->control_fd);
+    /* Else the decoder cannot be stopped, and uses all of this: it goes with
+     * the process, after which there is still the one that cleans up. */
+    if (!memreceive_stop(m->memory))
+        return;
+    tail_close(&m->tail);
+    if (!rc)
+        receiver_enter(m->receiver);
+    /* First: what is not finished goes away, or stays for the next try, before
+     * the source can come again. */
+    receiver_free(m->receiver);
+    wait_xl(m);
+    cleanup_dismiss(&m->cleanup);
+}
+
+static int run(struct migration *m, char **arguments)
+{
     int xl_out = -1, rc;
 
     rc = configuration_load(&m->conf);
@@ -333,37 +371,21 @@ static int run(struct migration *m, char **arguments)
         return rc;
     rc = wire_keep_alive(m->wire);
     if (!rc)
-        rc = memreceive_new(&m->memory, m->wire, &memory);
+        rc = start_memory(m);
     if (!rc)
-        rc = inbox_start(&m->inbox, m->wire, "the sending host", from_source, m);
+        rc = inbox_start(&m->inbox, m->wire, "the sending host", from_source,
+                         m);
     if (!rc)
         rc = pump_start(&m->pump, xl_out, m->wire, FRAME_XL, true);
     if (!rc)
-        rc = receiver_new(&m->receiver, m->wire, m->inbox, &m->conf, &events);
-    if (!rc) {
-        inbox_watch(m->inbox, m->control_fd, POLLIN);
-        rc = receiver_run(m->receiver);
-    }
-    if (rc)
-        control_send(m->control_fd, "fail", NULL);
-    close(m->control_fd);
-    /* The keeper tidies up behind us then. */
-    if (!memreceive_stop(m->memory))
-        return rc;
-    tail_close(&m->hold);
-    if (!rc)
-        receiver_enter(m->receiver);
-    /* First: what is not finished goes away, or stays for the next try, before
-     * the source can come again. */
-    receiver_free(m->receiver);
-    wait_xl(m);
-    cleanup_dismiss(&m->keeper);
+        rc = receive(m);
+    finish(m, rc);
     return rc;
 }
 
 int cmd_receive_xl(int argc, char **argv)
 {
-    struct migration m = { .control_fd = -1, .keeper = CLEANUP_INIT };
+    struct migration m = { .control_fd = -1, .cleanup = CLEANUP_INIT };
 
     if (argc < 3 || strcmp(argv[1], "--")) {
         log_error("receive-xl is run by 'xl migrate --dedup' of the other "

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Holds back the end of the memory stream; see tail.h. */
+/* The end of the memory stream, held back; see tail.h. */
 #include "config.h"
 
 #include <errno.h>
@@ -9,71 +9,72 @@
 #include "plugin/base/fdio.h"
 #include "plugin/xl/tail.h"
 
-void tail_init(struct tail *h, int fd)
+void tail_init(struct tail *t, int fd)
 {
-    memset(h, 0, sizeof(*h));
-    pthread_mutex_init(&h->lock, NULL);
-    h->fd = fd;
+    memset(t, 0, sizeof(*t));
+    pthread_mutex_init(&t->lock, NULL);
+    t->fd = fd;
 }
 
-int tail_pass(struct tail *h, const void *data, size_t length)
+int tail_pass(struct tail *t, const void *data, size_t length)
 {
-    return fd_write_all(h->fd, data, length);
+    return fd_write_all(t->fd, data, length);
 }
 
-int tail_memory(struct tail *h, const void *data, size_t length)
+int tail_memory(struct tail *t, const void *data, size_t length)
 {
     const uint8_t *p = data;
-    size_t out, from_tail, keep;
+    size_t out, from_held, keep;
     int rc = 0;
 
-    pthread_mutex_lock(&h->lock);
-    h->memory_bytes += length;
-    if (h->released) {
-        pthread_mutex_unlock(&h->lock);
+    pthread_mutex_lock(&t->lock);
+    t->memory_bytes += length;
+    if (t->released) {
+        pthread_mutex_unlock(&t->lock);
         return -EPROTO;
     }
-    /* How much of tail and data together is no longer among the last. */
-    out = h->length + length > sizeof(h->tail) ?
-        h->length + length - sizeof(h->tail) : 0;
-    from_tail = out < h->length ? out : h->length;
-    rc = fd_write_all(h->fd, h->tail, from_tail);
+    /* The number of bytes, of those held and of data, that are no longer among
+     * the last. */
+    out = t->length + length > sizeof(t->bytes) ?
+        t->length + length - sizeof(t->bytes) : 0;
+    from_held = out < t->length ? out : t->length;
+    rc = fd_write_all(t->fd, t->bytes, from_held);
     if (!rc)
-        rc = fd_write_all(h->fd, p, out - from_tail);
-    memmove(h->tail, h->tail + from_tail, h->length - from_tail);
-    h->length -= from_tail;
-    keep = length - (out - from_tail);
-    memcpy(h->tail + h->length, p + length - keep, keep);
-    h->length += keep;
-    pthread_mutex_unlock(&h->lock);
+        rc = fd_write_all(t->fd, p, out - from_held);
+    memmove(t->bytes, t->bytes + from_held, t->length - from_held);
+    t->length -= from_held;
+    keep = length - (out - from_held);
+    memcpy(t->bytes + t->length, p + length - keep, keep);
+    t->length += keep;
+    pthread_mutex_unlock(&t->lock);
     return rc;
 }
 
-uint64_t tail_memory_bytes(struct tail *h)
+uint64_t tail_memory_bytes(struct tail *t)
 {
     uint64_t bytes;
 
-    pthread_mutex_lock(&h->lock);
-    bytes = h->memory_bytes;
-    pthread_mutex_unlock(&h->lock);
+    pthread_mutex_lock(&t->lock);
+    bytes = t->memory_bytes;
+    pthread_mutex_unlock(&t->lock);
     return bytes;
 }
 
-int tail_release(struct tail *h)
+int tail_release(struct tail *t)
 {
     int rc;
 
-    pthread_mutex_lock(&h->lock);
-    h->released = true;
-    rc = fd_write_all(h->fd, h->tail, h->length);
-    h->length = 0;
-    pthread_mutex_unlock(&h->lock);
+    pthread_mutex_lock(&t->lock);
+    t->released = true;
+    rc = fd_write_all(t->fd, t->bytes, t->length);
+    t->length = 0;
+    pthread_mutex_unlock(&t->lock);
     return rc;
 }
 
-void tail_close(struct tail *h)
+void tail_close(struct tail *t)
 {
-    if (h->fd >= 0)
-        close(h->fd);
-    h->fd = -1;
+    if (t->fd >= 0)
+        close(t->fd);
+    t->fd = -1;
 }

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Hands bytes to xl, but holds back the last ones of the memory stream until
- * they are released: libxl must not see its end before all disks are final
- * (design rule 6).  Used by two threads: one writes, one releases.
+ * The tail of the memory stream: bytes are handed to xl, but the last ones are
+ * held back until they are released, since libxl must not see the end before
+ * all disks are final (design rule 6).  Used by two threads: one writes, one
+ * releases.
  */
 #ifndef PLUGIN_XL_TAIL_H
 #define PLUGIN_XL_TAIL_H
@@ -15,29 +16,32 @@
 #include "plugin/proto.h"
 
 struct tail {
-    pthread_mutex_t lock;
+    pthread_mutex_t lock;       /* covers what follows, but for fd */
     int fd;                     /* xl's standard input */
     uint64_t memory_bytes;      /* taken so far */
     bool released;
-    size_t length;
-    uint8_t tail[PROTO_HOLD_BYTES];
+    size_t length;              /* of what is held */
+    uint8_t bytes[PROTO_HOLD_BYTES];
 };
 
-void tail_init(struct tail *h, int fd);
+/* Takes over fd, a blocking descriptor, until tail_close(). */
+void tail_init(struct tail *t, int fd);
 
-/* Bytes of xl's handshake: written at once. */
-int tail_pass(struct tail *h, const void *data, size_t length);
+/* Writes bytes of xl's handshake at once.  0 or a negative errno. */
+int tail_pass(struct tail *t, const void *data, size_t length);
 
-/* Bytes of the memory stream: written but for the last PROTO_HOLD_BYTES.
- * -EPROTO after the release. */
-int tail_memory(struct tail *h, const void *data, size_t length);
+/* Writes bytes of the memory stream, but for the last PROTO_HOLD_BYTES.  0 or a
+ * negative errno: -EPROTO after the release. */
+int tail_memory(struct tail *t, const void *data, size_t length);
 
-/* Bytes of the memory stream taken so far. */
-uint64_t tail_memory_bytes(struct tail *h);
+/* The number of bytes of the memory stream taken so far. */
+uint64_t tail_memory_bytes(struct tail *t);
 
-int tail_release(struct tail *h);
+/* Writes what is held: libxl sees the end of the stream.  0 or a negative
+ * errno. */
+int tail_release(struct tail *t);
 
 /* Closes the descriptor; what is held is dropped. */
-void tail_close(struct tail *h);
+void tail_close(struct tail *t);
 
 #endif
