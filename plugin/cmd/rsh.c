@@ -11,7 +11,7 @@
 #include "plugin/base/log.h"
 #include "plugin/cmd/rsh.h"
 
-/* The colon behind HOST, or NULL. */
+/* The colon after HOST, or NULL. */
 static const char *find_colon(const char *text)
 {
     const char *p;
@@ -77,7 +77,7 @@ void rsh_place_release(struct rsh_place *p)
     *p = (struct rsh_place){ NULL, NULL, NULL };
 }
 
-/* Copies the word at *from to *to, ended by NUL, and leaves both behind it.
+/* Copies the word at *from to *to, ended by NUL, and leaves both after it.
  * Returns the quote that is missing, or NUL. */
 static char take_word(const char **from, char **to)
 {

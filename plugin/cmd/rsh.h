@@ -13,10 +13,10 @@ struct rsh_place {
 };
 
 /*
- * [HOST:]PATH.  HOST ends at the first colon, unless a slash comes before it:
- * then there is none.  One in brackets, for an IPv6 address, may hold colons,
- * and USER@ may stand before it.  -EINVAL: why says what is wrong.  What is in
- * p is for rsh_place_release(), after an error, too.
+ * Takes [HOST:]PATH apart.  HOST ends at the first colon, unless a slash comes
+ * before it: then there is none.  One in brackets, for an IPv6 address, may
+ * hold colons, and USER@ may stand before it.  -EINVAL: why says what is
+ * wrong.  What is in p is for rsh_place_release(), also after an error.
  */
 int rsh_place_parse(struct rsh_place *p, const char *text, char *why,
                     size_t why_size);
@@ -25,7 +25,7 @@ void rsh_place_release(struct rsh_place *p);
 /*
  * Splits a command at spaces, and only there; what stands in single or double
  * quotes is not split.  A quote within its own kind is written twice; there is
- * no backslash.  *argv_r: ended by NULL, with room for so many more words;
+ * no backslash.  *argv_r: ended by NULL, with room for `more` words after it;
  * for free(), which frees the words as well.  -EINVAL: why says what is wrong.
  */
 int rsh_split(const char *command, size_t more, const char ***argv_r,

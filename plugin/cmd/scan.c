@@ -109,14 +109,14 @@ static uint64_t zero_bytes(const struct manifest *m, const struct totals *t)
            t->hole_bytes;
 }
 
-/* Prints before and text if there is text, then behind. */
+/* Prints before, text and after; nothing if there is no text. */
 static void print_some(const char *before, const char *text,
-                       const char *behind)
+                       const char *after)
 {
     char buf[1024];
 
     if (*text)
-        printf("%s%s%s", before, text_escape(text, buf, sizeof(buf)), behind);
+        printf("%s%s%s", before, text_escape(text, buf, sizeof(buf)), after);
 }
 
 static void print_partition(const struct fsparse_partition *p)

@@ -7,7 +7,7 @@
 
 #include "plugin/content/manifest.h"
 
-#define CMD_GO_ON (-1)
+#define CMD_GO_ON (-1)          /* no exit status: the command goes on */
 
 struct cmd_options {
     bool json;
@@ -15,7 +15,7 @@ struct cmd_options {
 };
 
 /* Parses --json, --threads and --help, and wants between least and most
- * arguments behind them (from argv[optind]).  Returns CMD_GO_ON, or the exit
+ * arguments after them (from argv[optind]).  Returns CMD_GO_ON, or the exit
  * status of a command that has nothing more to do. */
 int cmd_parse(int argc, char **argv, const char *help, int least, int most,
               struct cmd_options *opt);
@@ -32,16 +32,15 @@ void cmd_progress(void *opaque, uint64_t done, uint64_t total);
 /* Writes out stdout.  Returns status, or XD_EXIT_FAILED if that failed. */
 int cmd_finish(int status);
 
-/* Prints a JSON object on a line, with tail behind it, and frees it.  It may
- * be NULL, for a caller that had no memory to make it: then it is -ENOMEM,
- * logged. */
+/* Prints a JSON object on a line, followed by tail, and frees it.  It may be
+ * NULL, for a caller that had no memory to make it.  0, or -ENOMEM, logged. */
 struct json_object;
 int cmd_print_json(struct json_object *json, const char *tail);
 
 /* A JSON string of any bytes, escaped by text_escape(); NULL: no memory. */
 struct json_object *cmd_json_text(const char *text);
 
-/* Writes the hash in hexadecimal.  Returns buf. */
+/* Writes the hash into buf in hexadecimal.  Returns buf. */
 char *cmd_hex(const uint8_t *hash, char buf[2 * HASH_BYTES + 1]);
 
 #endif

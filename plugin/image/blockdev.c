@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Block devices behind an image; see blockdev.h.  Sources: the kernel's
+/* The block devices of an image; see blockdev.h.  Sources: the kernel's
  * Documentation/ABI/stable/sysfs-block, loop(4). */
 #include "config.h"
 

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Block devices behind an image, through sysfs: which loop device serves a
- * file, and what a device has in flight.
+ * The block devices of an image, through sysfs: which loop device serves a
+ * file, what a device has in flight, its names and its sectors.  Trusts this
+ * host's kernel.
  */
 #ifndef PLUGIN_IMAGE_BLOCKDEV_H
 #define PLUGIN_IMAGE_BLOCKDEV_H
@@ -13,8 +14,8 @@
 
 #include "plugin/image/image.h"
 
-/* Whether a loop device is set up on the regular file or block device; name:
- * "/dev/loop3".  The first one found. */
+/* Whether a loop device is set up on the regular file or block device.  Writes
+ * the first one found into name ("/dev/loop3"), cut to size bytes. */
 bool loopdev_of(const struct stat *file, char *name, size_t size);
 
 /* Calls each() for every loop device that is set up on the regular file or
@@ -35,12 +36,12 @@ struct loop_backing {
     uint64_t size;              /* of the device, bytes */
 };
 
-/* -ENXIO: the device is no loop device that is set up; other negative
- * errnos: that cannot be told. */
+/* Finds what a loop device is set up on.  0 or a negative errno: -ENXIO, if the
+ * device is no loop device that is set up; else it cannot be told. */
 int loopdev_backing(dev_t device, struct loop_backing *b_r);
 
-/* What people call a block device: "/dev/mapper/vg-disk", "/dev/sda1"; its
- * numbers, if this host has none of it. */
+/* Writes what people call a block device: "/dev/mapper/vg-disk", "/dev/sda1";
+ * its numbers, if this host has no such device. */
 void device_name(dev_t device, char *name, size_t size);
 
 struct device_activity {
@@ -49,8 +50,8 @@ struct device_activity {
                                    were discarded */
 };
 
-/* Of all devices that serve the image (the device itself, or every loop
- * device on the file) together.  -ENODEV if there is none. */
+/* Adds up the activity of all devices that serve the image: the device itself,
+ * or every loop device on the file.  0, or -ENODEV if there is none. */
 int device_activity(const struct image *img, struct device_activity *a_r);
 
 /* Sizes of its sectors, in bytes, that a device tells a guest. */
@@ -62,8 +63,8 @@ struct sector_sizes {
 /* What a file is served with, unless it is set up otherwise. */
 #define SECTOR_BYTES 512u
 
-/* Of the device, or of the loop devices on a file, the largest; of a file that
- * has none, what it would be served with. */
+/* The sizes of the device, or the largest of the loop devices on a file; for a
+ * file that has none, what it would be served with. */
 void image_sectors(const struct image *img, struct sector_sizes *s_r);
 
 #endif

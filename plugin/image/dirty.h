@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * Which blocks of an image are dirty: a bitmap of blocks of one size, a power
- * of two.  Ranges in bytes; what they touch counts whole, what lies behind
- * the end is cut off.
+ * of two.  Ranges are in bytes; a block that they touch counts whole, and what
+ * lies past the end is cut off.
  */
 #ifndef PLUGIN_IMAGE_DIRTY_H
 #define PLUGIN_IMAGE_DIRTY_H
@@ -19,7 +19,8 @@ struct dirty {
 
 #define DIRTY_INIT { .words = NULL }
 
-/* All clean.  -EINVAL: block is not a power of two from 512 on. */
+/* Makes a bitmap for size bytes, all clean.  0, -ENOMEM, or -EINVAL: block is
+ * not a power of two from 512 on. */
 int dirty_init(struct dirty *d, uint64_t size, uint64_t block);
 void dirty_release(struct dirty *d);
 
@@ -31,13 +32,14 @@ void dirty_clear(struct dirty *d);
  * another one. */
 void dirty_or(struct dirty *d, const struct dirty *from);
 
+/* Whether any block that the range touches is dirty. */
 bool dirty_any(const struct dirty *d, uint64_t offset, uint64_t length);
 
-/* The first dirty range at or behind *offset_r.  false: there is none. */
+/* Finds the first dirty range at or after *offset_r.  False: there is none. */
 bool dirty_next(const struct dirty *d, uint64_t *offset_r,
                 uint64_t *length_r);
 
-/* Bytes in dirty blocks. */
+/* The number of bytes in dirty blocks. */
 uint64_t dirty_bytes(const struct dirty *d);
 
 #endif

@@ -327,7 +327,7 @@ static char *show_drbd(const char *program)
 /* A resource, while it is read. */
 struct resource {
     char name[TEXT], volume[TEXT];
-    char address[2][TEXT];      /* of a connection: this host's and the peer's */
+    char address[2][TEXT];      /* of a connection: ours and the peer's */
     char pairs[IDENTITIES_MAX][2 * TEXT];
     size_t n_pairs;
     bool ours;                  /* has the minor */
@@ -342,7 +342,7 @@ static void end_resource(struct found *f, const struct resource *r,
         add(f, part, "drbd:%s/%s:%s", r->name, r->volume, r->pairs[i]);
 }
 
-/* Of two addresses, both hosts put the same first. */
+/* Both hosts put the same one of the two addresses first. */
 static void take_address(struct resource *r, const char *address, bool remote)
 {
     char *a = r->address[0], *b = r->address[1];

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Names of the storage behind a block device that are the same on every host
+ * Names of the storage below a block device that are the same on every host
  * which shares it, so that two hosts can find out that they would copy a disk
  * onto itself.
  *
@@ -20,7 +20,7 @@
  *   nbd:SERVER:PORT/EXPORT
  *   host:BOOT:MAJOR:MINOR    the device itself: both ends are one host
  *
- * A partition has the names of its whole device, each with ":partN" behind it.
+ * A partition has the names of its whole device, each followed by ":partN".
  */
 #ifndef PLUGIN_IMAGE_IDENTITY_H
 #define PLUGIN_IMAGE_IDENTITY_H
@@ -39,8 +39,8 @@ extern const struct identity_sources identity_system;
 
 #define IDENTITIES_MAX 16
 
-/* Of a block device: at most max, for free(); no two are equal.  Returns their
- * number. */
+/* Finds the names of a block device: at most max, each for free(); no two are
+ * equal.  Returns their number. */
 size_t device_identities(const struct identity_sources *from, dev_t device,
                          char **names, size_t max);
 

@@ -131,7 +131,7 @@ void image_release(struct image *img)
     *img = (struct image)IMAGE_INIT;
 }
 
-/* Reads at least so many of length bytes. */
+/* Reads at least `least` of length bytes. */
 static int read_least(int fd, void *buf, size_t least, size_t length,
                       uint64_t offset)
 {
@@ -204,7 +204,7 @@ static void blank_unused(const struct image *img, uint8_t *buf,
     size_t low = 0, high = img->n_unused, middle;
     const struct fsparse_range *r;
 
-    /* the first that ends behind offset */
+    /* the first that ends after offset */
     while (low < high) {
         middle = low + (high - low) / 2;
         r = &img->unused[middle];

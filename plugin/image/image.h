@@ -28,7 +28,7 @@ struct image {
                                multiple of, in bytes */
     uint64_t size;          /* bytes */
     uint64_t end;           /* of a file that is taken for a longer one: what
-                               lies behind reads as zeros; else 0 */
+                               lies past it reads as zeros; else 0 */
     dev_t dev;              /* st_dev of a file, st_rdev of a device */
     ino_t ino;              /* 0 for a device */
     struct fsparse_range *unused;   /* read as zeros, whatever lies there;
@@ -38,17 +38,19 @@ struct image {
 
 #define IMAGE_INIT { .fd = -1, .direct_fd = -1 }
 
-/* Opens path read-only.  Logs and returns a negative errno if it is neither a
- * regular file nor a block device, or cannot be read. */
+/* Opens path read-only.  0 and what image_release() takes, or a negative errno,
+ * logged: it is neither a regular file nor a block device, or cannot be
+ * read. */
 int image_open(struct image *img, const char *path);
 void image_release(struct image *img);
 
-/* Reads exactly length bytes at offset (any alignment).  -EIO with a log line
- * if that is not possible; bytes behind the end of the image are an error. */
+/* Reads exactly length bytes at offset (any alignment).  0, or -EIO with a log
+ * line if that is not possible; bytes past the end of the image are an
+ * error. */
 int image_read(const struct image *img, void *buf, size_t length,
                uint64_t offset);
 
-/* Has a file be read from its storage, past the page cache, if the kernel
+/* Has a file read from its storage, past the page cache, if the kernel
  * promises that it can do so (statx(2), STATX_DIOALIGN). */
 void image_bypass_cache(struct image *img);
 
@@ -56,16 +58,16 @@ void image_bypass_cache(struct image *img);
  * Returns a descriptor or a negative errno. */
 int image_open_direct(const struct image *img, int flags);
 
-/* The first byte at or behind offset that may be something but a hole of the
+/* The first byte at or after offset that may be anything but a hole of the
  * file: the image's size if there is none, offset itself if that cannot be
- * told (of a device never).  What lies before reads as zeros. */
+ * told (for a device it never can).  What lies before reads as zeros. */
 uint64_t image_next_data(const struct image *img, uint64_t offset);
 
-/* To be called before holes of a source are asked for.  Of a file that is
- * written to meanwhile they count only on a file system that is known to tell
- * the truth about what it has not brought to its storage yet; of one that
- * nobody writes to, after that was done.  Otherwise there are none, and it is
- * logged. */
+/* To be called before holes of a source are asked for.  If the file is written
+ * to meanwhile, holes count only on a file system that is known to tell the
+ * truth about what it has not brought to its storage yet; if nobody writes to
+ * it, this brings it there.  Otherwise the image counts as having none, which
+ * is logged. */
 void image_believe_holes(struct image *img, bool written);
 
 /* Lets the kernel read [offset, offset + length) ahead.  Only a hint. */

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Whom an image file belongs to, and who may use it.  A file that takes the
- * place of another gets all that of this one; a new one gets the owner, the
+ * The owner of an image file, and who may use it.  A file that takes the place
+ * of another gets all that the other has of this; a new one gets the owner, the
  * group and the mode of the source's file, if this host knows both names, else
  * it stays root's alone.
  */
@@ -13,7 +13,7 @@
 
 #include "plugin/base/buf.h"
 
-/* Of a new file. */
+/* What a new file gets. */
 struct owner {
     bool known;                 /* else root's, 0600 */
     uid_t uid;
@@ -36,8 +36,8 @@ void owner_give(int fd, const char *path, const struct owner *o);
  * one.  Logs failure. */
 void owner_copy(int from, int to, const char *path);
 
-/* Makes a file that is still empty be overwritten in place (chattr +C), if
- * another one is. */
+/* Has a file that is still empty overwritten in place (chattr +C), if another
+ * one is. */
 void owner_copy_nocow(int from, int to);
 
 #endif

@@ -17,12 +17,12 @@ struct vbd {
     bool writable;
 };
 
-/* Calls each() for every one until it returns true.  Returns whether it did;
- * without Xen there are none. */
+/* Calls each() for every disk that is served until it returns true.  Returns
+ * whether it did; without Xen there are none. */
 bool vbd_each(bool (*each)(void *opaque, const struct vbd *v), void *opaque);
 
-/* The number of a virtual device that libxl calls "xvda", "hdc" or "d2p1".
- * -EINVAL: there is no such name. */
+/* Tells the number of a virtual device that libxl calls "xvda", "hdc" or
+ * "d2p1".  0, or -EINVAL: there is no such name. */
 int vbd_number(const char *vdev, unsigned long *number_r);
 
 #endif

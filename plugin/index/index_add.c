@@ -23,7 +23,7 @@
 #define BATCH 8192u                 /* entries in a transaction */
 
 struct entry {
-    uint8_t key[INDEX_HASH_KEY];    /* a name key has zeros behind it */
+    uint8_t key[INDEX_HASH_KEY];    /* a name key is filled with zeros */
     uint32_t number;
 };
 

@@ -200,8 +200,8 @@ void store_close(struct store *s)
 /* Health */
 
 /* What a writer will read of its list of free pages (LMDB's table 0): each
- * value is a count and so many page numbers, none of which may lie outside.
- * Behind the file's end is a SIGBUS. */
+ * value is a count n and n page numbers, none of which may lie outside: past
+ * the file's end there is a SIGBUS. */
 static int walk_free_pages(MDB_env *env, MDB_txn *t)
 {
     MDB_val key, value;

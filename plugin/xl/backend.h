@@ -44,11 +44,11 @@ struct backend {
     long pid;                   /* of the guest's device model, or 0 */
 };
 
-/* Adds the one that a message "attached" (control.h) tells of.  -ENOMEM,
- * -EPROTO */
+/* Adds the one that a message "attached" (control.h) tells of.  0, -ENOMEM, or
+ * -EPROTO: something is missing in it. */
 int backends_add(struct backend **list, const struct control_msg *msg);
 
-/* NULL if there is none. */
+/* The backend of this virtual device, or NULL; it stays in the list. */
 const struct backend *backends_find(const struct backend *list,
                                     const char *vdev);
 void backends_release(struct backend **list);
@@ -65,8 +65,8 @@ int backends_compare(const struct backend *before, const struct backend *now);
  * logged. */
 int backend_check(const struct backend *b, const struct image *img);
 
-/* Without xenstore: the device (as above) that this host's kernel serves to a
- * domain as vdev; "" if there is none, or none that can be told. */
+/* For lack of xenstore: the device (as above) that this host's kernel serves
+ * to a domain as vdev; "" if there is none, or none that can be told. */
 void backend_kernel_device(unsigned domid, const char *vdev,
                            char device[BACKEND_DEVICE_BYTES]);
 /* 0, or -ESTALE (logged) unless the image is this device, or a loop device's

@@ -34,11 +34,13 @@ struct domains {
     size_t n;
 };
 
-/* "xl list -l": one domain by its name or number, or all (NULL).  Failures
- * have been explained, by xl or here. */
+/* Runs "xl list -l" for one domain, by its name or number, or for all (NULL).
+ * 0 and what domains_release() takes, or a negative errno: the cause has been
+ * logged, by xl or here. */
 int domains_list(struct domains *d, const char *domain);
 
-/* "xl create --dryrun": the domain that a configuration file describes. */
+/* Runs "xl create --dryrun" for the domain that a configuration file describes.
+ * Returns the same. */
 int domains_read(struct domains *d, const char *config);
 
 void domains_release(struct domains *d);

@@ -5,7 +5,7 @@
 
 #include <stdbool.h>
 
-/* As libxl knows it; strings may be NULL. */
+/* A disk as libxl knows it; strings may be NULL. */
 struct guest_disk {
     const char *vdev;
     const char *path;
@@ -14,10 +14,10 @@ struct guest_disk {
     bool elsewhere;             /* its backend is in another domain */
 };
 
-/* -ENOTSUP: it cannot be moved; cause and way out have been logged. */
+/* 0, or -ENOTSUP: it cannot be moved; cause and way out have been logged. */
 int guest_disk_check(const struct guest_disk *d);
 
-/* Says that a CD-ROM stays here. */
+/* Logs that a CD-ROM stays here. */
 void guest_disk_say_cdrom(const struct guest_disk *d, const char *host);
 
 #endif

@@ -16,10 +16,11 @@
 
 #define PUMP_BYTES (256u << 10)
 
-/* Of xl's pipe, so that it need not wait for every piece that we take. */
+/* The size of xl's pipe, so that xl need not wait for every piece that we
+ * take. */
 #define PIPE_BYTES (1 << 20)
 
-/* A diverted stream is told after so many milliseconds without a byte. */
+/* Milliseconds without a byte after which a diverted stream is told so. */
 #define IDLE_MS 20
 
 struct pump {

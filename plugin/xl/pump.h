@@ -18,8 +18,9 @@
 
 struct pump;
 
-/* Takes over fd.  type: of the frames to begin with.  drain: read on after the
- * wire has failed. */
+/* Starts the thread, which takes over fd.  type: that of the frames to begin
+ * with.  drain: read on after the wire has failed.  0 or a negative errno: fd
+ * is still the caller's. */
 int pump_start(struct pump **p_r, int fd, struct wire *w, uint16_t type,
                bool drain);
 

@@ -55,7 +55,7 @@
 #define ROUND_MS_MIN 250
 #define ROUND_MS_MAX 3000
 
-/* For xl to destroy the guest, and for the hotplug scripts that detach its
+/* What xl has to destroy the guest, and the hotplug scripts that detach its
  * disks after that. */
 #define FREE_SECONDS 120
 
@@ -260,7 +260,7 @@ static int take_begin(struct migration *m, const struct control_msg *msg)
 }
 
 /* Waits until the hook says something, or the target ends the session.
- * -EAGAIN: neither, for so many milliseconds (-1: no limit). */
+ * -EAGAIN: neither, for that many milliseconds (-1: no limit). */
 static int next_word(struct migration *m, struct control_msg *msg,
                      int milliseconds)
 {
