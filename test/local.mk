@@ -165,8 +165,8 @@ UNIT_TESTS = %D%/test-bounded %D%/test-buf %D%/test-control %D%/test-crew \
 	%D%/test-leftover %D%/test-level %D%/test-manifest %D%/test-order \
 	%D%/test-readback %D%/test-record %D%/test-reference %D%/test-rolling \
 	%D%/test-roster %D%/test-rsh %D%/test-segment %D%/test-skeleton \
-	%D%/test-sweep %D%/test-tracker-records %D%/test-vbd %D%/test-wire \
-	%D%/test-workers %D%/test-x86code
+	%D%/test-sweep %D%/test-tracker-records %D%/test-users %D%/test-vbd \
+	%D%/test-wire %D%/test-workers %D%/test-x86code
 check_PROGRAMS += $(UNIT_TESTS)
 TESTS += $(UNIT_TESTS)
 EXTRA_DIST += %D%/loop.h %D%/unit.h

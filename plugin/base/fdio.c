@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Writes that are complete; see fdio.h. */
+/* Small things to be done with files; see fdio.h. */
 #include "config.h"
 
 #include <errno.h>
 #include <fcntl.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <unistd.h>
 
 #include "plugin/base/fdio.h"
@@ -42,4 +44,16 @@ int fd_sync_directory_of(const char *path)
         close(fd);
     free(directory);
     return rc;
+}
+
+bool file_read_line(const char *path, char *text, size_t size)
+{
+    FILE *f = fopen(path, "re");
+    bool got = f && fgets(text, size, f);
+
+    if (f)
+        fclose(f);
+    if (got)
+        text[strcspn(text, "\n")] = '\0';
+    return got;
 }

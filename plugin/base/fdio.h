@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Writes that are complete, and names that outlast a crash. */
+/* Writes that are complete, names that outlast a crash, and lines of small
+ * files. */
 #ifndef PLUGIN_BASE_FDIO_H
 #define PLUGIN_BASE_FDIO_H
 
+#include <stdbool.h>
 #include <stddef.h>
 
 /* Writes all length bytes to a blocking descriptor.  0 or a negative errno:
@@ -12,5 +14,10 @@ int fd_write_all(int fd, const void *data, size_t length);
 /* Brings the names in the directory of a path to the storage: a name that is
  * only in memory is lost when the host crashes.  0 or a negative errno. */
 int fd_sync_directory_of(const char *path);
+
+/* Reads the first line of a file, as those of /proc and /sys have it, without
+ * its newline and cut to size bytes with the NUL.  False: it cannot be read, or
+ * it is empty. */
+bool file_read_line(const char *path, char *text, size_t size);
 
 #endif

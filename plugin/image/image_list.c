@@ -53,8 +53,11 @@ int image_list_add_globs(struct image_list *l, char *const *globs,
     int rc = 0;
 
     for (i = 0; i < n_globs && rc != -ENOMEM; i++) {
-        if (glob(globs[i], 0, NULL, &found))
+        rc = glob(globs[i], 0, NULL, &found);
+        if (rc) {
+            rc = rc == GLOB_NOSPACE ? -ENOMEM : 0;
             continue;
+        }
         for (j = 0; j < found.gl_pathc && rc != -ENOMEM; j++)
             rc = image_list_add(l, found.gl_pathv[j]);
         globfree(&found);

@@ -16,6 +16,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "plugin/base/fdio.h"
 #include "plugin/image/blockdev.h"
 #include "plugin/image/stamp.h"
 
@@ -26,25 +27,16 @@
  * renaming. */
 #define RENAMED_NS (60 * INT64_C(1000000000))
 
-static bool read_line(const char *path, char *text, size_t size)
-{
-    FILE *f = fopen(path, "re");
-    bool ok = f && fgets(text, size, f);
-
-    if (f)
-        fclose(f);
-    return ok;
-}
-
 /* Without a boot's name two stamps are never equal; see stamp_same(). */
 static void read_boot(uint8_t boot[STAMP_BOOT])
 {
     char text[64];
     size_t n = 0;
 
-    if (!read_line("/proc/sys/kernel/random/boot_id", text, sizeof(text)) ||
-        sodium_hex2bin(boot, STAMP_BOOT, text, strcspn(text, "\n"), "-", &n,
-                       NULL) || n != STAMP_BOOT)
+    if (!file_read_line("/proc/sys/kernel/random/boot_id", text,
+                        sizeof(text)) ||
+        sodium_hex2bin(boot, STAMP_BOOT, text, strlen(text), "-", &n, NULL) ||
+        n != STAMP_BOOT)
         memset(boot, 0, STAMP_BOOT);
 }
 
@@ -75,7 +67,7 @@ static bool is_counting(dev_t dev)
     if (access(name, F_OK))
         return true;
     disk_file(dev, "queue/iostats", name, sizeof(name));
-    return !read_line(name, text, sizeof(text)) || text[0] != '0';
+    return !file_read_line(name, text, sizeof(text)) || text[0] != '0';
 }
 
 static int stamp_device(int fd, dev_t dev, struct stamp *s)
@@ -89,7 +81,7 @@ static int stamp_device(int fd, dev_t dev, struct stamp *s)
     if (ioctl(fd, BLKGETSIZE64, &s->size))
         return -errno;
     disk_file(dev, "diskseq", name, sizeof(name));
-    if (read_line(name, text, sizeof(text)))
+    if (file_read_line(name, text, sizeof(text)))
         s->diskseq = strtoull(text, NULL, 10);
     if (device_activity(&img, &a) || !is_counting(dev))
         return 0;

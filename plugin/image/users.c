@@ -13,6 +13,7 @@
 #include <sys/sysmacros.h>
 #include <unistd.h>
 
+#include "plugin/base/fdio.h"
 #include "plugin/base/timed_call.h"
 #include "plugin/image/blockdev.h"
 #include "plugin/image/node.h"
@@ -21,18 +22,6 @@
 
 /* All descriptors of a busy host are looked at in a fraction of a second. */
 #define SEARCH_MS 10000
-
-static bool read_line(const char *path, char *text, size_t size)
-{
-    FILE *f = fopen(path, "re");
-    bool got = f && fgets(text, size, f);
-
-    if (f)
-        fclose(f);
-    if (got)
-        text[strcspn(text, "\n")] = '\0';
-    return got;
-}
 
 struct served {
     dev_t device;
@@ -133,7 +122,7 @@ static bool is_ours(const char *pid)
     if (atol(pid) == (long)getpid())
         return true;
     snprintf(path, sizeof(path), "/proc/%s/stat", pid);
-    if (read_line(path, text, sizeof(text)))
+    if (file_read_line(path, text, sizeof(text)))
         p = strrchr(text, ')');
     return p && sscanf(p, ") %*c %ld", &parent) == 1 &&
         parent == (long)getpid();
@@ -159,7 +148,7 @@ static void search_run(void *opaque)
             has_open(e->d_name, &s->wanted, s->writing) && !is_ours(e->d_name);
     if (s->found) {
         snprintf(path, sizeof(path), "/proc/%s/comm", e->d_name);
-        read_line(path, command, sizeof(command));
+        file_read_line(path, command, sizeof(command));
         snprintf(s->name, sizeof(s->name), "process %.16s (%s)", e->d_name,
                  command);
     }

@@ -12,6 +12,7 @@
 #include <string.h>
 #include <sys/sysmacros.h>
 
+#include "plugin/base/fdio.h"
 #include "plugin/image/vbd.h"
 
 #define BACKENDS "/sys/bus/xen-backend/devices"
@@ -20,15 +21,9 @@ static bool read_attribute(const char *entry, const char *name, char *text,
                            size_t size)
 {
     char path[512];
-    bool got;
-    FILE *f;
 
     snprintf(path, sizeof(path), BACKENDS "/%.255s/%s", entry, name);
-    f = fopen(path, "re");
-    got = f && fgets(text, size, f);
-    if (f)
-        fclose(f);
-    return got;
+    return file_read_line(path, text, size);
 }
 
 /* Entries are called "vbd-DOMAIN-NUMBER".  One that is not connected to a
