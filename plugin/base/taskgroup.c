@@ -26,95 +26,95 @@ struct taskgroup {
 };
 
 /* The last one frees it.  Called with the lock held, releases it. */
-static void drop(struct taskgroup *c)
+static void drop(struct taskgroup *g)
 {
-    bool last = --c->users == 0;
+    bool last = --g->users == 0;
 
-    pthread_mutex_unlock(&c->lock);
+    pthread_mutex_unlock(&g->lock);
     if (!last)
         return;
-    close(c->event_fd);
-    pthread_mutex_destroy(&c->lock);
-    free(c);
+    close(g->event_fd);
+    pthread_mutex_destroy(&g->lock);
+    free(g);
 }
 
-static void tell(const struct taskgroup *c)
+static void tell(const struct taskgroup *g)
 {
     uint64_t one = 1;
 
-    while (write(c->event_fd, &one, sizeof(one)) < 0 && errno == EINTR)
+    while (write(g->event_fd, &one, sizeof(one)) < 0 && errno == EINTR)
         ;
 }
 
 static void *work(void *opaque)
 {
-    struct taskgroup *c = opaque;
+    struct taskgroup *g = opaque;
     unsigned number;
     int rc;
 
-    pthread_mutex_lock(&c->lock);
-    while (c->next < c->count && !c->rc && !c->left) {
-        number = c->next++;
-        pthread_mutex_unlock(&c->lock);
-        rc = c->job(c->opaque, number);
-        pthread_mutex_lock(&c->lock);
-        c->done++;
-        if (rc && !c->rc)
-            c->rc = rc;
-        if (rc || c->done == c->count)
-            tell(c);
+    pthread_mutex_lock(&g->lock);
+    while (g->next < g->count && !g->rc && !g->left) {
+        number = g->next++;
+        pthread_mutex_unlock(&g->lock);
+        rc = g->job(g->opaque, number);
+        pthread_mutex_lock(&g->lock);
+        g->done++;
+        if (rc && !g->rc)
+            g->rc = rc;
+        if (rc || g->done == g->count)
+            tell(g);
     }
-    drop(c);
+    drop(g);
     return NULL;
 }
 
-int taskgroup_start(struct taskgroup **c_r, taskgroup_job *job, void *opaque,
+int taskgroup_start(struct taskgroup **g_r, taskgroup_job *job, void *opaque,
                     unsigned count, unsigned at_once)
 {
-    struct taskgroup *c = calloc(1, sizeof(*c));
+    struct taskgroup *g = calloc(1, sizeof(*g));
     pthread_t thread;
     unsigned i;
     int rc;
 
-    if (!c)
+    if (!g)
         return -ENOMEM;
-    c->job = job;
-    c->opaque = opaque;
-    c->count = count;
-    c->users = 1;
-    pthread_mutex_init(&c->lock, NULL);
-    c->event_fd = eventfd(0, EFD_CLOEXEC);
-    rc = c->event_fd < 0 ? -errno : 0;
-    pthread_mutex_lock(&c->lock);
+    g->job = job;
+    g->opaque = opaque;
+    g->count = count;
+    g->users = 1;
+    pthread_mutex_init(&g->lock, NULL);
+    g->event_fd = eventfd(0, EFD_CLOEXEC);
+    rc = g->event_fd < 0 ? -errno : 0;
+    pthread_mutex_lock(&g->lock);
     for (i = 0; i < count && i < at_once && !rc; i++) {
-        rc = -pthread_create(&thread, NULL, work, c);
+        rc = -pthread_create(&thread, NULL, work, g);
         if (!rc) {
             pthread_detach(thread);
-            c->users++;
+            g->users++;
         }
     }
     /* With fewer threads it takes longer. */
-    if (c->users > 1) {
-        pthread_mutex_unlock(&c->lock);
-        *c_r = c;
+    if (g->users > 1) {
+        pthread_mutex_unlock(&g->lock);
+        *g_r = g;
         return 0;
     }
-    drop(c);
+    drop(g);
     return rc;
 }
 
-int taskgroup_fd(const struct taskgroup *c)
+int taskgroup_fd(const struct taskgroup *g)
 {
-    return c->event_fd;
+    return g->event_fd;
 }
 
-int taskgroup_leave(struct taskgroup *c)
+int taskgroup_leave(struct taskgroup *g)
 {
     int rc;
 
-    pthread_mutex_lock(&c->lock);
-    rc = c->rc ? c->rc : c->done == c->count ? 0 : -EINPROGRESS;
-    c->left = true;
-    drop(c);
+    pthread_mutex_lock(&g->lock);
+    rc = g->rc ? g->rc : g->done == g->count ? 0 : -EINPROGRESS;
+    g->left = true;
+    drop(g);
     return rc;
 }

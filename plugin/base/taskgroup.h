@@ -18,15 +18,15 @@ typedef int taskgroup_job(void *opaque, unsigned number);
 /* Starts the jobs 0 ... count - 1 (count > 0) in this order, at most at_once at
  * a time.  0, and the group is left with taskgroup_leave(), or a negative
  * errno. */
-int taskgroup_start(struct taskgroup **c_r, taskgroup_job *job, void *opaque,
+int taskgroup_start(struct taskgroup **g_r, taskgroup_job *job, void *opaque,
                     unsigned count, unsigned at_once);
 
 /* A descriptor that is readable when all jobs are done or one has failed; it
  * stays the group's. */
-int taskgroup_fd(const struct taskgroup *c);
+int taskgroup_fd(const struct taskgroup *g);
 
 /* Leaves the group, after taskgroup_fd() is readable or before; no further job
  * is begun.  Returns the first error, 0 if all are done, or -EINPROGRESS. */
-int taskgroup_leave(struct taskgroup *c);
+int taskgroup_leave(struct taskgroup *g);
 
 #endif

@@ -37,9 +37,9 @@ struct threadpool {
 };
 
 /* Runs one job of the first batch.  Called and returns with the lock held. */
-static void run_one(struct threadpool *w)
+static void run_one(struct threadpool *p)
 {
-    struct batch *b = w->head;
+    struct batch *b = p->head;
     threadpool_job *job = b->job;
     void *opaque = b->opaque;
     uint64_t number = b->number++;
@@ -47,14 +47,14 @@ static void run_one(struct threadpool *w)
     int rc;
 
     if (--b->left == 0) {
-        w->head = b->next;
-        if (!w->head)
-            w->tail = &w->head;
+        p->head = b->next;
+        if (!p->head)
+            p->tail = &p->head;
         free(b);
     }
-    pthread_mutex_unlock(&w->lock);
+    pthread_mutex_unlock(&p->lock);
     rc = job(opaque, number);
-    pthread_mutex_lock(&w->lock);
+    pthread_mutex_lock(&p->lock);
     if (!waiting)
         return;
     if (rc && !waiting->rc)
@@ -65,99 +65,99 @@ static void run_one(struct threadpool *w)
 
 static void *thread_main(void *opaque)
 {
-    struct threadpool *w = opaque;
+    struct threadpool *p = opaque;
 
-    pthread_mutex_lock(&w->lock);
+    pthread_mutex_lock(&p->lock);
     for (;;) {
-        while (!w->head && !w->stop)
-            pthread_cond_wait(&w->work, &w->lock);
-        if (!w->head)
+        while (!p->head && !p->stop)
+            pthread_cond_wait(&p->work, &p->lock);
+        if (!p->head)
             break;
-        run_one(w);
+        run_one(p);
     }
-    pthread_mutex_unlock(&w->lock);
+    pthread_mutex_unlock(&p->lock);
     return NULL;
 }
 
-int threadpool_new(struct threadpool **w_r, unsigned threads)
+int threadpool_new(struct threadpool **p_r, unsigned threads)
 {
-    struct threadpool *w;
+    struct threadpool *p;
     int rc = 0;
 
     if (threads == 0)
         threads = processors_count();
-    w = calloc(1, sizeof(*w) + threads * sizeof(w->threads[0]));
-    if (!w)
+    p = calloc(1, sizeof(*p) + threads * sizeof(p->threads[0]));
+    if (!p)
         return -ENOMEM;
-    pthread_mutex_init(&w->lock, NULL);
-    pthread_cond_init(&w->work, NULL);
-    w->tail = &w->head;
-    for (; w->n_threads < threads && !rc; w->n_threads += !rc)
-        rc = -pthread_create(&w->threads[w->n_threads], NULL, thread_main, w);
-    if (rc && w->n_threads == 0) {
-        threadpool_free(w);
+    pthread_mutex_init(&p->lock, NULL);
+    pthread_cond_init(&p->work, NULL);
+    p->tail = &p->head;
+    for (; p->n_threads < threads && !rc; p->n_threads += !rc)
+        rc = -pthread_create(&p->threads[p->n_threads], NULL, thread_main, p);
+    if (rc && p->n_threads == 0) {
+        threadpool_free(p);
         return rc;
     }
-    *w_r = w;
+    *p_r = p;
     return 0;
 }
 
-void threadpool_free(struct threadpool *w)
+void threadpool_free(struct threadpool *p)
 {
     unsigned i;
 
-    if (!w)
+    if (!p)
         return;
-    pthread_mutex_lock(&w->lock);
-    w->stop = true;
-    pthread_cond_broadcast(&w->work);
-    pthread_mutex_unlock(&w->lock);
-    for (i = 0; i < w->n_threads; i++)
-        pthread_join(w->threads[i], NULL);
-    pthread_cond_destroy(&w->work);
-    pthread_mutex_destroy(&w->lock);
-    free(w);
+    pthread_mutex_lock(&p->lock);
+    p->stop = true;
+    pthread_cond_broadcast(&p->work);
+    pthread_mutex_unlock(&p->lock);
+    for (i = 0; i < p->n_threads; i++)
+        pthread_join(p->threads[i], NULL);
+    pthread_cond_destroy(&p->work);
+    pthread_mutex_destroy(&p->lock);
+    free(p);
 }
 
 /* Takes a copy of the batch. */
-static int put(struct threadpool *w, const struct batch *batch, bool first)
+static int put(struct threadpool *p, const struct batch *batch, bool first)
 {
     struct batch *b = malloc(sizeof(*b));
 
     if (!b)
         return -ENOMEM;
     *b = *batch;
-    pthread_mutex_lock(&w->lock);
+    pthread_mutex_lock(&p->lock);
     if (first) {
-        b->next = w->head;
-        w->head = b;
+        b->next = p->head;
+        p->head = b;
     } else {
-        *w->tail = b;
+        *p->tail = b;
     }
     if (!b->next)
-        w->tail = &b->next;
-    pthread_cond_broadcast(&w->work);
-    pthread_mutex_unlock(&w->lock);
+        p->tail = &b->next;
+    pthread_cond_broadcast(&p->work);
+    pthread_mutex_unlock(&p->lock);
     return 0;
 }
 
-int threadpool_add(struct threadpool *w, threadpool_job *job, void *opaque,
+int threadpool_add(struct threadpool *p, threadpool_job *job, void *opaque,
                    uint64_t first, uint64_t count)
 {
     struct batch b = { NULL, job, opaque, first, count, NULL };
 
-    return count ? put(w, &b, false) : 0;
+    return count ? put(p, &b, false) : 0;
 }
 
-int threadpool_add_first(struct threadpool *w, threadpool_job *job,
+int threadpool_add_first(struct threadpool *p, threadpool_job *job,
                          void *opaque, uint64_t first, uint64_t count)
 {
     struct batch b = { NULL, job, opaque, first, count, NULL };
 
-    return count ? put(w, &b, true) : 0;
+    return count ? put(p, &b, true) : 0;
 }
 
-int threadpool_run(struct threadpool *w, threadpool_job *job, void *opaque,
+int threadpool_run(struct threadpool *p, threadpool_job *job, void *opaque,
                    uint64_t first, uint64_t count)
 {
     struct waiting waiting = { count, 0, PTHREAD_COND_INITIALIZER };
@@ -166,13 +166,13 @@ int threadpool_run(struct threadpool *w, threadpool_job *job, void *opaque,
 
     if (count == 0)
         return 0;
-    rc = put(w, &b, true);
+    rc = put(p, &b, true);
     if (rc)
         return rc;
-    pthread_mutex_lock(&w->lock);
+    pthread_mutex_lock(&p->lock);
     while (waiting.unfinished > 0)
-        pthread_cond_wait(&waiting.done, &w->lock);
-    pthread_mutex_unlock(&w->lock);
+        pthread_cond_wait(&waiting.done, &p->lock);
+    pthread_mutex_unlock(&p->lock);
     pthread_cond_destroy(&waiting.done);
     return waiting.rc;
 }

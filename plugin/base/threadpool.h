@@ -15,24 +15,24 @@ struct threadpool;
 typedef int threadpool_job(void *opaque, uint64_t number);
 
 /* Starts threads: 0 for one per processor (processors_count()). */
-int threadpool_new(struct threadpool **w_r, unsigned threads);
+int threadpool_new(struct threadpool **p_r, unsigned threads);
 
 /* Finishes queued jobs, then ends the threads. */
-void threadpool_free(struct threadpool *w);
+void threadpool_free(struct threadpool *p);
 
 /* Queues the jobs first ... first + count - 1.  0, or -ENOMEM: none was
  * queued. */
-int threadpool_add(struct threadpool *w, threadpool_job *job, void *opaque,
+int threadpool_add(struct threadpool *p, threadpool_job *job, void *opaque,
                    uint64_t first, uint64_t count);
 
 /* The same, ahead of all that is queued. */
-int threadpool_add_first(struct threadpool *w, threadpool_job *job,
+int threadpool_add_first(struct threadpool *p, threadpool_job *job,
                          void *opaque, uint64_t first, uint64_t count);
 
 /* Runs such jobs ahead of all that is queued, and returns when they are done:
  * 0, or the first non-zero value that one of them returned; -ENOMEM: none was
  * run.  Not to be called from a job. */
-int threadpool_run(struct threadpool *w, threadpool_job *job, void *opaque,
+int threadpool_run(struct threadpool *p, threadpool_job *job, void *opaque,
                    uint64_t first, uint64_t count);
 
 #endif

@@ -304,20 +304,19 @@ int cmd_push(int argc, char **argv)
     return push(&o) ? XD_EXIT_FAILED : XD_EXIT_OK;
 }
 
-/* Of a migration that is only rehearsed nobody else tells what the domains
- * here use. */
+/* In the dry run of a migration nobody else tells what the domains here use. */
 struct receiving {
     struct receiver *receiver;
-    struct used_path *busy;
+    struct used_path *used;
 };
 
-static int add_busy(struct receiving *r, const struct domain *d)
+static int add_used(struct receiving *r, const struct domain *d)
 {
     size_t i;
     int rc = 0;
 
     for (i = 0; i < d->n_disks && !rc; i++)
-        rc = used_path_add(&r->busy, d->disks[i].path, d->name);
+        rc = used_path_add(&r->used, d->disks[i].path, d->name);
     return rc;
 }
 
@@ -337,9 +336,9 @@ static int ask_domains(void *opaque)
         return rc;
     }
     for (i = 0; i < all.n && !rc; i++)
-        rc = add_busy(r, &all.list[i]);
+        rc = add_used(r, &all.list[i]);
     domains_release(&all);
-    receiver_set_busy(r->receiver, r->busy);
+    receiver_set_busy(r->receiver, r->used);
     return rc;
 }
 
@@ -377,7 +376,7 @@ int cmd_receive(int argc, char **argv)
     if (!rc && !receiver_is_dry(r))
         receiver_enter(r);
     receiver_free(r);
-    used_paths_release(receiving.busy);
+    used_paths_release(receiving.used);
     configuration_release(&conf);
     return rc ? XD_EXIT_FAILED : XD_EXIT_OK;
 }

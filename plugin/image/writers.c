@@ -14,33 +14,33 @@
 
 #include "plugin/image/writers.h"
 
-static bool add(struct writers *o, struct node node)
+static bool add(struct writers *w, struct node node)
 {
-    if (o->n == WRITERS_MAX)
+    if (w->n == WRITERS_MAX)
         return false;
-    o->what[o->n++] = node;
+    w->what[w->n++] = node;
     return true;
 }
 
-bool writers_add_file(struct writers *o, dev_t dev, ino_t ino)
+bool writers_add_file(struct writers *w, dev_t dev, ino_t ino)
 {
-    return add(o, (struct node){ false, dev, ino });
+    return add(w, (struct node){ false, dev, ino });
 }
 
-bool writers_add_device(struct writers *o, unsigned ma, unsigned mi)
+bool writers_add_device(struct writers *w, unsigned ma, unsigned mi)
 {
-    return add(o, (struct node){ true, makedev(ma, mi), 0 });
+    return add(w, (struct node){ true, makedev(ma, mi), 0 });
 }
 
-static bool wanted(const struct writers *o, const struct statx *st)
+static bool wanted(const struct writers *w, const struct statx *st)
 {
     struct node n;
     size_t i;
 
     if (!node_of_statx(st, &n))
         return false;
-    for (i = 0; i < o->n; i++)
-        if (node_equal(o->what[i], n))
+    for (i = 0; i < w->n; i++)
+        if (node_equal(w->what[i], n))
             return true;
     return false;
 }
@@ -78,7 +78,7 @@ static bool writes(const char *pid, const char *fd, bool block)
  * AT_STATX_DONT_SYNC: someone else's file on a dead server should not keep
  * us (not every file system heeds it).
  */
-static bool look_at(const struct writers *o, const char *pid, bool *block_r)
+static bool look_at(const struct writers *w, const char *pid, bool *block_r)
 {
     struct dirent *e;
     bool found = false;
@@ -92,7 +92,7 @@ static bool look_at(const struct writers *o, const char *pid, bool *block_r)
         if (!isdigit((unsigned char)e->d_name[0]) ||
             statx(dirfd(dir), e->d_name, AT_STATX_DONT_SYNC,
                   STATX_TYPE | STATX_INO, &st) ||
-            !wanted(o, &st))
+            !wanted(w, &st))
             continue;
         *block_r = S_ISBLK(st.stx_mode);
         found = writes(pid, e->d_name, *block_r);
@@ -115,7 +115,7 @@ static void name_it(const char *pid, bool block, char *who, size_t size)
              "through the page cache" : "past the block device");
 }
 
-int writers_find(const struct writers *o, char *who, size_t size)
+int writers_find(const struct writers *w, char *who, size_t size)
 {
     DIR *dir = opendir("/proc");
     struct dirent *e;
@@ -126,7 +126,7 @@ int writers_find(const struct writers *o, char *who, size_t size)
         return -errno;
     while (!found && (e = readdir(dir))) {
         if (!isdigit((unsigned char)e->d_name[0]) ||
-            !look_at(o, e->d_name, &block))
+            !look_at(w, e->d_name, &block))
             continue;
         name_it(e->d_name, block, who, size);
         found = 1;

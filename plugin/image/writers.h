@@ -28,12 +28,12 @@ struct writers {
 };
 
 /* Adds a file or a device to the list; false: it is full. */
-bool writers_add_file(struct writers *o, dev_t dev, ino_t ino);
-bool writers_add_device(struct writers *o, unsigned ma, unsigned mi);
+bool writers_add_file(struct writers *w, dev_t dev, ino_t ino);
+bool writers_add_device(struct writers *w, unsigned ma, unsigned mi);
 
 /* Looks at every descriptor of every process, with two system calls each; the
  * caller bounds the time (base/timed_call.h).  1: who names a process and what
  * it has open, 0: there is none, or a negative errno: /proc cannot be read. */
-int writers_find(const struct writers *o, char *who, size_t size);
+int writers_find(const struct writers *w, char *who, size_t size);
 
 #endif

@@ -21,14 +21,14 @@ static bool fits(const struct index_object *o, uint64_t image_size)
     return !o->n_extents || gaps_are_few(o->size, held, image_size);
 }
 
-bool basis_of_indexed(struct basis *h, const struct image *img,
+bool basis_of_indexed(struct basis *b, const struct image *img,
                       struct index_object *o)
 {
     if (!fits(o, img->size)) {
         index_object_release(o);
         return false;
     }
-    *h = (struct basis){
+    *b = (struct basis){
         .image = img,
         .size = o->size,
         .extents = o->extents,
@@ -39,28 +39,28 @@ bool basis_of_indexed(struct basis *h, const struct image *img,
     return true;
 }
 
-void basis_release(struct basis *h)
+void basis_release(struct basis *b)
 {
-    index_object_release(&h->object);
-    memset(h, 0, sizeof(*h));
+    index_object_release(&b->object);
+    memset(b, 0, sizeof(*b));
 }
 
-int basis_stream(const struct basis *h, object_sink *sink, void *opaque)
+int basis_stream(const struct basis *b, object_sink *sink, void *opaque)
 {
-    if (h->inline_data)
-        return sink(opaque, h->inline_data, h->size, 0);
-    return content_read(h->image, h->extents, h->n_extents, h->size, sink,
+    if (b->inline_data)
+        return sink(opaque, b->inline_data, b->size, 0);
+    return content_read(b->image, b->extents, b->n_extents, b->size, sink,
                         opaque);
 }
 
 /* The first extent that ends after offset. */
-static size_t find_extent(const struct basis *h, uint64_t offset)
+static size_t find_extent(const struct basis *b, uint64_t offset)
 {
-    size_t low = 0, high = h->n_extents, middle;
+    size_t low = 0, high = b->n_extents, middle;
 
     while (low < high) {
         middle = low + (high - low) / 2;
-        if (h->extents[middle].logical + h->extents[middle].length <= offset)
+        if (b->extents[middle].logical + b->extents[middle].length <= offset)
             low = middle + 1;
         else
             high = middle;
@@ -68,7 +68,7 @@ static size_t find_extent(const struct basis *h, uint64_t offset)
     return low;
 }
 
-int basis_read(const struct basis *h, void *data, size_t length,
+int basis_read(const struct basis *b, void *data, size_t length,
                uint64_t offset)
 {
     const struct fsparse_extent *e;
@@ -76,15 +76,15 @@ int basis_read(const struct basis *h, void *data, size_t length,
     size_t i, n;
     int rc = 0;
 
-    if (offset > h->size || length > h->size - offset)
+    if (offset > b->size || length > b->size - offset)
         return -EINVAL;
-    if (h->inline_data) {
-        memcpy(p, h->inline_data + offset, length);
+    if (b->inline_data) {
+        memcpy(p, b->inline_data + offset, length);
         return 0;
     }
-    for (i = find_extent(h, offset); length && !rc; p += n, offset += n,
+    for (i = find_extent(b, offset); length && !rc; p += n, offset += n,
          length -= n) {
-        e = i < h->n_extents ? &h->extents[i] : NULL;
+        e = i < b->n_extents ? &b->extents[i] : NULL;
         n = length;
         if (!e || e->logical > offset) {
             if (e && e->logical - offset < n)
@@ -94,7 +94,7 @@ int basis_read(const struct basis *h, void *data, size_t length,
         }
         if (e->logical + e->length - offset < n)
             n = e->logical + e->length - offset;
-        rc = image_read(h->image, p, n, e->physical + offset - e->logical);
+        rc = image_read(b->image, p, n, e->physical + offset - e->logical);
         if (offset + n == e->logical + e->length)
             i++;
     }

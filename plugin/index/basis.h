@@ -27,17 +27,17 @@ struct basis {
 /* Takes the object over, for basis_release().  False, and the object is
  * released: its extents do not lie inside the image, or its gaps are larger
  * than a manifest would have allowed.  (The index may be old, or wrong.) */
-bool basis_of_indexed(struct basis *h, const struct image *img,
+bool basis_of_indexed(struct basis *b, const struct image *img,
                       struct index_object *o);
-void basis_release(struct basis *h);
+void basis_release(struct basis *b);
 
 /* Hands over all content, as object_read() does it.  0, or what a sink that
  * failed or the image says. */
-int basis_stream(const struct basis *h, object_sink *sink, void *opaque);
+int basis_stream(const struct basis *b, object_sink *sink, void *opaque);
 
 /* Reads length bytes of the content at offset.  0 or a negative errno:
  * -EINVAL, if they do not lie inside. */
-int basis_read(const struct basis *h, void *data, size_t length,
+int basis_read(const struct basis *b, void *data, size_t length,
                uint64_t offset);
 
 #endif

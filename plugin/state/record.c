@@ -252,8 +252,8 @@ static bool has_string(struct json_object *o, const char *key,
         !strcmp(json_object_get_string(v), text);
 }
 
-/* What lacks, as the time of the last change in the records of versions before
- * this one, is no image's. */
+/* What is missing, as the time of the last change in the records of versions
+ * before this one, is no image's. */
 static void get_stamp(struct json_object *o, struct stamp *m)
 {
     struct json_object *boot;

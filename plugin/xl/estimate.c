@@ -31,7 +31,7 @@
 #include "plugin/xl/guestdisk.h"
 #include "plugin/xl/helpers.h"
 
-struct rehearsal {
+struct estimate {
     struct configuration conf;
     const char *host;
     const char *domain;
@@ -45,7 +45,7 @@ struct rehearsal {
 };
 
 /* Where the disk goes: where the configuration says that is sent. */
-static const char *path_there(const struct rehearsal *r, const char *vdev)
+static const char *path_there(const struct estimate *r, const char *vdev)
 {
     const struct domain *d = r->there.n ? &r->there.list[0] :
         &r->here.list[0];
@@ -68,7 +68,7 @@ static bool is_other(const struct domain *guest, const struct domain *d)
 }
 
 /* Whether another domain writes to it, too. */
-static int check_shared(const struct rehearsal *r, const char *vdev,
+static int check_shared(const struct estimate *r, const char *vdev,
                         const struct image *img)
 {
     char device[BACKEND_DEVICE_BYTES];
@@ -90,7 +90,7 @@ static int check_shared(const struct rehearsal *r, const char *vdev,
 }
 
 /* As far as it can be told without xenstore. */
-static int check_backend(const struct rehearsal *r, const struct sender *s,
+static int check_backend(const struct estimate *r, const struct sender *s,
                          const struct domain_disk *disk)
 {
     const struct image *img = sender_image(s, disk->vdev);
@@ -102,7 +102,7 @@ static int check_backend(const struct rehearsal *r, const struct sender *s,
     return rc || !disk->writable ? rc : check_shared(r, disk->vdev, img);
 }
 
-static int add_disk(struct rehearsal *r, struct sender *s,
+static int add_disk(struct estimate *r, struct sender *s,
                     const struct domain_disk *disk)
 {
     struct guest_disk d = {
@@ -131,7 +131,7 @@ static int add_disk(struct rehearsal *r, struct sender *s,
     return rc ? rc : check_backend(r, s, disk);
 }
 
-static int rehearse(struct rehearsal *r, struct wire *w, struct inbox *in)
+static int estimate(struct estimate *r, struct wire *w, struct inbox *in)
 {
     const struct domain *d = &r->here.list[0];
     struct sender_options opt = {
@@ -159,7 +159,7 @@ static int rehearse(struct rehearsal *r, struct wire *w, struct inbox *in)
     return rc ? rc : wire_send(w, FRAME_BYE, PROTO_NO_DISK, NULL, 0);
 }
 
-static int connect_and_rehearse(struct rehearsal *r,
+static int connect_and_estimate(struct estimate *r,
                                 const char *const *command)
 {
     struct peer p = PEER_INIT;
@@ -172,7 +172,7 @@ static int connect_and_rehearse(struct rehearsal *r,
         rc = peer_session(&p, &r->wire, -1, &w, &in, NULL, NULL);
     if (rc)
         return rc;
-    rc = rehearse(r, w, in);
+    rc = estimate(r, w, in);
     inbox_explain(in, rc);
     if (rc)
         peer_end(&p);
@@ -181,7 +181,7 @@ static int connect_and_rehearse(struct rehearsal *r,
     return rc;
 }
 
-static int run(struct rehearsal *r, const char *const *command)
+static int run(struct estimate *r, const char *const *command)
 {
     int rc = domains_list(&r->here, r->domain);
 
@@ -193,7 +193,7 @@ static int run(struct rehearsal *r, const char *const *command)
         rc = domains_list(&r->all, NULL);
     if (!rc && r->config)
         rc = domains_read(&r->there, r->config);
-    return rc ? rc : connect_and_rehearse(r, command);
+    return rc ? rc : connect_and_estimate(r, command);
 }
 
 static const char help[] =
@@ -221,7 +221,7 @@ int cmd_estimate_xl(int argc, char **argv)
         { "help", no_argument, NULL, 'h' },
         { NULL, 0, NULL, 0 },
     };
-    struct rehearsal r = {
+    struct estimate r = {
         .host = "the other host", .memory = MEMORY_OPTIONS_INIT,
     };
     int c;
