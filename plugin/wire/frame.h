@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* A frame that has come, alone (wire.h) or as freight (freight.h). */
+/* A frame that has come, alone (wire.h) or as freight (unfreight.h). */
 #ifndef PLUGIN_WIRE_FRAME_H
 #define PLUGIN_WIRE_FRAME_H
 
@@ -12,6 +12,7 @@ struct frame {
     uint8_t *data;          /* owned, for frame_release() */
 };
 
+/* Frees the data; f is empty then, and may be released again. */
 void frame_release(struct frame *f);
 
 #endif

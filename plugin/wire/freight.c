@@ -2,10 +2,10 @@
 /*
  * Frames that may take their time; see freight.h.
  *
- * One thread compresses, another one carries what comes out to the line, and in
- * between there is what the line takes in a while: content that hardly
- * compresses keeps the line busy and leaves the processors idle, and content
- * that compresses well is the other way round.
+ * One thread compresses, and another one carries what comes out to the line.
+ * Between them there is a queue of what the line takes in AHEAD_SECONDS, as
+ * content that hardly compresses keeps the line busy and leaves the processors
+ * idle, and content that compresses well does the opposite.
  */
 #include "config.h"
 
@@ -22,7 +22,6 @@
 #include "plugin/base/threads.h"
 #include "plugin/proto.h"
 #include "plugin/wire/adapt_level.h"
-#include "plugin/wire/frame.h"
 #include "plugin/wire/freight.h"
 
 #define QUEUE_MAX (8u << 20)        /* bytes */
@@ -33,13 +32,13 @@
 #define IDLE_MS 50                  /* without a frame: what there is goes */
 #define LONG_TABLES 16              /* level from which tables are bounded */
 
-/* Compressed ahead of the line: what it takes in so many seconds.  So long it
- * is busy while the processors have something else to do, or compress what
- * hardly leaves anything. */
+/* What is compressed ahead of the line, as seconds that the line takes for it:
+ * so long it stays busy while the processors have something else to do, or
+ * compress what leaves hardly anything. */
 #define AHEAD_SECONDS 1.5
 #define AHEAD_MIN (512u << 10)      /* bytes */
 #define AHEAD_MAX (20u << 20)
-#define RATE_SECONDS 0.25           /* of sending tell what it takes */
+#define RATE_SECONDS 0.25           /* of sending, to measure the line by */
 
 /* A frame to be compressed, or a piece that was. */
 struct load {
@@ -65,18 +64,18 @@ struct freight {
     bool hurry;                     /* what there is goes, when all of it is
                                        in */
     bool stop;
-    int rc;                         /* of the first failure */
+    int rc;                         /* the first failure */
     pthread_cond_t ready, taken;
-    struct queue pieces;            /* bytes: with the one on its way */
-    size_t ahead;                   /* bytes of these, at most */
-    double busy;                    /* seconds of sending, and */
-    uint64_t carried;               /* bytes, since the last decision about the
-                                       level */
+    struct queue pieces;            /* its bytes include the one on its way */
+    size_t ahead;                   /* bytes in there, at most */
+    double busy;                    /* since the last decision about the level:
+                                       seconds of sending, */
+    uint64_t carried;               /* and bytes that were sent */
 
     bool started[2];
     pthread_t compressing_thread, carrying_thread;
 
-    /* Of the thread that compresses. */
+    /* For the thread that compresses only. */
     ZSTD_CCtx *compressor;
     uint8_t *out;
     uint16_t disk;
@@ -84,7 +83,7 @@ struct freight {
     double rate;                    /* of a rehearsal's line, or 0 */
     struct adapt_level level;
     struct adapt_level_sample sample;
-    double start;                   /* of it */
+    double start;                   /* when the sample began */
     double idle;                    /* processors_idle() then */
 };
 
@@ -136,7 +135,7 @@ static struct load *load_new(uint16_t disk, size_t length)
     return l;
 }
 
-/* With the lock held.  Everybody who waits is to look again. */
+/* With the lock held.  Every thread that waits is to look again. */
 static void wake_all(struct freight *f)
 {
     pthread_cond_broadcast(&f->more);
@@ -161,8 +160,8 @@ static void fail(struct freight *f, int rc)
 
 /* Carrying */
 
-/* With the lock held.  It at most doubles: to begin with, pieces vanish into
- * buffers at no time, and tell nothing. */
+/* With the lock held.  It doubles at most: the first pieces vanish into buffers
+ * in no time, and tell nothing about the line. */
 static void set_ahead(struct freight *f, double seconds, uint64_t bytes)
 {
     double ahead = bytes / seconds * AHEAD_SECONDS;
@@ -359,7 +358,7 @@ static struct load *next_load(struct freight *f)
     return l;
 }
 
-/* Of what is put in first, as much goes out as before. */
+/* The first pieces start small and double, until a job's bytes are out. */
 static int push_load(struct freight *f, const struct load *l)
 {
     int rc = push(f, l->data, l->length, ZSTD_e_continue);
@@ -567,120 +566,4 @@ int freight_rehearse(int level, double rate, double seconds,
     r->level = adapt_level_now(&f.level);
     release(&f);
     return rc;
-}
-
-/* The other end */
-
-struct unfreight {
-    ZSTD_DCtx *decompressor;
-    uint8_t *data;              /* the piece */
-    ZSTD_inBuffer in;
-    uint8_t header[PROTO_HEADER_BYTES];
-    size_t have;                /* bytes of header and payload */
-    struct frame frame;         /* with a payload as soon as length is known */
-};
-
-int unfreight_new(struct unfreight **u_r)
-{
-    struct unfreight *u = calloc(1, sizeof(*u));
-
-    if (!u)
-        return -ENOMEM;
-    u->decompressor = ZSTD_createDCtx();
-    if (!u->decompressor) {
-        free(u);
-        return -ENOMEM;
-    }
-    ZSTD_DCtx_setParameter(u->decompressor, ZSTD_d_windowLogMax,
-                           PROTO_WINDOW_LOG_MAX);
-    *u_r = u;
-    return 0;
-}
-
-void unfreight_free(struct unfreight *u)
-{
-    if (!u)
-        return;
-    ZSTD_freeDCtx(u->decompressor);
-    free(u->data);
-    frame_release(&u->frame);
-    free(u);
-}
-
-void unfreight_give(struct unfreight *u, uint8_t *data, size_t length)
-{
-    free(u->data);
-    u->data = data;
-    u->in = (ZSTD_inBuffer){ data, length, 0 };
-}
-
-/* Decompresses up to n bytes.  *got_r < n: the piece has no more. */
-static int fill(struct unfreight *u, void *data, size_t n, size_t *got_r)
-{
-    ZSTD_outBuffer out = { data, n, 0 };
-    size_t before, left;
-
-    do {
-        before = u->in.pos + out.pos;
-        left = ZSTD_decompressStream(u->decompressor, &out, &u->in);
-        if (ZSTD_isError(left)) {
-            log_error("peer sent damaged freight: %s",
-                      ZSTD_getErrorName(left));
-            return -EPROTO;
-        }
-    } while (out.pos < out.size && u->in.pos + out.pos > before);
-    *got_r = out.pos;
-    if (out.pos < out.size) {
-        /* zstd takes it ill to be asked again and again with nothing. */
-        free(u->data);
-        u->data = NULL;
-    }
-    return 0;
-}
-
-static int read_header(struct unfreight *u)
-{
-    struct cursor c = CURSOR_INIT(u->header, sizeof(u->header));
-    struct frame *f = &u->frame;
-
-    f->type = cursor_u16(&c);
-    f->disk = cursor_u16(&c);
-    f->length = cursor_u32(&c);
-    if (cursor_u32(&c) || f->length > PROTO_RAW_MAX ||
-        f->type == FRAME_FREIGHT) {
-        log_error("peer sent freight that is no frame");
-        return -EPROTO;
-    }
-    f->data = malloc(f->length + 1);
-    return f->data ? 0 : -ENOMEM;
-}
-
-int unfreight_take(struct unfreight *u, struct frame *f)
-{
-    size_t got;
-    int rc;
-
-    if (!u->data)
-        return 0;
-    if (u->have < sizeof(u->header)) {
-        rc = fill(u, u->header + u->have, sizeof(u->header) - u->have, &got);
-        u->have += rc ? 0 : got;
-        if (rc || u->have < sizeof(u->header))
-            return rc;
-        rc = read_header(u);
-        if (rc)
-            return rc;
-    }
-    if (u->have < sizeof(u->header) + u->frame.length) {
-        size_t at = u->have - sizeof(u->header);
-
-        rc = fill(u, u->frame.data + at, u->frame.length - at, &got);
-        u->have += rc ? 0 : got;
-        if (rc || u->have < sizeof(u->header) + u->frame.length)
-            return rc;
-    }
-    *f = u->frame;
-    memset(&u->frame, 0, sizeof(u->frame));
-    u->have = 0;
-    return 1;
 }

@@ -5,5 +5,6 @@ libplugin_la_SOURCES += \
 	%D%/inbox.c %D%/inbox.h \
 	%D%/listing.c %D%/listing.h \
 	%D%/peer.c %D%/peer.h \
+	%D%/unfreight.c %D%/unfreight.h \
 	%D%/wire.c %D%/wire.h \
 	%D%/wire_options.c %D%/wire_options.h

@@ -26,7 +26,7 @@
 #define STATUS_NOT_FOUND 127
 #define STATUS_SSH_FAILED 255
 
-/* --- starting -------------------------------------------------------------- */
+/* --- starting ------------------------------------------------------------- */
 
 /* In the child.  Other threads may have been at work when it was made, and
  * hold locks: no messages, no memory. */
@@ -120,7 +120,7 @@ int peer_start(struct peer *p, const char *host, const char *const *argv)
     return rc;
 }
 
-/* --- ending ---------------------------------------------------------------- */
+/* --- ending --------------------------------------------------------------- */
 
 /* The other end of the pipe sees that nobody is here.  Not close(): a thread
  * may still use the number. */
@@ -233,7 +233,7 @@ void peer_end(struct peer *p)
     family_release(&f);
 }
 
-/* --- the session ----------------------------------------------------------- */
+/* --- the session ---------------------------------------------------------- */
 
 #define NO_TERMINAL "connect without one: ssh without -t, RequestTTY no"
 

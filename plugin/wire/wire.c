@@ -19,6 +19,7 @@
 #include "plugin/base/log.h"
 #include "plugin/proto.h"
 #include "plugin/wire/freight.h"
+#include "plugin/wire/unfreight.h"
 #include "plugin/wire/wire.h"
 
 /* Below this the header of a compressed piece costs more than it saves. */
@@ -223,8 +224,9 @@ static int write_all(struct wire *w, const void *data, size_t length)
     return 0;
 }
 
-/* Reads length bytes; *got_r tells how many came before an error.  Over a narrow
- * line a payload takes long, and nothing can be worked off until it is there. */
+/* Reads length bytes; *got_r tells how many came before an error.  Over a
+ * narrow line a payload takes long, and nothing can be worked off until it is
+ * there. */
 static int read_all(struct wire *w, void *data, size_t length, size_t *got_r)
 {
     uint8_t *p = data;
@@ -648,7 +650,7 @@ static int recv_frame(struct wire *w, struct frame *f)
     return rc;
 }
 
-/* A piece of freight is given to who unpacks it. */
+/* A piece of freight, whose frames are taken before the next one is read. */
 static int take_freight(struct wire *w, struct frame *f)
 {
     int rc = w->unfreight ? 0 : unfreight_new(&w->unfreight);
@@ -663,12 +665,14 @@ static int take_freight(struct wire *w, struct frame *f)
 
 int wire_recv(struct wire *w, struct frame *f)
 {
-    int rc;
+    bool taken = false;
+    int rc = 0;
 
     for (;;) {
-        rc = w->unfreight ? unfreight_take(w->unfreight, f) : 0;
-        if (rc)
-            return rc < 0 ? rc : 0;
+        if (w->unfreight)
+            rc = unfreight_take(w->unfreight, f, &taken);
+        if (rc || taken)
+            return rc;
         rc = recv_frame(w, f);
         if (rc || f->type != FRAME_FREIGHT)
             return rc;

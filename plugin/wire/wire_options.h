@@ -22,7 +22,8 @@ enum {
 #define WIRE_OPTIONS_HELP \
 "      --level=N       compression, 1 (fast) to 19 (small), instead of what\n" \
 "                      the link has time for\n" \
-"      --bwlimit=RATE  send at most RATE KiB a second, all together; with K,\n" \
+"      --bwlimit=RATE  send at most RATE KiB a second, all together; with " \
+                      "K,\n" \
 "                      M or G behind it: KiB, MiB or GiB\n" \
 "      --timeout=N     give up when the line is silent for N seconds (20 or\n" \
 "                      more; default 60)\n"
