@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Unit test of adapt_level.c against a made-up machine of two processors: a job takes
- * so long at each level, times what the machine is slower, and the line takes so
- * many bytes a second.  The line must be kept busy, by a level that is worth it.
+ * Unit test of adapt_level.c against a made-up machine of two processors: a job
+ * takes its time at each level, times what the machine is slower, and the line
+ * has its rate.  The line must be kept busy, by a level that is worth it.
  */
 #include "config.h"
 
@@ -107,7 +107,7 @@ static void busy_processors(void)
     struct machine m;
 
     init(&m, 12.5e6, 1);
-    m.level.least_pace = 1;
+    m.level.least_slowdown = 1;
     m.others = 1;
     run(&m, 5);
     run(&m, 60);
@@ -146,7 +146,7 @@ static void slow_processors(void)
     assert(m.high < 120 && m.idle < 120);
 
     init(&m, 3.1e6, 4);
-    m.level.least_pace = 4;
+    m.level.least_slowdown = 4;
     run(&m, 600);
     assert(m.high == 0 && m.idle < 1);
 }
@@ -208,7 +208,7 @@ static void timing(void)
     adapt_level_init(&l, 0, PROCESSORS);
     for (i = 0; i < 10; i++)
         adapt_level_time(&l);
-    assert(l.least_pace > 0 && l.pace >= l.least_pace && l.timings < 10);
+    assert(l.least_slowdown > 0 && l.slowdown >= l.least_slowdown && l.timings < 10);
 }
 
 int main(void)

@@ -10,69 +10,102 @@
 
 #include "plugin/wire/adapt_level.h"
 
-/* Levels that the link is followed through, and seconds that one processor took
- * for a job of programs, which makes JOB_OUT bytes.  Of content that compresses
- * better a job takes less, but not less than JOB_LEAST of it.  The levels from
- * 10 to 15 save one byte in a hundred more than 9, and take up to ten times as
+/* What the levels are for, and what they may take: */
+enum range {
+    CHEAP,                      /* little, and a busy host can spare it */
+    FAST,                       /* more, to save a little more */
+    SLOW,                       /* ten times that, to save much more */
+};
+
+/* The share of the processors' time that compressing may take: the disk has to
+ * be read and hashed meanwhile, and the host has other guests.  In the fast
+ * range it grows with the share of that time in which processors are idle.
+ * Only what hardly keeps a line busy is worth all of it. */
+static const struct {
+    double least;
+    double of_idle;             /* of the idle share, on top of least */
+    double unknown;             /* if that is not known */
+} budgets[] = {
+    [CHEAP] = { 0.25, 0, 0.25 },
+    [FAST] = { 0.125, 0.5, 0.25 },
+    [SLOW] = { 1, 0, 1 },
+};
+
+/* Rows of the table below. */
+#define TIMED 5                 /* what a processor is timed with */
+#define FIRST 7                 /* what we begin with: the lowest level at which
+                                   zstd chooses its faster way of searching (by
+                                   rows), as it does so once, for all levels to
+                                   come */
+
+/* The levels that follow the link, and the seconds in which one processor
+ * compressed a job of programs, which leaves JOB_OUT bytes.  The levels from 10
+ * to 15 save one byte in a hundred more than 9 and take up to ten times as
  * long; 19 saves what 18 does. */
 static const struct {
     int level;
+    enum range range;
     double seconds;
 } levels[] = {
-    { -10, 0.010 }, { -5, 0.012 }, { -2, 0.014 }, { 1, 0.016 }, { 2, 0.018 },
-    { 3, 0.024 }, { 4, 0.033 }, { 5, 0.050 }, { 6, 0.058 }, { 7, 0.080 },
-    { 9, 0.090 }, { 16, 1.2 }, { 17, 1.4 }, { 18, 1.5 },
+    { -10, CHEAP, 0.010 },
+    { -5, CHEAP, 0.012 },
+    { -2, CHEAP, 0.014 },
+    { 1, CHEAP, 0.016 },
+    { 2, CHEAP, 0.018 },
+    [TIMED] = { 3, FAST, 0.024 },
+    { 4, FAST, 0.033 },
+    [FIRST] = { 5, FAST, 0.050 },
+    { 6, FAST, 0.058 },
+    { 7, FAST, 0.080 },
+    { 9, FAST, 0.090 },
+    { 16, SLOW, 1.2 },
+    { 17, SLOW, 1.4 },
+    { 18, SLOW, 1.5 },
 };
-#define JOB_OUT (ADAPT_LEVEL_JOB_BYTES * 0.3)
-#define JOB_LEAST 0.15
 #define N_LEVELS (sizeof(levels) / sizeof(levels[0]))
-/* Where that begins: at the lowest level at which zstd chooses its faster way
- * of searching (by rows), as it does so once, for all levels to come. */
-#define FIRST 7
-#define CHEAP 4             /* those above it save little, up to */
-#define FAST 10             /* those above it take much longer */
+#define JOB_OUT (ADAPT_LEVEL_JOB_BYTES * 0.3)
 
-/* A decision is due after so much of both. */
-#define LOOK_SECONDS 0.25
-#define LOOK_BYTES ADAPT_LEVEL_JOB_BYTES
+/* A job of content that compresses better takes less time, but not less than
+ * this part of it. */
+#define JOB_LEAST 0.15
 
-/* Shares of the time. */
-#define LINE_LIMITS 0.6     /* of waiting for it */
-#define WE_LIMIT 0.5        /* of compressing, while the line was */
-#define LINE_IDLE 0.9       /* not so much busy */
-#define ONLY_WE_LIMIT 0.85
+/* A decision is due after this much of both. */
+#define DUE_SECONDS 0.25
+#define DUE_BYTES ADAPT_LEVEL_JOB_BYTES
 
-/* What remains of the line's former rate with every decision: it is not
+/* The line is the bottleneck if we have waited for it for so much of the
+ * time. */
+#define LINE_BOUND 0.6
+
+/* We are the bottleneck if we have compressed for so much of the time while the
+ * line was busy for less than that; and if we did hardly anything else, the
+ * slowdown is learned as well. */
+#define WE_BOUND 0.5
+#define LINE_FULL 0.9
+#define ONLY_WE 0.85
+
+/* What remains of the line's former rate with every decision: the line is not
  * always the same, and other frames take it, too. */
 #define LINE_KEEP 0.75
 
-/* What compressing may take of the processors' time at the lowest levels, as the
- * disk has to be read and hashed, and the host has other guests.  The next ones
- * save little: so much, and as great a share of what is idle. */
-#define SHARE 0.25
-#define SHARE_BUSY 0.125
-#define SHARE_OF_IDLE 0.5
+/* The slowdown.  What it has more than the least is forgotten by and by while
+ * the line is the bottleneck, so that higher levels are tried again. */
+#define SLOWDOWN_FIRST 1.25
+#define SLOWDOWN_MAX 8
+#define SLOWDOWN_MIN 0.5
+#define SLOWDOWN_FORGET 0.2
 
-/* The pace to begin with, at most and at least, and what of more than the least
- * is forgotten while the line is the slower one, so that higher levels are tried
- * again. */
-#define PACE_FIRST 1.25
-#define PACE_MAX 8
-#define PACE_MIN 0.5
-#define PACE_FORGET 0.2
+/* The least slowdown is the lowest of so many timings, each of some bytes; with
+ * all processors at work, and tables that are larger than their caches,
+ * compressing takes longer than alone. */
+#define TIMINGS 4
+#define TIMED_BYTES (512u << 10)
+#define TIMED_ALONE 1.25
 
-/* Seconds before levels above FAST are tried again, which did not keep up; twice
- * as long after every try in vain. */
+/* Seconds before slow levels that did not keep up are tried again, twice as
+ * long after every try in vain. */
 #define PAUSE_FIRST 10
 #define PAUSE_MAX 160
-
-/* The least pace is that of a sample, a few of which are timed: bytes, index of
- * the level, how many pairs, and how much longer it takes with all processors at
- * work and tables that are larger than their caches. */
-#define TIMED_BYTES (512u << 10)
-#define TIMED_INDEX 5
-#define TIMINGS 4
-#define TIMED_SHORT 1.25
 
 void adapt_level_init(struct adapt_level *l, int fixed, unsigned processors)
 {
@@ -81,8 +114,8 @@ void adapt_level_init(struct adapt_level *l, int fixed, unsigned processors)
         .fixed = fixed,
         .processors = processors,
         .index = FIRST,
-        .pace = PACE_FIRST,
-        .least_pace = PACE_MIN,
+        .slowdown = SLOWDOWN_FIRST,
+        .least_slowdown = SLOWDOWN_MIN,
     };
 }
 
@@ -94,6 +127,21 @@ int adapt_level_now(const struct adapt_level *l)
 void adapt_level_in(struct adapt_level *l, uint64_t bytes)
 {
     l->since += bytes;
+}
+
+static enum range range_now(const struct adapt_level *l)
+{
+    return levels[l->index].range;
+}
+
+/* The highest row of a range. */
+static unsigned top_of(enum range range)
+{
+    unsigned i = N_LEVELS - 1;
+
+    while (levels[i].range > range)
+        i--;
+    return i;
 }
 
 static void set(struct adapt_level *l, unsigned index)
@@ -112,17 +160,17 @@ static double thread_seconds(void)
     return t.tv_sec + t.tv_nsec / 1e9;
 }
 
-/* The pace of one processor that has nothing else to do, or 0. */
+/* The slowdown of one processor that has nothing else to do, or 0. */
 static double time_sample(ZSTD_CCtx *c, const uint8_t *data, uint8_t *out,
                           size_t room)
 {
     double before = thread_seconds();
 
     if (ZSTD_isError(ZSTD_compressCCtx(c, out, room, data, TIMED_BYTES,
-                                       levels[TIMED_INDEX].level)))
+                                       levels[TIMED].level)))
         return 0;
     return (thread_seconds() - before) * (ADAPT_LEVEL_JOB_BYTES / TIMED_BYTES) /
-        levels[TIMED_INDEX].seconds;
+        levels[TIMED].seconds;
 }
 
 /* The same; of two samples, as the second one finds caches and memory ready.
@@ -133,81 +181,86 @@ static double time_processor(void)
     ZSTD_CCtx *c = ZSTD_createCCtx();
     uint8_t *data = malloc(TIMED_BYTES), *out = malloc(room);
     int fd = open("/proc/self/exe", O_RDONLY | O_CLOEXEC);
-    double pace = 0, again;
+    double slowdown = 0, again;
 
     if (c && data && out && fd >= 0 &&
         read(fd, data, TIMED_BYTES) == TIMED_BYTES) {
-        pace = time_sample(c, data, out, room);
+        slowdown = time_sample(c, data, out, room);
         again = time_sample(c, data, out, room);
-        pace = again < pace ? again : pace;
+        slowdown = again < slowdown ? again : slowdown;
     }
     if (fd >= 0)
         close(fd);
     free(data);
     free(out);
     ZSTD_freeCCtx(c);
-    return pace;
+    return slowdown;
 }
 
-static double bounded(const struct adapt_level *l, double pace)
+static double bounded(const struct adapt_level *l, double slowdown)
 {
-    return pace > PACE_MAX ? PACE_MAX : pace < l->least_pace ? l->least_pace :
-        pace;
+    if (slowdown > SLOWDOWN_MAX)
+        return SLOWDOWN_MAX;
+    return slowdown < l->least_slowdown ? l->least_slowdown : slowdown;
 }
 
 void adapt_level_time(struct adapt_level *l)
 {
-    double pace;
+    double slowdown;
 
     if (!l->follows || l->timings == TIMINGS)
         return;
-    pace = time_processor() * TIMED_SHORT;
-    if (l->timings++ == 0 || pace < l->least_pace)
-        l->least_pace = pace < PACE_MIN ? PACE_MIN : pace;
-    l->pace = bounded(l, l->pace);
+    slowdown = time_processor() * TIMED_ALONE;
+    if (l->timings++ == 0 || slowdown < l->least_slowdown)
+        l->least_slowdown = slowdown < SLOWDOWN_MIN ? SLOWDOWN_MIN : slowdown;
+    l->slowdown = bounded(l, l->slowdown);
 }
 
 /* Deciding */
 
-/* The host may have more processors than we are given. */
-static double share_above_cheap(const struct adapt_level *l,
-                                const struct adapt_level_sample *s)
+/* The share of the processors' time for levels of this range.  The host may
+ * have more processors than we are given, so more may be idle than all of
+ * ours. */
+static double budget(const struct adapt_level *l,
+                     const struct adapt_level_sample *s, enum range range)
 {
     double idle = s->idle / (s->seconds * l->processors);
 
     if (s->idle < 0)
-        return SHARE;
-    return SHARE_BUSY + SHARE_OF_IDLE * (idle < 1 ? idle : 1);
+        return budgets[range].unknown;
+    return budgets[range].least +
+        budgets[range].of_idle * (idle < 1 ? idle : 1);
 }
 
-/* The highest level at which all processors together keep up with the line; but
- * for the highest ones, with a share of their time. */
-static unsigned sustained(const struct adapt_level *l, const struct adapt_level_sample *s)
+/* The highest level at which the processors keep up with the line within their
+ * budget, or the lowest one. */
+static unsigned highest_affordable(const struct adapt_level *l,
+                                   const struct adapt_level_sample *s)
 {
-    double line = l->line_busy * JOB_OUT * l->processors / l->line_bytes;
-    unsigned end = l->clock < l->not_before ? FAST + 1 : N_LEVELS;
+    /* Processor time while the line takes what is left of a job. */
+    double time = l->line_busy * JOB_OUT * l->processors / l->line_bytes;
     unsigned i, best = 0;
-    double above_cheap = share_above_cheap(l, s), share;
 
-    for (i = 1; i < end; i++) {
-        share = i > FAST ? 1 : i > CHEAP ? above_cheap : SHARE;
-        if (levels[i].seconds * l->pace <= line * share)
+    for (i = 1; i < N_LEVELS; i++)
+        if ((levels[i].range < SLOW || l->clock >= l->not_before) &&
+            levels[i].seconds * l->slowdown <=
+            time * budget(l, s, levels[i].range))
             best = i;
-    }
     return best;
 }
 
-/* Everything waited for the compressor: that tells how long it takes, but for
- * content of which next to nothing remains, which no level makes faster. */
-static void learn_pace(struct adapt_level *l, const struct adapt_level_sample *s)
+/* Everything waited for the compressor: that tells how long it takes, except
+ * for content of which next to nothing remains, which no level makes faster. */
+static void learn_slowdown(struct adapt_level *l,
+                           const struct adapt_level_sample *s)
 {
     double in = (double)s->in / ADAPT_LEVEL_JOB_BYTES, out = s->out / JOB_OUT;
     double jobs = in * JOB_LEAST + (out < in ? out : in) * (1 - JOB_LEAST);
     double seconds = s->compressing * l->processors / jobs;
 
     if (out >= in * JOB_LEAST)
-        l->pace = bounded(l, (l->pace +
-                              seconds / levels[l->index].seconds) / 2);
+        l->slowdown = bounded(l, (l->slowdown +
+                                  seconds / levels[l->index].seconds) / 2);
 }
 
 /* Whether jobs of another level are under way. */
@@ -216,26 +269,29 @@ static bool is_mixed(const struct adapt_level *l)
     return l->since < (l->processors + 2) * (uint64_t)ADAPT_LEVEL_JOB_BYTES;
 }
 
-/* While the line is busy no level is too high, but those may be that take what
- * processors have other uses for. */
-static void settle(struct adapt_level *l, const struct adapt_level_sample *s)
+/* The line is the bottleneck: no level is too high for it.  Levels of the fast
+ * range may still take what processors have other uses for; then the level goes
+ * back to the cheap range. */
+static void follow_line(struct adapt_level *l,
+                        const struct adapt_level_sample *s)
 {
-    unsigned least = l->index > CHEAP && l->index <= FAST ? CHEAP : l->index;
-    unsigned best;
+    unsigned least = range_now(l) == FAST ? top_of(CHEAP) : l->index, best;
 
-    l->pace -= (l->pace - l->least_pace) * PACE_FORGET;
-    if (l->index > FAST && !is_mixed(l))
+    l->slowdown -= (l->slowdown - l->least_slowdown) * SLOWDOWN_FORGET;
+    if (range_now(l) == SLOW && !is_mixed(l))
         l->pause = 0;
-    best = sustained(l, s);
+    best = highest_affordable(l, s);
     if (best < least)
         best = least;
     if (best != l->index)
         set(l, best);
 }
 
-static void fall(struct adapt_level *l)
+/* We are the bottleneck: the next lower level, or, from the slow range, the
+ * highest fast one, and a pause before the slow ones are tried again. */
+static void step_down(struct adapt_level *l)
 {
-    if (l->index <= FAST) {
+    if (range_now(l) != SLOW) {
         set(l, l->index - 1);
         return;
     }
@@ -243,29 +299,31 @@ static void fall(struct adapt_level *l)
     if (l->pause > PAUSE_MAX)
         l->pause = PAUSE_MAX;
     l->not_before = l->clock + l->pause;
-    set(l, FAST);
+    set(l, top_of(FAST));
 }
 
-bool adapt_level_is_due(const struct adapt_level *l, const struct adapt_level_sample *s)
+bool adapt_level_is_due(const struct adapt_level *l,
+                        const struct adapt_level_sample *s)
 {
-    return l->follows && s->seconds >= LOOK_SECONDS && s->in >= LOOK_BYTES &&
+    return l->follows && s->seconds >= DUE_SECONDS && s->in >= DUE_BYTES &&
         s->out > 0 && s->carried > 0;
 }
 
-bool adapt_level_decide(struct adapt_level *l, const struct adapt_level_sample *s)
+bool adapt_level_decide(struct adapt_level *l,
+                        const struct adapt_level_sample *s)
 {
     unsigned before = l->index;
 
     l->clock += s->seconds;
     l->line_busy = l->line_busy * LINE_KEEP + s->busy;
     l->line_bytes = l->line_bytes * LINE_KEEP + s->carried;
-    if (s->waiting > LINE_LIMITS * s->seconds) {
-        settle(l, s);
-    } else if (s->compressing > WE_LIMIT * s->seconds &&
-               s->busy < LINE_IDLE * s->seconds && l->index > 0) {
-        if (s->compressing > ONLY_WE_LIMIT * s->seconds && !is_mixed(l))
-            learn_pace(l, s);
-        fall(l);
+    if (s->waiting > LINE_BOUND * s->seconds) {
+        follow_line(l, s);
+    } else if (s->compressing > WE_BOUND * s->seconds &&
+               s->busy < LINE_FULL * s->seconds && l->index > 0) {
+        if (s->compressing > ONLY_WE * s->seconds && !is_mixed(l))
+            learn_slowdown(l, s);
+        step_down(l);
     }
     return l->index != before;
 }
