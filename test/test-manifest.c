@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Unit test of manifest.c, manifest_hash.c, segment_run.c and recent_files.c: maps made by
- * hand and by chance in place of fsparse, images in a temporary file, hashes
- * computed again here from a copy of the image in memory.  XD_SEED repeats a
- * run.
+ * Unit test of manifest.c, manifest_hash.c, spans.c, findings.c, segment.c and
+ * recent_files.c: maps made by hand and by chance in place of fsparse, images
+ * in a temporary file, hashes computed again here from a copy of the image in
+ * memory.  XD_SEED repeats a run.
  */
 #include "config.h"
 
@@ -21,7 +21,7 @@
 #include "plugin/base/zero.h"
 #include "plugin/content/manifest.h"
 #include "plugin/content/recent_files.h"
-#include "plugin/content/segment_run.h"
+#include "plugin/content/segment.h"
 #include "plugin/proto.h"
 
 #define MiB (UINT64_C(1) << 20)

@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Plain content; see decompressed.h.
+ * Content of compressed files; see decompressed.h.
  *
  * Threads take batches from a cursor, and each batch is read by a parser
- * process of its own: that uses several processors, gives the parser's
- * deadline to a bounded piece of work, and a stream on which the parser dies
- * costs the rest of one batch and not of the image.
+ * process of its own.  That uses several processors, and gives the parser's
+ * deadline to a bounded piece of work; a stream on which the parser dies costs
+ * the rest of one batch and not of the image.
  *
- * struct pool's lock covers its cursor, counts and rc; items belong to the
- * thread that took their batch.
+ * The lock of struct reading covers its cursor, warned and rc.  An item belongs
+ * to the thread that took its batch.
  */
 #include "config.h"
 
@@ -26,7 +26,7 @@
 #define BATCH_FILES 1024u
 #define BATCH_BYTES (64u << 20)     /* stored ones */
 
-struct pool {
+struct reading {
     const struct manifest *m;
     struct decompressed_list *list;
     pthread_mutex_t lock;
@@ -36,9 +36,9 @@ struct pool {
 };
 
 struct worker {
-    struct pool *pool;
-    struct decompressed *item;         /* candidate for the next begin() */
-    struct decompressed *open;         /* the one that is being read */
+    struct reading *r;
+    struct decompressed *item;  /* candidate for the next begin() */
+    struct decompressed *open;  /* the one that is being read */
     struct digest state;
 };
 
@@ -76,35 +76,35 @@ static int worker_end(void *opaque)
 /* Takes the next batch; 0: there is none. */
 static size_t take_batch(struct worker *w, uint32_t *files)
 {
-    struct pool *pool = w->pool;
-    const struct decompressed_list *list = pool->list;
+    struct reading *r = w->r;
+    const struct decompressed_list *list = r->list;
     uint64_t bytes = 0;
     size_t n = 0;
 
-    pthread_mutex_lock(&pool->lock);
-    w->item = list->items + pool->next;
-    while (!pool->rc && pool->next < list->n && n < BATCH_FILES &&
+    pthread_mutex_lock(&r->lock);
+    w->item = list->items + r->next;
+    while (!r->rc && r->next < list->n && n < BATCH_FILES &&
            bytes < BATCH_BYTES) {
-        files[n] = list->items[pool->next++].file;
-        bytes += pool->m->files[files[n++]].size;
+        files[n] = list->items[r->next++].file;
+        bytes += r->m->files[files[n++]].size;
     }
-    pthread_mutex_unlock(&pool->lock);
+    pthread_mutex_unlock(&r->lock);
     return n;
 }
 
-static void batch_failed(struct pool *pool, int rc, const char *note)
+static void batch_failed(struct reading *r, int rc, const char *note)
 {
-    const char *path = pool->m->image->path;
+    const char *path = r->m->image->path;
 
-    pthread_mutex_lock(&pool->lock);
-    if (rc && !pool->rc) {
-        pool->rc = rc;
+    pthread_mutex_lock(&r->lock);
+    if (rc && !r->rc) {
+        r->rc = rc;
         log_errno(rc, "%s: cannot read compressed files", path);
-    } else if (!rc && !pool->warned) {
-        pool->warned = true;
+    } else if (!rc && !r->warned) {
+        r->warned = true;
         log_warn("%s: reading compressed files failed (%s)", path, note);
     }
-    pthread_mutex_unlock(&pool->lock);
+    pthread_mutex_unlock(&r->lock);
 }
 
 static void work(void *arg)
@@ -113,7 +113,7 @@ static void work(void *arg)
         .begin = worker_begin, .data = worker_data, .end = worker_end,
     };
     struct worker *w = arg;
-    const struct manifest *m = w->pool->m;
+    const struct manifest *m = w->r->m;
     char note[FSPARSE_NOTE_BYTES];
     uint32_t files[BATCH_FILES];
     size_t n;
@@ -123,7 +123,7 @@ static void work(void *arg)
         rc = fsparse_read_plain(m->image->fd, m->map, files, n, &sink, w,
                                 note);
         if (rc || *note)
-            batch_failed(w->pool, rc, note);
+            batch_failed(w->r, rc, note);
     }
 }
 
@@ -133,8 +133,8 @@ static int list_files(struct decompressed_list *list, const struct manifest *m)
 
     for (i = 0; i < m->n_files; i++)
         n += (m->map->files[i].flags & FSPARSE_COMPRESSED) != 0;
-    *list = (struct decompressed_list){ .items = calloc(n + 1,
-                                                 sizeof(*list->items)) };
+    *list = (struct decompressed_list){ .items = NULL };
+    list->items = calloc(n + 1, sizeof(*list->items));
     if (!list->items) {
         log_error("%s: no memory for a list of %zu compressed files",
                   m->image->path, n);
@@ -146,31 +146,31 @@ static int list_files(struct decompressed_list *list, const struct manifest *m)
     return 0;
 }
 
-static int run(struct pool *pool, unsigned threads)
+static int run(struct reading *r, unsigned threads)
 {
     unsigned i, n = threads_count(threads, false);
     struct worker *workers;
 
-    if (n > pool->list->n)
-        n = (unsigned)pool->list->n;
+    if (n > r->list->n)
+        n = (unsigned)r->list->n;
     workers = calloc(n, sizeof(*workers));
     if (!workers) {
         log_error("no memory for %u threads", n);
         return -ENOMEM;
     }
     for (i = 0; i < n; i++)
-        workers[i].pool = pool;
-    pthread_mutex_init(&pool->lock, NULL);
+        workers[i].r = r;
+    pthread_mutex_init(&r->lock, NULL);
     threads_run(work, workers, sizeof(*workers), n);
-    pthread_mutex_destroy(&pool->lock);
+    pthread_mutex_destroy(&r->lock);
     free(workers);
-    return pool->rc;
+    return r->rc;
 }
 
 int decompressed_read(struct decompressed_list *list, const struct manifest *m,
-               unsigned threads)
+                      unsigned threads)
 {
-    struct pool pool = { .m = m, .list = list };
+    struct reading r = { .m = m, .list = list };
     size_t i, unknown = 0;
     int rc;
 
@@ -178,7 +178,7 @@ int decompressed_read(struct decompressed_list *list, const struct manifest *m,
     if (rc)
         return rc;
     if (list->n)
-        rc = run(&pool, threads);
+        rc = run(&r, threads);
     if (rc) {
         decompressed_release(list);
         return rc;
@@ -195,17 +195,18 @@ int decompressed_read(struct decompressed_list *list, const struct manifest *m,
 static int by_file(const void *key, const void *item)
 {
     const uint32_t file = *(const uint32_t *)key;
-    const struct decompressed *p = item;
+    const struct decompressed *d = item;
 
-    return file < p->file ? -1 : file > p->file;
+    return file < d->file ? -1 : file > d->file;
 }
 
-const struct decompressed *decompressed_find(const struct decompressed_list *list, uint32_t file)
+const struct decompressed *
+decompressed_find(const struct decompressed_list *list, uint32_t file)
 {
-    const struct decompressed *p = bsearch(&file, list->items, list->n,
-                                    sizeof(*list->items), by_file);
+    const struct decompressed *d = bsearch(&file, list->items, list->n,
+                                           sizeof(*list->items), by_file);
 
-    return p && p->known ? p : NULL;
+    return d && d->known ? d : NULL;
 }
 
 void decompressed_release(struct decompressed_list *list)

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Plain: hashes of what NTFS-compressed files hold for the guest, for those
- * who compare images by content.  (The manifest has the stored bytes: those
- * are what a migration moves.)
+ * Hashes of what NTFS-compressed files hold for the guest, for commands that
+ * compare images by content.  (The manifest has the stored bytes: those are
+ * what a migration moves.)
  */
 #ifndef PLUGIN_CONTENT_DECOMPRESSED_H
 #define PLUGIN_CONTENT_DECOMPRESSED_H
@@ -18,19 +18,21 @@ struct decompressed {
 };
 
 struct decompressed_list {
-    struct decompressed *items;        /* every compressed file, by file */
+    struct decompressed *items; /* every compressed file, by file */
     size_t n;
 };
 
 /* Reads the compressed files of m's image, with parsers and threads of their
  * own (threads: as in manifest_options).  What cannot be read is not known,
- * and logged.  Returns 0 and a list for decompressed_release(), or a negative errno,
- * logged. */
+ * and logged.  Returns 0 and a list for decompressed_release(), or a negative
+ * errno, logged. */
 int decompressed_read(struct decompressed_list *list, const struct manifest *m,
-               unsigned threads);
+                      unsigned threads);
 
-/* NULL: not compressed, or not known. */
-const struct decompressed *decompressed_find(const struct decompressed_list *list, uint32_t file);
+/* NULL: the file is not compressed, or what it holds is not known.  Lives as
+ * long as the list. */
+const struct decompressed *
+decompressed_find(const struct decompressed_list *list, uint32_t file);
 
 void decompressed_release(struct decompressed_list *list);
 

@@ -187,7 +187,7 @@ out:
 
 int manifest_hash(struct manifest *m, const struct manifest_options *opt)
 {
-    return hashpool_run(m, opt);
+    return manifest_hash_run(m, opt);
 }
 
 int manifest_build(const struct image *img,
@@ -211,7 +211,7 @@ void manifest_free(struct manifest *m)
         return;
     if (m->map)
         fsparse_map_free(m->map);
-    hashpool_free(m);
+    manifest_hash_free(m);
     free(m->files);
     free(m);
 }

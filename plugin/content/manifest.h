@@ -67,7 +67,7 @@ struct object {
 };
 
 struct segment_sink;
-struct raw_objects;                 /* where raw objects live: manifest_hash.c */
+struct raw_chunk;                   /* manifest_hash.c */
 
 struct manifest {
     const struct image *image;      /* borrowed */
@@ -77,7 +77,7 @@ struct manifest {
     size_t n_files;                 /* == map->n_files */
     struct object **raw;            /* raw objects by ascending offset */
     size_t n_raw;
-    struct raw_objects *pool;
+    struct raw_chunk *chunks;       /* where raw objects live */
 };
 
 static inline size_t manifest_count(const struct manifest *m)
@@ -135,7 +135,7 @@ struct manifest_options {
     void *opaque;                   /* of these two */
     const struct segment_sink *segments;    /* or NULL: takes digests of those
                                        segments that are read as a whole
-                                       (segment_run.h) */
+                                       (segment.h) */
     const atomic_bool *stop;        /* or NULL: when set, the work ends with
                                        -ECANCELED before long */
 };

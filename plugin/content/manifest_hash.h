@@ -11,9 +11,9 @@
  * zero where the content turns out so, and adds the raw objects.
  * Returns 0 or a negative errno, logged.
  */
-int hashpool_run(struct manifest *m, const struct manifest_options *opt);
+int manifest_hash_run(struct manifest *m, const struct manifest_options *opt);
 
 /* Frees the raw objects of a manifest. */
-void hashpool_free(struct manifest *m);
+void manifest_hash_free(struct manifest *m);
 
 #endif

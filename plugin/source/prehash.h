@@ -10,7 +10,7 @@
 #ifndef PLUGIN_SOURCE_PREHASH_H
 #define PLUGIN_SOURCE_PREHASH_H
 
-#include "plugin/content/segment_run.h"
+#include "plugin/content/segment.h"
 
 struct ahead;
 
