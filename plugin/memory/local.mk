@@ -3,6 +3,7 @@ libplugin_la_SOURCES += \
 	%D%/memdecode.c %D%/memdecode.h \
 	%D%/memencode.c %D%/memencode.h \
 	%D%/memory_options.c %D%/memory_options.h \
+	%D%/memory_report.c %D%/memory_report.h \
 	%D%/memreceive.c %D%/memreceive.h \
 	%D%/memsend.c %D%/memsend.h \
 	%D%/memstream.c %D%/memstream.h \

@@ -2,7 +2,6 @@
 /* What a migration or push did; see report.h. */
 #include "config.h"
 
-#include <inttypes.h>
 #include <stdio.h>
 
 #include "plugin/source/report.h"
@@ -64,18 +63,4 @@ void report_print(const struct disk_report *disks, unsigned n_disks,
     for (i = 0; i < n_disks; i++)
         say_rounds(&disks[i]);
     say_blackout(&session->blackout);
-}
-
-void report_memory(const struct memory_counts *c, uint64_t sent)
-{
-    double saved = c->bytes > sent ? c->bytes - sent : 0;
-
-    fprintf(stderr, "%-8s %9s %9s %9s %9s %9s %9s %9s %9s %7s\n", "memory",
-            "pages", "zero", "on disk", "repeated", "changed", "literal",
-            "MB", "sent MB", "saved %");
-    fprintf(stderr, "%-8s %9" PRIu64 " %9" PRIu64 " %9" PRIu64 " %9" PRIu64
-            " %9" PRIu64 " %9" PRIu64 " %9.2f %9.2f %7.1f\n", "",
-            c->pages, c->zero, c->on_disk, c->repeated + c->filled,
-            c->difference, c->literal, mb(c->bytes), mb(sent),
-            c->bytes ? 100.0 * saved / c->bytes : 0.0);
 }

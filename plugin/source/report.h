@@ -9,8 +9,6 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "plugin/memory/memencode.h"
-
 struct disk_report {
     const char *name;           /* vdev, or the path of a pushed image */
     uint64_t identical;         /* bytes found at the receiver */
@@ -41,10 +39,6 @@ struct session_report {
     double seconds;
     struct blackout blackout;   /* by monotonic_seconds() */
 };
-
-/* What became of the guest's memory: a table on stderr.  sent: bytes on the
- * wire. */
-void report_memory(const struct memory_counts *counts, uint64_t sent);
 
 /* A table on stderr: one row a disk, and the total. */
 void report_print(const struct disk_report *disks, unsigned n_disks,

@@ -35,6 +35,7 @@
 #include "plugin/base/hostname.h"
 #include "plugin/base/log.h"
 #include "plugin/memory/memory_options.h"
+#include "plugin/memory/memory_report.h"
 #include "plugin/memory/memsend.h"
 #include "plugin/proto.h"
 #include "plugin/source/remove_source.h"
@@ -96,7 +97,7 @@ static void succeeded(struct migration *m)
     sender_report(m->sender, m->blackout.ended - m->start, &m->blackout);
     if (m->memory_options.coded) {
         memsend_counts(m->memory, &counts, &sent);
-        report_memory(&counts, sent);
+        memory_report_print(&counts, sent);
     }
 }
 
