@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Other ways to the data; see bypass.h.  Sources: inotify(7),
+/* Ways that bypass what is traced; see bypass.h.  Sources: inotify(7),
  * Documentation/ABI/stable/sysfs-block. */
 #include "config.h"
 
@@ -23,16 +23,16 @@
 
 /* How long a descriptor may take from one process to another. */
 #define LOOK_MS 2000
-/* Devices upon devices. */
+/* How many devices may be stacked upon each other. */
 #define STACK_MAX 8
 
 /* --- what lies on a device --------------------------------------------- */
 
-static bool add_tree(struct writers *o, unsigned ma, unsigned mi,
+static bool add_tree(struct writers *list, unsigned ma, unsigned mi,
                      unsigned depth);
 
-/* Adds what is in the directory of sysfs: holders, or partitions. */
-static bool add_below(struct writers *o, const char *path, bool partitions,
+/* Adds the devices in a directory of sysfs: holders, or partitions. */
+static bool add_below(struct writers *list, const char *path, bool partitions,
                       unsigned depth)
 {
     DIR *dir = opendir(path);
@@ -53,7 +53,7 @@ static bool add_below(struct writers *o, const char *path, bool partitions,
         f = fopen(name, "re");
         if (f && fgets(text, sizeof(text), f) &&
             sscanf(text, "%u:%u", &ma, &mi) == 2)
-            room = add_tree(o, ma, mi, depth + 1);
+            room = add_tree(list, ma, mi, depth + 1);
         if (f)
             fclose(f);
     }
@@ -62,34 +62,34 @@ static bool add_below(struct writers *o, const char *path, bool partitions,
     return room;
 }
 
-static bool add_tree(struct writers *o, unsigned ma, unsigned mi,
+static bool add_tree(struct writers *list, unsigned ma, unsigned mi,
                      unsigned depth)
 {
     char path[64], holders[80];
 
     snprintf(path, sizeof(path), "/sys/dev/block/%u:%u", ma, mi);
     snprintf(holders, sizeof(holders), "%s/holders", path);
-    return depth < STACK_MAX && writers_add_device(o, ma, mi) &&
-        add_below(o, path, true, depth) &&
-        add_below(o, holders, false, depth);
+    return depth < STACK_MAX && writers_add_device(list, ma, mi) &&
+        add_below(list, path, true, depth) &&
+        add_below(list, holders, false, depth);
 }
 
-/* Whatever may be open for writing and must not. */
-static bool list_all(struct writers *o, const struct bypass *w,
-                     const struct trackdevs *devs)
+/* Lists what must not be open for writing. */
+static bool list_all(struct writers *list, const struct bypass *b,
+                     const struct track_devices *devs)
 {
     bool room = true;
     size_t i;
 
-    o->n = 0;
-    if (w->file)
-        room = writers_add_file(o, w->dev, w->ino);
+    list->n = 0;
+    if (b->file)
+        room = writers_add_file(list, b->dev, b->ino);
     for (i = 0; i < devs->n && room; i++) {
-        const struct trackdev *d = &devs->dev[i];
+        const struct track_device *d = &devs->dev[i];
 
-        room = add_tree(o, d->dev >> 20, d->dev & 0xfffff, 0);
+        room = add_tree(list, d->dev >> 20, d->dev & 0xfffff, 0);
         if (room && d->dev != d->disk_dev)
-            room = writers_add_device(o, d->disk_dev >> 20,
+            room = writers_add_device(list, d->disk_dev >> 20,
                                       d->disk_dev & 0xfffff);
     }
     return room;
@@ -106,10 +106,10 @@ static bool count_loop(void *opaque, const char *kernel_name)
     return false;
 }
 
-static int count_loops(const struct bypass *w,
-                       const struct trackdevs *devs, char *why, size_t size)
+static int count_loops(const struct bypass *b,
+                       const struct track_devices *devs, char *why, size_t size)
 {
-    struct stat st = { .st_dev = w->dev, .st_ino = w->ino };
+    struct stat st = { .st_dev = b->dev, .st_ino = b->ino };
     unsigned n = 0;
 
     loopdev_each(&st, count_loop, &n);
@@ -117,9 +117,9 @@ static int count_loops(const struct bypass *w,
                                       "serve the file, not %zu", n, devs->n);
 }
 
-static int look(const struct writers *o, char *why, size_t size)
+static int look(const struct writers *list, char *why, size_t size)
 {
-    int rc = writers_find(o, why, size);
+    int rc = writers_find(list, why, size);
 
     if (rc < 0)
         explain(why, size, 0, "/proc: %s", strerror(-rc));
@@ -128,33 +128,33 @@ static int look(const struct writers *o, char *why, size_t size)
 
 /* --- the kernel's word ------------------------------------------------- */
 
-static void start_watch(struct bypass *w, const struct trackdevs *devs)
+static void start_inotify(struct bypass *b, const struct track_devices *devs)
 {
     char path[64];
     bool sure;
     size_t i;
 
-    w->watch = inotify_init1(IN_CLOEXEC | IN_NONBLOCK);
-    if (w->watch < 0)
+    b->inotify = inotify_init1(IN_CLOEXEC | IN_NONBLOCK);
+    if (b->inotify < 0)
         return;
     snprintf(path, sizeof(path), "/proc/self/fd/%d", devs->img->fd);
-    w->watch_file = inotify_add_watch(w->watch, path,
-                                      IN_OPEN | IN_CLOSE_WRITE);
-    sure = w->watch_file >= 0;
+    b->watched_file = inotify_add_watch(b->inotify, path,
+                                        IN_OPEN | IN_CLOSE_WRITE);
+    sure = b->watched_file >= 0;
     for (i = 0; i < devs->n && sure; i++) {
         snprintf(path, sizeof(path), "/proc/self/fd/%d", devs->dev[i].fd);
-        sure = inotify_add_watch(w->watch, path, IN_OPEN) >= 0;
+        sure = inotify_add_watch(b->inotify, path, IN_OPEN) >= 0;
     }
     if (!sure) {
-        close(w->watch);
-        w->watch = -1;
+        close(b->inotify);
+        b->inotify = -1;
     }
 }
 
 /* Takes in what has happened.  counted: we have opened the devices ourselves,
  * and will look anyway.  -EIO: somebody has had the file open for writing,
  * and has closed it. */
-static int take_events(struct bypass *w, bool counted, char *why,
+static int take_events(struct bypass *b, bool counted, char *why,
                        size_t size)
 {
     char buf[4096] __attribute__((aligned(__alignof__(struct inotify_event))));
@@ -162,16 +162,16 @@ static int take_events(struct bypass *w, bool counted, char *why,
     bool written = false;
     ssize_t n, i;
 
-    while (w->watch >= 0 && (n = read(w->watch, buf, sizeof(buf))) > 0)
+    while (b->inotify >= 0 && (n = read(b->inotify, buf, sizeof(buf))) > 0)
         for (i = 0; i < n; i += sizeof(*e) + e->len) {
             e = (const struct inotify_event *)(buf + i);
-            if (e->mask & IN_Q_OVERFLOW || e->wd == w->watch_file)
-                w->count_until = w->look_until = monotonic_ms() + LOOK_MS;
+            if (e->mask & IN_Q_OVERFLOW || e->wd == b->watched_file)
+                b->count_until = b->look_until = monotonic_ms() + LOOK_MS;
             else if (!counted)
-                w->look_until = monotonic_ms() + LOOK_MS;
+                b->look_until = monotonic_ms() + LOOK_MS;
             /* Where events were dropped, that may have been among them. */
             written |= e->mask & IN_Q_OVERFLOW ||
-                (e->wd == w->watch_file && e->mask & IN_CLOSE_WRITE);
+                (e->wd == b->watched_file && e->mask & IN_CLOSE_WRITE);
         }
     return !written ? 0 : explain(why, size, -EIO, "somebody has had the "
                                   "file open for writing, past the block "
@@ -181,59 +181,59 @@ static int take_events(struct bypass *w, bool counted, char *why,
 /* --- the interface ----------------------------------------------------- */
 
 /* The file below a loop device that is the image, or its disk. */
-static bool file_below(struct bypass *w, const struct trackdev *d)
+static bool file_below(struct bypass *b, const struct track_device *d)
 {
     struct loop_info64 info;
 
     if (d->disk_dev >> 20 != 7 ||                   /* LOOP_MAJOR */
         ioctl(d->fd, LOOP_GET_STATUS64, &info))
         return false;
-    w->dev = info.lo_device;
-    w->ino = info.lo_inode;
+    b->dev = info.lo_device;
+    b->ino = info.lo_inode;
     return true;
 }
 
-int bypass_open(struct bypass *w, const struct trackdevs *devs,
-                   char *why, size_t why_size)
+int bypass_open(struct bypass *b, const struct track_devices *devs,
+                char *why, size_t why_size)
 {
-    *w = (struct bypass){ .file = !devs->img->block, .dev = devs->img->dev,
-        .ino = devs->img->ino, .watch = -1 };
+    *b = (struct bypass){ .file = !devs->img->block, .dev = devs->img->dev,
+        .ino = devs->img->ino, .inotify = -1 };
     if (devs->img->block)
-        w->file = file_below(w, &devs->dev[0]);
+        b->file = file_below(b, &devs->dev[0]);
     else
-        start_watch(w, devs);
-    w->look_until = w->count_until = UINT64_MAX;
-    if (bypass_check(w, devs, why, why_size)) {
-        bypass_close(w);
+        start_inotify(b, devs);
+    b->look_until = b->count_until = UINT64_MAX;
+    if (bypass_check(b, devs, why, why_size)) {
+        bypass_close(b);
         return -ENOTSUP;
     }
-    if (w->watch >= 0)
-        w->look_until = w->count_until = monotonic_ms() + LOOK_MS;
+    if (b->inotify >= 0)
+        b->look_until = b->count_until = monotonic_ms() + LOOK_MS;
     return 0;
 }
 
-void bypass_close(struct bypass *w)
+void bypass_close(struct bypass *b)
 {
-    if (w->watch >= 0)
-        close(w->watch);
-    w->watch = -1;
+    if (b->inotify >= 0)
+        close(b->inotify);
+    b->inotify = -1;
 }
 
-int bypass_check(struct bypass *w, const struct trackdevs *devs,
-                    char *why, size_t why_size)
+int bypass_check(struct bypass *b, const struct track_devices *devs,
+                 char *why, size_t why_size)
 {
-    struct writers o;
-    int rc = take_events(w, false, why, why_size);
+    struct writers list;
+    int rc = take_events(b, false, why, why_size);
 
-    if (!rc && !list_all(&o, w, devs))
+    if (!rc && !list_all(&list, b, devs))
         rc = explain(why, why_size, -EIO, "too many devices lie on it");
-    if (!rc && w->file && monotonic_ms() <= w->count_until) {
-        rc = count_loops(w, devs, why, why_size);
+    if (!rc && b->file && monotonic_ms() <= b->count_until) {
+        rc = count_loops(b, devs, why, why_size);
         if (!rc)
-            rc = take_events(w, true, why, why_size);
+            rc = take_events(b, true, why, why_size);
     }
-    /* Of partitions and what else lies on it, no event tells. */
-    if (!rc && (o.n > devs->n + 1 || monotonic_ms() <= w->look_until))
-        rc = look(&o, why, why_size);
+    /* No event tells of partitions and of what else lies on the device. */
+    if (!rc && (list.n > devs->n + 1 || monotonic_ms() <= b->look_until))
+        rc = look(&list, why, why_size);
     return rc;
 }

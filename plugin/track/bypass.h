@@ -1,20 +1,20 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Ways to the data of an image that do not lead through the devices that are
- * traced, or that lead there too late: another loop device on the file; a
- * process that has the file open for writing (QEMU with an emulated disk); a
- * process that writes through the page cache of one of the devices, of a
- * partition, of the whole disk, or of a device that is stacked on it.  Such
- * an image cannot be tracked.
+ * Ways to the data of an image that bypass the devices that are traced, or
+ * lead there too late: another loop device on the file; a process that has the
+ * file open for writing (QEMU with an emulated disk); a process that writes
+ * through the page cache of one of the devices, of a partition, of the whole
+ * disk, or of a device that is stacked on it.  Such an image cannot be tracked.
  *
- * To look through all processes costs milliseconds, and the guest may be
+ * Looking through all processes costs milliseconds, and the guest may be
  * standing still.  Where the image is a file, the kernel tells (inotify) when
- * the file or a loop device on it is opened, and it is looked only then and
- * for a while after, for a descriptor may be on its way from one process to
- * another.  It also tells of a writer that came and went in between.  A block
- * device has nodes in more than one place, so there it is looked each time.
+ * the file or a loop device on it is opened.  Processes are looked through only
+ * then, and for a while after, as a descriptor may be on its way from one
+ * process to another.  The kernel also tells of a writer that came and went in
+ * between.  A block device has nodes in more than one place, so there processes
+ * are looked through each time.
  *
- * What no one can see from here is listed in devices.h.
+ * What cannot be seen from here is listed in devices.h.
  */
 #ifndef PLUGIN_TRACK_BYPASS_H
 #define PLUGIN_TRACK_BYPASS_H
@@ -25,21 +25,25 @@ struct bypass {
     bool file;              /* there is a regular file, the image or below */
     dev_t dev;              /* of that file */
     ino_t ino;
-    int watch;              /* inotify, or -1 */
-    int watch_file;         /* its number for the file */
-    /* ms; after that an event is waited for: before processes are looked
-     * through, and before the loop devices are counted. */
+    int inotify;            /* -1: none */
+    int watched_file;       /* the file's number there */
+    /* By monotonic_ms().  Until then processes are looked through, and loop
+     * devices are counted, with every check; later, only after an event. */
     uint64_t look_until, count_until;
 };
 
-/* -ENOTSUP with a reason if there is such a way. */
-int bypass_open(struct bypass *w, const struct trackdevs *devs,
-                   char *why, size_t why_size);
-void bypass_close(struct bypass *w);
+/* Nothing is open; bypass_close() may be called. */
+#define BYPASS_INIT { .inotify = -1 }
 
-/* -EIO with a reason if there is one now, or was since the last call.  A
- * process that hangs in the kernel may make it hang. */
-int bypass_check(struct bypass *w, const struct trackdevs *devs,
-                    char *why, size_t why_size);
+/* -ENOTSUP with a reason if there is such a way.  b is for bypass_close() when
+ * it returns 0. */
+int bypass_open(struct bypass *b, const struct track_devices *devs,
+                char *why, size_t why_size);
+void bypass_close(struct bypass *b);
+
+/* -EIO with a reason if there is a way now, or was one since the last call.  A
+ * process that hangs in the kernel may make the call hang. */
+int bypass_check(struct bypass *b, const struct track_devices *devs,
+                 char *why, size_t why_size);
 
 #endif

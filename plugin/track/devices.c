@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Devices through which an image is written; see devices.h. */
+/* The devices through which an image is written; see devices.h. */
 #include "config.h"
 
 #include <errno.h>
@@ -83,13 +83,13 @@ static bool sysfs_has(uint64_t dev, const char *up, const char *name)
     return fd >= 0;
 }
 
-static const char *up_of(const struct trackdev *d)
+static const char *up_of(const struct track_device *d)
 {
     return d->dev == d->disk_dev ? "" : "../";
 }
 
 /* What the device is, from its open descriptor and sysfs. */
-static int examine(struct trackdev *d, char *why, size_t size)
+static int examine(struct track_device *d, char *why, size_t size)
 {
     unsigned ma, mi;
     char text[64];
@@ -122,17 +122,18 @@ static int examine(struct trackdev *d, char *why, size_t size)
     return 0;
 }
 
-static int add_device(struct trackdevs *devs, const char *path,
+static int add_device(struct track_devices *devs, const char *path,
                       uint64_t dev, char *why, size_t size)
 {
-    struct trackdev *d = &devs->dev[devs->n];
+    struct track_device *d = &devs->dev[devs->n];
     struct stat st;
     int rc;
 
-    if (devs->n == TRACKDEV_MAX)
+    if (devs->n == TRACK_DEVICES_MAX)
         return explain(why, size, -ENOTSUP,
-                       "more than %d devices serve the image", TRACKDEV_MAX);
-    *d = (struct trackdev){ .stat_fd = -1, .dev = dev };
+                       "more than %d devices serve the image",
+                       TRACK_DEVICES_MAX);
+    *d = (struct track_device){ .stat_fd = -1, .dev = dev };
     snprintf(d->name, sizeof(d->name), "%s", path_basename(path));
     d->fd = open(path, O_RDONLY | O_DIRECT | O_CLOEXEC);
     if (d->fd < 0 || fstat(d->fd, &st))
@@ -156,7 +157,7 @@ static int loop_status(int fd, struct loop_info64 *info)
 }
 
 struct search {
-    struct trackdevs *devs;
+    struct track_devices *devs;
     char *why;
     size_t size;
     int rc;
@@ -166,7 +167,7 @@ static bool add_loop(void *opaque, const char *kernel_name)
 {
     struct search *s = opaque;
     struct loop_info64 info;
-    struct trackdev *d;
+    struct track_device *d;
     char path[64];
 
     snprintf(path, sizeof(path), "/dev/%.32s", kernel_name);
@@ -186,8 +187,8 @@ static bool add_loop(void *opaque, const char *kernel_name)
     return s->rc;
 }
 
-int trackdevs_open(struct trackdevs *devs, const struct image *img, char *why,
-                   size_t why_size)
+int track_devices_open(struct track_devices *devs, const struct image *img,
+                       char *why, size_t why_size)
 {
     struct search s = { devs, why, why_size, 0 };
     struct stat st;
@@ -209,14 +210,14 @@ int trackdevs_open(struct trackdevs *devs, const struct image *img, char *why,
                          "no loop device serves the file");
     }
     if (rc)
-        trackdevs_close(devs);
+        track_devices_close(devs);
     return rc;
 }
 
-void trackdevs_close(struct trackdevs *devs)
+void track_devices_close(struct track_devices *devs)
 {
     while (devs->n) {
-        struct trackdev *d = &devs->dev[--devs->n];
+        struct track_device *d = &devs->dev[--devs->n];
 
         close(d->fd);
         if (d->stat_fd >= 0)
@@ -224,8 +225,9 @@ void trackdevs_close(struct trackdevs *devs)
     }
 }
 
-static int check_device(const struct trackdevs *devs,
-                        const struct trackdev *d, char *why, size_t why_size)
+static int check_device(const struct track_devices *devs,
+                        const struct track_device *d, char *why,
+                        size_t why_size)
 {
     struct loop_info64 info;
     uint64_t size, sequence, iostats;
@@ -251,7 +253,8 @@ static int check_device(const struct trackdevs *devs,
     return 0;
 }
 
-int trackdevs_check(const struct trackdevs *devs, char *why, size_t why_size)
+int track_devices_check(const struct track_devices *devs, char *why,
+                        size_t why_size)
 {
     struct stat st;
     size_t i;
@@ -266,8 +269,8 @@ int trackdevs_check(const struct trackdevs *devs, char *why, size_t why_size)
     return rc;
 }
 
-int trackdev_accounted(const struct trackdev *dev, uint64_t *written_r,
-                       uint64_t *read_r)
+int track_device_accounted(const struct track_device *dev,
+                           uint64_t *written_r, uint64_t *read_r)
 {
     uint64_t written, was_read, discarded = 0;
     char text[512];
@@ -285,7 +288,7 @@ int trackdev_accounted(const struct trackdev *dev, uint64_t *written_r,
     return 0;
 }
 
-int trackdev_in_flight(const struct trackdev *dev, uint64_t *writes_r)
+int track_device_in_flight(const struct track_device *dev, uint64_t *writes_r)
 {
     char text[64];
     int rc = sysfs_text(dev->dev, "", "inflight", text, sizeof(text));
@@ -295,11 +298,11 @@ int trackdev_in_flight(const struct trackdev *dev, uint64_t *writes_r)
     return rc;
 }
 
-int trackdev_held(const struct trackdev *dev, bool *held_r)
+int track_device_suspended(const struct track_device *dev, bool *suspended_r)
 {
     uint64_t suspended = 0;
     int rc = sysfs_number(dev->dev, up_of(dev), "dm/suspended", &suspended);
 
-    *held_r = suspended;
+    *suspended_r = suspended;
     return rc == -ENOENT ? 0 : rc;
 }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* A tracepoint recorded on every processor; see perf_events.h. */
+/* Events of a tracepoint on every processor; see perf_events.h. */
 #include "config.h"
 
 #include <errno.h>
@@ -28,7 +28,8 @@
 /* How often an event in the making on another processor is waited for. */
 #define SETTLE_TRIES 200
 #define SETTLE_US 500
-/* In so long the clock of an event that is switched on must have gone on. */
+/* After that time the clock of an event that is switched on must have gone
+ * on. */
 #define ADVANCE_MS 100
 
 struct cpu {
@@ -119,9 +120,9 @@ static int read_format(struct trace_format *f, const char *name, char *why,
 }
 
 /* Calls each() for every processor of a list like "0-3,5". */
-static int each_cpu(const char *list, int (*each)(struct perf_events *t,
+static int each_cpu(const char *list, int (*each)(struct perf_events *p,
                                                   int number),
-                    struct perf_events *t)
+                    struct perf_events *p)
 {
     int first, last, used, rc;
 
@@ -133,7 +134,7 @@ static int each_cpu(const char *list, int (*each)(struct perf_events *t,
         if (first < 0 || last < first)
             return -EBADMSG;
         for (; first <= last; first++) {
-            rc = each(t, first);
+            rc = each(p, first);
             if (rc)
                 return rc;
         }
@@ -143,36 +144,36 @@ static int each_cpu(const char *list, int (*each)(struct perf_events *t,
     return *list && *list != '\n' ? -EBADMSG : 0;
 }
 
-static int count_cpu(struct perf_events *t, int number)
+static int count_cpu(struct perf_events *p, int number)
 {
     (void)number;
-    t->n++;
+    p->n++;
     return 0;
 }
 
-static int open_cpu(struct perf_events *t, int number)
+static int open_cpu(struct perf_events *p, int number)
 {
     struct perf_event_attr attr = {
         .type = PERF_TYPE_TRACEPOINT,
         .size = sizeof(attr),
-        .config = t->format.id,
+        .config = p->format.id,
         .sample_period = 1,
         .sample_type = PERF_SAMPLE_RAW,
         .read_format = PERF_FORMAT_TOTAL_TIME_ENABLED |
             PERF_FORMAT_TOTAL_TIME_RUNNING,
         .disabled = 1,
         .watermark = 1,
-        .wakeup_watermark = t->ring / 4,
+        .wakeup_watermark = p->ring / 4,
     };
-    struct cpu *c = &t->cpus[t->n];
+    struct cpu *c = &p->cpus[p->n];
 
     c->number = number;
     c->fd = syscall(SYS_perf_event_open, &attr, -1, number, -1,
                     PERF_FLAG_FD_CLOEXEC);
     if (c->fd < 0)
         return -errno;
-    t->polls[t->n++] = (struct pollfd){ .fd = c->fd, .events = POLLIN };
-    c->page = mmap(NULL, t->page_size + t->ring, PROT_READ | PROT_WRITE,
+    p->polls[p->n++] = (struct pollfd){ .fd = c->fd, .events = POLLIN };
+    c->page = mmap(NULL, p->page_size + p->ring, PROT_READ | PROT_WRITE,
                    MAP_SHARED, c->fd, 0);
     if (c->page == MAP_FAILED) {
         c->page = NULL;
@@ -181,15 +182,15 @@ static int open_cpu(struct perf_events *t, int number)
     return 0;
 }
 
-static int start_cpus(struct perf_events *t, const char *filter)
+static int start_cpus(struct perf_events *p, const char *filter)
 {
     size_t i;
 
-    for (i = 0; i < t->n; i++)
-        if (ioctl(t->cpus[i].fd, PERF_EVENT_IOC_SET_FILTER, filter))
+    for (i = 0; i < p->n; i++)
+        if (ioctl(p->cpus[i].fd, PERF_EVENT_IOC_SET_FILTER, filter))
             return -errno;
-    for (i = 0; i < t->n; i++)
-        if (ioctl(t->cpus[i].fd, PERF_EVENT_IOC_ENABLE, 0))
+    for (i = 0; i < p->n; i++)
+        if (ioctl(p->cpus[i].fd, PERF_EVENT_IOC_ENABLE, 0))
             return -errno;
     return 0;
 }
@@ -205,97 +206,98 @@ static size_t ring_size(size_t wanted, size_t cpus, size_t page)
     return size;
 }
 
-int perf_events_open(struct perf_events **t_r, const char *name,
-                    const char *filter, size_t ring, char *why,
-                    size_t why_size)
+int perf_events_open(struct perf_events **p_r, const char *name,
+                     const char *filter, size_t ring, char *why,
+                     size_t why_size)
 {
-    struct perf_events *t = calloc(1, sizeof(*t));
+    struct perf_events *p = calloc(1, sizeof(*p));
     int rc;
 
-    *t_r = NULL;
-    if (!t)
+    *p_r = NULL;
+    if (!p)
         return explain(why, why_size, -ENOMEM, "no memory");
-    rc = read_format(&t->format, name, why, why_size);
+    rc = read_format(&p->format, name, why, why_size);
     if (rc)
         goto out;
-    t->page_size = sysconf(_SC_PAGESIZE);
-    rc = read_text(AT_FDCWD, ONLINE, t->online, sizeof(t->online));
+    p->page_size = sysconf(_SC_PAGESIZE);
+    rc = read_text(AT_FDCWD, ONLINE, p->online, sizeof(p->online));
     if (!rc)
-        rc = each_cpu(t->online, count_cpu, t);
+        rc = each_cpu(p->online, count_cpu, p);
     if (!rc) {
-        t->ring = ring_size(ring, t->n, t->page_size);
-        t->cpus = calloc(t->n + 1, sizeof(*t->cpus));
-        t->polls = calloc(t->n + 1, sizeof(*t->polls));
-        t->n = 0;
-        rc = t->cpus && t->polls ? each_cpu(t->online, open_cpu, t) :
+        p->ring = ring_size(ring, p->n, p->page_size);
+        p->cpus = calloc(p->n + 1, sizeof(*p->cpus));
+        p->polls = calloc(p->n + 1, sizeof(*p->polls));
+        p->n = 0;
+        rc = p->cpus && p->polls ? each_cpu(p->online, open_cpu, p) :
             -ENOMEM;
     }
     if (!rc)
-        rc = start_cpus(t, filter);
+        rc = start_cpus(p, filter);
     if (rc)
         rc = explain(why, why_size, -ENOTSUP, "perf cannot trace %s: %s",
                      name, strerror(-rc));
 out:
     if (rc)
-        perf_events_close(t);
+        perf_events_close(p);
     else
-        *t_r = t;
+        *p_r = p;
     return rc;
 }
 
-void perf_events_close(struct perf_events *t)
+void perf_events_close(struct perf_events *p)
 {
     size_t i;
 
-    if (!t)
+    if (!p)
         return;
-    for (i = 0; i < t->n; i++) {
-        if (t->cpus[i].page)
-            munmap(t->cpus[i].page, t->page_size + t->ring);
-        close(t->cpus[i].fd);
+    for (i = 0; i < p->n; i++) {
+        if (p->cpus[i].page)
+            munmap(p->cpus[i].page, p->page_size + p->ring);
+        close(p->cpus[i].fd);
     }
-    free(t->cpus);
-    free(t->polls);
-    free(t);
+    free(p->cpus);
+    free(p->polls);
+    free(p);
 }
 
-void perf_events_wait(struct perf_events *t, int milliseconds)
+void perf_events_wait(struct perf_events *p, int milliseconds)
 {
     size_t i;
 
-    if (poll(t->polls, t->n, milliseconds) <= 0)
+    if (poll(p->polls, p->n, milliseconds) <= 0)
         return;
-    for (i = 0; i < t->n; i++)
-        if (t->polls[i].revents & ~POLLIN)
-            t->polls[i].fd = -1;        /* or we would never sleep again */
+    for (i = 0; i < p->n; i++)
+        if (p->polls[i].revents & ~POLLIN)
+            p->polls[i].fd = -1;        /* or we would never sleep again */
 }
 
-struct target {
-    struct perf_events *t;
-    perf_events_found *event;
+/* Where events go. */
+struct drain {
+    struct perf_events *p;
+    perf_events_sink *sink;
     void *opaque;
 };
 
 static int decode(void *opaque, const uint8_t *raw, size_t length)
 {
-    struct target *target = opaque;
+    struct drain *drain = opaque;
     struct trace_event e;
     int rc;
 
-    rc = trace_event_decode(&e, &target->t->format, raw, length);
-    return rc ? rc : target->event(target->opaque, &e);
+    rc = trace_event_decode(&e, &drain->p->format, raw, length);
+    return rc ? rc : drain->sink(drain->opaque, &e);
 }
 
-static int drain_cpu(struct perf_events *t, struct cpu *c,
-                     struct target *target, bool *lost)
+static int drain_cpu(struct perf_events *p, struct cpu *c,
+                     struct drain *drain, bool *lost)
 {
     struct trace_counts counts = { 0, 0, 0 };
     uint64_t tail = c->page->data_tail;
     uint64_t head = __atomic_load_n(&c->page->data_head, __ATOMIC_ACQUIRE);
     int rc;
 
-    rc = trace_ring_parse((const uint8_t *)c->page + t->page_size, t->ring,
-                          &tail, head, &counts, decode, target);
+    rc = trace_ring_parse((const uint8_t *)c->page + p->page_size, p->ring,
+                          &tail, head, &counts, decode, drain);
     __atomic_store_n(&c->page->data_tail, rc ? head : tail, __ATOMIC_RELEASE);
     c->received += counts.samples;
     c->lost += counts.lost;
@@ -307,14 +309,14 @@ static int drain_cpu(struct perf_events *t, struct cpu *c,
     return rc;
 }
 
-static int drain_all(struct perf_events *t, struct target *target,
+static int drain_all(struct perf_events *p, struct drain *drain,
                      bool *lost)
 {
     size_t i;
     int rc = 0;
 
-    for (i = 0; i < t->n && !rc; i++)
-        rc = drain_cpu(t, &t->cpus[i], target, lost);
+    for (i = 0; i < p->n && !rc; i++)
+        rc = drain_cpu(p, &p->cpus[i], drain, lost);
     return rc;
 }
 
@@ -323,7 +325,7 @@ static int tell_lost(char *why, size_t size)
     return explain(why, size, -EOVERFLOW, "the kernel has lost events");
 }
 
-/* What perf_event_open(2) calls the reading of a counter. */
+/* What is read of a counter, as perf_event_open(2) has it. */
 struct reading {
     uint64_t value, enabled, running;
 };
@@ -351,7 +353,7 @@ static int read_counter(struct cpu *c, struct reading *r)
 
 /* Whether everything that was counted at the time of the call has been
  * received.  An event is counted a moment before it is recorded. */
-static int check_counters(struct perf_events *t, struct target *target,
+static int check_counters(struct perf_events *p, struct drain *drain,
                           bool *lost, char *why, size_t size)
 {
     struct reading r;
@@ -359,8 +361,8 @@ static int check_counters(struct perf_events *t, struct target *target,
     size_t i;
     int rc;
 
-    for (i = 0; i < t->n; i++) {
-        struct cpu *c = &t->cpus[i];
+    for (i = 0; i < p->n; i++) {
+        struct cpu *c = &p->cpus[i];
 
         rc = read_counter(c, &r);
         for (tries = 0; !rc && c->received + c->forgiven < r.value; tries++) {
@@ -370,7 +372,7 @@ static int check_counters(struct perf_events *t, struct target *target,
                                c->received - c->forgiven, c->number);
             if (tries)
                 usleep(SETTLE_US);
-            rc = drain_all(t, target, lost);
+            rc = drain_all(p, drain, lost);
         }
         if (rc)
             return explain(why, size, -EIO,
@@ -380,36 +382,36 @@ static int check_counters(struct perf_events *t, struct target *target,
     return *lost ? tell_lost(why, size) : 0;
 }
 
-static int check_online(const struct perf_events *t, char *why, size_t size)
+static int check_online(const struct perf_events *p, char *why, size_t size)
 {
-    char now[sizeof(t->online)];
+    char now[sizeof(p->online)];
 
     if (read_text(AT_FDCWD, ONLINE, now, sizeof(now)) ||
-        strcmp(now, t->online))
+        strcmp(now, p->online))
         return explain(why, size, -EIO,
                        "processors have come or gone since the start");
     return 0;
 }
 
-int perf_events_drain(struct perf_events *t, bool thorough,
-                     perf_events_found *event, void *opaque, char *why,
-                     size_t why_size)
+int perf_events_drain(struct perf_events *p, bool thorough,
+                      perf_events_sink *sink, void *opaque, char *why,
+                      size_t why_size)
 {
-    struct target target = { t, event, opaque };
+    struct drain drain = { p, sink, opaque };
     bool lost = false;
     int rc = 0;
 
     if (thorough)
-        rc = check_online(t, why, why_size);
+        rc = check_online(p, why, why_size);
     if (rc)
         return rc;
-    rc = drain_all(t, &target, &lost);
+    rc = drain_all(p, &drain, &lost);
     if (rc == -EBADMSG)
         return explain(why, why_size, -EIO, "unknown records in the trace");
     if (!rc && lost)
         rc = tell_lost(why, why_size);
     if (!rc && thorough)
-        rc = check_counters(t, &target, &lost, why, why_size);
+        rc = check_counters(p, &drain, &lost, why, why_size);
     return rc;
 }
 
@@ -423,9 +425,9 @@ static int drop(void *opaque, const struct trace_event *e)
 /* Empties the ring and forgives what was counted and not received.  If the
  * counter never stands still, less may be forgiven than was lost: that
  * reports a loss a second time. */
-static int restart_cpu(struct perf_events *t, struct cpu *c)
+static int restart_cpu(struct perf_events *p, struct cpu *c)
 {
-    struct target target = { t, drop, NULL };
+    struct drain drain = { p, drop, NULL };
     bool lost = false;
     struct reading before, after;
     unsigned tries;
@@ -434,7 +436,7 @@ static int restart_cpu(struct perf_events *t, struct cpu *c)
     for (tries = 0; tries < SETTLE_TRIES; tries++) {
         rc = read_counter(c, &before);
         if (!rc)
-            rc = drain_cpu(t, c, &target, &lost);
+            rc = drain_cpu(p, c, &drain, &lost);
         if (rc == -EBADMSG)
             rc = 0;                     /* skipped, as it is to be */
         if (!rc)
@@ -447,18 +449,18 @@ static int restart_cpu(struct perf_events *t, struct cpu *c)
     return 0;
 }
 
-int perf_events_restart(struct perf_events *t, char *why, size_t why_size)
+int perf_events_restart(struct perf_events *p, char *why, size_t why_size)
 {
     size_t i;
     int rc;
 
-    rc = check_online(t, why, why_size);
-    for (i = 0; i < t->n && !rc; i++) {
-        rc = restart_cpu(t, &t->cpus[i]);
+    rc = check_online(p, why, why_size);
+    for (i = 0; i < p->n && !rc; i++) {
+        rc = restart_cpu(p, &p->cpus[i]);
         if (rc)
             rc = explain(why, why_size, -EIO,
                          "processor %d is no longer traced: %s",
-                         t->cpus[i].number, strerror(-rc));
+                         p->cpus[i].number, strerror(-rc));
     }
     return rc;
 }

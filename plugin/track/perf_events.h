@@ -28,34 +28,37 @@
 
 struct perf_events;
 
-typedef int perf_events_found(void *opaque, const struct trace_event *e);
+/* Takes an event.  A negative errno ends the draining. */
+typedef int perf_events_sink(void *opaque, const struct trace_event *e);
 
 /*
  * name: "block_rq_complete".  filter: in the kernel's syntax
  * (Documentation/trace/events.rst).  ring: bytes for each processor, rounded
- * up to a power of two of pages; 0 for a default.  Recording has begun on all
- * processors when it returns 0.  On error why says what is missing.
+ * up to a power of two of pages; 0 for a default.  When it returns 0, recording
+ * has begun on all processors, and *p_r is for perf_events_close().  -ENOTSUP
+ * or -ENOMEM, and why says what is missing.
  */
-int perf_events_open(struct perf_events **t_r, const char *name,
-                    const char *filter, size_t ring, char *why,
-                    size_t why_size);
-void perf_events_close(struct perf_events *t);
+int perf_events_open(struct perf_events **p_r, const char *name,
+                     const char *filter, size_t ring, char *why,
+                     size_t why_size);
+/* NULL is fine. */
+void perf_events_close(struct perf_events *p);
 
 /* Waits until a ring fills or the time is over. */
-void perf_events_wait(struct perf_events *t, int milliseconds);
+void perf_events_wait(struct perf_events *p, int milliseconds);
 
 /*
  * Hands over all that was recorded before the call (the order across
  * processors is not kept).  thorough: looks at the counters, too.
  * -EOVERFLOW: events were lost; -EIO: recording is no longer what it was
- * (processors came or went, unknown records); or what event() returned, which
+ * (processors came or went, unknown records); or what sink() returned, which
  * then has set why.  After an error perf_events_restart() must be called.
  */
-int perf_events_drain(struct perf_events *t, bool thorough,
-                     perf_events_found *event, void *opaque, char *why,
-                     size_t why_size);
+int perf_events_drain(struct perf_events *p, bool thorough,
+                      perf_events_sink *sink, void *opaque, char *why,
+                      size_t why_size);
 
 /* Forgets what was recorded and lost.  -EIO: it cannot be trusted again. */
-int perf_events_restart(struct perf_events *t, char *why, size_t why_size);
+int perf_events_restart(struct perf_events *p, char *why, size_t why_size);
 
 #endif

@@ -10,8 +10,8 @@
  *
  * The kernel is trusted to mean what it writes; yet everything is checked to
  * lie where it says, because a kernel of another version may mean something
- * else.  What is not understood is an error, never skipped: who cannot read
- * the trace must not call a block clean.
+ * else.  What is not understood is an error, and never skipped: a reader that
+ * cannot read the trace must not call a block clean.
  */
 #ifndef PLUGIN_TRACK_TRACE_PARSE_H
 #define PLUGIN_TRACK_TRACE_PARSE_H
@@ -31,8 +31,8 @@ struct trace_format {
     struct trace_field dev, sector, nr_sector, rwbs;
 };
 
-/* Of the text of events/block/NAME/format.  -EBADMSG if a field is missing
- * or of an odd size. */
+/* Parses the text of events/block/NAME/format.  -EBADMSG if a field is missing
+ * or has an odd size. */
 int trace_format_parse(struct trace_format *f, const char *text);
 
 enum trace_op {
@@ -64,7 +64,7 @@ struct trace_counts {
  * Takes the records from *tail on, up to head, off the ring of size bytes (a
  * power of two); raw data of each sample goes to sample(), which returns 0 or
  * a negative errno that ends it.  The attribute's sample_type must have been
- * PERF_SAMPLE_RAW alone.  *tail moves behind what was taken.  -EBADMSG: not a
+ * PERF_SAMPLE_RAW alone.  *tail moves past what was taken.  -EBADMSG: not a
  * sequence of records.
  */
 int trace_ring_parse(const uint8_t *data, size_t size, uint64_t *tail,

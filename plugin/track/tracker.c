@@ -57,21 +57,22 @@ struct progress {
 };
 
 struct sample {
-    uint64_t accounted[TRACKDEV_MAX];
+    uint64_t accounted[TRACK_DEVICES_MAX];
     bool idle;                      /* no write in flight, accounts stood */
 };
 
 struct tracker {
     const struct image *img;
-    struct watch *source;
-    const struct trackdevs *devs;   /* the source's */
-    struct progress progress[TRACKDEV_MAX];
+    struct watch *watch;
+    const struct track_devices *devs;   /* the watch's */
     bool by_completion;
-    struct perf_events *tp;
+    struct perf_events *events;     /* used under the lock, but for waiting */
 
-    pthread_mutex_t lock;           /* everything below */
     pthread_t reader;
-    atomic_bool stop;               /* not under the lock */
+    atomic_bool stop;
+
+    pthread_mutex_t lock;           /* covers what follows */
+    struct progress progress[TRACK_DEVICES_MAX];
     struct dirty fresh, pending;
     bool any_pending;
     bool based;                     /* base is known */
@@ -98,8 +99,8 @@ fail(struct tracker *t, int rc, const char *fmt, ...)
 /* --- events ------------------------------------------------------------ */
 
 /* Marks the part of a device's sectors that belong to the image. */
-static void mark(struct tracker *t, const struct trackdev *d, uint64_t sector,
-                 uint64_t sectors)
+static void mark(struct tracker *t, const struct track_device *d,
+                 uint64_t sector, uint64_t sectors)
 {
     uint64_t end = sector + sectors, offset, length;
 
@@ -120,7 +121,7 @@ static void mark(struct tracker *t, const struct trackdev *d, uint64_t sector,
 static int take_event(struct tracker *t, size_t i,
                       const struct trace_event *e)
 {
-    const struct trackdev *d = &t->devs->dev[i];
+    const struct track_device *d = &t->devs->dev[i];
 
     if (e->op == TRACE_READ) {
         t->canary_seen |= t->canary_dev == d->dev &&
@@ -172,10 +173,10 @@ static int start_anew(struct tracker *t)
     uint64_t accounted;
     size_t i;
 
-    if (perf_events_restart(t->tp, t->why, sizeof(t->why)))
+    if (perf_events_restart(t->events, t->why, sizeof(t->why)))
         return end_tracking(t);
     for (i = 0; i < t->devs->n; i++) {
-        if (trackdev_accounted(&t->devs->dev[i], &accounted, NULL)) {
+        if (track_device_accounted(&t->devs->dev[i], &accounted, NULL)) {
             fail(t, 0, "%s: no statistics", t->devs->dev[i].name);
             return end_tracking(t);
         }
@@ -204,35 +205,35 @@ static int note_doubt(struct tracker *t, int rc)
 static int take_sample(struct tracker *t, struct sample *s)
 {
     uint64_t again, writes;
-    bool held;
+    bool suspended;
     size_t i;
     int rc;
 
     s->idle = true;
     for (i = 0; i < t->devs->n; i++) {
-        const struct trackdev *d = &t->devs->dev[i];
+        const struct track_device *d = &t->devs->dev[i];
 
-        rc = trackdev_accounted(d, &s->accounted[i], NULL);
+        rc = track_device_accounted(d, &s->accounted[i], NULL);
         if (!rc)
-            rc = trackdev_in_flight(d, &writes);
+            rc = track_device_in_flight(d, &writes);
         if (!rc)
-            rc = trackdev_held(d, &held);
+            rc = track_device_suspended(d, &suspended);
         /* The counter is a sum over processors: it can be trusted to be 0
          * only if nothing began while it was added up. */
         if (!rc)
-            rc = trackdev_accounted(d, &again, NULL);
+            rc = track_device_accounted(d, &again, NULL);
         if (rc)
             return fail(t, -EIO, "%s: no statistics: %s", d->name,
                         strerror(-rc));
-        if (writes || held || again != s->accounted[i])
+        if (writes || suspended || again != s->accounted[i])
             s->idle = false;
     }
     return 0;
 }
 
-/* Nothing is in flight.  1: for a while accounts and trace have differed by the
- * same again and again, whatever else was written meanwhile, and by no more;
- * so it is no write that is on its way from the one to the other. */
+/* Nothing is in flight.  True: for a while accounts and trace have differed by
+ * the same again and again, whatever else was written meanwhile, and by no
+ * more; so it is no write that is on its way from the one to the other. */
 static bool note_rest(struct rest *r, int64_t excess)
 {
     uint64_t now = monotonic_ms();
@@ -315,8 +316,8 @@ static int look(struct tracker *t, enum depth depth)
     if (sampled)
         rc = take_sample(t, &s);
     if (!rc)
-        rc = perf_events_drain(t->tp, thorough, on_event, t, t->why,
-                              sizeof(t->why));
+        rc = perf_events_drain(t->events, thorough, on_event, t, t->why,
+                               sizeof(t->why));
     if (!rc && sampled)
         rc = weigh(t, &s);
     return rc ? note_doubt(t, rc) : 0;
@@ -328,7 +329,7 @@ static void *read_always(void *opaque)
     int rc = 0;
 
     while (!rc && !atomic_load(&t->stop)) {
-        perf_events_wait(t->tp, READER_MS);
+        perf_events_wait(t->events, READER_MS);
         pthread_mutex_lock(&t->lock);
         rc = look(t, TAKE);
         pthread_mutex_unlock(&t->lock);
@@ -344,7 +345,7 @@ static void write_filter(const struct tracker *t, char *filter, size_t size)
     size_t i, n = 0;
 
     for (i = 0; i < t->devs->n; i++) {
-        const struct trackdev *d = &t->devs->dev[i];
+        const struct track_device *d = &t->devs->dev[i];
 
         n += snprintf(filter + n, size - n, "%sdev == %" PRIu64,
                       i ? " || " : "", d->disk_dev);
@@ -368,8 +369,8 @@ static int start_reader(struct tracker *t)
 
 static void tracker_free(struct tracker *t)
 {
-    perf_events_close(t->tp);
-    watch_close(t->source);
+    perf_events_close(t->events);
+    watch_close(t->watch);
     dirty_release(&t->fresh);
     dirty_release(&t->pending);
     pthread_mutex_destroy(&t->lock);
@@ -393,7 +394,7 @@ int tracker_start(struct tracker **t_r, const struct image *img,
 {
     static const struct tracker_options defaults = { 0, 0 };
     struct tracker *t = calloc(1, sizeof(*t));
-    char filter[TRACKDEV_MAX * 64];
+    char filter[TRACK_DEVICES_MAX * 64];
     uint64_t grain;
     int rc;
 
@@ -405,10 +406,10 @@ int tracker_start(struct tracker **t_r, const struct image *img,
     t->img = img;
     pthread_mutex_init(&t->lock, NULL);
     grain = opt->grain ? opt->grain : GRAIN_DEFAULT;
-    rc = watch_open(&t->source, img, t->why, sizeof(t->why));
+    rc = watch_open(&t->watch, img, t->why, sizeof(t->why));
     if (rc)
         goto out;
-    t->devs = &t->source->devs;
+    t->devs = &t->watch->devs;
     rc = check_methods(t);
     if (rc)
         goto out;
@@ -420,9 +421,9 @@ int tracker_start(struct tracker **t_r, const struct image *img,
         goto out;
     }
     write_filter(t, filter, sizeof(filter));
-    rc = perf_events_open(&t->tp, t->by_completion ? "block_rq_complete" :
-                         "block_bio_queue", filter, opt->ring, t->why,
-                         sizeof(t->why));
+    rc = perf_events_open(&t->events, t->by_completion ? "block_rq_complete" :
+                          "block_bio_queue", filter, opt->ring, t->why,
+                          sizeof(t->why));
     if (!rc)
         rc = start_anew(t);
     if (!rc)
@@ -447,7 +448,7 @@ void tracker_stop(struct tracker *t)
 
 /* The tracker's own lock is not held while the devices are asked: that may
  * take a while, and the rings must be read meanwhile. */
-static int check_source(struct tracker *t)
+static int check_watch(struct tracker *t)
 {
     char why[sizeof(t->why)];
     bool ended;
@@ -457,7 +458,7 @@ static int check_source(struct tracker *t)
     ended = t->ended;
     pthread_mutex_unlock(&t->lock);
     if (!ended)
-        rc = watch_check(t->source, why, sizeof(why));
+        rc = watch_check(t->watch, why, sizeof(why));
     pthread_mutex_lock(&t->lock);
     if (rc && !t->ended) {
         fail(t, rc, "%s", why);
@@ -471,7 +472,7 @@ int tracker_collect(struct tracker *t, struct dirty *d)
 {
     int rc;
 
-    check_source(t);
+    check_watch(t);
     pthread_mutex_lock(&t->lock);
     rc = look(t, COUNT);
     if (!rc)
@@ -487,7 +488,7 @@ int tracker_collect(struct tracker *t, struct dirty *d)
 }
 
 /* Picks a place: not where the last canary was, nor likely anybody. */
-static uint64_t place_canary(struct tracker *t, const struct trackdev *d)
+static uint64_t place_canary(struct tracker *t, const struct track_device *d)
 {
     struct timespec ts;
     uint64_t place;
@@ -503,37 +504,38 @@ static uint64_t place_canary(struct tracker *t, const struct trackdev *d)
     return place * WATCH_BLOCK;
 }
 
-/* 1: its event was seen. */
-static int wait_canary(struct tracker *t)
+/* Waits for the event of the canary's read.  *seen_r: it came. */
+static int wait_canary(struct tracker *t, bool *seen_r)
 {
     unsigned tries;
-    bool seen = false;
     int rc = 0;
 
-    for (tries = 0; !rc && !seen && tries < CANARY_MS; tries++) {
+    *seen_r = false;
+    for (tries = 0; !rc && !*seen_r && tries < CANARY_MS; tries++) {
         if (tries)
             usleep(1000);
         pthread_mutex_lock(&t->lock);
         rc = look(t, tries ? TAKE : COUNT);
-        seen = t->canary_seen;
+        *seen_r = t->canary_seen;
         pthread_mutex_unlock(&t->lock);
     }
-    return rc ? rc : seen;
+    return rc;
 }
 
 static int try_canary(struct tracker *t, size_t i)
 {
-    const struct trackdev *d = &t->devs->dev[i];
+    const struct track_device *d = &t->devs->dev[i];
     unsigned tries;
+    bool seen = false;
     int rc = 0;
 
     /* An overflow may take the event along: that is no proof against it. */
-    for (tries = 0; tries < CANARY_TRIES && !rc; tries++) {
-        rc = watch_read(t->source, i, place_canary(t, d));
+    for (tries = 0; tries < CANARY_TRIES && !rc && !seen; tries++) {
+        rc = watch_read(t->watch, i, place_canary(t, d));
         if (!rc)
-            rc = wait_canary(t);
+            rc = wait_canary(t, &seen);
     }
-    if (rc == 1)
+    if (!rc && seen)
         return 0;
     pthread_mutex_lock(&t->lock);
     if (!t->ended)

@@ -19,7 +19,7 @@
  * everything dirty.  Writes, zeroes, discards and whatever is not known to be
  * a read all count, failed ones too; flushes without data do not.
  *
- * Two rules, by device (struct trackdev, by_completion):
+ * Two rules, by device (struct track_device, by_completion):
  *
  * 1. By completion: loop, SCSI, virtio without multi-range discards.
  *    block_rq_complete is traced before anybody is told of the completion,
@@ -113,7 +113,7 @@ void tracker_stop(struct tracker *t);
  * pass that begins now.  On error all of d has been marked, which is right
  * even for a caller that only notes the error:
  * -EOVERFLOW: events were lost or in doubt since the last collect; tracking
- * goes on from here.  -EIO: tracking has ended; so it is from now on.
+ * goes on from here.  -EIO: tracking has ended, for good.
  */
 int tracker_collect(struct tracker *t, struct dirty *d);
 
@@ -136,8 +136,8 @@ int tracker_canary(struct tracker *t);
  */
 int tracker_quiet(struct tracker *t);
 
-/* 1: it is over what was in flight when tracking began, or began anew after a
- * doubt; 0: it may not be, and every collect calls everything dirty; or -EIO.
+/* 1: what was in flight when tracking began, or began anew after a doubt, is
+ * over; 0: it may not be, and every collect calls everything dirty; or -EIO.
  * By completion always 1. */
 int tracker_settled(struct tracker *t);
 

@@ -13,8 +13,8 @@
 #include "plugin/track/watch.h"
 
 struct question {
-    struct watch *source;
-    const struct trackdev *dev;     /* to read */
+    struct watch *watch;
+    const struct track_device *dev;     /* to read */
     uint64_t offset;
     char why[256];
     int rc;
@@ -25,23 +25,23 @@ struct question {
 static void do_open(void *opaque)
 {
     struct question *q = opaque;
-    struct watch *s = q->source;
+    struct watch *w = q->watch;
 
-    q->rc = trackdevs_open(&s->devs, &s->img, q->why, sizeof(q->why));
+    q->rc = track_devices_open(&w->devs, &w->img, q->why, sizeof(q->why));
     if (!q->rc)
-        q->rc = bypass_open(&s->ways, &s->devs, q->why, sizeof(q->why));
+        q->rc = bypass_open(&w->bypass, &w->devs, q->why, sizeof(q->why));
 }
 
 static void do_check(void *opaque)
 {
     struct question *q = opaque;
-    struct watch *s = q->source;
+    struct watch *w = q->watch;
 
-    pthread_mutex_lock(&s->lock);
-    q->rc = trackdevs_check(&s->devs, q->why, sizeof(q->why));
+    pthread_mutex_lock(&w->lock);
+    q->rc = track_devices_check(&w->devs, q->why, sizeof(q->why));
     if (!q->rc)
-        q->rc = bypass_check(&s->ways, &s->devs, q->why, sizeof(q->why));
-    pthread_mutex_unlock(&s->lock);
+        q->rc = bypass_check(&w->bypass, &w->devs, q->why, sizeof(q->why));
+    pthread_mutex_unlock(&w->lock);
 }
 
 static void do_read(void *opaque)
@@ -54,12 +54,12 @@ static void do_read(void *opaque)
         q->rc = -ENOMEM;
         return;
     }
-    q->rc = trackdev_accounted(q->dev, &writes, &before);
+    q->rc = track_device_accounted(q->dev, &writes, &before);
     if (!q->rc && pread(q->dev->fd, buf, WATCH_BLOCK, q->offset) !=
         WATCH_BLOCK)
         q->rc = -EIO;
     if (!q->rc)
-        q->rc = trackdev_accounted(q->dev, &writes, &after);
+        q->rc = track_device_accounted(q->dev, &writes, &after);
     if (!q->rc && after < before + WATCH_BLOCK / 512)
         q->rc = -ENODATA;
     free(buf);
@@ -69,13 +69,13 @@ static void drop(void *opaque)
 {
     struct question *q = opaque;
 
-    watch_close(q->source);
+    watch_close(q->watch);
     free(q);
 }
 
 /* --- the interface ----------------------------------------------------- */
 
-static int ask(struct watch *s, void (*work)(void *opaque),
+static int ask(struct watch *w, void (*work)(void *opaque),
                const struct question *question, char *why, size_t why_size)
 {
     struct question *q = malloc(sizeof(*q));
@@ -84,8 +84,8 @@ static int ask(struct watch *s, void (*work)(void *opaque),
     if (!q)
         return -ENOMEM;
     *q = *question;
-    q->source = s;
-    atomic_fetch_add(&s->refs, 1);
+    q->watch = w;
+    atomic_fetch_add(&w->refs, 1);
     rc = timed_call(work, drop, q, WATCH_MS);
     if (rc == -ETIMEDOUT) {
         snprintf(why, why_size, "no answer from its storage for %d s",
@@ -99,7 +99,7 @@ static int ask(struct watch *s, void (*work)(void *opaque),
     return rc;
 }
 
-/* Of what is needed here. */
+/* Copies what is needed here. */
 static int copy_image(struct image *to, const struct image *from)
 {
     *to = *from;
@@ -109,56 +109,56 @@ static int copy_image(struct image *to, const struct image *from)
     return to->path && to->fd >= 0 ? 0 : -errno;
 }
 
-int watch_open(struct watch **s_r, const struct image *img,
-                     char *why, size_t why_size)
+int watch_open(struct watch **w_r, const struct image *img, char *why,
+               size_t why_size)
 {
-    struct watch *s = calloc(1, sizeof(*s));
+    struct watch *w = calloc(1, sizeof(*w));
     struct question q = { .rc = 0 };
     int rc;
 
-    *s_r = NULL;
-    if (!s) {
+    *w_r = NULL;
+    if (!w) {
         snprintf(why, why_size, "no memory");
         return -ENOMEM;
     }
-    pthread_mutex_init(&s->lock, NULL);
-    s->ways.watch = -1;
-    s->refs = 1;
-    rc = copy_image(&s->img, img);
+    pthread_mutex_init(&w->lock, NULL);
+    w->bypass = (struct bypass)BYPASS_INIT;
+    w->refs = 1;
+    rc = copy_image(&w->img, img);
     if (rc)
         snprintf(why, why_size, "%s", strerror(-rc));
     else
-        rc = ask(s, do_open, &q, why, why_size);
+        rc = ask(w, do_open, &q, why, why_size);
     if (rc)
-        watch_close(s);
+        watch_close(w);
     else
-        *s_r = s;
+        *w_r = w;
     return rc == -ETIMEDOUT ? -ENOTSUP : rc;
 }
 
-void watch_close(struct watch *s)
+void watch_close(struct watch *w)
 {
-    if (!s || atomic_fetch_sub(&s->refs, 1) > 1)
+    if (!w || atomic_fetch_sub(&w->refs, 1) > 1)
         return;
-    bypass_close(&s->ways);
-    trackdevs_close(&s->devs);
-    image_release(&s->img);
-    pthread_mutex_destroy(&s->lock);
-    free(s);
+    bypass_close(&w->bypass);
+    track_devices_close(&w->devs);
+    image_release(&w->img);
+    pthread_mutex_destroy(&w->lock);
+    free(w);
 }
 
-int watch_check(struct watch *s, char *why, size_t why_size)
+int watch_check(struct watch *w, char *why, size_t why_size)
 {
     struct question q = { .rc = 0 };
-    int rc = ask(s, do_check, &q, why, why_size);
+    int rc = ask(w, do_check, &q, why, why_size);
 
     return rc ? -EIO : 0;
 }
 
-int watch_read(struct watch *s, size_t device, uint64_t offset)
+int watch_read(struct watch *w, size_t device, uint64_t offset)
 {
-    struct question q = { .dev = &s->devs.dev[device], .offset = offset };
+    struct question q = { .dev = &w->devs.dev[device], .offset = offset };
     char why[256];
 
-    return ask(s, do_read, &q, why, sizeof(why));
+    return ask(w, do_read, &q, why, sizeof(why));
 }

@@ -1,9 +1,12 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * The devices of an image and the other ways to it (devices.h, bypass.h),
- * asked so that a device or a file server that hangs does not keep the
- * asker: after WATCH_MS it is told so, and the question stays behind
- * with a reference of its own.
+ * A watch over the devices of an image and what bypasses them (devices.h,
+ * bypass.h), so that a device or a file server that hangs does not keep the
+ * caller.  Every question is asked in a thread of its own.  After WATCH_MS the
+ * caller is told that there was no answer, and the thread stays with a
+ * reference of its own.
+ *
+ * All functions are for any thread.
  */
 #ifndef PLUGIN_TRACK_WATCH_H
 #define PLUGIN_TRACK_WATCH_H
@@ -22,24 +25,25 @@
 struct watch {
     atomic_uint refs;
     struct image img;           /* a copy, with a descriptor of its own */
-    struct trackdevs devs;
-    struct bypass ways;
-    pthread_mutex_t lock;       /* ways: one question at a time */
+    struct track_devices devs;
+    struct bypass bypass;
+    pthread_mutex_t lock;       /* covers bypass: one question at a time */
 };
 
 /* -ENOTSUP with a reason if the image cannot be tracked.  img is not needed
- * any longer. */
-int watch_open(struct watch **s_r, const struct image *img,
-                     char *why, size_t why_size);
+ * any longer.  *w_r is for watch_close(). */
+int watch_open(struct watch **w_r, const struct image *img, char *why,
+               size_t why_size);
 
-/* NULL is fine. */
-void watch_close(struct watch *s);
+/* Drops a reference, the caller's; NULL is fine. */
+void watch_close(struct watch *w);
 
 /* -EIO with a reason unless everything is as it was. */
-int watch_check(struct watch *s, char *why, size_t why_size);
+int watch_check(struct watch *w, char *why, size_t why_size);
 
-/* Reads WATCH_BLOCK bytes of a device past the cache.  -ENODATA: its
- * statistics have not counted it. */
-int watch_read(struct watch *s, size_t device, uint64_t offset);
+/* Reads WATCH_BLOCK bytes of a device past the cache, from offset on, a
+ * multiple of that.  -ENODATA: its statistics have not counted it; -ETIMEDOUT;
+ * -EIO and others: it cannot be read. */
+int watch_read(struct watch *w, size_t device, uint64_t offset);
 
 #endif
