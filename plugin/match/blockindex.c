@@ -2,10 +2,10 @@
 /*
  * Where content lies on the disks; see blockindex.h.
  *
- * An entry is one word: 24 bits of the hash, 8 of the disk, 32 of the block;
- * 0 is none.  A bucket is a cache line of eight; what does not fit replaces
- * one of them.  Words are read and written whole, so threads need no lock: at
- * worst one of two entries written at the same time is lost.
+ * An entry is one word: 24 bits of the hash, 8 of the disk, 32 of the block; 0
+ * is no entry.  A bucket is a cache line of eight entries; one that does not
+ * fit replaces another.  Words are read and written whole, so threads need no
+ * lock: at worst one of two entries written at the same time is lost.
  */
 #include "config.h"
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Which blocks of 4 KiB are looked for, by a short keyed hash, and where in the
- * references they were found.
+ * The blocks of 4 KiB that are looked for, by a short keyed hash, and where in
+ * the references they were found.
  *
  * Blocks are added by one thread before any is looked up; then all functions
  * are safe for any number of threads.  What is said of a place is a hint: the
@@ -21,7 +21,7 @@
 
 struct blocktable;
 
-/* blocks: so many may be added.  -ENOMEM */
+/* blocks: how many may be added.  *t_r is for blocktable_free().  -ENOMEM. */
 int blocktable_new(struct blocktable **t_r, size_t blocks);
 void blocktable_free(struct blocktable *t);
 
@@ -31,24 +31,25 @@ void blocktable_free(struct blocktable *t);
  */
 uint64_t blocktable_hash(const uint8_t key[PROTO_KEY], const void *block);
 
-/* hash: not 0.  Adding one again changes nothing. */
+/* Adds a hash, which is not 0.  Adding it again changes nothing. */
 void blocktable_add(struct blocktable *t, uint64_t hash);
 
 /* The number of a hash that was added, or BLOCKTABLE_NONE. */
 size_t blocktable_slot(const struct blocktable *t, uint64_t hash);
 
+/* Whether a place was put for the slot. */
 bool blocktable_is_found(const struct blocktable *t, size_t slot);
 
-/* A block of that hash lies there: image is a number of the caller's, below
- * 65535; offset in bytes.  The first place wins. */
+/* A block with the slot's hash lies at offset (bytes) in image (a number of the
+ * caller's, below 65535).  The first place wins. */
 void blocktable_put(struct blocktable *t, size_t slot, size_t image,
                     uint64_t offset);
 
-/* false: it was not found. */
+/* Where a block with this hash was found; false: nowhere. */
 bool blocktable_get(const struct blocktable *t, uint64_t hash,
                     size_t *image_r, uint64_t *offset_r);
 
-/* Different hashes that were not found yet. */
+/* How many different hashes were not found yet. */
 size_t blocktable_missing(const struct blocktable *t);
 
 #endif

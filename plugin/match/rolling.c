@@ -54,8 +54,9 @@ void rolling_init(struct rolling *r, const uint8_t key[ROLLING_KEY_BYTES])
         r->powers[i] = multiply(r->powers[i - 1], r->base);
 }
 
-/* A byte counts one more than it is, so that leading zeros count.  By strides:
- * only one multiplication of each then waits for that of the one before. */
+/* A byte counts one more than it is, so that leading zeros count.  It goes by
+ * strides, as only one multiplication of each then waits for the stride
+ * before. */
 uint64_t rolling_add(const struct rolling *r, uint64_t h, const void *data,
                      size_t n)
 {
@@ -121,7 +122,7 @@ struct matcher {
     unsigned filter_shift;
     uint32_t *table;            /* open addressing, block numbers or NONE */
     size_t table_mask;
-    uint32_t next;              /* block behind the one found last */
+    uint32_t next;              /* block after the one found last */
     uint8_t *buf;
     size_t start;               /* of what has not been handed on */
     size_t pos;                 /* of the window; >= start */
@@ -145,7 +146,7 @@ static size_t filter_bit(const struct matcher *m, uint64_t hash)
     return hash * UINT64_C(0x9e3779b97f4a7c15) >> m->filter_shift;
 }
 
-/* Of equal blocks the first counts. */
+/* Where blocks are equal, the first counts. */
 static void enter(struct matcher *m, uint32_t block)
 {
     uint64_t hash = hash_of(m, block);

@@ -2,18 +2,20 @@
 /*
  * Looking for one file's content in another that only the other side has.
  *
- * Who holds a file describes it by a sketch: a short keyed hash of each of
- * its blocks.  Who has the new content slides a window of a block's length
- * over it, byte by byte, and finds the blocks wherever they went.
+ * The side that holds a file describes it by a sketch (SIGNATURE on the wire):
+ * a short keyed hash of each of its blocks.  The side that has the new content
+ * slides a window of a block's length over it, byte by byte, and finds the
+ * blocks wherever they went.
  *
  * The hash is a polynomial over the bytes, modulo the prime 2^61 - 1, at a
- * point that the key chooses; it can be rolled, and two different blocks of
+ * point that the key chooses.  It can be rolled, and two different blocks of
  * length n collide for n of 2^61 keys, whoever made them.  So it needs no
- * second, stronger hash beside it, and content cannot be crafted to match by
- * who does not know the key.  What is sent of it is cut to a few bytes: a
- * match is a guess, the digest of the whole result is what counts.
+ * second, stronger hash beside it, and without the key content cannot be
+ * crafted to match.  What is sent of it is cut to a few bytes: a match is a
+ * guess, and the digest of the whole result is what counts.
  *
- * Every position costs the same whatever content and sketch are.
+ * Every position costs the same, whatever content and sketch are.  A matcher is
+ * for one thread.
  */
 #ifndef PLUGIN_MATCH_ROLLING_H
 #define PLUGIN_MATCH_ROLLING_H
@@ -32,8 +34,8 @@ struct rolling {
 
 void rolling_init(struct rolling *r, const uint8_t key[ROLLING_KEY_BYTES]);
 
-/* The hash of a block, from 0 on, piece by piece; then cut to width (1 to 8)
- * bytes. */
+/* The hash of a block, piece by piece, beginning with 0; then cut to width
+ * (1 to 8) bytes. */
 uint64_t rolling_add(const struct rolling *r, uint64_t hash,
                      const void *data, size_t n);
 uint64_t rolling_cut(const struct rolling *r, uint64_t hash, unsigned width);
@@ -45,6 +47,7 @@ struct sketch {
     const uint8_t *hashes;      /* sketch_blocks() of them, little endian */
 };
 
+/* How many blocks the held file has. */
 size_t sketch_blocks(const struct sketch *s);
 
 /* Chooses block and width for looking for `wanted` bytes of content in a file
@@ -52,8 +55,8 @@ size_t sketch_blocks(const struct sketch *s);
  * and that a wrong match is rare. */
 void sketch_shape(struct sketch *s, uint64_t wanted);
 
-/* Who takes the result: the content in order, as bytes of its own or as
- * bytes of the held file.  Each returns 0 or a negative errno, which stops
+/* What takes the result: the content in order, as bytes of its own or as bytes
+ * of the held file.  Each function returns 0 or a negative errno, which stops
  * everything. */
 struct matcher_sink {
     int (*literal)(void *opaque, const uint8_t *data, size_t length);
@@ -63,10 +66,11 @@ struct matcher_sink {
 
 struct matcher;
 
-/* Borrows everything. */
+/* Borrows the hashes of s, and what sink leads to.  *m_r is for matcher_free().
+ * -ENOMEM. */
 int matcher_new(struct matcher **m_r, const struct rolling *r,
                 const struct sketch *s, const struct matcher_sink *sink);
-/* The next bytes of the content; then its end. */
+/* The next bytes of the content; then its end.  0 or what the sink returned. */
 int matcher_feed(struct matcher *m, const void *data, size_t length);
 int matcher_end(struct matcher *m);
 void matcher_free(struct matcher *m);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Code of x86 processors; see x86_bcj.h.  Sources: the Intel manual's opcode
+/* The filter for x86 code; see x86_bcj.h.  Sources: the Intel manual's opcode
  * map (volume 2, appendix A); elf(5); Microsoft's PE format. */
 #include "config.h"
 
@@ -9,7 +9,7 @@
 #include "plugin/base/bytes.h"
 #include "plugin/match/x86_bcj.h"
 
-/* Distances lead at most so far; a place is the offset modulo this. */
+/* Distances are shorter than this; a place is an offset modulo this. */
 #define SPAN (INT32_C(1) << 28)
 
 #define PE_OFFSET 0x3c          /* in a PE file: where its header is */
@@ -60,9 +60,10 @@ static void to_distance(uint8_t *p, int32_t from)
         put_le32(p, v >= 0 ? v - from : v + SPAN);
 }
 
-/* How many bytes of opcode come before a distance of four at p, or 0: a call;
- * or mov, lea or cmp of 64 bits whose operand is relative to RIP.  Of jumps
- * most are short ways, which repeat as they are. */
+/* If an opcode begins at p that a distance of four bytes follows, its length;
+ * otherwise 0.  The opcodes are a call, and mov, lea or cmp of 64 bits with an
+ * operand relative to RIP.  Most jumps lead a short way, and repeat as they
+ * are. */
 static size_t opcode(const uint8_t *p)
 {
     if (p[0] == 0xe8)
@@ -78,7 +79,7 @@ static void change(uint8_t *p, size_t length, uint64_t offset,
 {
     size_t i, n;
 
-    /* an opcode, and what the longest one has behind it */
+    /* 7: the longest opcode and its distance */
     for (i = 0; i + 7 <= length; i++) {
         n = opcode(p + i);
         if (n) {
