@@ -6,28 +6,32 @@
 
 #include "plugin/memory/adapt_effort.h"
 
-/* A stretch is judged when it has lasted so long. */
+/* A stretch is judged when it is at least this long. */
 #define STRETCH_SECONDS 0.3
 #define STRETCH_BYTES (1u << 20)
 
-/* Who waits for so much of the time shows who the bottleneck is. */
+/* The line or xl is the bottleneck if it is waited for during this share of the
+ * time. */
 #define LINE_SHARE 0.25
 #define XL_SHARE 0.4
 
-/* What is kept must be better by so much. */
+/* A try stays if the stream is faster by this factor. */
 #define GAIN 1.1
 
+/* Seconds until the next try, twice as many after every try in vain. */
 #define PAUSE_MIN 1.0
 #define PAUSE_MAX 30.0
 
-void adapt_effort_init(struct adapt_effort *e, const struct adapt_effort_sample *now)
+void adapt_effort_init(struct adapt_effort *e,
+                       const struct adapt_effort_sample *now)
 {
     memset(e, 0, sizeof(*e));
     e->start = *now;
     e->pause = PAUSE_MIN;
 }
 
-static void begin_stretch(struct adapt_effort *e, const struct adapt_effort_sample *now)
+static void begin_stretch(struct adapt_effort *e,
+                          const struct adapt_effort_sample *now)
 {
     e->start = *now;
     e->bytes = 0;
@@ -60,8 +64,8 @@ static void try_other(struct adapt_effort *e, double rate, double line)
 
 /* The share of what was sent in this stretch that is still under way at its
  * end, beyond what was so at its start. */
-static double left_behind(const struct adapt_effort *e,
-                          const struct adapt_effort_sample *now)
+static double share_under_way(const struct adapt_effort *e,
+                              const struct adapt_effort_sample *now)
 {
     uint64_t sent = now->sent - e->start.sent;
 
@@ -70,18 +74,18 @@ static double left_behind(const struct adapt_effort *e,
 }
 
 void adapt_effort_sent(struct adapt_effort *e, uint64_t bytes,
-                 const struct adapt_effort_sample *now)
+                       const struct adapt_effort_sample *now)
 {
-    double seconds = now->now - e->start.now, rate, line, xl, behind;
+    double seconds = now->now - e->start.now, rate, line, xl, under_way;
 
     e->bytes += bytes;
     if (seconds < STRETCH_SECONDS || e->bytes < STRETCH_BYTES)
         return;
-    behind = left_behind(e, now);
-    rate = e->bytes * (1 - behind) / seconds;
+    under_way = share_under_way(e, now);
+    rate = e->bytes * (1 - under_way) / seconds;
     line = (now->line - e->start.line) / seconds;
-    if (line < behind)
-        line = behind;
+    if (line < under_way)
+        line = under_way;
     xl = (now->xl - e->start.xl) / seconds;
     begin_stretch(e, now);
     if (xl > XL_SHARE)

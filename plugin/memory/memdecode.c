@@ -129,7 +129,7 @@ static int put(struct memdecoder *d, const uint8_t *data, uint64_t length)
 
 /* Reading commands */
 
-/* Whether the frame may bring so many units more.  Bounded before anything
+/* Whether the frame may bring count units more.  Bounded before anything
  * is multiplied or read. */
 static bool fits(struct reading *r, uint64_t count, size_t unit)
 {

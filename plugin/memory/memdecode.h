@@ -5,7 +5,7 @@
  *
  * It knows nothing of libxl's formats.  The peer is not trusted: a frame is
  * checked as a whole before any of it is used, and memory is taken up only
- * for pages that were really sent.  For one thread.
+ * for pages that were really sent.  A decoder is for one thread.
  */
 #ifndef PLUGIN_MEMORY_MEMDECODE_H
 #define PLUGIN_MEMORY_MEMDECODE_H
@@ -18,28 +18,31 @@
 struct memdecoder;
 
 struct memdecoder_options {
-    /* The next bytes of the stream. */
+    /* Each returns 0 or a negative errno.  out() gets the next bytes of the
+     * stream. */
     int (*out)(void *opaque, const void *data, size_t length);
     /* Reads whole blocks of a disk.  An error counts as other content. */
     int (*read)(void *opaque, uint64_t disk, uint64_t offset, void *data,
                 size_t length);
-    /* Gets those pages of the frame's pages on disk (numbered from 0) that
-     * are not what the source said; each to where page[] points. */
+    /* Gets count of the frame's pages on disk, those that are not what the
+     * source said: number[] counts them from 0, and each goes to where page[]
+     * points. */
     int (*ask)(void *opaque, const uint32_t *number, uint8_t *const *page,
                size_t count);
     void *opaque;
 };
 
+/* opt is copied.  *d_r is for memdecoder_free().  -ENOMEM. */
 int memdecoder_new(struct memdecoder **d_r,
                    const struct memdecoder_options *opt);
 void memdecoder_free(struct memdecoder *d);
 
-/* The key of the pages' hashes. */
+/* The key of the pages' hashes; before the first frame. */
 void memdecoder_set_key(struct memdecoder *d,
                         const uint8_t key[PROTO_MEMORY_KEY]);
 
-/* Takes the content of a frame.  0; -EPROTO if it breaks the rules; -ENOMEM;
- * or what a callback returned. */
+/* Takes the content of a frame.  -EPROTO: it breaks the rules; -ENOMEM; or what
+ * a callback returned. */
 int memdecoder_frame(struct memdecoder *d, const void *data, size_t length);
 
 #endif

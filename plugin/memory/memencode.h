@@ -3,12 +3,13 @@
  * The sending half of the memory codec: from the bytes of the stream to
  * batches of commands and data (docs/protocol.md, "Memory").
  *
- * Bounded memory: the page cache, and one batch.  One thread feeds; the
- * effort may be set by any other.
+ * It takes up the page cache and one batch, and no more memory.  One thread
+ * feeds; memencoder_set_cheap() is for any other.
  */
 #ifndef PLUGIN_MEMORY_MEMENCODE_H
 #define PLUGIN_MEMORY_MEMENCODE_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -18,12 +19,12 @@
 struct memencoder;
 
 struct memory_counts {
-    uint64_t pages;             /* all that carried content */
+    uint64_t pages;             /* all pages that carried content */
     uint64_t zero;
     uint64_t filled;            /* with one repeated word, not zero */
-    uint64_t repeated;          /* of an earlier page of the stream */
+    uint64_t repeated;          /* equal to an earlier page of the stream */
     uint64_t on_disk;
-    uint64_t difference;        /* to its last content */
+    uint64_t difference;        /* sent as what has changed in them */
     uint64_t literal;
     uint64_t bytes;             /* of the stream */
 };
@@ -31,7 +32,8 @@ struct memory_counts {
 struct memory_batch {
     struct buf commands;
     struct buf data;
-    struct buf kept;            /* pages said to be on disk, for who asks */
+    struct buf kept;            /* pages said to be on disk: they may be asked
+                                   for */
     uint64_t bytes;             /* of the stream */
 };
 
@@ -48,6 +50,7 @@ struct memencoder_options {
     void *opaque;
 };
 
+/* opt is copied.  *e_r is for memencoder_free().  -ENOMEM. */
 int memencoder_new(struct memencoder **e_r,
                    const struct memencoder_options *opt);
 void memencoder_free(struct memencoder *e);
@@ -62,10 +65,10 @@ int memencoder_flush(struct memencoder *e);
 /* The stream has ended: emits all. */
 int memencoder_finish(struct memencoder *e);
 
-/* cheap: only zero and filled pages are looked for. */
+/* cheap: from now on only zero and filled pages are looked for. */
 void memencoder_set_cheap(struct memencoder *e, bool cheap);
 
-/* To be read when nobody feeds. */
+/* To be read while no thread feeds. */
 const struct memory_counts *memencoder_counts(const struct memencoder *e);
 
 #endif

@@ -4,7 +4,8 @@
  *
  * One thread decodes, so that the receiving thread never waits for disks,
  * for xl, or for an answer that it would have to receive itself.  The source
- * may not be further ahead than its window; so the queue is bounded.
+ * may not be further ahead than its window: so the queue is bounded, and a
+ * source that sends more breaks the protocol.
  */
 #ifndef PLUGIN_MEMORY_MEMRECEIVE_H
 #define PLUGIN_MEMORY_MEMRECEIVE_H
@@ -19,15 +20,18 @@
 struct memreceive;
 
 struct memreceive_options {
-    /* All on the decoding thread. */
+    /* All are called on the decoding thread.  read(): see memdecode.h. */
     int (*write)(void *opaque, const void *data, size_t length);
     int (*read)(void *opaque, uint64_t disk, uint64_t offset, void *data,
                 size_t length);
-    /* It has come to an end: tells why.  Called once at most. */
+    /* The decoding has come to an end, for this reason.  Called once at
+     * most. */
     void (*failed)(void *opaque, int rc);
     void *opaque;
 };
 
+/* Borrows the wire, for answers; copies opt.  *m_r is for memreceive_stop() and
+ * memreceive_free().  0 or a negative errno. */
 int memreceive_new(struct memreceive **m_r, struct wire *w,
                    const struct memreceive_options *opt);
 
@@ -37,12 +41,13 @@ bool memreceive_stop(struct memreceive *m);
 /* After a successful stop, when no other thread uses it. */
 void memreceive_free(struct memreceive *m);
 
-/* Takes a frame of the source's for which PROTO_IS_MEMORY, and its data.
- * Waits only for frames of type MEMORY, which have no window. */
+/* Takes a frame of the source's for which PROTO_IS_MEMORY() holds, and its data
+ * over.  Waits only with frames of type MEMORY, which have no window.  -EPROTO:
+ * it breaks the rules; or the errno that has ended the decoding. */
 int memreceive_frame(struct memreceive *m, struct frame *f);
 
-/* Waits until everything that came is written.  -EBADMSG if it is not so
- * many bytes or has another digest. */
+/* Waits until everything that came is written.  -EBADMSG: that is another
+ * number of bytes, or has another digest. */
 int memreceive_finish(struct memreceive *m, uint64_t bytes,
                       const uint8_t digest[HASH_BYTES]);
 

@@ -23,21 +23,19 @@
 #define WINDOW_LOG 22
 #define FAST_WINDOW_LOG 20
 
-/* Batches that wait to be packed, and that wait to be taken: so many bytes of
- * payload, and of pages that might be asked for. */
-#define QUEUE_MAX 2
-#define KEPT_MAX (32u << 20)
+#define QUEUE_MAX 2             /* batches that wait to be packed */
+#define KEPT_MAX (32u << 20)    /* bytes of pages that might be asked for */
 
-/* Between looks whether the target still takes what is sent. */
+/* How often it is looked whether the target still takes what is sent. */
 #define LOOK_MS 1000
 
-/* A batch from the encoder; then what of it may be asked for. */
+/* A batch from the encoder; once it is sent, only what may be asked for. */
 struct entry {
     struct entry *next;
     struct memory_batch batch;
-    uint64_t number;
-    size_t payload;
-    uint32_t asked;             /* pages that were */
+    uint64_t number;            /* of the frame */
+    size_t payload;             /* bytes of it */
+    uint32_t asked;             /* pages that the target has asked for */
 };
 
 struct list {
@@ -67,23 +65,23 @@ struct memsend {
     struct memencoder *encoder;
     ZSTD_CStream *pack[2];
     struct hashing hashing;
-    struct adapt_effort effort;       /* sending thread only, as the next */
+    struct adapt_effort effort; /* sending thread only, down to out */
     double line_seconds;        /* waited for the target to take */
     struct buf content;
     struct buf out;
     uint64_t bytes;             /* feeding thread only, as the next */
-    double left;                /* when it last went to wait for xl */
-    atomic_uint_fast64_t xl_ns; /* that it waited */
+    double left;                /* when the feeding last went to wait for xl */
+    atomic_uint_fast64_t xl_ns; /* how long it has waited for xl */
 
     pthread_mutex_t lock;       /* covers what follows */
     pthread_cond_t changed;
     struct list waiting;
     unsigned n_waiting;
     bool sending;               /* one is on its way to the wire */
-    struct list sent;           /* not taken yet */
+    struct list sent;           /* not taken by the target yet */
     uint64_t next_number;
-    size_t payload;             /* of those, bytes */
-    size_t kept;
+    size_t payload;             /* bytes of those, */
+    size_t kept;                /* and of the pages kept for them */
     struct want *wants;
     struct want **wants_tail;
     uint64_t wire_bytes;
@@ -636,12 +634,14 @@ int memsend_new(struct memsend **m_r, struct wire *w,
     return rc;
 }
 
-void memsend_counts(const struct memsend *m, struct memory_counts *counts_r,
+void memsend_counts(struct memsend *m, struct memory_counts *counts_r,
                     uint64_t *wire_bytes_r)
 {
     memset(counts_r, 0, sizeof(*counts_r));
     if (m->encoder)
         *counts_r = *memencoder_counts(m->encoder);
     counts_r->bytes = m->bytes;
+    pthread_mutex_lock(&m->lock);
     *wire_bytes_r = m->wire_bytes;
+    pthread_mutex_unlock(&m->lock);
 }

@@ -2,14 +2,11 @@
 /*
  * The memory stream on its way to the wire (docs/protocol.md, "Memory").
  *
- * Three threads: the caller's feeds the encoder; one hashes the same bytes;
- * one packs batches and sends them, and sends again what the target asks
- * for.  What is under way, but not taken by the target yet, is bounded, and
- * so are all buffers.
+ * There are three threads: the caller's feeds the encoder; one hashes the same
+ * bytes; one packs batches and sends them, and sends what the target asks for.
+ * What the target has not taken yet is bounded, and so are all buffers.
  *
- * Effort: packing is chosen by what it brings.  While the line is the
- * bottleneck, everything is done; when the line waits for us, less is tried,
- * and kept if the stream got faster by it.
+ * adapt_effort.h decides how hard batches are packed.
  */
 #ifndef PLUGIN_MEMORY_MEMSEND_H
 #define PLUGIN_MEMORY_MEMSEND_H
@@ -25,18 +22,20 @@
 struct memsend;
 
 struct memsend_options {
-    bool coded;                 /* else MEMORY frames, as they are */
-    uint64_t cache_bytes;
+    bool coded;                 /* else the stream goes in MEMORY frames, as it
+                                   is */
+    uint64_t cache_bytes;       /* for pages that were sent */
     int level;                  /* zstd's; 0: the default, 3 */
     const struct blockindex *index;     /* or NULL; borrowed */
     uint8_t key[BLOCKINDEX_KEY];
     const char *peer;           /* name of the other host; borrowed */
-    uint64_t (*heard_ms)(void *opaque); /* when it was last seen to get on, by
-                                   monotonic_ms() */
+    uint64_t (*heard_ms)(void *opaque); /* when the peer was last seen to get
+                                   on, by monotonic_ms() */
     void *opaque;
 };
 
-/* Borrows the wire.  Threads run until the process ends. */
+/* Borrows the wire, copies opt.  What it makes lives as long as the process, as
+ * its threads run until then.  0 or a negative errno. */
 int memsend_new(struct memsend **m_r, struct wire *w,
                 const struct memsend_options *opt);
 
@@ -56,15 +55,17 @@ int memsend_end(struct memsend *m);
 int memsend_answer(struct memsend *m, const struct frame *f);
 
 /* From now on everything fails with -ETIME (logged) if the target gets no
- * further for so many seconds while something is under way to it; not for plain
- * MEMORY, which the line itself holds up. */
+ * further for that long while something is under way to it.  That is not so for
+ * plain MEMORY, which the line itself holds up. */
 void memsend_limit(struct memsend *m, unsigned seconds);
 
-/* Whoever waits in here returns. */
+/* All calls that wait in here return, with -EPIPE unless something else had
+ * failed before. */
 void memsend_abort(struct memsend *m);
 
-/* For the report.  wire_bytes_r: payloads of the memory's frames. */
-void memsend_counts(const struct memsend *m, struct memory_counts *counts_r,
+/* For the report, after memsend_end().  *wire_bytes_r: bytes of the payloads of
+ * the memory's frames. */
+void memsend_counts(struct memsend *m, struct memory_counts *counts_r,
                     uint64_t *wire_bytes_r);
 
 #endif

@@ -19,7 +19,7 @@
 #define MEMSTREAM_PAGE 4096u
 /* Pages in a record (libxc: 1024); one with more is passed as bytes. */
 #define MEMSTREAM_ENTRIES 4096u
-/* Of an entry: the page's number. */
+/* The bits of an entry that are the page's number. */
 #define MEMSTREAM_PFN ((UINT64_C(1) << 52) - 1)
 
 /* What the stream consists of, in order.  A non-zero return ends the feeding
@@ -52,7 +52,8 @@ struct memstream {
     enum memstream_state next_state;
     uint64_t left;              /* of a record's body */
     uint32_t count;             /* entries of the record */
-    uint32_t next_entry;        /* whose page comes, or behind it */
+    uint32_t next_entry;        /* the one whose page comes, or one before it
+                                   that has no page */
     size_t need;                /* bytes that the state wants at once */
     size_t have;
     uint8_t part[MEMSTREAM_ENTRIES * 8];    /* collects them */
