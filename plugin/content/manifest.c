@@ -3,8 +3,8 @@
  * Manifests; see manifest.h.  This file gets the map, decides which files can
  * be hashed as files, and reads objects; manifest_hash.c reads and hashes.
  *
- * Of the map it trusts what fsparse.h promises of regions (fsparse checks
- * them in this process); sizes and extents are looked at again here, because
+ * The map is trusted for what fsparse.h promises of regions (fsparse checks
+ * them in this process).  Sizes and extents are looked at again here, because
  * the time that hashing takes depends on them.
  */
 #include "config.h"
@@ -49,7 +49,7 @@ struct gap {
     struct object *object;
 };
 
-/* Of equal ones, the first in the map. */
+/* Equal gaps are in the order of the map. */
 static int by_bytes(const void *a, const void *b)
 {
     const struct gap *x = a, *y = b;

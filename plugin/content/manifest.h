@@ -19,9 +19,9 @@
  * contradict its size.  Such an object is `unusable`: it has no content, and
  * what its extents hold is cut into raw objects.
  *
- * The hashes tell what was read at one moment.  Of a live image, or of one
- * that has changed since, they are a hint like everything else here: whoever
- * copies an object hashes it again.
+ * The hashes tell what was read at one moment.  If the image is live, or has
+ * changed since, they are a hint like everything else here: whoever copies an
+ * object hashes it again.
  */
 #ifndef PLUGIN_CONTENT_MANIFEST_H
 #define PLUGIN_CONTENT_MANIFEST_H
@@ -38,7 +38,7 @@
 #define RAW_OBJECT_MAX (1u << 20)   /* bytes; raw objects end at multiples */
 #define ZERO_GRAIN 4096u            /* bytes; zeros are looked for in these,
                                        aligned to the image */
-#define ZERO_RUN 65536u             /* bytes; so many zeros part raw objects */
+#define ZERO_RUN 65536u             /* bytes of zeros that part raw objects */
 #define GAP_FILE_MAX (UINT64_C(16) << 30)   /* bytes of gaps in a file that
                                                are few in any case */
 #define GAP_TOTAL_MAX (UINT64_C(64) << 30)  /* in all files of an image */

@@ -2,8 +2,8 @@
 /*
  * Files that changed last; see recent_files.h.
  *
- * Of the guest's clock only the order counts: if it lies, other files come
- * first, and nothing else.
+ * The guest's clock counts for nothing but the order: if it lies, other files
+ * come first, and nothing else happens.
  */
 #include "config.h"
 

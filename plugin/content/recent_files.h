@@ -9,9 +9,9 @@
 #include "plugin/content/manifest.h"
 
 /*
- * Those that changed last, of the files of m that have content in the image:
- * `most` of them, or as many as have no more than that many bytes together; one
- * that is too large for that is passed over.  *files_r: *n_r indices into
+ * Lists the files of m that changed last and have content in the image: `most`
+ * of them, or as many as have no more than `bytes` together; one that is too
+ * large for that is passed over.  *files_r: *n_r indices into
  * m->files in the order of the disk, for free().  0 or -ENOMEM.
  */
 int recent_files(const struct manifest *m, size_t most, uint64_t bytes,

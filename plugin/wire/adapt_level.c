@@ -95,9 +95,9 @@ static const struct {
 #define SLOWDOWN_MIN 0.5
 #define SLOWDOWN_FORGET 0.2
 
-/* The least slowdown is the lowest of so many timings, each of some bytes; with
- * all processors at work, and tables that are larger than their caches,
- * compressing takes longer than alone. */
+/* The least slowdown is the lowest of several timings.  With all processors at
+ * work, and tables that are larger than their caches, compressing takes longer
+ * than a timing does. */
 #define TIMINGS 4
 #define TIMED_BYTES (512u << 10)
 #define TIMED_ALONE 1.25

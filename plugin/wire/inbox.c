@@ -22,10 +22,11 @@
 /* Payload bytes waiting before the wire is left alone for a while. */
 #define QUEUE_BYTES_MAX (48u << 20)
 
-/* A peer that takes nothing may go on talking, while a guest stands still. */
+/* How long the reason of an end is waited for: a peer that takes nothing may go
+ * on talking, while a guest stands still. */
 #define EXPLAIN_SECONDS 5
 
-/* After so long it is shown what is waited for. */
+/* After that time it is shown what is waited for. */
 #define SHOW_SECONDS 10
 #define LOOK_MS 1000
 
@@ -124,7 +125,7 @@ static int take_fail(struct inbox *in, const struct frame *f)
     return -ECONNABORTED;
 }
 
-/* That it is alive does not say that it gets on. */
+/* That the peer is alive does not say that it gets on. */
 static void note_heard(struct inbox *in, const struct frame *f)
 {
     uint64_t worked;
@@ -286,8 +287,8 @@ int inbox_wait(struct inbox *in, int fd, int milliseconds)
         { .fd = in->watch_fd, .events = in->watch_events },
         { .fd = in->session.event_fd, .events = POLLIN },
     };
-    /* Who waits for the session's queue itself must not have it twice in the
-     * list: a frame may come while poll is between the two. */
+    /* If the session's queue itself is waited for, it must not be in the list
+     * twice: a frame may come while poll is between the two. */
     bool twice = fd == in->session.event_fd;
     int n;
 
@@ -321,7 +322,7 @@ static void log_message(const struct inbox *in)
                   text_escape(text, shown, sizeof(shown)));
 }
 
-/* Once.  Called with the lock held. */
+/* Says it once.  Called with the lock held. */
 static void say_why(struct inbox *in, int rc)
 {
     if (in->explained || in->hushed)

@@ -27,12 +27,14 @@ struct inbox;
  * data over.  A non-zero return ends the session. */
 typedef int inbox_bytes(void *opaque, struct frame *f);
 
-/* peer: name of the other host, for messages; borrowed. */
+/* Borrows the wire, and the peer's name (for messages); its thread runs until
+ * the wire or the process ends, and *in_r lives as long.  0 or a negative
+ * errno. */
 int inbox_start(struct inbox **in_r, struct wire *w, const char *peer,
                 inbox_bytes *bytes, void *opaque);
 
 /* From now on frames of disks below n_disks wait in queues of their own.
- * Once at most, while none is waiting. */
+ * Called once at most, while none is waiting.  0 or a negative errno. */
 int inbox_split(struct inbox *in, unsigned n_disks);
 
 /* Descriptor to watch in inbox_next() and inbox_wait(), or -1, and for what:
@@ -56,8 +58,8 @@ int inbox_next(struct inbox *in, uint16_t disk, struct frame *f);
 /*
  * inbox_next() for a disk that has a queue of its own, while the peer has a
  * task, such as "make disk xvda durable".  After some seconds it is shown what
- * is waited for.  -ETIME (logged, once for all disks): while there is a limit,
- * the peer has got no further for so long, with this disk or any other.
+ * is waited for.  -ETIME (logged, once for all disks): there is a limit, and
+ * for that long the peer has got no further, with this disk or any other.
  */
 int inbox_await(struct inbox *in, uint16_t disk, const char *task,
                 struct frame *f);
@@ -65,8 +67,8 @@ int inbox_await(struct inbox *in, uint16_t disk, const char *task,
 /* When the peer was last seen to get on, by monotonic_ms(). */
 uint64_t inbox_heard_ms(struct inbox *in);
 
-/* From now on: seconds without a frame but ALIVE, and none that tells of work
- * done; 0: no limit. */
+/* From now on the peer may take this many seconds without getting on, which any
+ * frame shows but an ALIVE that tells of no work done; 0: no limit. */
 void inbox_limit(struct inbox *in, unsigned seconds);
 
 /* inbox_next() for a disk that has a queue of its own, until fd is readable:
@@ -84,8 +86,9 @@ int inbox_expect(struct inbox *in, uint16_t disk, uint16_t type,
 int inbox_expect_task(struct inbox *in, uint16_t disk, const char *task,
                       uint16_t type, struct frame *f);
 
-/* The peer has sent what does not belong here: says so, or, if it has given a
- * reason to end the session meanwhile, that one.  -EPROTO, -ECONNABORTED */
+/* Says that the peer has sent what does not belong here, and returns -EPROTO;
+ * or, if it has given a reason to end the session meanwhile, says that one and
+ * returns -ECONNABORTED. */
 int inbox_misplaced(struct inbox *in, const struct frame *f);
 
 /* After wire_send() failed with rc: logs why the session ends, which may be

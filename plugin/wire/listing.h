@@ -1,14 +1,17 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * What a source told of a disk in a session: its objects, and the digests of
- * its segments in the first pass.  After a session that succeeded both hosts
- * keep this listing, under the path that the disk has there.  When the disk
- * moves again, in either direction, they find out that they have the same one
- * (by its digest), and the new listing is packed with the old one as zstd's
- * prefix: what has not changed costs next to nothing.
+ * Listings: what a source told of a disk in a session, its objects, and the
+ * digests of its segments in the first pass.  After a session that succeeded
+ * both hosts keep the listing, under the path that the disk has there.  When
+ * the disk moves again, in either direction, they find out by its digest that
+ * they have the same one, and the new listing is packed with the old one as
+ * zstd's prefix: what has not changed costs next to nothing.
  *
- * Promise: a listing is never trusted.  It only says what the words of a
- * frame are; a damaged one has another digest, and is not used.
+ * A listing is never trusted.  It only helps to unpack frames, and these are
+ * checked like others; a damaged one has another digest, and is not used.
+ *
+ * A listing is for one thread at a time.  NULL is no listing: frames are then
+ * sent as they are, and nothing is noted or kept.
  */
 #ifndef PLUGIN_WIRE_LISTING_H
 #define PLUGIN_WIRE_LISTING_H
@@ -26,12 +29,13 @@
 
 struct listing;
 
-/* With the listing that is kept for the disk at path (absolute), or none.
- * NULL if there is no memory. */
+/* Begins a new listing for the disk at path (absolute), and reads the one that
+ * is kept for it, if there is one.  For listing_free(); NULL if there is no
+ * memory. */
 struct listing *listing_open(const char *state_dir, const char *path);
 void listing_free(struct listing *l);
 
-/* Of the one that is kept.  false: there is none. */
+/* The digest of the one that is kept.  false: there is none. */
 bool listing_digest(const struct listing *l, uint8_t digest[HASH_BYTES]);
 /* The peer has the same one. */
 void listing_agree(struct listing *l);

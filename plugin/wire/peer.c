@@ -19,7 +19,7 @@
 #define WAIT_SECONDS 5
 #define LOOK_US 10000
 
-/* Of the processes that a command has started, so many are ended. */
+/* How many of the processes that a command has started are ended. */
 #define FAMILY_MAX 64
 
 /* Exit statuses of a shell, and of ssh. */
@@ -83,7 +83,7 @@ static int start(struct peer *p, const char *const *argv)
 
     if (rc)
         return rc;
-    /* It is waited for, whatever whoever started us thinks of children. */
+    /* We wait for it, even if we were started with children ignored. */
     signal(SIGCHLD, SIG_DFL);
     p->pid = fork();
     if (p->pid == 0)
@@ -207,7 +207,7 @@ static bool family_gone(struct family *f, struct peer *p)
     int i;
 
     for (i = 0; i < WAIT_SECONDS * 1000000 / LOOK_US; i++) {
-        /* whose end is there to be read */
+        /* a process that has ended makes its descriptor readable */
         if (has_ended(p) && poll(f->fds, f->n, 0) == (int)f->n)
             return true;
         usleep(LOOK_US);

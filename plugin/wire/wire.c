@@ -31,15 +31,15 @@
 
 #define ALIVE_SECONDS 10
 
-/* Of what came instead of a greeting: how much is looked at, and how long the
- * rest of a line is waited for. */
+/* If something else came than a greeting: how much of it is looked at, and how
+ * long the rest of a line is waited for. */
 #define GARBAGE_BYTES 512
 #define LINE_MS 1000
 
 /* How a terminal shows some of the zeros of a greeting. */
 #define ECHO "^@^@^@"
 
-/* With a cap, bytes are written in pieces of so many seconds' worth. */
+/* With a cap, bytes are written in pieces that may take this many seconds. */
 #define CAP_SLICE 0.05
 
 struct wire {

@@ -24,10 +24,10 @@ struct wire;
 
 struct wire_options {
     int level;              /* zstd's; 0: freight follows the link, all else
-                               has the default, 3 */
+                               has the default */
     uint64_t bytes_per_second;      /* cap on what is sent; 0: none */
-    unsigned timeout;       /* seconds without a byte that end the session,
-                               0: the default, 60 */
+    unsigned timeout;       /* seconds without a byte that end the session;
+                               0: the default */
 };
 
 #define WIRE_LEVEL_DEFAULT 3
@@ -36,7 +36,7 @@ struct wire_options {
 #define WIRE_TIMEOUT_MIN 20     /* ALIVE comes every ten seconds */
 
 /* Takes over both descriptors (they may be the same) and makes them
- * non-blocking. */
+ * non-blocking.  *w_r is for wire_free().  -ENOMEM. */
 int wire_new(struct wire **w_r, int in_fd, int out_fd,
              const struct wire_options *opt);
 /* Closes the descriptors.  No other thread may still use w. */
@@ -83,11 +83,13 @@ int wire_send_freight(struct wire *w, uint16_t type, uint16_t disk,
                       const void *data, size_t length);
 int wire_send_freight_buf(struct wire *w, uint16_t type, uint16_t disk,
                           const struct buf *b);
-/* The target has to answer what was handed over: nothing more comes before. */
+/* The target has to answer what was handed over, and nothing more comes before
+ * it has: sends it without waiting for more. */
 void wire_flush_freight(struct wire *w);
 
-/* Waits for a frame.  -EPIPE at end of file, -ETIMEDOUT if nothing came for
- * too long, -EPROTO (logged) if the peer breaks the protocol. */
+/* Waits for a frame, for frame_release().  -EPIPE at end of file, -ETIMEDOUT if
+ * nothing came for too long, -EPROTO (logged) if the peer breaks the protocol,
+ * or why freight could not be sent. */
 int wire_recv(struct wire *w, struct frame *f);
 
 /* Seconds that senders have waited for the line, or for the cap. */
@@ -95,7 +97,7 @@ double wire_waited(const struct wire *w);
 
 uint64_t wire_bytes_out(const struct wire *w);
 uint64_t wire_bytes_in(const struct wire *w);
-/* Of these, the frames of one disk (below PROTO_DISKS_MAX). */
+/* How many of these were frames of one disk (below PROTO_DISKS_MAX). */
 void wire_bytes_of_disk(const struct wire *w, uint16_t disk, uint64_t *out_r,
                         uint64_t *in_r);
 
