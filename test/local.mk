@@ -158,7 +158,7 @@ TESTS += $(IMAGE_TESTS)
 EXTRA_DIST += $(IMAGE_TESTS)
 
 # Unit tests: each is one file and links of libplugin what it needs (LDADD).
-# test-wire and test-buf include the module that they test.
+# test-wire and test-buf include the modules that they test.
 UNIT_TESTS = %D%/test-bounded %D%/test-buf %D%/test-control %D%/test-crew \
 	%D%/test-destination %D%/test-effort %D%/test-gather %D%/test-handshake \
 	%D%/test-hold %D%/test-identity %D%/test-inbox %D%/test-index \

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Unit test of wire.c: frames over a socket pair, and everything that a peer
- * can do wrong with them.  read() and write() are replaced by fakes that do
- * as little as they may.
+ * Unit test of wire.c, line.c and greeting.c: frames over a socket pair, and
+ * everything that a peer can do wrong with them.  read() and write() are
+ * replaced by fakes that do as little as they may.
  */
 #include "config.h"
 
@@ -32,6 +32,8 @@ static ssize_t fake_write(int fd, const void *data, size_t length)
 
 #define read fake_read
 #define write fake_write
+#include "plugin/wire/greeting.c"
+#include "plugin/wire/line.c"
 #include "plugin/wire/wire.c"
 #undef read
 #undef write

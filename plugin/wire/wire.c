@@ -2,23 +2,20 @@
 /* Frames over two file descriptors; see wire.h. */
 #include "config.h"
 
-#include <ctype.h>
 #include <errno.h>
-#include <fcntl.h>
-#include <poll.h>
 #include <pthread.h>
 #include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 #include <unistd.h>
 #include <zstd.h>
 
 #include "plugin/base/bytes.h"
-#include "plugin/base/clock.h"
 #include "plugin/base/log.h"
 #include "plugin/proto.h"
 #include "plugin/wire/freight.h"
+#include "plugin/wire/greeting.h"
+#include "plugin/wire/line.h"
 #include "plugin/wire/unfreight.h"
 #include "plugin/wire/wire.h"
 
@@ -31,31 +28,11 @@
 
 #define ALIVE_SECONDS 10
 
-/* If something else came than a greeting: how much of it is looked at, and how
- * long the rest of a line is waited for. */
-#define GARBAGE_BYTES 512
-#define LINE_MS 1000
-
-/* How a terminal shows some of the zeros of a greeting. */
-#define ECHO "^@^@^@"
-
-/* With a cap, bytes are written in pieces that may take this many seconds. */
-#define CAP_SLICE 0.05
-
 struct wire {
-    int in_fd;
-    int out_fd;
-    int watch_fd;                   /* during the greeting, or -1 */
-    atomic_uint timeout;            /* seconds; 0: none (greeting) */
-    double bytes_per_second;        /* 0: no cap */
-    double next_write;              /* when the cap allows the next piece */
-    atomic_uint_fast64_t bytes_in;
-    atomic_uint_fast64_t bytes_out;
-    atomic_uint_fast64_t waited;    /* to send: microseconds */
-    atomic_uint_fast64_t worked;    /* pieces of work, for ALIVE */
+    struct line line;
     struct {
-        atomic_uint_fast64_t in, out;
-    } disks[PROTO_DISKS_MAX];       /* of these, frames of disks */
+        atomic_uint_fast64_t in, out;   /* bytes in frames of this disk */
+    } disks[PROTO_DISKS_MAX];
     struct {
         pthread_mutex_t lock;
         pthread_cond_t next;
@@ -64,22 +41,13 @@ struct wire {
     bool said_last;                 /* FAIL or BYE was sent */
     ZSTD_CStream *compressor;
     struct buf out;
-    pthread_mutex_t freight_lock;   /* covers the making of it */
+    int level;                      /* of freight */
+    pthread_mutex_t freight_lock;   /* covers the making of freight */
     struct freight *freight;        /* NULL: none was sent yet */
-    int level;
-    atomic_int broken;              /* why freight could not be sent */
     struct unfreight *unfreight;    /* receiving thread only, as the next */
     ZSTD_DStream *decompressor;
     struct buf in;
 };
-
-static void set_nonblocking(int fd)
-{
-    int flags = fcntl(fd, F_GETFL);
-
-    if (flags >= 0)
-        fcntl(fd, F_SETFL, flags | O_NONBLOCK);
-}
 
 int wire_new(struct wire **w_r, int in_fd, int out_fd,
              const struct wire_options *opt)
@@ -90,13 +58,7 @@ int wire_new(struct wire **w_r, int in_fd, int out_fd,
 
     if (!w)
         return -ENOMEM;
-    w->in_fd = in_fd;
-    w->out_fd = out_fd;
-    w->watch_fd = -1;
-    w->timeout = timeout;
-    w->bytes_per_second = opt->bytes_per_second;
-    set_nonblocking(in_fd);
-    set_nonblocking(out_fd);
+    line_init(&w->line, in_fd, out_fd, timeout, opt->bytes_per_second);
     pthread_mutex_init(&w->turn.lock, NULL);
     pthread_cond_init(&w->turn.next, NULL);
     w->level = opt->level;
@@ -119,13 +81,10 @@ void wire_free(struct wire *w)
 {
     if (!w)
         return;
-    w->broken = -ECANCELED;
+    w->line.broken = -ECANCELED;
     freight_free(w->freight);
     unfreight_free(w->unfreight);
-    if (w->in_fd >= 0)
-        close(w->in_fd);
-    if (w->out_fd >= 0 && w->out_fd != w->in_fd)
-        close(w->out_fd);
+    line_close(&w->line);
     ZSTD_freeCStream(w->compressor);
     ZSTD_freeDStream(w->decompressor);
     buf_release(&w->out);
@@ -136,129 +95,7 @@ void wire_free(struct wire *w)
     free(w);
 }
 
-/* How much of length may be written at once; waits until it may. */
-static size_t wait_cap(struct wire *w, size_t length)
-{
-    double slice = w->bytes_per_second * CAP_SLICE, t = monotonic_seconds();
-    struct timespec pause;
-
-    if (w->bytes_per_second <= 0)
-        return length;
-    if (slice < 1)
-        slice = 1;
-    if (length > slice)
-        length = slice;
-    if (w->next_write > t) {
-        pause.tv_sec = w->next_write - t;
-        pause.tv_nsec = (w->next_write - t - pause.tv_sec) * 1e9;
-        nanosleep(&pause, NULL);
-        atomic_fetch_add(&w->waited, (monotonic_seconds() - t) * 1e6);
-    } else {
-        w->next_write = t;
-    }
-    w->next_write += length / w->bytes_per_second;
-    return length;
-}
-
-/* Waits until fd is ready.  -ETIMEDOUT if it takes too long.  Looks up from
- * time to time: what failed in another thread ends this one as well. */
-static int wait_ready(const struct wire *w, int fd, short events)
-{
-    struct pollfd fds[2] = {
-        { .fd = fd, .events = events },
-        { .fd = w->watch_fd, .events = POLLRDHUP },
-    };
-    unsigned seconds = 0;
-    int n;
-
-    for (;;) {
-        n = poll(fds, 2, 1000);
-        if (n > 0)
-            return fds[0].revents ? 0 : -ECANCELED;
-        if (n < 0 && errno != EINTR)
-            return -errno;
-        if (w->broken)
-            return w->broken;
-        seconds += n == 0;
-        if (w->timeout && seconds >= w->timeout)
-            return -ETIMEDOUT;
-    }
-}
-
-static int wait_writable(struct wire *w)
-{
-    double start = monotonic_seconds();
-    int rc = wait_ready(w, w->out_fd, POLLOUT);
-
-    atomic_fetch_add(&w->waited, (monotonic_seconds() - start) * 1e6);
-    return rc;
-}
-
-static int write_all(struct wire *w, const void *data, size_t length)
-{
-    const uint8_t *p = data;
-    size_t piece;
-    ssize_t n;
-    int rc;
-
-    while (length > 0) {
-        piece = wait_cap(w, length);
-        while (piece > 0) {
-            n = write(w->out_fd, p, piece);
-            if (n < 0 && errno == EAGAIN) {
-                rc = wait_writable(w);
-                if (rc)
-                    return rc;
-                continue;
-            }
-            if (n < 0 && errno == EINTR)
-                continue;
-            if (n < 0)
-                return errno == ECONNRESET ? -EPIPE : -errno;
-            atomic_fetch_add(&w->bytes_out, n);
-            p += n;
-            piece -= n;
-            length -= n;
-        }
-    }
-    return 0;
-}
-
-/* Reads length bytes; *got_r tells how many came before an error.  Over a
- * narrow line a payload takes long, and nothing can be worked off until it is
- * there. */
-static int read_all(struct wire *w, void *data, size_t length, size_t *got_r)
-{
-    uint8_t *p = data;
-    size_t got = 0;
-    ssize_t n;
-    int rc = 0;
-
-    while (got < length) {
-        n = read(w->in_fd, p + got, length - got);
-        if (n < 0 && errno == EAGAIN) {
-            rc = wait_ready(w, w->in_fd, POLLIN);
-            if (rc)
-                break;
-            continue;
-        }
-        if (n < 0 && errno == EINTR)
-            continue;
-        if (n <= 0) {
-            rc = n == 0 || errno == ECONNRESET ? -EPIPE : -errno;
-            break;
-        }
-        atomic_fetch_add(&w->bytes_in, n);
-        if (length > PROTO_HEADER_BYTES)
-            wire_worked(w);
-        got += n;
-    }
-    if (got_r)
-        *got_r = got;
-    return rc;
-}
-
-/* Not more than a header: it is no work to take it. */
+/* Not more than a header has, so that taking an ALIVE is no work. */
 #define ALIVE_BYTES 8
 
 static void *keep_alive(void *opaque)
@@ -268,7 +105,7 @@ static void *keep_alive(void *opaque)
 
     do {
         sleep(ALIVE_SECONDS);
-        put_le64(worked, atomic_load(&w->worked));
+        put_le64(worked, atomic_load(&w->line.worked));
     } while (!wire_send(w, FRAME_ALIVE, PROTO_NO_DISK, worked,
                         sizeof(worked)));
     return NULL;
@@ -276,17 +113,22 @@ static void *keep_alive(void *opaque)
 
 void wire_worked(struct wire *w)
 {
-    atomic_fetch_add(&w->worked, 1);
+    atomic_fetch_add(&w->line.worked, 1);
 }
 
 void wire_set_timeout(struct wire *w, unsigned seconds)
 {
-    w->timeout = seconds;
+    w->line.timeout = seconds;
 }
 
 unsigned wire_timeout(const struct wire *w)
 {
-    return w->timeout;
+    return w->line.timeout;
+}
+
+int wire_greet(struct wire *w, int watch_fd, char *garbage, size_t size)
+{
+    return greeting_exchange(&w->line, watch_fd, garbage, size);
 }
 
 int wire_keep_alive(struct wire *w)
@@ -296,135 +138,6 @@ int wire_keep_alive(struct wire *w)
 
     if (!rc)
         pthread_detach(thread);
-    return rc;
-}
-
-/* The first line that is not empty. */
-static void printable(const uint8_t *data, size_t n, char *out, size_t size)
-{
-    size_t i, at = 0;
-
-    while (at < n && isspace(data[at]))
-        at++;
-    data += at;
-    n -= at;
-    for (i = 0; i < n && i + 1 < size && data[i] != '\n' && data[i] != '\r';
-         i++)
-        out[i] = isprint(data[i]) ? data[i] : '?';
-    out[i] = '\0';
-}
-
-static bool has_line(const uint8_t *data, size_t n)
-{
-    size_t at = 0;
-
-    while (at < n && isspace(data[at]))
-        at++;
-    return at < n && memchr(data + at, '\n', n - at);
-}
-
-/* Whoever prints there may print more of the line that began: data holds got
- * bytes of it, and has room for size.  Returns how many there are then. */
-static size_t read_line(struct wire *w, uint8_t *data, size_t got, size_t size)
-{
-    struct pollfd pfd = { .fd = w->in_fd, .events = POLLIN };
-    ssize_t n;
-
-    while (got < size && !has_line(data, got)) {
-        if (poll(&pfd, 1, LINE_MS) <= 0)
-            break;
-        n = read(w->in_fd, data + got, size - got);
-        if (n <= 0)
-            break;
-        got += n;
-    }
-    return got;
-}
-
-/* What these bytes are, of which the first eight are right.  A terminal shows
- * control characters as two, and changes the ends of lines. */
-static int judge(const uint8_t greeting[PROTO_GREETING_BYTES])
-{
-    struct cursor c = CURSOR_INIT(greeting, PROTO_GREETING_BYTES);
-    unsigned version;
-
-    cursor_get(&c, 8);
-    version = cursor_u16(&c);
-    if (version > PROTO_VERSION_MAX)
-        return -EILSEQ;
-    if (version != PROTO_VERSION)
-        return -EPROTONOSUPPORT;
-    return memcmp(greeting + PROTO_GREETING_BYTES - 2, PROTO_LINE_END, 2) ?
-        -EILSEQ : 0;
-}
-
-static int say_greeting(struct wire *w)
-{
-    struct buf b = BUF_INIT;
-    int rc;
-
-    buf_put(&b, PROTO_MAGIC, 8);
-    buf_put_u16(&b, PROTO_VERSION);
-    buf_put_u16(&b, PROTO_REVISION);
-    buf_put_u16(&b, 0);
-    buf_put(&b, PROTO_LINE_END, 2);
-    rc = b.failed ? -ENOMEM : write_all(w, b.data, b.length);
-    buf_release(&b);
-    return rc;
-}
-
-/* Reads a greeting, or up to the byte that shows that it is none. */
-static int read_greeting(struct wire *w, uint8_t *peer, size_t *got_r)
-{
-    size_t got = 0;
-    int rc = 0;
-
-    while (got < PROTO_GREETING_BYTES && !rc) {
-        rc = read_all(w, peer + got, 1, NULL);
-        if (!rc && got < 8 && peer[got] != PROTO_MAGIC[got])
-            rc = -EPROTO;
-        got += !rc || rc == -EPROTO;
-    }
-    *got_r = got;
-    return rc;
-}
-
-static int greet(struct wire *w, char *garbage, size_t size)
-{
-    uint8_t peer[GARBAGE_BYTES];
-    size_t got;
-    int rc;
-
-    garbage[0] = '\0';
-    rc = say_greeting(w);
-    if (rc && rc != -EPIPE)
-        return rc;
-    /* After a failed write the reason may still be there to be read. */
-    rc = read_greeting(w, peer, &got);
-    if (got == 0 || rc == -ECANCELED)
-        return rc;
-    if (rc == -EPROTO || got < 8) {
-        if (rc == -EPROTO)
-            got = read_line(w, peer, got, sizeof(peer));
-        /* 3 is Ctrl-C there, which throws away what came before it. */
-        if (memmem(peer, got, ECHO, strlen(ECHO)))
-            return -EILSEQ;
-        printable(peer, got, garbage, size);
-        return -EPROTO;
-    }
-    return rc ? rc : judge(peer);
-}
-
-int wire_greet(struct wire *w, int watch_fd, char *garbage, size_t size)
-{
-    unsigned timeout = w->timeout;
-    int rc;
-
-    w->timeout = 0;
-    w->watch_fd = watch_fd;
-    rc = greet(w, garbage, size);
-    w->timeout = timeout;
-    w->watch_fd = -1;
     return rc;
 }
 
@@ -501,7 +214,7 @@ static int send_frame(struct wire *w, uint16_t type, uint16_t disk,
         rc = -ENOMEM;
     if (!rc) {
         put_le32(w->out.data + 4, w->out.length - PROTO_HEADER_BYTES);
-        rc = write_all(w, w->out.data, w->out.length);
+        rc = line_write(&w->line, w->out.data, w->out.length);
         if (!rc && account < PROTO_DISKS_MAX)
             atomic_fetch_add(&w->disks[account].out, w->out.length);
     }
@@ -543,7 +256,7 @@ static void freight_broke(void *opaque, int rc)
     /* If the peer has gone, its last words may still be on the way, and the
      * end of them. */
     if (rc != -EPIPE)
-        w->broken = rc;
+        w->line.broken = rc;
 }
 
 int wire_send_freight(struct wire *w, uint16_t type, uint16_t disk,
@@ -609,11 +322,11 @@ static int recv_payload(struct wire *w, struct frame *f, uint32_t on_wire,
     if (!f->data)
         return -ENOMEM;
     if (!raw)
-        return read_all(w, f->data, on_wire, NULL);
+        return line_read(&w->line, f->data, on_wire, NULL);
     buf_reset(&w->in);
     if (!buf_reserve(&w->in, on_wire))
         return -ENOMEM;
-    rc = read_all(w, w->in.data, on_wire, NULL);
+    rc = line_read(&w->line, w->in.data, on_wire, NULL);
     return rc ? rc : decompress(w, f, on_wire);
 }
 
@@ -625,7 +338,7 @@ static int recv_frame(struct wire *w, struct frame *f)
     int rc;
 
     memset(f, 0, sizeof(*f));
-    rc = read_all(w, header, sizeof(header), NULL);
+    rc = line_read(&w->line, header, sizeof(header), NULL);
     if (rc)
         return rc;
     f->type = cursor_u16(&c);
@@ -684,17 +397,17 @@ int wire_recv(struct wire *w, struct frame *f)
 
 double wire_waited(const struct wire *w)
 {
-    return atomic_load(&w->waited) * 1e-6;
+    return atomic_load(&w->line.waited) * 1e-6;
 }
 
 uint64_t wire_bytes_out(const struct wire *w)
 {
-    return atomic_load(&w->bytes_out);
+    return atomic_load(&w->line.bytes_out);
 }
 
 uint64_t wire_bytes_in(const struct wire *w)
 {
-    return atomic_load(&w->bytes_in);
+    return atomic_load(&w->line.bytes_in);
 }
 
 void wire_bytes_of_disk(const struct wire *w, uint16_t disk, uint64_t *out_r,

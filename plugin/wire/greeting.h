@@ -1,0 +1,15 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* The greetings that a session begins with (docs/protocol.md, "Greeting"), and
+ * what may come in their place: a shell's words, a terminal's echo. */
+#ifndef PLUGIN_WIRE_GREETING_H
+#define PLUGIN_WIRE_GREETING_H
+
+#include <stddef.h>
+
+#include "plugin/wire/line.h"
+
+/* As wire_greet() in wire.h; before any other thread uses the line. */
+int greeting_exchange(struct line *l, int watch_fd, char *garbage,
+                      size_t size);
+
+#endif
