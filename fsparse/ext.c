@@ -283,29 +283,15 @@ static bool parse_files(struct ext *x)
     return !note && !x->w->missing;
 }
 
-/* libext2fs' dialect ends here. */
-static const char *open_error(errcode_t err)
-{
-    switch (err) {
-    case EXT2_ET_UNSUPP_FEATURE:
-        return "ext: a feature that libext2fs does not know";
-    case EXT2_ET_NO_MEMORY:
-        return "ext: out of memory";
-    default:
-        return "ext: the superblock is damaged";
-    }
-}
-
 void ext_parse(struct window *w, struct emit *e, unsigned partition,
                bool free_too)
 {
     struct ext x = { .w = w, .e = e, .partition = partition };
-    errcode_t err;
+    const char *why = ext_io_open(w, &x.fs);
     bool whole;
 
-    err = ext_io_open(w, &x.fs);
-    if (err) {
-        emit_note(e, partition, open_error(err));
+    if (why) {
+        emit_note(e, partition, why);
         return;
     }
     emit_parsed(e, partition);

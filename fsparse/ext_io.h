@@ -10,12 +10,13 @@
 #include "fsparse/window.h"
 
 /* Opens the file system in w, leniently, read-only and without replaying its
- * journal.  One at a time: libext2fs hands its io_manager nothing but a
- * name. */
-errcode_t ext_io_open(struct window *w, ext2_filsys *fs_r);
+ * journal, if its superblock passes ext_check().  Returns NULL, or why it
+ * cannot be opened, as a note for people.  One at a time: libext2fs hands its
+ * io_manager nothing but a name. */
+const char *ext_io_open(struct window *w, ext2_filsys *fs_r);
 
 /* The same, but what has a wrong checksum or an unknown feature is an error,
  * now and whenever it is read. */
-errcode_t ext_io_open_strict(struct window *w, ext2_filsys *fs_r);
+const char *ext_io_open_strict(struct window *w, ext2_filsys *fs_r);
 
 #endif

@@ -21,11 +21,13 @@ xl_dedup_parse_SOURCES = \
 	%D%/claims.c %D%/claims.h \
 	%D%/emit.c %D%/emit.h \
 	%D%/ext.c %D%/ext.h \
+	%D%/ext_check.c %D%/ext_check.h \
 	%D%/ext_claims.c %D%/ext_claims.h \
 	%D%/ext_io.c %D%/ext_io.h \
 	%D%/ext_names.c %D%/ext_names.h \
 	%D%/ntfs.c %D%/ntfs.h %D%/ntfs_lib.h \
 	%D%/ntfs_bitmap.c %D%/ntfs_bitmap.h \
+	%D%/ntfs_check.c %D%/ntfs_check.h \
 	%D%/ntfs_claims.c %D%/ntfs_claims.h \
 	%D%/ntfs_device.c %D%/ntfs_device.h \
 	%D%/ntfs_names.c %D%/ntfs_names.h \

@@ -17,6 +17,7 @@
 
 #include "fsparse/ntfs.h"
 #include "fsparse/ntfs_bitmap.h"
+#include "fsparse/ntfs_check.h"
 #include "fsparse/ntfs_device.h"
 #include "fsparse/ntfs_names.h"
 #include "fsparse/record.h"
@@ -217,9 +218,16 @@ static void parse_records(struct ntfs *n, uint64_t n_records, char *batch)
             n->unread++;
             continue;
         }
-        for (i = 0; i < count; i++)
-            if (is_base((const MFT_RECORD *)(batch + i * size)))
+        for (i = 0; i < count; i++) {
+            const char *m = batch + i * size;
+
+            if (!is_base((const MFT_RECORD *)m))
+                continue;
+            if (ntfs_check_record((const uint8_t *)m, size))
                 parse_record(n, first + i);
+            else
+                n->unread++;
+        }
     }
 }
 
@@ -292,6 +300,7 @@ void ntfs_parse(struct window *w, struct emit *e, unsigned partition,
                 bool free_too)
 {
     struct ntfs *n = calloc(1, sizeof(*n));
+    const char *why;
     bool whole;
     int dirty;
 
@@ -300,8 +309,8 @@ void ntfs_parse(struct window *w, struct emit *e, unsigned partition,
     n->w = w;
     n->e = e;
     n->partition = partition;
-    n->vol = ntfs_device_open(w);
-    if (n->vol) {
+    why = ntfs_device_open(w, &n->vol);
+    if (!why) {
         emit_parsed(e, partition);
         dirty = is_dirty(n->vol);
         whole = parse_volume(n);
@@ -311,8 +320,7 @@ void ntfs_parse(struct window *w, struct emit *e, unsigned partition,
             emit_unused(n, whole, dirty);
         ntfs_umount(n->vol, TRUE);
     } else {
-        emit_note(e, partition, errno == ENOMEM ? "ntfs: out of memory" :
-                  "ntfs: the volume is damaged");
+        emit_note(e, partition, why);
     }
     free(n);
 }

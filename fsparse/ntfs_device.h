@@ -12,8 +12,10 @@
  * Opens the volume in w far enough to read records and attributes: $MFT and
  * $MFTMirr are loaded, nothing else is looked at.  A volume that is dirty,
  * hibernated or torn by a running guest thus opens, and so does one whose
- * mirror differs.  Closed by ntfs_umount().  NULL: errno.
+ * mirror differs.  What ntfs_check.h objects to does not.  Closed by
+ * ntfs_umount().  Returns NULL, or why it cannot be opened, as a note for
+ * people.
  */
-ntfs_volume *ntfs_device_open(struct window *w);
+const char *ntfs_device_open(struct window *w, ntfs_volume **vol_r);
 
 #endif

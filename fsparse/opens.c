@@ -36,11 +36,11 @@ static bool ext_opens(struct window *w)
 
 static bool ntfs_opens(struct window *w)
 {
-    ntfs_volume *vol = ntfs_device_open(w);
     bool is_directory = false;
+    ntfs_volume *vol;
     ntfs_inode *root;
 
-    if (!vol)
+    if (ntfs_device_open(w, &vol))
         return false;
     root = ntfs_inode_open(vol, FILE_root);
     if (root) {

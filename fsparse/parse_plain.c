@@ -53,7 +53,7 @@ static void volume_change(struct volume *v, uint64_t start, uint64_t length)
     volume_close(v);
     v->w.offset = start;
     v->w.length = length;
-    v->vol = ntfs_device_open(&v->w);
+    ntfs_device_open(&v->w, &v->vol);
 }
 
 void plain_answer(struct record_cursor *c, int image_fd, struct emit *e)

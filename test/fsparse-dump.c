@@ -9,7 +9,13 @@
  *
  * HASH is BLAKE2b-256 of the content as fsparse.h defines it.  Exits with 1
  * if a promise is broken.  -q prints only "bytes" and "note"; -m maps and
- * does nothing else, to be measured.  -c prints when files were changed:
+ * does nothing else, to be measured.  -f asks for free space too and prints how
+ * many bytes of it there are, and what is doubted instead:
+ *
+ *   free N
+ *   doubt PARTITION TEXT
+ *
+ * -c prints when files were changed:
  *
  *   changed SECONDS PATH[:STREAM]
  *
@@ -204,6 +210,19 @@ static void print_partitions(const struct fsparse_map *m)
     }
 }
 
+static void print_free(const struct fsparse_map *m)
+{
+    unsigned long long sum = 0;
+    size_t i;
+
+    for (i = 0; i < m->n_free; i++)
+        sum += m->free[i].length;
+    printf("free %llu\n", sum);
+    for (i = 0; i < m->n_partitions; i++)
+        if (*m->partitions[i].doubt)
+            printf("doubt %zu %s\n", i, m->partitions[i].doubt);
+}
+
 static void print_files(const struct fsparse_map *m, int fd)
 {
     char hex[65];
@@ -296,6 +315,7 @@ int main(int argc, char **argv)
     int plain = argc == 3 && strcmp(argv[1], "-p") == 0;
     int quiet = argc == 3 && strcmp(argv[1], "-q") == 0;
     int changed = argc == 3 && strcmp(argv[1], "-c") == 0;
+    int cold = argc == 3 && strcmp(argv[1], "-f") == 0;
     int only = argc == 3 && strcmp(argv[1], "-m") == 0;
     struct fsparse_map *m;
     struct stat st;
@@ -303,12 +323,13 @@ int main(int argc, char **argv)
 
     fd = argc >= 2 ? open(argv[argc - 1], O_RDONLY) : -1;
     if (fd < 0 || fstat(fd, &st) || sodium_init() < 0) {
-        fprintf(stderr, "usage: fsparse-dump [-q|-m|-c|-p] IMAGE\n");
+        fprintf(stderr, "usage: fsparse-dump [-q|-m|-f|-c|-p] IMAGE\n");
         return 2;
     }
-    rc = fsparse_map_image(fd, (uint64_t)st.st_size, &m);
+    rc = (cold ? fsparse_map_cold_image : fsparse_map_image)
+        (fd, (uint64_t)st.st_size, &m);
     if (rc) {
-        fprintf(stderr, "fsparse_map_image: %s\n", strerror(-rc));
+        fprintf(stderr, "fsparse-dump: no map: %s\n", strerror(-rc));
         return 2;
     }
     if (only)
@@ -325,6 +346,8 @@ int main(int argc, char **argv)
         print_files(m, fd);
     }
     check_regions(m, fd);
+    if (cold)
+        print_free(m);
     if (*m->note)
         printf("note %s\n", m->note);
     fsparse_map_free(m);

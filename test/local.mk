@@ -4,6 +4,7 @@ fsparse_dump_CPPFLAGS = $(AM_CPPFLAGS) $(SODIUM_CFLAGS)
 fsparse_dump_LDADD = libfsparse.la $(SODIUM_LIBS)
 
 FSPARSE_TESTS = \
+	%D%/test-fsparse-checks.sh \
 	%D%/test-fsparse-claims.sh \
 	%D%/test-fsparse-damaged.sh \
 	%D%/test-fsparse-ext.sh \
