@@ -4,9 +4,11 @@
  *
  * One walk over the directories gives names, one scan of the inode tables
  * gives files.  Directories, symbolic links and the file system's own inodes
- * are metadata and thereby residual.  libext2fs is trusted not to loop in one
- * call; how often it is called per file system is bounded by `budget`, since
- * a file system cannot have more extents than blocks unless it lies.
+ * are metadata and thereby residual.  No bitmap is read: what is in use is
+ * what an inode says, and only ext_claims, of an image that nobody writes to,
+ * asks what is free.  libext2fs is trusted not to loop in one call; how often
+ * it is called per file system is bounded by `budget`, since a file system
+ * cannot have more extents than blocks unless it lies.
  */
 #include "config.h"
 
