@@ -29,14 +29,15 @@ struct build {
 
     /* intake's state */
     uint64_t last_end;          /* logical end of the last file's extents */
-    uint64_t received;          /* bytes of payload */
+    uint64_t received;          /* bytes of records */
+    uint64_t memory;            /* bytes that what was taken needs */
     uint32_t left_out[RECORD_PARTITIONS_MAX];   /* files, per partition */
 };
 
 /*
  * Takes one record.  Returns 0, 1 for END, -EBADMSG if it is not what
- * record.h says (the build stays valid without it), -EFBIG if the whole has
- * grown too large, or -ENOMEM.
+ * record.h says (the build stays valid without it), -EFBIG if the whole is more
+ * than an image of that size can have (the build is empty then), or -ENOMEM.
  */
 int intake_record(struct build *b, uint32_t type, const void *payload,
                   size_t length);

@@ -7,6 +7,12 @@
  * have no NUL, extents are cut to the file's size and to the partition, which
  * lies inside the image, and ascend by logical offset.  What two files claim
  * both is cover's business.
+ *
+ * Nor does the parser choose how much memory its answer takes.  What a record
+ * costs, here and later in cover and gaps, is counted before it is taken.
+ * There may be as much as the file systems that mke2fs and Windows make of an
+ * image of that size need, with room to spare, and there is an end to that.  An
+ * answer that is larger is not used at all.
  */
 #include "config.h"
 
@@ -17,13 +23,64 @@
 
 #include "fsparse/build.h"
 
-/* Bounded, or the peer picks our allocation. */
-#define RECEIVED_MAX ((uint64_t)2 << 30)
-#define FILES_MAX (UINT32_MAX - 1)      /* regions name files by a u32 */
-#define EXTENTS_MAX (UINT32_MAX - 1)    /* cover sorts them by u32 */
+/* Bytes of memory: some, a share of the image, and no more than the last.  One
+ * file to each 16 KiB, as mke2fs provides for, takes half of the share. */
+#define MEMORY_LEAST ((uint64_t)64 << 20)
+#define MEMORY_SHARE 16
+#define MEMORY_MOST ((uint64_t)1 << 30)
+
+/* What an honest file or extent takes of the image at least: an attribute of
+ * an NTFS record, an inode and its name; the smallest cluster. */
+#define FILE_IMAGE_BYTES 32
+#define EXTENT_IMAGE_BYTES 512
+/* Far fewer than the u32 that regions name files by and that cover sorts
+ * extents by could count, since each has its cost. */
+
+/* Arrays have room for half as much again.  An extent becomes a region and
+ * may leave another one after it; cover numbers extents three times and
+ * regions once, and makes the extents anew.  Of a file, gaps takes its size
+ * and gives it another number. */
+#define ARRAY_COST(type) (sizeof(type) * 3 / 2)
+#define EXTENT_COST (ARRAY_COST(struct fsparse_extent) + \
+                     sizeof(struct fsparse_extent) + \
+                     2 * ARRAY_COST(struct fsparse_region) + \
+                     5 * sizeof(uint32_t))
+#define FILE_COST (ARRAY_COST(struct fsparse_file) + 5 * sizeof(uint32_t))
 
 #define PARSER_FLAGS (FSPARSE_INLINE | FSPARSE_COMPRESSED | \
                       FSPARSE_ENCRYPTED | FSPARSE_CUT)
+
+static uint64_t memory_limit(const struct build *b)
+{
+    uint64_t limit = MEMORY_LEAST + b->map.image_size / MEMORY_SHARE;
+
+    return limit < MEMORY_MOST ? limit : MEMORY_MOST;
+}
+
+static int charge(struct build *b, uint64_t bytes)
+{
+    b->memory += bytes;
+    return b->memory > memory_limit(b) ? -EFBIG : 0;
+}
+
+/* Of what was said, nothing is known any more. */
+static void forget(struct build *b)
+{
+    free(b->free);
+    free(b->extents);
+    free(b->files);
+    free(b->partitions);
+    arena_release(&b->arena);
+    b->free = NULL;
+    b->extents = NULL;
+    b->files = NULL;
+    b->partitions = NULL;
+    b->n_free = b->cap_free = 0;
+    b->n_extents = b->cap_extents = 0;
+    b->n_files = b->cap_files = 0;
+    b->n_partitions = b->cap_partitions = 0;
+    b->map.note = "";
+}
 
 int build_note(struct build *b, const char **note_r, const char *text)
 {
@@ -47,6 +104,8 @@ static int take_string(struct build *b, struct record_cursor *c, size_t max,
 
     if (c->bad)
         return -EBADMSG;
+    if (charge(b, length + 1))
+        return -EFBIG;
     *s_r = length ? arena_copy(&b->arena, s, length) : "";
     return *s_r ? 0 : -ENOMEM;
 }
@@ -88,6 +147,8 @@ static int take_inline(struct build *b, struct record_cursor *c,
         return c->left ? -EBADMSG : 0;
     if (f->size > RECORD_INLINE_MAX || c->left != f->size)
         return -EBADMSG;
+    if (charge(b, f->size + 1))
+        return -EFBIG;
     data = record_bytes(c, c->left);
     f->inline_data = (uint8_t *)arena_copy(&b->arena, data, f->size);
     return f->inline_data ? 0 : -ENOMEM;
@@ -108,9 +169,12 @@ static int take_file(struct build *b, struct record_cursor *c)
     if (rc)
         return rc;
     if (f.partition >= b->n_partitions || f.size > INT64_MAX ||
-        f.flags & ~(unsigned)PARSER_FLAGS || b->n_files >= FILES_MAX ||
+        f.flags & ~(unsigned)PARSER_FLAGS ||
         (f.path[0] != '/' && f.path[0] != '<'))
         return -EBADMSG;
+    if (b->n_files > b->map.image_size / FILE_IMAGE_BYTES ||
+        charge(b, FILE_COST))
+        return -EFBIG;
     rc = take_inline(b, c, &f);
     if (rc)
         return rc;
@@ -175,7 +239,8 @@ static int extent_add(struct build *b, struct fsparse_file *f,
             return 0;
         }
     }
-    if (b->n_extents >= EXTENTS_MAX)
+    if (b->n_extents > b->map.image_size / EXTENT_IMAGE_BYTES ||
+        charge(b, EXTENT_COST))
         return -EFBIG;
     rc = array_grow((void **)&b->extents, b->n_extents, &b->cap_extents,
                     sizeof(*x));
@@ -234,6 +299,9 @@ static int take_text(struct build *b, struct record_cursor *c, bool doubt)
     if (c->left || partition >= b->n_partitions)
         return -EBADMSG;
     p = &b->partitions[partition];
+    /* It is copied together with what was there, which has an end. */
+    if (charge(b, 2 * RECORD_STRING_MAX))
+        return -EFBIG;
     return build_note(b, doubt ? &p->doubt : &p->note, text);
 }
 
@@ -259,6 +327,9 @@ static int take_free(struct build *b, struct record_cursor *c)
     p = &b->partitions[partition];
     if (!length || start > p->length || length > p->length - start)
         return -EBADMSG;
+    if (b->n_free > b->map.image_size / EXTENT_IMAGE_BYTES ||
+        charge(b, ARRAY_COST(struct fsparse_range)))
+        return -EFBIG;
     if (array_grow((void **)&b->free, b->n_free, &b->cap_free,
                    sizeof(*b->free)))
         return -ENOMEM;
@@ -350,36 +421,46 @@ int intake_check_free(struct build *b, bool complete)
     return rc;
 }
 
+static int take_record(struct build *b, uint32_t type,
+                       struct record_cursor *c)
+{
+    switch (type) {
+    case RECORD_PARTITION:
+        return take_partition(b, c);
+    case RECORD_FILE:
+        return take_file(b, c);
+    case RECORD_EXTENTS:
+        return take_extents(b, c);
+    case RECORD_FLAGS:
+        return take_flags(b, c);
+    case RECORD_NOTE:
+        return take_text(b, c, false);
+    case RECORD_DOUBT:
+        return take_text(b, c, true);
+    case RECORD_PARSED:
+        return take_parsed(b, c);
+    case RECORD_FREE:
+        return take_free(b, c);
+    case RECORD_END:
+        return c->left ? -EBADMSG : 1;
+    default:
+        return -EBADMSG;
+    }
+}
+
 int intake_record(struct build *b, uint32_t type, const void *payload,
                   size_t length)
 {
     struct record_cursor c = { .next = payload, .left = length };
+    int rc = -EFBIG;
 
+    /* What costs no memory still takes time. */
     b->received += sizeof(struct record_header) + length;
-    if (b->received > RECEIVED_MAX)
-        return -EFBIG;
-    switch (type) {
-    case RECORD_PARTITION:
-        return take_partition(b, &c);
-    case RECORD_FILE:
-        return take_file(b, &c);
-    case RECORD_EXTENTS:
-        return take_extents(b, &c);
-    case RECORD_FLAGS:
-        return take_flags(b, &c);
-    case RECORD_NOTE:
-        return take_text(b, &c, false);
-    case RECORD_DOUBT:
-        return take_text(b, &c, true);
-    case RECORD_PARSED:
-        return take_parsed(b, &c);
-    case RECORD_FREE:
-        return take_free(b, &c);
-    case RECORD_END:
-        return length ? -EBADMSG : 1;
-    default:
-        return -EBADMSG;
-    }
+    if (b->received <= memory_limit(b))
+        rc = take_record(b, type, &c);
+    if (rc == -EFBIG)
+        forget(b);
+    return rc;
 }
 
 int intake_note_left_out(struct build *b)

@@ -112,7 +112,7 @@ void reader_failure(int rc, int status, char *text, size_t size)
     else if (rc == -EBADMSG)
         snprintf(text, size, "parser sent an invalid record");
     else if (rc == -EFBIG)
-        snprintf(text, size, "parser sent too much");
+        snprintf(text, size, "parser sent more than such an image can hold");
     else if (rc != -ENODATA)
         snprintf(text, size, "parser: %s", strerror(-rc));
     else if (status >= 0 && WIFSIGNALED(status))

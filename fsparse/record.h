@@ -8,8 +8,9 @@
  *
  *   PARTITION  u32 number, u64 start, u64 length,
  *              scheme, type, fstype, label
- *   FILE       u32 partition, u32 flags, u64 inode, u64 size, u64 changed, path,
- *              stream; with FSPARSE_INLINE then exactly `size` bytes of content
+ *   FILE       u32 partition, u32 flags, u64 inode, u64 size, u64 changed,
+ *              path, stream; with FSPARSE_INLINE then exactly `size` bytes of
+ *              content
  *   EXTENTS    {u64 logical, u64 physical, u64 length}..., of the last file
  *   FLAGS      u32 flags that are added to the last file's
  *   NOTE       u32 partition, text

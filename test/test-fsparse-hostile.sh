@@ -76,6 +76,22 @@ too sparse|file("/x", 2**62) for 1..9; end()|9 files of too many zeros left out
 contested|for (1..9) { file('/x', 9e5); ext(0, 8e4, 9e5) } end()|7 files of too
 E2
 
+# What no file system in an image of that size could hold: none of it is used.
+while IFS='|' read -r what perl; do
+    parser "$perl"
+    XL_DEDUP_PARSER=$tmp/parser fsparse-dump image >dump 2>&1 ||
+        fail "$what: $(grep -v ^file dump | head -3)"
+    grep -q '^note parser sent more than such an image can hold$' dump ||
+        fail "$what: $(grep -v ^file dump | head -3)"
+    grep -q -e '^file' -e '^partition' dump && fail "$what: is used"
+    pass "$what"
+done <<'E2'
+too many files|file("/$_", 1) for 1 .. 40000; end()
+too many extents|file("/x", 5e4); ext(map { ($_ * 2, 9e4, 1) } 1 .. 4000); end()
+too many notes|rec(5, pack("L S/a*", 0, "x")) for 1 .. 40000; end()
+too much content|file("/$_", 65e3, 1, "x" x 65e3) for 1 .. 1200; end()
+E2
+
 # Hangs: before and behind the end of the output.
 XL_DEDUP_PARSER_SECONDS=1; export XL_DEDUP_PARSER_SECONDS
 parser 'sleep 1000'; expect "hang" '^note parser stopped at its deadline'
