@@ -337,7 +337,9 @@ static void claim_attributes(struct ext_claims *x)
 {
     size_t i, next;
 
-    qsort(x->attributes, x->n_attributes, sizeof(*x->attributes), by_number);
+    if (x->n_attributes)
+        qsort(x->attributes, x->n_attributes, sizeof(*x->attributes),
+              by_number);
     for (i = 0; i < x->n_attributes && !claims_in_doubt(&x->claims);
          i = next) {
         for (next = i + 1; next < x->n_attributes &&
