@@ -93,6 +93,7 @@ helper_tests = \
 	%D%/test-push-doubt.sh \
 	%D%/test-push-dry-run.sh \
 	%D%/test-migrate-dry-run.sh \
+	%D%/test-broken-images.sh \
 	%D%/test-push-random.sh \
 	%D%/test-push-versions.sh \
 	%D%/test-push-code.sh \
@@ -103,7 +104,8 @@ helper_tests = \
 	%D%/test-push-once.sh
 TESTS += $(helper_tests)
 EXTRA_DIST += $(helper_tests) %D%/acknowledged.py %D%/dry-run.sh \
-	%D%/migration.sh %D%/fake-xl.py %D%/random-image.py %D%/faults.sh \
+	%D%/migration.sh %D%/fake-xl.py %D%/random-image.py %D%/broken-images.py \
+	%D%/faults.sh \
 	%D%/fault-proxy.py %D%/fdio.py
 
 # Storage that fails, preloaded; -rpath as above.
