@@ -99,6 +99,20 @@ perl -e 'open F, "+<", "image"; seek F, $ARGV[0], 0; read F, $r, 1024;
 refused "runs" "\$MFT's own record"
 pass "runs beyond the volume"
 
+# A file's record whose first attribute is longer than the record, which says
+# that it uses more than it has.
+cp ntfs image
+perl -e 'open F, "+<", "image"; $at = $ARGV[0] + 64 * 1024; seek F, $at, 0;
+    read F, $r, 1024; die "no record" unless substr($r, 0, 4) eq "FILE";
+    substr($r, 0x18, 4) = pack "V", 0x7fffffff;
+    substr($r, unpack("v", substr $r, 0x14, 2) + 4, 4) = pack "V", 0xfffff0;
+    seek F, $at, 0; print F $r' "$mft" || fail "record 64"
+fsparse-dump image >dump || fail "$(cat dump)"
+grep '^note' dump && fail "the parser did not survive a record"
+grep -q '^partition .* | some records could not be read$' dump ||
+    fail "record 64: $(cat dump)"
+pass "a record that leaves its bounds"
+
 # What a live guest's map does not need is not looked at.
 cp ext image
 for bitmap in $(dumpe2fs image 2>/dev/null |
