@@ -19,8 +19,8 @@ here=$(cd "$(dirname "$0")" && pwd)
 abs_top_srcdir=$(cd "$here/../.." && pwd)
 abs_top_builddir=$(cd "${BUILD:-.}" && pwd)
 stream=$(realpath "$1")
-. "$abs_top_srcdir/test/functions.sh"
-. "$abs_top_srcdir/test/migration.sh"
+. "$abs_top_srcdir/test/lib/functions.sh"
+. "$abs_top_srcdir/test/migrate/migration.sh"
 migration_setup
 link_command=$tmp/target.sh
 . "$here/link.sh"

@@ -67,7 +67,7 @@ bed_media()
     cp -a "$1/." "$dir/tree/"
     "$bed_src/guest-initrd.sh" "$dir/initrd"
     cp --sparse=always "$bed_cache"/{guest,reference,ntfs}.img "$dir/"
-    cp "$bed_top"/test/{fault-proxy,fdio,wire}.py "$dir/"
+    cp "$bed_top"/test/{faults/fault-proxy,lib/fdio,lib/wire}.py "$dir/"
 
     ntfs_records "$dir"
     truncate -s 24M "$dir/raw.img" "$dir/lv.img"
@@ -289,7 +289,7 @@ migrate()
 }
 
 # fault_migrate NAME FROM TO FAULT COMMAND: a migration that meets a fault of
-# test/fault-proxy.py, the action "run" of which is COMMAND.  Fails unless the
+# fault-proxy.py, the action "run" of which is COMMAND.  Fails unless the
 # migration failed and the fault came.
 fault_migrate()
 {

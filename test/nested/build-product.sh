@@ -30,9 +30,10 @@ cd "$work"
     make install DESTDIR="$target"
     make tracker-tool tracker-writer tracker-mute
     tests=$target/usr/local/lib/xl-dedup-test
-    mkdir -p "$tests/test"
+    mkdir -p "$tests/test/lib" "$tests/test/track"
     cp tracker-tool tracker-writer tracker-mute "$tests/"
-    cp test/functions.sh test/tracking.sh test/zram.sh \
-        test/test-tracker-*.sh "$tests/test/"
+    cp test/lib/functions.sh "$tests/test/lib/"
+    cp test/track/tracking.sh test/track/zram.sh \
+        test/track/test-tracker-*.sh "$tests/test/track/"
 } >"$bed_run/build.log" 2>&1 &
 wait $! || die "build failed, see $bed_run/build.log"

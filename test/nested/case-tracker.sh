@@ -14,7 +14,7 @@ tracker_test()
 
     bed_limit=900 on "$1" "cd /tmp && d=/usr/local/lib/xl-dedup-test &&
         PATH=\$d:\$PATH abs_top_srcdir=\$d abs_top_builddir=\$d TRACK_MIB=24 \
-            sh \$d/test/test-tracker-$2.sh" || rc=$?
+            sh \$d/test/track/test-tracker-$2.sh" || rc=$?
     [ "$rc" = 77 ] && rc=0
     return "$rc"
 }

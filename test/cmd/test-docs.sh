@@ -1,0 +1,40 @@
+#!/bin/sh
+# SPDX-License-Identifier: GPL-2.0-or-later
+# The man pages are correct POD and know every command and option that the
+# programs' help knows; the example configuration is accepted, as it is and
+# with its examples in force.
+. "${abs_top_srcdir:=$PWD}/test/lib/functions.sh"
+requires podchecker
+
+docs=$abs_top_srcdir/docs
+podchecker -warnings "$docs"/*.pod || fail "see above"
+
+# options PAGE COMMAND...: all that its help lists are in the page
+options()
+{
+    page=$docs/$1
+    shift
+    for option in $("$@" --help | grep -oE '^ +(-[a-zA-Z], )?--?[a-z-]+' |
+        grep -oE -e '-[-a-zA-Z]+'); do
+        grep -q -e "B<${option}[=>]" "$page" ||
+            fail "$(basename "$page") lacks $option of $*"
+    done
+}
+
+xl_dedup=$abs_top_builddir/xl-dedup
+for command in $("$xl_dedup" --help | sed -n 's/^  \([a-z]*\) .*/\1/p'); do
+    grep -q "^=head2 $command\$" "$docs/xl-dedup.8.pod" ||
+        fail "xl-dedup.8 lacks $command"
+    options xl-dedup.8.pod "$xl_dedup" "$command"
+done
+options xl-migrate-dedup.8.pod "$abs_top_builddir/xl" migrate --dedup
+
+tmpdir
+XL_DEDUP_CONFIG=$docs/xl-dedup.conf "$xl_dedup" receive </dev/null \
+    >out 2>err
+[ -s err ] && { cat err >&2; fail "the example is not accepted"; }
+sed 's/^#\([a-z-]* =\)/\1/' "$docs/xl-dedup.conf" >conf
+[ "$(grep -c '^[a-z]' conf)" = 6 ] || fail "the example has other examples"
+XL_DEDUP_CONFIG=$tmp/conf "$xl_dedup" receive </dev/null >out 2>err
+[ -s err ] && { cat err >&2; fail "its examples are not accepted"; }
+pass "docs"

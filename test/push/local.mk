@@ -1,0 +1,30 @@
+push_tests = \
+	%D%/test-holes.sh \
+	%D%/test-index-receive.sh \
+	%D%/test-local-copies.sh \
+	%D%/test-push.sh \
+	%D%/test-push-anywhere.sh \
+	%D%/test-push-code.sh \
+	%D%/test-push-damage.sh \
+	%D%/test-push-doubt.sh \
+	%D%/test-push-dry-run.sh \
+	%D%/test-push-early.sh \
+	%D%/test-push-free.sh \
+	%D%/test-push-host.sh \
+	%D%/test-push-hostile.sh \
+	%D%/test-push-once.sh \
+	%D%/test-push-random.sh \
+	%D%/test-push-versions.sh \
+	%D%/test-push-written.sh \
+	%D%/test-receive-hostile.sh \
+	%D%/test-resume.sh \
+	%D%/test-stale-holes.sh \
+	%D%/test-wire-decode.sh
+TESTS += $(push_tests)
+EXTRA_DIST += $(push_tests) %D%/dry-run.sh %D%/random-image.py
+
+# Storage that is wrong about its holes, preloaded; -rpath as in lib.
+check_LTLIBRARIES += libstaleholes.la
+libstaleholes_la_SOURCES = %D%/stale-holes.c
+libstaleholes_la_LDFLAGS = $(AM_LDFLAGS) -rpath /nowhere -avoid-version \
+	-shared

@@ -1,0 +1,446 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Unit test of record.c: which copies are known.  The parts about devices
+ * need root and a loop device; without them this is said, and the rest is
+ * tested.
+ */
+#include "config.h"
+
+#include <fcntl.h>
+#include <linux/fs.h>
+#include <sodium.h>
+#include <stdbool.h>
+#include <sys/ioctl.h>
+#include <sys/stat.h>
+
+#include "test/unit/loop.h"
+#include "test/unit/unit.h"
+
+#include "plugin/content/segment.h"
+#include "plugin/state/record.h"
+
+static char *directory, *state, *path;
+static const uint8_t root[HASH_BYTES];
+
+static struct record_key key(void)
+{
+    return (struct record_key){ "uuid", "xvda", path };
+}
+
+static enum record_match check_key(struct record_key k)
+{
+    struct image img = IMAGE_INIT;
+    enum record_match match;
+
+    assert(!image_open(&img, k.path));
+    match = record_check(state, &k, &img);
+    image_release(&img);
+    return match;
+}
+
+static enum record_match check(void)
+{
+    return check_key(key());
+}
+
+static void write_record(const char *role)
+{
+    struct record_key k = key();
+    struct image img = IMAGE_INIT;
+
+    assert(!image_open(&img, path));
+    assert(!record_write(state, &k, role, &img, root));
+    image_release(&img);
+}
+
+static void allow(void)
+{
+    struct image img = IMAGE_INIT;
+
+    assert(!image_open(&img, path));
+    assert(!record_allow(state, path, &img));
+    image_release(&img);
+}
+
+/* Changes the time of the last modification by 1 ns. */
+static void touch(void)
+{
+    struct timespec times[2];
+    struct stat st;
+
+    assert(!stat(path, &st));
+    times[0] = st.st_atim;
+    times[1] = st.st_mtim;
+    times[1].tv_nsec = (times[1].tv_nsec + 1) % 1000000000;
+    assert(!utimensat(AT_FDCWD, path, times, 0));
+}
+
+static void forget(void)
+{
+    char *command;
+
+    assert(asprintf(&command, "rm -rf '%s'", state) > 0);
+    assert(!system(command));
+    free(command);
+}
+
+static void known_copy(void)
+{
+    struct record_key k;
+    struct stat st;
+
+    write_file(path, "content", 7);
+    assert(check() == RECORD_NONE);
+    write_record("received");
+    assert(check() == RECORD_SAME);
+    assert(!stat(state, &st) && (st.st_mode & 07777) == 0700);
+    write_record("left");
+    assert(check() == RECORD_SAME);
+
+    /* another guest, another disk: no record */
+    k = key();
+    k.uuid = "uuid2";
+    assert(check_key(k) == RECORD_NONE);
+    k = key();
+    k.vdev = "xvdb";
+    assert(check_key(k) == RECORD_NONE);
+    /* the strings do not run together */
+    k.uuid = "uuidx";
+    k.vdev = "vda";
+    assert(check_key(k) == RECORD_NONE);
+}
+
+static void changed_copy(void)
+{
+    char *other = path_in(directory, "other");
+    struct timespec times[2];
+    struct stat st;
+
+    write_file(path, "content", 7);
+    write_record("received");
+    touch();
+    assert(check() == RECORD_CHANGED);
+    write_record("received");
+    assert(check() == RECORD_SAME);
+    write_file(path, "content2", 8);
+    assert(check() == RECORD_CHANGED);
+    write_record("received");
+    /* another file under the same name, as alike as it can be */
+    write_file(other, "CONTENT2", 8);
+    assert(!stat(path, &st));
+    times[0] = st.st_atim;
+    times[1] = st.st_mtim;
+    assert(!utimensat(AT_FDCWD, other, times, 0));
+    assert(!rename(other, path));
+    assert(check() == RECORD_CHANGED);
+    forget();
+    assert(check() == RECORD_NONE);
+    free(other);
+}
+
+/* Writes text over the only record. */
+static void damage(const char *text)
+{
+    char *command;
+
+    assert(asprintf(&command, "for f in '%s'/records/*.json; do "
+                    "printf '%%s' '%s' >\"$f\"; done", state, text) > 0);
+    assert(!system(command));
+    free(command);
+}
+
+/* A time of modification can be set to what it was, that of the change
+ * cannot. */
+static void hidden_write(void)
+{
+    struct timespec times[2];
+    struct stat st;
+
+    write_file(path, "content", 7);
+    write_record("received");
+    assert(!stat(path, &st));
+    times[0] = st.st_atim;
+    times[1] = st.st_mtim;
+    write_file(path, "CONTENT", 7);
+    assert(!utimensat(AT_FDCWD, path, times, 0));
+    assert(check() == RECORD_CHANGED);
+    forget();
+    allow();
+    assert(check() == RECORD_ALLOWED);
+    assert(!utimensat(AT_FDCWD, path, times, 0));
+    assert(check() == RECORD_NONE);
+    forget();
+}
+
+static void intend(const char *file)
+{
+    struct record_key k = key();
+    struct image img = IMAGE_INIT;
+
+    assert(!image_open(&img, file));
+    assert(!record_intend(state, &k, &img));
+    image_release(&img);
+}
+
+/* A host that is reset around the renaming knows what is at the path. */
+static void interrupted_renaming(void)
+{
+    char *staging = path_in(directory, "staging");
+
+    write_file(path, "content", 7);
+    write_record("received");
+    write_file(staging, "newer", 5);
+    intend(staging);
+    assert(check() == RECORD_SAME);
+    assert(!rename(staging, path));
+    assert(check() == RECORD_SAME);
+    write_record("received");
+    assert(check() == RECORD_SAME);
+    touch();
+    assert(check() == RECORD_CHANGED);
+    /* nothing was there before */
+    forget();
+    write_file(staging, "first", 5);
+    intend(staging);
+    assert(!rename(staging, path));
+    assert(check() == RECORD_SAME);
+    touch();
+    assert(check() == RECORD_CHANGED);
+    /* another file comes to the path */
+    write_record("received");
+    write_file(staging, "newer", 5);
+    intend(staging);
+    write_file(path, "other", 5);
+    assert(check() == RECORD_CHANGED);
+    unlink(staging);
+    forget();
+    free(staging);
+}
+
+/* Versions before this one did not note the time of the last change. */
+static void old_record(void)
+{
+    struct stat st;
+    char *text;
+
+    write_file(path, "content", 7);
+    write_record("received");
+    assert(!stat(path, &st));
+    assert(asprintf(&text, "{ \"role\": \"received\", \"size\": 7, "
+                    "\"ino\": %lu, \"mtime_ns\": %lld }",
+                    (unsigned long)st.st_ino,
+                    st.st_mtim.tv_sec * 1000000000LL + st.st_mtim.tv_nsec) >
+           0);
+    damage(text);
+    assert(check() == RECORD_CHANGED);
+    free(text);
+    forget();
+}
+
+static void allowed(void)
+{
+    struct record_key k;
+
+    write_file(path, "content", 7);
+    allow();
+    assert(check() == RECORD_ALLOWED);
+    k = key();
+    k.uuid = "anybody";
+    assert(check_key(k) == RECORD_ALLOWED);
+    touch();
+    assert(check() == RECORD_NONE);
+    /* and for a copy that was changed */
+    write_record("received");
+    touch();
+    assert(check() == RECORD_CHANGED);
+    allow();
+    assert(check() == RECORD_ALLOWED);
+    write_record("received");
+    assert(check() == RECORD_SAME);
+    forget();
+}
+
+static void damaged_record(void)
+{
+    write_file(path, "content", 7);
+    write_record("received");
+    damage("");
+    assert(check() == RECORD_NONE);
+    damage("{ \"size\": 7, \"ino\":");
+    assert(check() == RECORD_NONE);
+    damage("{}");
+    assert(check() == RECORD_CHANGED);
+    damage("[ 1 ]");
+    assert(check() == RECORD_CHANGED);
+    damage("{ \"role\": null, \"size\": 7 }");
+    assert(check() == RECORD_CHANGED);
+    damage("{ \"role\": { }, \"size\": \"x\", \"digest\": null }");
+    assert(check() == RECORD_CHANGED);
+    forget();
+}
+
+static void no_place_for_records(void)
+{
+    struct record_key k = key();
+    struct image img = IMAGE_INIT;
+    char *keep = state, *file = path_in(directory, "file");
+
+    write_file(path, "content", 7);
+    write_file(file, "", 0);
+    state = path_in(file, "state");
+    assert(!image_open(&img, path));
+    assert(record_write(state, &k, "received", &img, root) == -ENOTDIR);
+    assert(record_begin(state, &k, &img) == -ENOTDIR);
+    assert(record_check(state, &k, &img) == RECORD_NONE);
+    image_release(&img);
+    free(state);
+    free(file);
+    state = keep;
+}
+
+static void write_at(const char *device, const void *data, size_t length,
+                     off_t offset)
+{
+    int fd = open(device, O_WRONLY | O_CLOEXEC);
+
+    assert(fd >= 0);
+    assert(pwrite(fd, data, length, offset) == (ssize_t)length);
+    assert(!fsync(fd));
+    close(fd);
+}
+
+static void discard(const char *device, uint64_t offset, uint64_t length)
+{
+    int fd = open(device, O_WRONLY | O_CLOEXEC);
+    uint64_t range[2] = { offset, length };
+
+    assert(fd >= 0 && !ioctl(fd, BLKDISCARD, range));
+    close(fd);
+}
+
+static int count_writes(const char *device, bool yes)
+{
+    char *name;
+    int fd, rc = -1;
+
+    assert(asprintf(&name, "/sys/block/%s/queue/iostats",
+                    strrchr(device, '/') + 1) > 0);
+    fd = open(name, O_WRONLY | O_CLOEXEC);
+    if (fd >= 0) {
+        rc = write(fd, yes ? "1" : "0", 1) == 1 ? 0 : -1;
+        close(fd);
+    }
+    free(name);
+    return rc;
+}
+
+static void true_root(const struct image *img, uint8_t out[HASH_BYTES])
+{
+    struct segment_digest d[8] = { { 0 } };
+    struct threadpool *pool;
+    uint64_t n = segment_count(img->size);
+
+    assert(n <= 8 && !threadpool_new(&pool, 1));
+    assert(!segments_hash(img, pool, 0, n, d));
+    segments_root(d, n, out);
+    threadpool_free(pool);
+}
+
+/* A device is known by its content. */
+static void device(void)
+{
+    char *file = path_in(directory, "backing"), *name, *keep = path;
+    struct image img = IMAGE_INIT;
+    uint8_t digest[HASH_BYTES];
+    struct record_key k;
+
+    write_file(file, "", 0);
+    assert(!truncate(file, 3 << 20));
+    name = loop_attach(file);
+    if (!name) {
+        fprintf(stderr, "device: skipped, no loop device\n");
+        free(file);
+        return;
+    }
+    path = name;
+    k = key();
+    assert(!image_open(&img, path) && img.block);
+    assert(record_check(state, &k, &img) == RECORD_NONE);
+    write_at(path, "first", 5, 1 << 20);
+    true_root(&img, digest);
+    assert(!record_write(state, &k, "received", &img, digest));
+    assert(record_check(state, &k, &img) == RECORD_SAME);
+    write_at(path, "FIRST", 5, 1 << 20);
+    assert(record_check(state, &k, &img) == RECORD_CHANGED);
+
+    /* the word holds for what is there, until it is used */
+    assert(!record_allow(state, path, &img));
+    assert(record_check(state, &k, &img) == RECORD_ALLOWED);
+    write_at(path, "again", 5, 1 << 20);
+    assert(record_check(state, &k, &img) == RECORD_CHANGED);
+    assert(!record_allow(state, path, &img));
+    assert(!record_begin(state, &k, &img));
+    k.uuid = "another";
+    assert(record_check(state, &k, &img) == RECORD_NONE);
+
+    /* half written: the same disk may go on, if nobody else has written */
+    k = key();
+    assert(record_check(state, &k, &img) == RECORD_SAME);
+    write_at(path, "half", 4, 2 << 20);
+    assert(record_check(state, &k, &img) == RECORD_UNSURE);
+    assert(!record_write(state, &k, RECORD_RECEIVING, &img, NULL));
+    assert(record_check(state, &k, &img) == RECORD_SAME);
+    image_release(&img);
+    /* not even by discarding */
+    discard(path, 2 << 20, 1 << 20);
+    assert(!image_open(&img, path));
+    assert(record_check(state, &k, &img) == RECORD_UNSURE);
+    assert(!record_allow(state, path, &img));
+    assert(record_check(state, &k, &img) == RECORD_ALLOWED);
+    assert(!record_write(state, &k, RECORD_RECEIVING, &img, NULL));
+    image_release(&img);
+    /* nor is anything known where nothing is counted */
+    assert(!image_open(&img, path));
+    if (!count_writes(name, false)) {
+        assert(record_check(state, &k, &img) == RECORD_UNSURE);
+        assert(record_allow(state, path, &img) == -EOPNOTSUPP);
+        assert(!count_writes(name, true));
+    } else {
+        fprintf(stderr, "a device that is not counted: skipped\n");
+    }
+    assert(record_check(state, &k, &img) == RECORD_SAME);
+    image_release(&img);
+    /* another life of the device, as after the host was started anew */
+    loop_detach(name);
+    name = path = loop_attach(file);
+    k = key();
+    assert(name && !image_open(&img, path));
+    assert(record_check(state, &k, &img) != RECORD_SAME);
+    assert(record_check(state, &k, &img) != RECORD_ALLOWED);
+    image_release(&img);
+    loop_detach(name);
+    path = keep;
+    free(file);
+    forget();
+}
+
+int main(void)
+{
+    assert(sodium_init() >= 0);
+    directory = make_directory_for_test();
+    state = path_in(directory, "state");
+    path = path_in(directory, "disk.img");
+    RUN(known_copy);
+    RUN(changed_copy);
+    RUN(hidden_write);
+    RUN(interrupted_renaming);
+    RUN(old_record);
+    RUN(allowed);
+    RUN(damaged_record);
+    RUN(no_place_for_records);
+    RUN(device);
+    free(path);
+    free(state);
+    remove_directory(directory);
+    return 0;
+}
