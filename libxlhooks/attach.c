@@ -58,7 +58,7 @@ static void log_way(const char *what, const char *of, const char *why)
     syslog(LOG_DEBUG, "%s %s%s%s", what, of, why ? ": " : "", why ? why : "");
 }
 
-/* --- xenstore -------------------------------------------------------------- */
+/* --- xenstore ------------------------------------------------------------- */
 
 static bool node_path(const char *directory, const char *node, char *path,
                       size_t size)
@@ -106,7 +106,7 @@ static void node_remove(const struct disk *d, const char *node)
         xs_rm(d->xs, XBT_NULL, path);
 }
 
-/* --- the scripts' lock ----------------------------------------------------- */
+/* --- the scripts' lock ---------------------------------------------------- */
 
 /* Holds the lock while the descriptor is open and the name is its.  -1 if it
  * cannot be had.  Waits for others. */
@@ -138,7 +138,7 @@ static void lock_give(int fd)
     close(fd);
 }
 
-/* --- who uses a block device ----------------------------------------------- */
+/* --- who uses a block device ---------------------------------------------- */
 
 static bool is_mounted(dev_t device)
 {
@@ -189,7 +189,7 @@ static bool any_domain_has(struct xs_handle *xs, const char *device)
     return found || !n;         /* our own is there, or something is wrong */
 }
 
-/* --- attaching ------------------------------------------------------------- */
+/* --- attaching ------------------------------------------------------------ */
 
 /* Tells blkback which device it is, and libxl that it is done. */
 static bool announce(const struct disk *d, const char *name, dev_t device)

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Tells the helper which disks a domain has, as they are attached: libxl's
+ * This tells the helper which disks a domain has, as they are attached: libxl's
  * list of them, and from xenstore what libxl does not list, above all the
- * block device that the kernel's backend serves.  That is the guest's disk;
- * what lies at its path meanwhile may be something else.
+ * block device that the kernel's backend serves.  That device is the guest's
+ * disk; what lies at the disk's path by now may be something else.
  *
  * Sources: Xen's docs/misc/xenstore-paths.pandoc, io/blkif.h.
  */
@@ -15,17 +15,17 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "libxlhooks/hooks.h"
+#include "libxlhooks/attached.h"
+#include "libxlhooks/helper.h"
+#include "libxlhooks/libxl_calls.h"
 #include "plugin/xl/control.h"
 
 #define NO_STORE "cannot ask xenstore: %s"
 
-static int report(int rc)
+/* -EIO has been logged where it arose. */
+static int told(int rc)
 {
-    /* an early end of the helper has been explained by the helper */
-    if (rc && rc != -EPIPE && rc != -EIO)
-        hook_log("cannot tell the helper: %s", strerror(-rc));
-    return rc;
+    return rc == -EIO ? rc : hook_told(rc);
 }
 
 static struct xs_handle *open_store(void)
@@ -108,7 +108,7 @@ static int send_disk(int control, libxl_ctx *ctx, struct xs_handle *xs,
     return rc;
 }
 
-int disks_send_attached(int control, libxl_ctx *ctx, uint32_t domid)
+int attached_send(int control, libxl_ctx *ctx, uint32_t domid)
 {
     libxl_device_disk *disks;
     struct xs_handle *xs = open_store();
@@ -126,7 +126,7 @@ int disks_send_attached(int control, libxl_ctx *ctx, uint32_t domid)
         real.libxl_device_disk_list_free(disks, num);
     free(pid);
     real.xs_close(xs);
-    return report(rc);
+    return told(rc);
 }
 
 /* The disks of a device model in a domain of its own are its guest's. */
@@ -175,7 +175,7 @@ static int send_busy_domain(int control, libxl_ctx *ctx, struct xs_handle *xs,
     return rc;
 }
 
-int disks_send_busy(int control, libxl_ctx *ctx)
+int attached_send_busy(int control, libxl_ctx *ctx)
 {
     libxl_dominfo *domains;
     struct xs_handle *xs;
@@ -193,5 +193,5 @@ int disks_send_busy(int control, libxl_ctx *ctx)
     real.libxl_dominfo_list_free(domains, num);
     if (xs)
         real.xs_close(xs);
-    return report(rc);
+    return told(rc);
 }

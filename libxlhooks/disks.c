@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Tells the helper about domains and their disks, in libxl's own words.
+ * This tells the helper about domains and their disks, in libxl's own words.
  *
  * A configuration as libxl stores it is what the admin wrote: the format is
  * known (it is "raw" unless given), the backend is usually "unknown", because
  * libxl chooses it anew each time.  A running domain's entry in xenstore
  * knows the backend and its domain, but not the format.  So both are read.
- * What xenstore alone knows is sent apart: attached.c.
+ * What only xenstore knows is sent by attached.c.
  */
 #include "config.h"
 
@@ -16,18 +16,12 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "libxlhooks/hooks.h"
+#include "libxlhooks/disks.h"
+#include "libxlhooks/helper.h"
+#include "libxlhooks/libxl_calls.h"
 #include "plugin/xl/control.h"
 
 #define INCOMING "--incoming"   /* xl's suffix, until the guest runs */
-
-static int report(int rc)
-{
-    /* an early end of the helper has been explained by the helper */
-    if (rc && rc != -EPIPE)
-        hook_log("cannot tell the helper: %s", strerror(-rc));
-    return rc;
-}
 
 int disks_send_begin(int control, const libxl_domain_create_info *info,
                      const uint32_t *domid)
@@ -38,7 +32,7 @@ int disks_send_begin(int control, const libxl_domain_create_info *info,
 
     name = strdup(info->name ? info->name : "");
     if (!name)
-        return report(-ENOMEM);
+        return hook_told(-ENOMEM);
     n = strlen(name);
     snprintf(uuid, sizeof(uuid), LIBXL_UUID_FMT, LIBXL_UUID_BYTES(info->uuid));
     if (domid) {
@@ -52,7 +46,7 @@ int disks_send_begin(int control, const libxl_domain_create_info *info,
         rc = control_send(control, "begin", "uuid", uuid, "name", name, NULL);
     }
     free(name);
-    return report(rc);
+    return hook_told(rc);
 }
 
 static const libxl_device_disk *find_vdev(const libxl_device_disk *list,
@@ -106,5 +100,5 @@ int disks_send(int control, libxl_ctx *ctx, const libxl_domain_config *config,
                           "script", disk->script,
                           "backend_domid", domid, NULL);
     }
-    return report(rc);
+    return hook_told(rc);
 }

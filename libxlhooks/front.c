@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * The front: a program named xl that stands before the distribution's.
+ * The front: a program named xl that is found before the distribution's.
  *
  * Promise: whatever is not "migrate" with an option --dedup goes to the real
  * xl unread, with the same arguments, environment, descriptors and process,
@@ -28,11 +28,11 @@
 #include <sysexits.h>
 #include <unistd.h>
 
+#include "libxlhooks/helper.h"
 #include "libxlhooks/options.h"
 #include "libxlhooks/rune.h"
 #include "plugin/xl/control.h"
 
-#define PEER_FD_ENV "XL_DEDUP_PEER_FD"
 #define FIRST_FREE_FD 3         /* the rune's shell gets 0 and 1 from xl */
 
 static const char usage[] =

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * libxlhooks.so: preloaded into xl, stands in front of two libxl functions, and
- * of execvp() (hotplug.c).
+ * libxlhooks.so is preloaded into xl and stands in front of two functions of
+ * libxl, and of execvp() (hotplug.c).  It exports these three names and nothing
+ * else (libxlhooks.map).
  *
  * Promises: without a control channel in the environment, and for calls that
  * are asynchronous, nothing is different from an xl without this library.
@@ -9,16 +10,21 @@
  * without its disks.  No child of xl inherits the preload, the variables or
  * the hook's end of the channel.
  *
- * The constructor runs in every process that LD_PRELOAD reaches.  /usr/sbin/xl
- * of Debian is a shell script that execs the real one: in the shell there is
+ * The constructor runs in every process that LD_PRELOAD reaches.  Debian's
+ * /usr/sbin/xl is a shell script that execs the real one: in the shell there is
  * no libxenlight, and everything must be left as it is for the next exec.
  * Where libxl is present, this is xl: the variables go at once, because xl
  * starts children (ssh, hotplug scripts, qemu) before and after our calls.
  *
  * The helper's own end of the channel has to stay open and inheritable until
  * xl has started the helper, which is a child of the rune's shell.  It is
- * closed in the first hooked call, which comes after that; else we would hold
- * it open ourselves and never see the helper's end of file.
+ * closed in the first hooked call, which comes after that; otherwise we would
+ * hold it open ourselves and never see the helper's end of file.
+ *
+ * There are at most two threads: the one that xl runs in, and the watcher's.
+ * They share the control socket and nothing else; each message is one packet,
+ * so concurrent calls of control_send() need no lock.  Only xl's thread
+ * receives.
  */
 #include "config.h"
 
@@ -26,40 +32,25 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
-#include <stdarg.h>
 #include <stdbool.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include "libxlhooks/hooks.h"
+#include "libxlhooks/helper.h"
+#include "libxlhooks/libxl_calls.h"
+#include "libxlhooks/restore.h"
+#include "libxlhooks/suspend.h"
 #include "plugin/xl/control.h"
 
 #define LIBRARY_NAME "libxlhooks.so"
-
-struct libxl_calls real;
 
 static struct {
     bool asked;         /* the environment names a channel... */
     int control;        /* ...which is this, or -1 if it is none or used up */
     int peer;           /* the helper's end, or -1 */
 } channel = { .control = -1, .peer = -1 };
-
-void hook_log(const char *format, ...)
-{
-    int saved = errno;
-    char line[1024];
-    va_list ap;
-
-    va_start(ap, format);
-    vsnprintf(line, sizeof(line), format, ap);
-    va_end(ap);
-    /* in one piece: the helper writes to the same stderr */
-    fprintf(stderr, "xl-dedup: %s\n", line);
-    errno = saved;
-}
 
 /* The descriptor that an environment variable names, or -1. */
 static int env_socket(const char *name)
@@ -136,24 +127,6 @@ static void hooks_init(void)
         fcntl(channel.control, F_SETFD, FD_CLOEXEC);
 }
 
-/* Looks all functions up, once.  Returns the name of one that is missing, or
- * NULL.  The two hooked ones are found if anything is. */
-static const char *hooks_resolve(void)
-{
-    static const char *missing;
-    static bool done;
-
-    if (done)
-        return missing;
-    done = true;
-#define SYMBOL(name) \
-    real.name = (__typeof__(real.name))dlsym(RTLD_NEXT, #name); \
-    if (!real.name) \
-        missing = #name;
-#include "libxlhooks/symbols.h"
-    return missing;
-}
-
 /*
  * Gives the channel away, to its one user: xl migrates or receives once per
  * process.  Returns 0 with the channel in *control_r, 0 with -1 if the call
@@ -161,7 +134,7 @@ static const char *hooks_resolve(void)
  */
 static int channel_take(bool synchronous, int *control_r)
 {
-    const char *missing = hooks_resolve();
+    const char *missing = libxl_calls_resolve();
 
     *control_r = -1;
     if (!channel.asked || !synchronous)
@@ -183,33 +156,6 @@ static int channel_take(bool synchronous, int *control_r)
     *control_r = channel.control;
     channel.control = -1;
     return 0;
-}
-
-int hook_expect(int control, const char *verb)
-{
-    struct control_msg msg;
-    int rc;
-
-    rc = control_recv(control, &msg);
-    if (rc == -EPIPE && interrupt_seen()) {
-        hook_log("interrupted");
-        return rc;
-    }
-    if (rc == -EPIPE) {
-        hook_log("the helper has ended before its work was done");
-        return rc;
-    }
-    if (rc) {
-        hook_log("cannot hear from the helper: %s", strerror(-rc));
-        return rc;
-    }
-    if (!strcmp(control_verb(&msg), verb))
-        return 0;
-    if (!strcmp(control_verb(&msg), "fail"))
-        return -ECANCELED;
-    hook_log("the helper said \"%s\" instead of \"%s\"", control_verb(&msg),
-             verb);
-    return -EPROTO;
 }
 
 int libxl_domain_suspend(libxl_ctx *ctx, uint32_t domid, int fd, int flags,

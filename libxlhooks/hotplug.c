@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * libxl runs the hotplug script of a disk by execvp(), in a child.  While an
- * incoming guest is being restored, when it stands still until that script is
- * through, xl-dedup-attach is run in its place; that runs the script if the
- * case is not a plain one.
+ * incoming guest is being restored, it stands still until that script has
+ * ended; so xl-dedup-attach is run in its place, which runs the script itself
+ * if the case is not a plain one.
  *
- * Promise: outside of hotplug_begin() and hotplug_end(), and for every other
- * program, execvp() is what it is in libc.
+ * Promise: outside hotplug_begin() and hotplug_end(), and for every other
+ * program, execvp() does what libc's does.
  */
 #include "config.h"
 
@@ -15,7 +15,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "libxlhooks/hooks.h"
+#include "libxlhooks/hotplug.h"
 
 static const char *attach;      /* the program, or NULL */
 

@@ -3,7 +3,7 @@
  * Ctrl-C while the guest may be suspended.
  *
  * Stock xl dies of it at once, and a guest that was just suspended stays so.
- * That window is short there.  Here it lasts until the last disk blocks have
+ * There this lasts a moment.  Here it lasts until the last disk blocks have
  * arrived, so it must not cost the guest: the signal shuts the control
  * channel down, which both ends see as end of file.  The helper gives up, and
  * with it the memory stream; libxl or our own wait fails; xl resumes the
@@ -27,7 +27,7 @@
 #include <string.h>
 #include <sys/socket.h>
 
-#include "libxlhooks/hooks.h"
+#include "libxlhooks/interrupt.h"
 
 #define NUM(a) (sizeof(a) / sizeof((a)[0]))
 

@@ -2,16 +2,17 @@
 # all its functions are looked up at run time (symbols.h).
 pkglib_LTLIBRARIES += libxlhooks.la
 libxlhooks_la_SOURCES = \
-	%D%/attached.c \
-	%D%/disks.c \
+	%D%/attached.c %D%/attached.h \
+	%D%/disks.c %D%/disks.h \
+	%D%/helper.c %D%/helper.h \
 	%D%/hooks.c \
-	%D%/hooks.h \
-	%D%/hotplug.c \
-	%D%/interrupt.c \
-	%D%/restore.c \
-	%D%/suspend.c \
+	%D%/hotplug.c %D%/hotplug.h \
+	%D%/interrupt.c %D%/interrupt.h \
+	%D%/libxl_calls.c %D%/libxl_calls.h \
+	%D%/restore.c %D%/restore.h \
+	%D%/suspend.c %D%/suspend.h \
 	%D%/symbols.h \
-	%D%/watcher.c \
+	%D%/watcher.c %D%/watcher.h \
 	plugin/xl/control.c \
 	plugin/xl/control.h
 libxlhooks_la_CPPFLAGS = $(AM_CPPFLAGS) $(XENLIGHT_CFLAGS) $(XENSTORE_CFLAGS)
@@ -24,6 +25,7 @@ EXTRA_DIST += %D%/libxlhooks.map
 sbin_PROGRAMS += xl
 xl_SOURCES = \
 	%D%/front.c \
+	%D%/helper.h \
 	%D%/options.c \
 	%D%/options.h \
 	%D%/rune.c \

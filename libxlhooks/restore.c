@@ -14,11 +14,11 @@
  * and for a migration to the same host the guest itself under its old number.
  *
  * The source may still find that the guest's disks have changed, and give up
- * before it suspends anything.  A libxl (4.17 at least) whose stream ends before
- * the record that starts its helper calls a function that nobody has set
- * (libxl__save_helper_abort(), before libxl__xc_domain_restore()): xl is killed,
- * and the half-built domain stays, in the way of the next try.  So nothing is
- * made before the stream has come that far.
+ * before it suspends anything.  If the stream ends before the record that
+ * starts libxl's helper, libxl (4.17 at least) calls a function that nobody has
+ * set (libxl__save_helper_abort(), before libxl__xc_domain_restore()): xl is
+ * killed, and the half-built domain stays, in the way of the next try.  So
+ * nothing is made before the stream has come that far.
  */
 #include "config.h"
 
@@ -29,7 +29,12 @@
 #include <sys/ioctl.h>
 #include <unistd.h>
 
-#include "libxlhooks/hooks.h"
+#include "libxlhooks/attached.h"
+#include "libxlhooks/disks.h"
+#include "libxlhooks/helper.h"
+#include "libxlhooks/hotplug.h"
+#include "libxlhooks/libxl_calls.h"
+#include "libxlhooks/restore.h"
 #include "plugin/xl/control.h"
 
 /* The stream's header and that of its first record, LIBXC_CONTEXT, which has no
@@ -37,7 +42,8 @@
 #define STREAM_BEGIN (16 + 8)
 #define LOOK_US 10000
 
-/* False: the stream has ended before that.  What is no pipe has its bytes. */
+/* False if the stream has ended before that.  What is no pipe is taken to have
+ * its bytes. */
 static bool stream_begins(int fd)
 {
     struct pollfd p = { .fd = fd, .events = POLLIN };
@@ -64,7 +70,7 @@ static int describe(int control, libxl_ctx *ctx,
     if (!rc)
         rc = disks_send(control, ctx, config, NULL, 0);
     if (!rc)
-        rc = disks_send_busy(control, ctx);
+        rc = attached_send_busy(control, ctx);
     if (!rc)
         rc = control_send(control, "go", NULL);
     return rc;

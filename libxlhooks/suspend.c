@@ -25,18 +25,24 @@
 #include <stdbool.h>
 #include <stdio.h>
 
-#include "libxlhooks/hooks.h"
+#include "libxlhooks/attached.h"
+#include "libxlhooks/disks.h"
+#include "libxlhooks/helper.h"
+#include "libxlhooks/interrupt.h"
+#include "libxlhooks/libxl_calls.h"
+#include "libxlhooks/suspend.h"
+#include "libxlhooks/watcher.h"
 #include "plugin/xl/control.h"
 
 /* What may change while the helper copies. */
 static int list(int control, libxl_ctx *ctx, uint32_t domid)
 {
-    int rc = disks_send_attached(control, ctx, domid);
+    int rc = attached_send(control, ctx, domid);
     bool all;
 
     if (rc)
         return rc;
-    rc = disks_send_busy(control, ctx);
+    rc = attached_send_busy(control, ctx);
     /* Without them the helper removes no images, and warns. */
     all = rc != -EIO;
     if (rc && all)
@@ -101,7 +107,7 @@ int suspend_dedup(int control, libxl_ctx *ctx, uint32_t domid, int fd,
     rc = real.libxl_domain_suspend(ctx, domid, fd, flags, NULL);
     watcher_stop(watcher);
     if (!rc)
-        listed = disks_send_attached(control, ctx, domid);
+        listed = attached_send(control, ctx, domid);
     if (listed && listed != -EPIPE)
         rc = ERROR_FAIL;
     send_result(control, rc);

@@ -9,11 +9,11 @@
  * libxenlight (the shell that Debian's /usr/sbin/xl is), and an unresolved
  * symbol would kill such a process if it binds at start.
  *
- * None of these names may be one of libxl.h's compatibility macros; hooks.h
- * makes sure of it.
+ * None of these names may be one of libxl.h's compatibility macros;
+ * libxl_calls.h makes sure of it.
  */
 
-/* hooked: what stands behind our own functions of these names */
+/* hooked: what our own functions of these names call */
 SYMBOL(libxl_domain_suspend)
 SYMBOL(libxl_domain_create_restore)
 

@@ -4,14 +4,14 @@
  * inside libxl_domain_suspend(): the helper reads the last changed disk
  * blocks from then on, instead of waiting for the end of the memory stream.
  *
- * A hint only.  The message may be missing (short suspension, no context);
- * that costs time, never correctness.  It is never early: it is sent after
- * the hypervisor reports the domain shut down for suspension.
+ * This is a hint only.  The message may be missing (a short suspension, no
+ * context); that costs time, never correctness.  It is never early: it is sent
+ * after the hypervisor has reported the domain shut down for suspension.
  *
  * The context is the watcher's own, so that no lock of xl's context is held
- * or waited for.  It runs no children; its SIGCHLD mode says so, to keep
+ * or waited for.  It runs no children, and its SIGCHLD mode says so, to keep
  * libxl from touching xl's handler for its sake.  The thread blocks all
- * signals: xl's handlers and ours run where they always ran.
+ * signals, so that xl's handlers and ours run where they always ran.
  */
 #include "config.h"
 
@@ -24,7 +24,9 @@
 #include <string.h>
 #include <time.h>
 
-#include "libxlhooks/hooks.h"
+#include "libxlhooks/helper.h"
+#include "libxlhooks/libxl_calls.h"
+#include "libxlhooks/watcher.h"
 #include "plugin/xl/control.h"
 
 #define POLL_NS 20000000L
@@ -42,31 +44,32 @@ static const libxl_childproc_hooks no_children = {
     .chldowner = libxl_sigchld_owner_mainloop,
 };
 
-/* 1 suspended, 0 not yet, -1 there is nothing to be seen any more */
-static int look(const struct watcher *w)
+enum sight { RUNS, SUSPENDED, UNKNOWN };
+
+static enum sight look(const struct watcher *w)
 {
     libxl_dominfo info;
-    int state;
+    enum sight sight = RUNS;
 
     real.libxl_dominfo_init(&info);
     if (real.libxl_domain_info(w->ctx, &info, w->domid))
-        state = -1;
-    else
-        state = info.shutdown &&
-                info.shutdown_reason == LIBXL_SHUTDOWN_REASON_SUSPEND;
+        sight = UNKNOWN;
+    else if (info.shutdown &&
+             info.shutdown_reason == LIBXL_SHUTDOWN_REASON_SUSPEND)
+        sight = SUSPENDED;
     real.libxl_dominfo_dispose(&info);
-    return state;
+    return sight;
 }
 
 static void *watch(void *arg)
 {
     static const struct timespec interval = { .tv_nsec = POLL_NS };
     struct watcher *w = arg;
-    int state = 0;
+    enum sight sight = RUNS;
 
-    while (!atomic_load(&w->stop) && !(state = look(w)))
+    while (!atomic_load(&w->stop) && (sight = look(w)) == RUNS)
         nanosleep(&interval, NULL);
-    if (state == 1)
+    if (sight == SUSPENDED)
         control_send(w->control, "stopped", NULL);
     return NULL;
 }
