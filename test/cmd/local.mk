@@ -3,10 +3,11 @@ cmd_tests = \
 	%D%/test-compare.sh \
 	%D%/test-compare-packed.sh \
 	%D%/test-docs.sh \
+	%D%/test-includes.sh \
 	%D%/test-index-command.sh \
 	%D%/test-scan.sh \
 	%D%/test-shellcheck.sh \
 	%D%/test-status.sh \
 	%D%/test-verify.sh
 TESTS += $(cmd_tests)
-EXTRA_DIST += $(cmd_tests) .shellcheckrc
+EXTRA_DIST += $(cmd_tests) %D%/includes.awk .shellcheckrc
