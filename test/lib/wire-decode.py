@@ -33,7 +33,7 @@ IN_REHEARSALS = "HELLO FAIL DISK DISKS_END MANIFEST MANIFEST_END NAMES " \
     "RECIPE BLOCKLIST DATA_END SEGMENTS COMPARED PASS_END LISTING BALLAST " \
     "WITNESS APART BYE ALIVE".split()
 EMPTY = "DISKS_END WANT_END DATA_END BULK_DONE PASS_END COMPARED PLACE " \
-    "PLACED RESTORE RESTORING APART BYE ALIVE".split()
+    "PLACED RESTORE RESTORING APART BYE".split()
 CONTENT = "DATA RECIPE SEGMENT PATCH DELTA".split()
 
 
@@ -149,6 +149,9 @@ class Direction:
 
     def xl(self, c, _):
         return repr(c.data[:40])
+
+    def alive(self, c, _):
+        return "worked %d" % c.number("Q") if c.left() == 8 else None
 
 
 class Source(Direction):
