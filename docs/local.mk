@@ -1,7 +1,14 @@
-# Man pages are in the tarball, so that only who changes them needs pod2man.
+# The tarball has the man pages, so that pod2man is needed to change them only.
 DOC_PAGES = docs/xl-dedup.8 docs/xl-dedup.conf.5 docs/xl-migrate-dedup.8
-EXTRA_DIST += %D%/bench.md %D%/protocol.md %D%/upstream.md %D%/xl-dedup.conf \
-	%D%/xl-dedup.8.pod %D%/xl-dedup.conf.5.pod %D%/xl-migrate-dedup.8.pod
+EXTRA_DIST += \
+	%D%/bench.md \
+	%D%/faults.md \
+	%D%/protocol.md \
+	%D%/upstream.md \
+	%D%/xl-dedup.8.pod \
+	%D%/xl-dedup.conf \
+	%D%/xl-dedup.conf.5.pod \
+	%D%/xl-migrate-dedup.8.pod
 
 if HAVE_MAN_PAGES
 dist_man_MANS = $(DOC_PAGES)

@@ -6,6 +6,7 @@ cmd_tests = \
 	%D%/test-includes.sh \
 	%D%/test-index-command.sh \
 	%D%/test-scan.sh \
+	%D%/test-scan-shared.sh \
 	%D%/test-shellcheck.sh \
 	%D%/test-status.sh \
 	%D%/test-verify.sh

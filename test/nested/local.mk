@@ -1,4 +1,5 @@
 EXTRA_DIST += \
+	%D%/.shellcheckrc \
 	%D%/bed.sh \
 	%D%/build-image.sh \
 	%D%/build-product.sh \
