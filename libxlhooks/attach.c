@@ -7,7 +7,7 @@
  * still for as long as this takes: the script needs some forty processes for
  * a disk, and disks wait for each other.
  *
- * Promise: what is left behind, a loop device and nodes in xenstore, is what
+ * Promise: what is left, a loop device and nodes in xenstore, is what
  * the script leaves, so that the script can detach it at the end.  Two guests
  * do not get the same disk: the script's lock is taken and its question asked
  * whether something else uses the disk.  In every case that is not plain (a
@@ -121,7 +121,7 @@ static int lock_take(void)
         fd = open(LOCK_FILE, O_RDWR | O_CREAT | O_CLOEXEC, 0644);
         if (fd < 0 || flock(fd, LOCK_EX) || fstat(fd, &mine))
             break;
-        /* whoever gives the lock up removes its name */
+        /* The one that gives the lock up removes its name. */
         if (!stat(LOCK_FILE, &named) && mine.st_dev == named.st_dev &&
             mine.st_ino == named.st_ino)
             return fd;

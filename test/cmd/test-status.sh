@@ -33,7 +33,7 @@ for i in one two; do
 done
 [ -e b/.one.xl-dedup ] && [ -e b/.two.xl-dedup ] || fail "$(cat err)"
 
-# the table, and the numbers behind it
+# the table, and the numbers after it
 at_b status >out
 grep -q "^unfinished .*b/.one.xl-dedup\$" out || fail "$(cat out)"
 check="len(u) == j['unfinished'] == 2 and not j['old'] and
@@ -43,7 +43,7 @@ check="len(u) == j['unfinished'] == 2 and not j['old'] and
 at_b status --check >out || fail "none is old"
 [ ! -s out ] || fail "$(cat out)"
 
-# one of them gets old: it is pointed out, also to who sends something else
+# one of them gets old: it is pointed out, also to those who send something else
 touch -d '15 days ago' b/.one.xl-dedup
 sed -i "s/\"time\":[0-9]*/\"time\":$(date -d '15 days ago' +%s)/" \
     state-b/records/*.json
@@ -55,7 +55,7 @@ noise three 100000 >a/three
 xl-dedup push --free=send a/three "b:$tmp/b/three" 2>err || fail "$(cat err)"
 grep -q 'b: 1 unfinished copy of other disks, 3.0 MB, is older than 14 days' \
     err || fail "no reminder: $(cat err)"
-# but not to who goes on with it
+# but not to those who go on with it
 xl-dedup push --free=send a/one "b:$tmp/b/one" 2>err || fail "$(cat err)"
 grep -q 'unfinished' err && fail "reminder: $(cat err)"
 cmp a/one b/one || fail "b/one"

@@ -94,8 +94,8 @@ class Proxy:
                                       start_new_session=True)
         self.sender = os.getppid()
         self.xl = parent_of(self.sender)
-        # Held by who resets a host: the end of the first process must not
-        # end us before the last one is gone.
+        # Held while a host is reset: the end of its first process must not end
+        # us before its last one is gone.
         self.resetting = threading.Lock()
         self.faults = {}
         for fault in filter(None, os.environ.get("FAULT", "").split(",")):

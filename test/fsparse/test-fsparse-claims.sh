@@ -39,7 +39,7 @@ for my $f (1 .. $files) {
 }
 rec(6, "");
 E2
-# round FILES LONGEST: of as many files, with extents of at most so many bytes.
+# round FILES LONGEST: FILES files, with extents of at most LONGEST bytes.
 round() {
     rm -rf want; mkdir want
     perl model.pl $size "$seed$round" "$1" "$2"

@@ -19,7 +19,7 @@ sub end { rec(6, "") }
 $| = 1; print "xdfsp\0\0\2"; part(4096, 995904); file("/good", 5000);
 ext(0, 8192, 5000);
 E2
-# parser PERL: the next parser says this behind what is good.
+# parser PERL: the next parser says this after what is good.
 parser() {
     { echo "#!$(command -v perl)"; cat records.pl; echo "$1"; } >parser
     chmod +x parser
@@ -92,7 +92,7 @@ too many notes|rec(5, pack("L S/a*", 0, "x")) for 1 .. 40000; end()
 too much content|file("/$_", 65e3, 1, "x" x 65e3) for 1 .. 1200; end()
 E2
 
-# Hangs: before and behind the end of the output.
+# Hangs: before and after the end of the output.
 XL_DEDUP_PARSER_SECONDS=1; export XL_DEDUP_PARSER_SECONDS
 parser 'sleep 1000'; expect "hang" '^note parser stopped at its deadline'
 parser 'end(); close STDOUT; sleep 1000'; expect "hang behind the end"

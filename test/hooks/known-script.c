@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* In place of libxlhooks/blockscript.c: a script is known if there is a file
- * of its name with ".known" behind, as the real ones are not ours to copy. */
+ * of its name with ".known" appended, as the real ones are not ours to copy. */
 #include "config.h"
 
 #include <limits.h>

@@ -56,7 +56,7 @@ FAKE_CD_CHANGES=4 send '<go list <go fail'
 FAKE_CD_CHANGES=6 send '<go list <go suspend <suspended fail'
 [ "$(changed)" = 1 ] || fail "a change after the suspension is not told"
 
-# the list of other domains only matters to who wants images removed
+# the list of other domains matters only if images are to be removed
 FAKE_NO_DOMAINS=1 send '<go list <go suspend <suspended done'
 [ $status = 0 ] || fail "without the domains: status $status"
 has helper 'go|busy=some'

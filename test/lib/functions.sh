@@ -4,7 +4,7 @@
 #   skip MSG, fail MSG, pass MSG
 #   tmpdir            creates $tmp and goes there; gone at exit
 #   cleanup_fn CMD    runs CMD at exit, the last added first
-#   unmount DIR       waits for those who look at it
+#   unmount DIR       waits for processes that look at it
 
 set -u
 LC_ALL=C.UTF-8; export LC_ALL
@@ -39,8 +39,8 @@ detach() {
     esac
 }
 
-# unmount DIR: whoever looks through /proc which files are open, as other tests
-# do all the time, keeps a file system busy for a moment.
+# unmount DIR: a process that looks through /proc which files are open, as other
+# tests do all the time, keeps a file system busy for a moment.
 unmount() {
     for _ in $(seq 50); do
         umount "$1" 2>/dev/null && return 0

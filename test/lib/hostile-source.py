@@ -292,7 +292,7 @@ class Receiver:
         self.send(frame("SEGMENTS", 0, ALL), frame("COMPARED", 0))
 
     def relisted(self):
-        """The manifest behind a comparison that found all in place."""
+        """The manifest after a comparison that found all in place."""
         self.compared()
         self.send(frame("MANIFEST", 0, MANIFEST))
 

@@ -166,7 +166,7 @@ def names(*values, count=None):
 
 def signature(number, content, block=512, width=6, key=bytes(range(16)),
               code=False):
-    """One file, behind the key of its frame.  code: shows its skeleton."""
+    """One file, after the key of its frame.  code: shows its skeleton."""
     content = skeleton(content)[0] if code else content
     hashes = [polynomial(key, content[at:at + block], width)
               for at in range(0, len(content), block)]

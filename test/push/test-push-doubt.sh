@@ -129,7 +129,7 @@ ext -t ext4
 zero disk $(($(asked 'stats' | sed -n 's/.*block bitmap at \([0-9]*\).*/\1/p' |
     head -n 1) * 1024)) 4
 doubted "checksum of a bitmap" disk 'a bitmap cannot be read or is damaged'
-# what the inodes behind the first ones claim nobody looks for
+# nobody looks for what the inodes after the first ones claim
 ext -t ext4 -O uninit_bg,^metadata_csum -N 1200 -g 8192
 change 'set_bg 0 itable_unused 900' 'set_bg 0 checksum calc'
 doubted "inodes out of sight" disk 'the bitmap of its inodes is wrong'

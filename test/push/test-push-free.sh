@@ -76,7 +76,7 @@ push a/disk
 sent "another file system"
 
 # NTFS, made over noise, which its free clusters keep.  Its copy is read by
-# ntfsprogs; the last sector, behind all clusters, is the backup of the first.
+# ntfsprogs; the last sector, after all clusters, is the backup of the first.
 ntfs()
 {
     noise under 24000000 >a/ntfs

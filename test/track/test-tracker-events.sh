@@ -13,7 +13,7 @@ wait_clean() {
     expect collect "collect 0 0"
 }
 
-# writes DEVICE SHIFT: the image sees everything SHIFT bytes behind.
+# writes DEVICE SHIFT: the image sees everything SHIFT bytes later.
 writes() {
     dd if=/dev/zero of="$1" bs=512 seek=256 count=1 oflag=direct 2>/dev/null
     expect collect "collect 0 $K64 $((131072 + $2))+$K64"

@@ -13,7 +13,7 @@
  *                  collect MEAN MAX", in microseconds
  *   stop
  *
- * CODE is 0 or an error's name, with the reason in brackets behind it.
+ * CODE is 0 or an error's name, with the reason in brackets after it.
  * Exit status 77 with a reason if the image cannot be tracked.
  */
 #include "config.h"

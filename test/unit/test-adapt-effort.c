@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Unit test of adapt_effort.c against a made-up machine: each level packs at a
- * certain speed to a certain size, the line takes so many bytes a second, and
- * xl gives so many.  The level that moves the stream fastest must be in use
- * most of the time, and found again when the line changes.
+ * Unit test of adapt_effort.c against a made-up machine, which has a speed and
+ * a size for each level, a speed of the line, and one of what xl gives.  The
+ * level that moves the stream fastest must be in use most of the time, and
+ * found again when the line changes.
  */
 #include "config.h"
 
@@ -47,7 +47,7 @@ static void pass(struct machine *m, double seconds)
         m->queued = 0;
 }
 
-/* Sends batches for so many seconds, one after the other. */
+/* Sends batches for a number of seconds, one after the other. */
 static void run(struct machine *m, double seconds)
 {
     double end = m->now.now + seconds, work, give, wait;

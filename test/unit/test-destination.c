@@ -33,7 +33,7 @@ static const uint8_t root[HASH_BYTES];
 
 /* What stands in for the kernel, in our program too. */
 
-static int failing_syncs;       /* so many of the directory fail */
+static int failing_syncs;       /* how many of the directory's are to fail */
 static bool no_exchange;        /* as on NFS */
 static void (*at_exchange)(void);
 static long seconds_later;
@@ -324,7 +324,7 @@ static void gathers(void)
     assert(!memcmp(back, content, 1 << 20));
     assert(!destination_read(&d, back, 12345, 678));
     assert(!memcmp(back, content + 678, 12345));
-    /* also beside what came otherwise, and behind what was written */
+    /* also beside what came otherwise, and after what was written */
     assert(!destination_fill(&d, content + 2600001, 1000, 2600001));
     assert(!destination_write(&d, "xyz", 3, 1500000));
     assert(!destination_gather(&d, content + 1500000, 3, 1500000));
@@ -711,7 +711,7 @@ static void copy_in_use(void)
         destination_release(&d);
     }
     holds(path, "end", SIZE - 3, SIZE);
-    /* whoever reads keeps what he has */
+    /* A reader keeps what it has. */
     d = disk();
     arrived(&d);
     pid = opener(O_RDONLY);

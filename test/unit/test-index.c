@@ -207,7 +207,7 @@ static void in_two_steps(void)
     store_read_end(s, t);
     assert(index_list(s, id, "/b", &stamp) == -ENOENT);
 
-    /* whoever changes the index meanwhile removes it */
+    /* the one that changes the index meanwhile removes it */
     m.key = 3;
     assert(!index_add_unlisted(s, "/staging", &source, &id));
     assert(!put(s, "/c", 4, 10) && !find(s, 3, 0));

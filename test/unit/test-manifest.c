@@ -114,8 +114,8 @@ static void *copy(const void *from, size_t n, size_t size)
 struct seen {
     uint64_t done, total;
     bool by_place;              /* objects come so; if this is set as well: */
-    bool files_first;           /* behind all files, which need not */
-    uint64_t place;             /* behind that of the last one */
+    bool files_first;           /* after all files, which need not */
+    uint64_t place;             /* after that of the last one */
     size_t n_found;
     const struct object *found[8192];
 };
@@ -176,7 +176,7 @@ static void check_found(const struct manifest *m, struct seen *seen)
     }
 }
 
-/* Puts the image on disk, and has the map ready for who asks. */
+/* Puts the image on disk, and has the map ready for those who ask. */
 static void open_image(struct fixture *f)
 {
     static const struct fsparse_partition whole = {
@@ -505,7 +505,7 @@ static void test_inline(void)
     fixture_free(f);
 }
 
-/* A file that takes longer than all that is behind it. */
+/* A file that takes longer than all that come after it. */
 static void test_overtaken(void)
 {
     struct fixture *f = fixture_new(4 * SEGMENTS_WAIT * MiB);
@@ -568,7 +568,7 @@ static void test_recent(void)
     fixture_free(f);
 }
 
-/* Who asks for an end gets it, and nothing stays behind. */
+/* An end that is asked for comes, and nothing is left. */
 static void test_stop(void)
 {
     struct fixture *f = fixture_new(8 * MiB);

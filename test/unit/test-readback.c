@@ -166,7 +166,7 @@ static void written_meanwhile(void)
     reads_again(write_there);
 }
 
-/* Until then it is left to who reads it, however long that takes. */
+/* Until then it is left to its reader, however long that takes. */
 static void write_and_wait(void)
 {
     disk.touched[0] = 1;

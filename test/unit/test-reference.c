@@ -107,7 +107,7 @@ static const char *find_nth(struct references *r, unsigned key, size_t length,
 
     noise(data, MiB, key);
     digest_of(data, length, hash);
-    /* what is behind the short digest must not matter */
+    /* what follows the short digest must not matter */
     memset(hash + PROTO_SHORT_DIGEST, 0, HASH_BYTES - PROTO_SHORT_DIGEST);
     *path = '\0';
     if (references_find(r, hash, length, nth, &h)) {
@@ -174,7 +174,7 @@ static void found(void)
 }
 
 /* What cannot be read is left out, and costs nothing else; what has become
- * shorter is not read behind its end. */
+ * shorter is not read past its end. */
 static void unusable(void)
 {
     static const unsigned keys[] = { 7, 8 };

@@ -100,7 +100,7 @@ static void alike(void)
     noise(a, SIZE, 1);
     for (i = 0; i < 4; i++) {
         assert(make(a, SIZE, a, SIZE, feeds[i]) == 0);
-        /* something in front, cut out, and behind */
+        /* something in front, cut out, and at the end */
         memcpy(b, "front", 5);
         memcpy(b + 5, a, 100000);
         memcpy(b + 100005, a + 100777, SIZE - 100777);

@@ -71,7 +71,7 @@ static void bad_places(void)
     rsh_place_release(&p);
 }
 
-/* The words that come of it, each behind a "|". */
+/* The words that come of it, each after a "|". */
 static const struct command {
     const char *text, *words;
 } commands[] = {

@@ -19,7 +19,7 @@
 #include "plugin/image/dirty.h"
 #include "plugin/track/trace_parse.h"
 
-/* Debian 12, shortened behind what is read. */
+/* Debian 12's, shortened after what is read. */
 static const char complete[] =
     "name: block_rq_complete\nID: 1064\nformat:\n"
     "\tfield:unsigned short common_type;\toffset:0;\tsize:2;\tsigned:0;\n"

@@ -273,7 +273,7 @@ static void freight(void)
     }
     assert(!pthread_join(thread, NULL));
     assert_all_came(a, b);
-    /* many other frames behind the last piece */
+    /* many other frames after the last piece */
     for (others = 0; others < 100; others++) {
         assert(!wire_send(a, FRAME_PASS_END, 0, NULL, 0));
         assert(!wire_recv(b, &f) && f.type == FRAME_PASS_END);

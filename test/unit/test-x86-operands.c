@@ -28,7 +28,7 @@ static size_t beyond_of(size_t left)
     return left < X86_OPERANDS_BEYOND ? left : X86_OPERANDS_BEYOND;
 }
 
-/* pieces: of so many bytes, or 0: of any number. */
+/* pieces: the bytes in each, or 0 for any number. */
 static void take_apart(const uint8_t *content, size_t size, size_t pieces,
                        struct parts *out)
 {
