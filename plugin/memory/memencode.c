@@ -127,7 +127,7 @@ static int emit(struct memencoder *e)
     return b->bytes ? e->opt.emit(e->opt.opaque, b) : 0;
 }
 
-/* So many bytes of the stream are in the batch now. */
+/* The batch stands for more bytes of the stream now. */
 static int advance(struct memencoder *e, uint64_t bytes)
 {
     struct memory_batch *b = &e->batch;

@@ -388,6 +388,15 @@ static int check_methods(struct tracker *t)
     return 0;
 }
 
+static int init_maps(struct tracker *t, uint64_t grain)
+{
+    int rc = dirty_init(&t->fresh, t->img->size, grain);
+
+    if (!rc && !t->by_completion)
+        rc = dirty_init(&t->pending, t->img->size, grain);
+    return rc ? fail(t, rc, "no memory, or no power of two") : 0;
+}
+
 int tracker_start(struct tracker **t_r, const struct image *img,
                   const struct tracker_options *opt, char *why,
                   size_t why_size)
@@ -395,7 +404,6 @@ int tracker_start(struct tracker **t_r, const struct image *img,
     static const struct tracker_options defaults = { 0, 0 };
     struct tracker *t = calloc(1, sizeof(*t));
     char filter[TRACK_DEVICES_MAX * 64];
-    uint64_t grain;
     int rc;
 
     *t_r = NULL;
@@ -405,21 +413,15 @@ int tracker_start(struct tracker **t_r, const struct image *img,
         opt = &defaults;
     t->img = img;
     pthread_mutex_init(&t->lock, NULL);
-    grain = opt->grain ? opt->grain : GRAIN_DEFAULT;
     rc = watch_open(&t->watch, img, t->why, sizeof(t->why));
     if (rc)
         goto out;
     t->devs = &t->watch->devs;
     rc = check_methods(t);
+    if (!rc)
+        rc = init_maps(t, opt->grain ? opt->grain : GRAIN_DEFAULT);
     if (rc)
         goto out;
-    rc = dirty_init(&t->fresh, img->size, grain);
-    if (!rc && !t->by_completion)
-        rc = dirty_init(&t->pending, img->size, grain);
-    if (rc) {
-        fail(t, 0, "no memory, or no power of two");
-        goto out;
-    }
     write_filter(t, filter, sizeof(filter));
     rc = perf_events_open(&t->events, t->by_completion ? "block_rq_complete" :
                           "block_bio_queue", filter, opt->ring, t->why,
