@@ -110,7 +110,7 @@ static int list_one(void *opaque, uint64_t i)
     return rc ? rc : b->failed ? -ENOMEM : 0;
 }
 
-int blocklist_answer(const struct link *l, struct source_disk *d,
+int blocklist_answer(const struct session *s, struct source_disk *d,
                      const struct frame *f)
 {
     struct answer *g = calloc(1, sizeof(*g));
@@ -123,12 +123,12 @@ int blocklist_answer(const struct link *l, struct source_disk *d,
     g->disk = d;
     rc = take_list(d, f, g);
     if (!rc)
-        rc = threadpool_run(l->pool, list_one, g, 0, g->count);
+        rc = threadpool_run(s->pool, list_one, g, 0, g->count);
     buf_put_u32(&b, g->count);
     for (i = 0; i < g->count && !rc; i++)
         buf_put(&b, g->lists[i].data, g->lists[i].length);
     if (!rc)
-        rc = wire_send_buf(l->wire, FRAME_BLOCKLIST, d->number, &b);
+        rc = wire_send_buf(s->wire, FRAME_BLOCKLIST, d->number, &b);
     for (i = 0; i < PROTO_LIST_OBJECTS; i++)
         buf_release(&g->lists[i]);
     buf_release(&b);

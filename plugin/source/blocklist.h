@@ -27,7 +27,7 @@ enum proto_kind blocklist_kind(const struct manifest *m,
                                const struct object *o);
 
 /* Answers a LIST.  -EPROTO: it makes no sense. */
-int blocklist_answer(const struct link *l, struct source_disk *d,
+int blocklist_answer(const struct session *s, struct source_disk *d,
                      const struct frame *f);
 
 /* Takes the next object of a HELD.  number: of the one before, then of this

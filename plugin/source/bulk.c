@@ -26,9 +26,10 @@
 #define READ_BYTES (256u << 10)
 #define RECORD_HEADER (8 + 4)       /* of DATA */
 
-static int flush_data(const struct link *l, struct source_disk *d, struct buf *b)
+static int flush_data(const struct session *s, struct source_disk *d,
+                      struct buf *b)
 {
-    int rc = rehearse_freight(l, d, FRAME_DATA, b);
+    int rc = rehearse_freight(s, d, FRAME_DATA, b);
 
     buf_reset(b);
     return rc;
@@ -52,7 +53,7 @@ static void put_record(struct buf *b, struct outgoing *o, uint8_t *p, size_t n)
     o->sent += n;
 }
 
-static int put_extent(const struct link *l, struct source_disk *d,
+static int put_extent(const struct session *s, struct source_disk *d,
                       struct buf *b, struct outgoing *o,
                       const struct fsparse_extent *e)
 {
@@ -77,12 +78,12 @@ static int put_extent(const struct link *l, struct source_disk *d,
         put_record(b, o, p, n);
         d->bytes_sent += n;
         if (b->length >= DATA_BYTES)
-            rc = flush_data(l, d, b);
+            rc = flush_data(s, d, b);
     }
     return rc;
 }
 
-static int put_content(const struct link *l, struct source_disk *d,
+static int put_content(const struct session *s, struct source_disk *d,
                        struct buf *b, uint64_t number)
 {
     struct outgoing o = { .number = number };
@@ -92,21 +93,21 @@ static int put_content(const struct link *l, struct source_disk *d,
 
     e = object_extents(d->manifest, source_object(d, number), &n);
     for (i = 0; i < n && !rc; i++)
-        rc = put_extent(l, d, b, &o, &e[i]);
+        rc = put_extent(s, d, b, &o, &e[i]);
     return rc;
 }
 
 /* What the target has asked for so far and did not get yet. */
 struct wishes {
     struct scan *scan;
-    struct order *order;
+    struct send_order *order;
     struct buf data;            /* a DATA frame in the making */
 };
 
 /* The target may ask for what it has been told of meanwhile. */
 static int keep_up(struct source_disk *d)
 {
-    uint64_t n = roster_count(d->roster);
+    uint64_t n = object_table_count(d->objects);
     struct wish *wishes;
 
     if (n == d->n_listed)
@@ -132,7 +133,7 @@ static int wish(struct source_disk *d, struct wishes *w, uint64_t number,
         return -EPROTO;
     wish->times++;
     wish->waiting = true;
-    return order_add(w->order, source_object(d, number), number, whole);
+    return send_order_add(w->order, source_object(d, number), number, whole);
 }
 
 static int take_want(struct source_disk *d, struct wishes *w,
@@ -198,23 +199,23 @@ static int take_lacks(struct source_disk *d, struct wishes *w,
     return rc;
 }
 
-static int flush_wishes(const struct link *l, struct source_disk *d,
+static int flush_wishes(const struct session *s, struct source_disk *d,
                         struct wishes *w)
 {
-    return w->data.length ? flush_data(l, d, &w->data) : 0;
+    return w->data.length ? flush_data(s, d, &w->data) : 0;
 }
 
 /* Frees the sketch, or the blocks, that came with the wish. */
-static int cook(const struct link *l, struct source_disk *d,
+static int cook(const struct session *s, struct source_disk *d,
                 struct wishes *w, uint64_t number)
 {
     struct wish *wish = &d->wishes[number];
     int rc;
 
-    rc = flush_wishes(l, d, w);
+    rc = flush_wishes(s, d, w);
     if (!rc)
-        rc = wish->asked ? recipe_send(l, d, number, wish->asked) :
-            recipe_send_lacking(l, d, number, wish->lack);
+        rc = wish->asked ? recipe_send(s, d, number, wish->asked) :
+            recipe_send_lacking(s, d, number, wish->lack);
     free(wish->asked);
     free(wish->lack);
     wish->asked = NULL;
@@ -222,26 +223,26 @@ static int cook(const struct link *l, struct source_disk *d,
     return rc;
 }
 
-static int grant(const struct link *l, struct source_disk *d,
+static int grant(const struct session *s, struct source_disk *d,
                  struct wishes *w)
 {
     const struct wish *wish;
     uint32_t number;
     int rc;
 
-    order_take(w->order, &number);
+    send_order_take(w->order, &number);
     d->wishes[number].waiting = false;
     wish = &d->wishes[number];
     if (wish->asked || wish->lack)
-        rc = cook(l, d, w, number);
+        rc = cook(s, d, w, number);
     else
-        rc = put_content(l, d, &w->data, number);
+        rc = put_content(s, d, &w->data, number);
     scan_show(w->scan);
-    return rc ? rc : order_is_empty(w->order) ? flush_wishes(l, d, w) : 0;
+    return rc ? rc : send_order_is_empty(w->order) ? flush_wishes(s, d, w) : 0;
 }
 
 /* 1: the target has all that it wants. */
-static int take_wish(const struct link *l, struct source_disk *d,
+static int take_wish(const struct session *s, struct source_disk *d,
                      struct wishes *w, const struct frame *f)
 {
     int rc = keep_up(d);
@@ -250,13 +251,13 @@ static int take_wish(const struct link *l, struct source_disk *d,
         return rc ? rc : -EPROTO;
     switch (f->type) {
     case FRAME_UNKNOWN:
-        return recipe_names(l, d, f);
+        return recipe_names(s, d, f);
     case FRAME_WANT:
         return take_want(d, w, f);
     case FRAME_SIGNATURE:
         return take_sketches(d, w, f);
     case FRAME_LIST:
-        return blocklist_answer(l, d, f);
+        return blocklist_answer(s, d, f);
     case FRAME_HELD:
         return take_lacks(d, w, f);
     case FRAME_LEFT:
@@ -270,31 +271,31 @@ static int take_wish(const struct link *l, struct source_disk *d,
 
 /* Requests that are there come first: the more of them, the better the
  * order. */
-static int grant_all(const struct link *l, struct source_disk *d,
+static int grant_all(const struct session *s, struct source_disk *d,
                      struct wishes *w)
 {
     bool ended = false;
     struct frame f;
     int rc = 0;
 
-    while (!rc && !(ended && order_is_empty(w->order))) {
+    while (!rc && !(ended && send_order_is_empty(w->order))) {
         if (scan_has_failed(w->scan))
             return -ECANCELED;
         if (ended)
             rc = -EAGAIN;
-        else if (order_is_empty(w->order))
-            rc = inbox_next_or(l->inbox, d->number, scan_fd(w->scan), &f);
+        else if (send_order_is_empty(w->order))
+            rc = inbox_next_or(s->inbox, d->number, scan_fd(w->scan), &f);
         else
-            rc = inbox_try(l->inbox, d->number, &f);
+            rc = inbox_try(s->inbox, d->number, &f);
         if (rc == -EAGAIN) {
-            rc = grant(l, d, w);
+            rc = grant(s, d, w);
             continue;
         }
         if (rc)
             return rc;
-        rc = take_wish(l, d, w, &f);
+        rc = take_wish(s, d, w, &f);
         if (rc == -EPROTO)
-            rc = inbox_misplaced(l->inbox, &f);
+            rc = inbox_misplaced(s->inbox, &f);
         frame_release(&f);
         ended = rc == 1;
         rc = rc == 1 ? 0 : rc;
@@ -315,45 +316,45 @@ static void drop_wishes(struct source_disk *d)
     d->n_listed = 0;
 }
 
-static int serve_wants(const struct link *l, struct source_disk *d,
+static int serve_wants(const struct session *s, struct source_disk *d,
                        struct scan *scan)
 {
     struct wishes w = { .scan = scan, .data = BUF_INIT };
     struct frame f;
     int rc;
 
-    rc = order_new(&w.order, d->manifest);
+    rc = send_order_new(&w.order, d->manifest);
     if (!rc)
-        rc = grant_all(l, d, &w);
+        rc = grant_all(s, d, &w);
     drop_wishes(d);
-    order_free(w.order);
+    send_order_free(w.order);
     buf_release(&w.data);
     if (!rc)
-        rc = wire_send_freight(l->wire, FRAME_DATA_END, d->number, NULL, 0);
-    wire_flush_freight(l->wire);
+        rc = wire_send_freight(s->wire, FRAME_DATA_END, d->number, NULL, 0);
+    wire_flush_freight(s->wire);
     if (!rc)
-        rc = inbox_expect(l->inbox, d->number, FRAME_BULK_DONE, &f);
+        rc = inbox_expect(s->inbox, d->number, FRAME_BULK_DONE, &f);
     if (rc)
         return rc;
     if (f.disk != d->number)
-        rc = inbox_misplaced(l->inbox, &f);
+        rc = inbox_misplaced(s->inbox, &f);
     frame_release(&f);
     return rc;
 }
 
-int bulk_run(const struct link *l, struct source_disk *d)
+int bulk_run(const struct session *s, struct source_disk *d)
 {
     struct scan *scan;
     uint64_t total;
     int rc;
 
-    rc = live_compare(l, d);
+    rc = rounds_compare(s, d);
     d->bulk_start = monotonic_seconds();
     if (!rc)
-        rc = scan_start(&scan, l, d);
+        rc = scan_start(&scan, s, d);
     if (rc)
         return rc;
-    rc = serve_wants(l, d, scan);
+    rc = serve_wants(s, d, scan);
     /* If the scan has failed there was nothing to wait for. */
     if (rc && rc != -ECANCELED) {
         scan_leave(scan);
@@ -361,7 +362,7 @@ int bulk_run(const struct link *l, struct source_disk *d)
     }
     total = scan_found(scan);
     rc = scan_end(scan);
-    ahead_stop(d->ahead);
+    prehash_stop(d->prehash);
     if (!rc && d->dry)
         rc = rehearse_lists(d);
     if (rc)

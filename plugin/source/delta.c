@@ -22,7 +22,7 @@
 #define READ_BYTES (256u << 10)
 
 struct round {
-    const struct link *link;
+    const struct session *session;
     struct source_disk *disk;
     struct buf frame;               /* digest, then records */
     struct digest state;            /* of the frame's records */
@@ -49,7 +49,7 @@ static int end_frame(struct round *r)
     if (r->frame.length == HASH_BYTES)
         return 0;
     digest_final(&r->state, r->frame.data);
-    rc = wire_send_buf(r->link->wire, FRAME_DELTA, r->disk->number,
+    rc = wire_send_buf(r->session->wire, FRAME_DELTA, r->disk->number,
                        &r->frame);
     begin_frame(r);
     return rc;
@@ -60,7 +60,7 @@ static int end_pass(struct round *r)
     int rc = end_frame(r);
 
     if (!rc)
-        rc = pass_run(r->link, r->disk, false, &r->disk->left);
+        rc = pass_run(r->session, r->disk, false, &r->disk->left);
     r->bytes = r->records = 0;
     return rc;
 }
@@ -125,7 +125,7 @@ static int send_piece(struct round *r, uint64_t offset, size_t length)
     if (rc)
         return rc;
     put_piece(r, offset, length);
-    blockindex_put(r->link->index, d->number, offset, r->data, length);
+    blockindex_put(r->session->index, d->number, offset, r->data, length);
     forget_digests(d, offset, length);
     d->round_bytes += length;
     if (r->frame.length >= DELTA_BYTES)
@@ -149,11 +149,11 @@ static int send_range(struct round *r, uint64_t offset, uint64_t length)
     return rc;
 }
 
-int deltas_send(const struct link *l, struct source_disk *d)
+int delta_send(const struct session *s, struct source_disk *d)
 {
-    struct round r = { .link = l, .disk = d, .frame = BUF_INIT };
+    struct round r = { .session = s, .disk = d, .frame = BUF_INIT };
     uint64_t offset = 0, length;
-    int rc = witness_dirty(l, d);
+    int rc = witness_dirty(s, d);
 
     /* If it is still in doubt, nothing is different from what was sent. */
     if (rc || d->doubt.open)

@@ -21,6 +21,7 @@
 #include "plugin/source/prehash.h"
 #include "plugin/source/report.h"
 #include "plugin/source/reservoir.h"
+#include "plugin/source/session.h"
 #include "plugin/track/tracker.h"
 #include "plugin/wire/inbox.h"
 #include "plugin/wire/wire.h"
@@ -64,7 +65,7 @@ struct source_disk {
     int examined;                   /* what came of it */
     struct fsparse_map *map;        /* until there is a manifest, or NULL */
     struct manifest *manifest;
-    struct roster *roster;          /* its objects by number on the wire */
+    struct object_table *objects;   /* by number on the wire */
     struct wish *wishes;            /* by number, while bulk.c serves them */
     uint64_t n_listed;              /* of these; the roster may have grown */
     atomic_uint_fast64_t bytes_wanted;
@@ -79,7 +80,7 @@ struct source_disk {
     uint64_t round_segments;        /* sent in this round */
     uint64_t pass_start;            /* of these, before this pass */
     uint64_t round_bytes;           /* of content, in this round */
-    struct ahead *ahead;            /* digests read before the first pass that
+    struct prehash *prehash;        /* digests read before the first pass, which
                                        stand as far as nothing was written
                                        since (rounds.c), or NULL */
 
@@ -93,12 +94,12 @@ struct source_disk {
     unsigned whole_rounds;          /* that have compared all of the disk */
     bool settled;                   /* the target was equal, suspended */
     struct write_stamp settled_stamp; /* then, if not traced */
-    struct write_stamp ahead_stamp;   /* before ahead's reading, if not traced */
+    struct write_stamp prehash_stamp; /* before that was read, if not traced */
 
     /* A dry run (dry_run.c): content goes to the samples, not to the wire. */
     bool dry;
-    struct sample freight;          /* of what would go as freight */
-    struct sample patches;          /* of what the passes would send */
+    struct reservoir freight;          /* of what would go as freight */
+    struct reservoir patches;          /* of what the passes would send */
     struct dirty left_blocks;       /* blocks that are for the passes */
     uint64_t bytes_unlisted;        /* in objects that no list has */
     uint64_t digests;               /* of segments, that the passes list */
@@ -111,30 +112,15 @@ struct source_disk {
 static inline const struct object *source_object(const struct source_disk *d,
                                                  uint64_t number)
 {
-    return roster_get(d->roster, number);
+    return object_table_get(d->objects, number);
 }
 
-/* What the parts of the source's engine share. */
-struct link {
-    struct wire *wire;
-    struct inbox *inbox;
-    struct threadpool *pool;
-    struct blockindex *index;       /* of what is sent, or NULL */
-    const char *peer;               /* name of the target */
-    /* Or NULL; called when a disk's manifest is complete, from a thread of its
-     * scan, which waits. */
-    void (*hashed)(void *opaque, const struct source_disk *d);
-    void *opaque;                   /* of that */
-    atomic_bool hurry;              /* the guest stands still: a pass that was
-                                       begun before is to be cut short */
-};
-
 /* The bulk copy of a disk (bulk.c). */
-int bulk_run(const struct link *l, struct source_disk *d);
+int bulk_run(const struct session *s, struct source_disk *d);
 
 /* Tells the target all segments' digests before the manifest, so that it
  * knows what of its earlier content is right. */
-int pass_compare(const struct link *l, struct source_disk *d);
+int pass_compare(const struct session *s, struct source_disk *d);
 
 /*
  * One pass over a disk.  full: all segments are read, and those that are not
@@ -142,10 +128,10 @@ int pass_compare(const struct link *l, struct source_disk *d);
  * sent before.  What it says differs is sent at once.  *left_r: number of
  * segments that the target has not verified yet.  Sets d->cut_short.
  */
-int pass_run(const struct link *l, struct source_disk *d, bool full,
+int pass_run(const struct session *s, struct source_disk *d, bool full,
              uint64_t *left_r);
 /* The same, whatever is in doubt; for witness.c. */
-int pass_once(const struct link *l, struct source_disk *d, bool full,
+int pass_once(const struct session *s, struct source_disk *d, bool full,
               uint64_t *left_r);
 
 /*
@@ -155,57 +141,57 @@ int pass_once(const struct link *l, struct source_disk *d, bool full,
  * there already; -EEXIST (logged): it is the same storage; or another error.
  */
 /* Before the manifest, and after the comparison if there was one. */
-int witness_begin(const struct link *l, struct source_disk *d);
+int witness_begin(const struct session *s, struct source_disk *d);
 /* Before what is dirty in d->dirty is sent. */
-int witness_dirty(const struct link *l, struct source_disk *d);
+int witness_dirty(const struct session *s, struct source_disk *d);
 /* After a pass, in which nothing was answered; *left_r as of pass_run(). */
-int witness_pass(const struct link *l, struct source_disk *d,
+int witness_pass(const struct session *s, struct source_disk *d,
                  uint64_t *left_r);
 /* Notes a segment that may tell, while there is a doubt. */
 void witness_doubt(struct source_disk *d, uint64_t number);
 
 /* A dry run's pass, after a comparison: of what the target describes, the
  * blocks that are left to the passes and differ go to d->patches. */
-int pass_rehearse(const struct link *l, struct source_disk *d);
+int pass_rehearse(const struct session *s, struct source_disk *d);
 
 /* Freight of the bulk copy: goes on the wire, or to the sample of a dry run. */
-int rehearse_freight(const struct link *l, struct source_disk *d,
+int rehearse_freight(const struct session *s, struct source_disk *d,
                      uint16_t type, const struct buf *b);
 /* Before content is read for it: whether that is necessary. */
 bool rehearse_reads(struct source_disk *d);
 /* Takes a LEFT frame. */
 int rehearse_left(struct source_disk *d, const struct frame *f);
 /* The bulk copy and the pass of a dry run. */
-int rehearse_disk(const struct link *l, struct source_disk *d);
+int rehearse_disk(const struct session *s, struct source_disk *d);
 /* Counts what the lists do not tell, while there is a manifest. */
 int rehearse_lists(struct source_disk *d);
 
 /* Sends what is dirty in d->dirty, and has it verified (delta.c).  The target
  * must have verified all before.  -EAGAIN: not all was sent, because something
  * did not arrive well. */
-int deltas_send(const struct link *l, struct source_disk *d);
+int delta_send(const struct session *s, struct source_disk *d);
 
 /*
- * rounds.c.  A disk is traced from live_track() on, which must come before its
- * first byte is read; if it cannot be, the admin is told why, and it is
+ * rounds.c.  A disk is traced from rounds_track() on, which must come before
+ * its first byte is read; if it cannot be, the admin is told why, and it is
  * compared as a whole instead.
  */
 /* ring: bytes of the trace buffer of a processor, 0: the default. */
-void live_track(struct source_disk *d, size_t ring);
+void rounds_track(struct source_disk *d, size_t ring);
 /* The comparison before the manifest, if there is to be one. */
-int live_compare(const struct link *l, struct source_disk *d);
+int rounds_compare(const struct session *s, struct source_disk *d);
 /* The hashing of segments ahead of the first pass, where every write that comes
- * after the call will be known: d->ahead is for what is read from now on, or
- * NULL; and what is not known then is read, until ahead_stop(d->ahead). */
-void live_expect_ahead(const struct link *l, struct source_disk *d);
-void live_ahead(const struct link *l, struct source_disk *d);
+ * after the call will be known: d->prehash is for what is read from now on, or
+ * NULL; and what is not known then is read, until prehash_stop(d->prehash). */
+void rounds_expect_prehash(const struct session *s, struct source_disk *d);
+void rounds_prehash(const struct session *s, struct source_disk *d);
 /* Rounds until little is left, or it does not get less. */
-int live_catch_up(const struct link *l, struct source_disk *d);
+int rounds_catch_up(const struct session *s, struct source_disk *d);
 /* One round, while the guest runs. */
-int live_round(const struct link *l, struct source_disk *d);
+int rounds_run(const struct session *s, struct source_disk *d);
 /* The last round, after the guest was suspended. */
-int live_settle(const struct link *l, struct source_disk *d);
+int rounds_settle(const struct session *s, struct source_disk *d);
 /* Whether nothing was written since. */
-bool live_unchanged(struct source_disk *d);
+bool rounds_unchanged(struct source_disk *d);
 
 #endif

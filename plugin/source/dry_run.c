@@ -27,16 +27,16 @@
 
 /* Taking content */
 
-int rehearse_freight(const struct link *l, struct source_disk *d,
+int rehearse_freight(const struct session *s, struct source_disk *d,
                      uint16_t type, const struct buf *b)
 {
-    return d->dry ? sample_put(&d->freight, b) :
-        wire_send_freight_buf(l->wire, type, d->number, b);
+    return d->dry ? reservoir_put(&d->freight, b) :
+        wire_send_freight_buf(s->wire, type, d->number, b);
 }
 
 bool rehearse_reads(struct source_disk *d)
 {
-    return !d->dry || sample_keeps(&d->freight);
+    return !d->dry || reservoir_keeps(&d->freight);
 }
 
 int rehearse_left(struct source_disk *d, const struct frame *f)
@@ -78,7 +78,7 @@ int rehearse_lists(struct source_disk *d)
     rc = dirty_init(&used, d->image.size, PROTO_SEGMENT);
     if (rc)
         return rc;
-    for (i = 0; i < roster_count(d->roster); i++) {
+    for (i = 0; i < object_table_count(d->objects); i++) {
         e = object_extents(d->manifest, source_object(d, i), &count);
         for (j = 0; j < count; j++)
             dirty_mark(&used, e[j].physical, e[j].length);
@@ -88,18 +88,18 @@ int rehearse_lists(struct source_disk *d)
     return 0;
 }
 
-int rehearse_disk(const struct link *l, struct source_disk *d)
+int rehearse_disk(const struct session *s, struct source_disk *d)
 {
     int rc = dirty_init(&d->left_blocks, d->image.size, PROTO_BLOCK);
 
     if (!rc)
-        rc = bulk_run(l, d);
-    return rc || !d->base ? rc : pass_rehearse(l, d);
+        rc = bulk_run(s, d);
+    return rc || !d->base ? rc : pass_rehearse(s, d);
 }
 
 /* The line */
 
-static int burst(const struct link *l, const struct buf *ballast,
+static int burst(const struct session *s, const struct buf *ballast,
                  unsigned frames)
 {
     struct frame f;
@@ -107,9 +107,9 @@ static int burst(const struct link *l, const struct buf *ballast,
     int rc = 0;
 
     for (i = 0; i < frames && !rc; i++)
-        rc = wire_send_plain(l->wire, FRAME_BALLAST, PROTO_NO_DISK, ballast);
+        rc = wire_send_plain(s->wire, FRAME_BALLAST, PROTO_NO_DISK, ballast);
     for (i = 0; i < frames && !rc; i++) {
-        rc = inbox_expect(l->inbox, PROTO_NO_DISK, FRAME_BALLAST, &f);
+        rc = inbox_expect(s->inbox, PROTO_NO_DISK, FRAME_BALLAST, &f);
         if (!rc)
             frame_release(&f);
     }
@@ -117,7 +117,7 @@ static int burst(const struct link *l, const struct buf *ballast,
 }
 
 /* Bytes a second that the line takes, and how many it took for that. */
-static int measure(const struct link *l, double *rate_r, uint64_t *bytes_r)
+static int measure(const struct session *s, double *rate_r, uint64_t *bytes_r)
 {
     struct buf b = BUF_INIT;
     double start, empty, seconds;
@@ -127,7 +127,7 @@ static int measure(const struct link *l, double *rate_r, uint64_t *bytes_r)
 
     *bytes_r = 0;
     start = monotonic_seconds();
-    rc = burst(l, &b, 1);
+    rc = burst(s, &b, 1);
     empty = monotonic_seconds() - start;
     p = buf_reserve(&b, BALLAST_FRAME);
     if (!p)
@@ -136,7 +136,7 @@ static int measure(const struct link *l, double *rate_r, uint64_t *bytes_r)
     b.length = BALLAST_FRAME;
     for (; !rc; frames *= 2) {
         start = monotonic_seconds();
-        rc = burst(l, &b, frames);
+        rc = burst(s, &b, frames);
         seconds = monotonic_seconds() - start;
         *bytes_r += (uint64_t)frames * BALLAST_FRAME;
         /* The time until the answer to nothing comes is no time of sending. */
@@ -161,7 +161,7 @@ struct estimate {
     int level;                  /* of the freight, at its end; 0: none */
 };
 
-static int compress(struct sample *s, int level, double rate,
+static int compress(struct reservoir *s, int level, double rate,
                     struct freight_rehearsal *r)
 {
     struct freight_sample *pieces = calloc(s->n_kept + 1, sizeof(*pieces));
@@ -170,7 +170,7 @@ static int compress(struct sample *s, int level, double rate,
 
     if (!pieces)
         return -ENOMEM;
-    sample_sort(s);
+    reservoir_sort(s);
     for (i = 0; i < s->n_kept; i++)
         pieces[i] = (struct freight_sample){ s->kept[i].data,
                                              s->kept[i].length };
@@ -195,7 +195,7 @@ static double scale(const struct freight_rehearsal *r, uint64_t bytes)
     return r->out + (bytes > r->in ? (bytes - r->in) * out / in : 0);
 }
 
-static int estimate_sample(struct sample *s, uint64_t more, int level,
+static int estimate_sample(struct reservoir *s, uint64_t more, int level,
                            double rate, struct estimate *e)
 {
     struct freight_rehearsal r;
@@ -209,7 +209,7 @@ static int estimate_sample(struct sample *s, uint64_t more, int level,
     return rc;
 }
 
-static int estimate_disk(const struct link *l, struct source_disk *d,
+static int estimate_disk(const struct session *s, struct source_disk *d,
                          const struct rehearsal_options *opt, double rate,
                          struct estimate *e)
 {
@@ -217,7 +217,7 @@ static int estimate_disk(const struct link *l, struct source_disk *d,
     int rc;
 
     memset(e, 0, sizeof(*e));
-    wire_bytes_of_disk(l->wire, d->number, &out, &in);
+    wire_bytes_of_disk(s->wire, d->number, &out, &in);
     e->lists = out + HASH_BYTES * d->digests;
     e->sent = e->lists;
     rc = estimate_sample(&d->freight, d->bytes_unlisted, opt->level, rate, e);
@@ -276,7 +276,7 @@ static void print_time(const struct estimate *e,
            "again\n", opt->memory / 1e6, opt->memory / rate);
 }
 
-static int estimate_all(const struct link *l, struct source_disk **disks,
+static int estimate_all(const struct session *s, struct source_disk **disks,
                         unsigned n, const struct rehearsal_options *opt,
                         double rate, struct estimate *total)
 {
@@ -288,7 +288,7 @@ static int estimate_all(const struct link *l, struct source_disk **disks,
     printf("%-12s %12s %12s %7s %10s %10s\n", "disk", "identical MB",
            "different MB", "saved %", "lists MB", "to send MB");
     for (i = 0; i < n && !rc; i++) {
-        rc = estimate_disk(l, disks[i], opt, rate, &e);
+        rc = estimate_disk(s, disks[i], opt, rate, &e);
         if (rc)
             break;
         print_row(disks[i]->report.name, disks[i]->report.identical,
@@ -308,7 +308,7 @@ static int estimate_all(const struct link *l, struct source_disk **disks,
     return rc;
 }
 
-int rehearse_report(const struct link *l, struct source_disk **disks,
+int rehearse_report(const struct session *s, struct source_disk **disks,
                     unsigned n_disks, const struct rehearsal_options *opt,
                     double seconds)
 {
@@ -317,11 +317,11 @@ int rehearse_report(const struct link *l, struct source_disk **disks,
     uint64_t ballast = 0;
     int rc = 0;
 
-    total.lists = total.sent = wire_bytes_out(l->wire);
+    total.lists = total.sent = wire_bytes_out(s->wire);
     if (!opt->rate)
-        rc = measure(l, &rate, &ballast);
+        rc = measure(s, &rate, &ballast);
     if (!rc)
-        rc = estimate_all(l, disks, n_disks, opt, rate, &total);
+        rc = estimate_all(s, disks, n_disks, opt, rate, &total);
     if (rc)
         return rc;
     print_how(&total, opt);

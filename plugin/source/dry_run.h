@@ -12,7 +12,7 @@
 
 #include <stdint.h>
 
-struct link;
+struct session;
 struct source_disk;
 
 struct rehearsal_options {
@@ -22,7 +22,7 @@ struct rehearsal_options {
 };
 
 /* After the lists, which took so many seconds: measures, and prints. */
-int rehearse_report(const struct link *l, struct source_disk **disks,
+int rehearse_report(const struct session *s, struct source_disk **disks,
                     unsigned n_disks, const struct rehearsal_options *opt,
                     double seconds);
 

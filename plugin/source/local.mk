@@ -15,4 +15,5 @@ libplugin_la_SOURCES += \
 	%D%/scan.c %D%/scan.h \
 	%D%/send_order.c %D%/send_order.h \
 	%D%/sender.c %D%/sender.h \
+	%D%/session.h \
 	%D%/witness.c

@@ -13,7 +13,7 @@
 
 #define ROOM_FIRST 1024
 
-struct roster {
+struct object_table {
     pthread_mutex_t lock;       /* covers what follows */
     pthread_cond_t grown;       /* or ended */
     const struct object **objects;
@@ -21,106 +21,107 @@ struct roster {
     bool ended;
 };
 
-int roster_new(struct roster **r_r)
+int object_table_new(struct object_table **t_r)
 {
-    struct roster *r = calloc(1, sizeof(*r));
+    struct object_table *t = calloc(1, sizeof(*t));
 
-    if (!r)
+    if (!t)
         return -ENOMEM;
-    pthread_mutex_init(&r->lock, NULL);
-    monotonic_cond_init(&r->grown);
-    *r_r = r;
+    pthread_mutex_init(&t->lock, NULL);
+    monotonic_cond_init(&t->grown);
+    *t_r = t;
     return 0;
 }
 
-void roster_free(struct roster *r)
+void object_table_free(struct object_table *t)
 {
-    if (!r)
+    if (!t)
         return;
-    pthread_cond_destroy(&r->grown);
-    pthread_mutex_destroy(&r->lock);
-    free(r->objects);
-    free(r);
+    pthread_cond_destroy(&t->grown);
+    pthread_mutex_destroy(&t->lock);
+    free(t->objects);
+    free(t);
 }
 
-static int make_room(struct roster *r, size_t n)
+static int make_room(struct object_table *t, size_t n)
 {
     const struct object **objects;
-    uint64_t room = r->room ? r->room : ROOM_FIRST;
+    uint64_t room = t->room ? t->room : ROOM_FIRST;
 
-    if (n > ROSTER_MAX - r->n)
+    if (n > OBJECT_TABLE_MAX - t->n)
         return -EFBIG;
-    while (room < r->n + n)
+    while (room < t->n + n)
         room *= 2;
-    if (room == r->room)
+    if (room == t->room)
         return 0;
-    objects = reallocarray(r->objects, room, sizeof(*objects));
+    objects = reallocarray(t->objects, room, sizeof(*objects));
     if (!objects)
         return -ENOMEM;
-    r->objects = objects;
-    r->room = room;
+    t->objects = objects;
+    t->room = room;
     return 0;
 }
 
-int roster_add(struct roster *r, const struct object *const *objects,
-               size_t n)
+int object_table_add(struct object_table *t,
+                     const struct object *const *objects, size_t n)
 {
     int rc;
 
-    pthread_mutex_lock(&r->lock);
-    rc = make_room(r, n);
+    pthread_mutex_lock(&t->lock);
+    rc = make_room(t, n);
     if (!rc) {
-        memcpy(r->objects + r->n, objects, n * sizeof(*objects));
-        r->n += n;
-        pthread_cond_signal(&r->grown);
+        memcpy(t->objects + t->n, objects, n * sizeof(*objects));
+        t->n += n;
+        pthread_cond_signal(&t->grown);
     }
-    pthread_mutex_unlock(&r->lock);
+    pthread_mutex_unlock(&t->lock);
     return rc;
 }
 
-void roster_end(struct roster *r)
+void object_table_end(struct object_table *t)
 {
-    pthread_mutex_lock(&r->lock);
-    r->ended = true;
-    pthread_cond_signal(&r->grown);
-    pthread_mutex_unlock(&r->lock);
+    pthread_mutex_lock(&t->lock);
+    t->ended = true;
+    pthread_cond_signal(&t->grown);
+    pthread_mutex_unlock(&t->lock);
 }
 
-uint64_t roster_count(struct roster *r)
+uint64_t object_table_count(struct object_table *t)
 {
     uint64_t n;
 
-    pthread_mutex_lock(&r->lock);
-    n = r->n;
-    pthread_mutex_unlock(&r->lock);
+    pthread_mutex_lock(&t->lock);
+    n = t->n;
+    pthread_mutex_unlock(&t->lock);
     return n;
 }
 
-const struct object *roster_get(struct roster *r, uint64_t number)
+const struct object *object_table_get(struct object_table *t, uint64_t number)
 {
     const struct object *o;
 
-    pthread_mutex_lock(&r->lock);
-    o = r->objects[number];
-    pthread_mutex_unlock(&r->lock);
+    pthread_mutex_lock(&t->lock);
+    o = t->objects[number];
+    pthread_mutex_unlock(&t->lock);
     return o;
 }
 
-uint64_t roster_wait(struct roster *r, uint64_t known, unsigned milliseconds)
+uint64_t object_table_wait(struct object_table *t, uint64_t known,
+                           unsigned milliseconds)
 {
     struct timespec until = monotonic_in(milliseconds);
     bool late = false;
     uint64_t n;
 
-    pthread_mutex_lock(&r->lock);
-    while (!r->ended && !(late && r->n > known)) {
+    pthread_mutex_lock(&t->lock);
+    while (!t->ended && !(late && t->n > known)) {
         if (late)
-            pthread_cond_wait(&r->grown, &r->lock);
+            pthread_cond_wait(&t->grown, &t->lock);
         else
-            late = pthread_cond_timedwait(&r->grown, &r->lock,
+            late = pthread_cond_timedwait(&t->grown, &t->lock,
                                           &until) == ETIMEDOUT;
     }
-    n = r->n;
-    pthread_mutex_unlock(&r->lock);
+    n = t->n;
+    pthread_mutex_unlock(&t->lock);
     return n;
 }

@@ -12,28 +12,29 @@
 #include "plugin/content/manifest.h"
 
 /* A number is one of 32 bits. */
-#define ROSTER_MAX UINT32_MAX
+#define OBJECT_TABLE_MAX UINT32_MAX
 
-struct roster;
+struct object_table;
 
-int roster_new(struct roster **r_r);
-void roster_free(struct roster *r);
+int object_table_new(struct object_table **t_r);
+void object_table_free(struct object_table *t);
 
 /* The next numbers, from 0 on, are those of these n objects, which are
  * borrowed.  -EFBIG: there are no more numbers. */
-int roster_add(struct roster *r, const struct object *const *objects,
-               size_t n);
+int object_table_add(struct object_table *t,
+                     const struct object *const *objects, size_t n);
 /* No more will come. */
-void roster_end(struct roster *r);
+void object_table_end(struct object_table *t);
 
 /* How many there are so far. */
-uint64_t roster_count(struct roster *r);
-/* number: below what roster_count() told. */
-const struct object *roster_get(struct roster *r, uint64_t number);
+uint64_t object_table_count(struct object_table *t);
+/* number: below what object_table_count() told. */
+const struct object *object_table_get(struct object_table *t, uint64_t number);
 
 /* Waits until there are more than `known`, and at least so long that others
  * may have come with them; or until no more will come.  Returns how many there
  * are. */
-uint64_t roster_wait(struct roster *r, uint64_t known, unsigned milliseconds);
+uint64_t object_table_wait(struct object_table *t, uint64_t known,
+                           unsigned milliseconds);
 
 #endif

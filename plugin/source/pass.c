@@ -63,11 +63,11 @@ static void put_batch(struct buf *b, struct source_disk *d,
     }
 }
 
-static int answer_waiting(const struct link *l, struct source_disk *d,
+static int answer_waiting(const struct session *s, struct source_disk *d,
                           bool compare);
 
 /* What is known already of the batch's segments, and stands. */
-static void take_ahead(const struct source_disk *d, uint64_t first,
+static void take_prehash(const struct source_disk *d, uint64_t first,
                        uint32_t count, struct segment_digest *now)
 {
     uint64_t n;
@@ -75,11 +75,11 @@ static void take_ahead(const struct source_disk *d, uint64_t first,
     for (n = first; n < first + count; n++)
         if (!d->tracker || !dirty_any(&d->dirty, n * PROTO_SEGMENT,
                                       segment_length(d->image.size, n)))
-            ahead_digest(d->ahead, n, &now[n - first]);
+            prehash_digest(d->prehash, n, &now[n - first]);
 }
 
 /* compare: before the manifest, when the target has nothing to say. */
-static int send_digests(const struct link *l, struct source_disk *d,
+static int send_digests(const struct session *s, struct source_disk *d,
                         bool compare)
 {
     struct segment_digest now[BATCH];
@@ -89,24 +89,24 @@ static int send_digests(const struct link *l, struct source_disk *d,
     int rc = 0;
 
     for (first = 0; first < d->n_segments && !rc; first += count) {
-        d->cut_short = atomic_load(&l->hurry);
+        d->cut_short = atomic_load(&s->hurry);
         if (d->cut_short)
             break;
         count = d->n_segments - first < BATCH ? d->n_segments - first : BATCH;
         memset(now, 0, sizeof(now));
         if (!compare)
-            take_ahead(d, first, count, now);
-        rc = segments_hash_noted(&d->image, l->pool, first, count, now,
-                                 l->index, d->number);
+            take_prehash(d, first, count, now);
+        rc = segments_hash_noted(&d->image, s->pool, first, count, now,
+                                 s->index, d->number);
         if (rc)
             break;
         buf_reset(&b);
         put_batch(&b, d, now, first, count);
         if (b.failed || b.length)
-            rc = listing_send(d->listing, l->wire, FRAME_SEGMENTS,
+            rc = listing_send(d->listing, s->wire, FRAME_SEGMENTS,
                               d->number, &b);
         if (!rc)
-            rc = answer_waiting(l, d, compare);
+            rc = answer_waiting(s, d, compare);
     }
     buf_release(&b);
     return rc;
@@ -116,7 +116,7 @@ static int send_digests(const struct link *l, struct source_disk *d,
 
 /* Reads a segment for sending: what goes out and what its digest is of are
  * the same bytes, whatever the guest writes meanwhile. */
-static int read_segment(const struct link *l, struct source_disk *d,
+static int read_segment(const struct session *s, struct source_disk *d,
                         uint64_t number, uint8_t **data_r, size_t *length_r,
                         struct segment_digest *digest)
 {
@@ -134,7 +134,7 @@ static int read_segment(const struct link *l, struct source_disk *d,
         free(data);
         return rc;
     }
-    segment_digest_noted(data, *length_r, number, digest, l->index,
+    segment_digest_noted(data, *length_r, number, digest, s->index,
                          d->number);
     *data_r = data;
     return 0;
@@ -149,21 +149,21 @@ static void put_head(struct buf *b, uint64_t number,
     buf_put(b, digest->zero ? zero : digest->digest, HASH_BYTES);
 }
 
-static int send_segment(const struct link *l, struct source_disk *d,
+static int send_segment(const struct session *s, struct source_disk *d,
                         uint64_t number)
 {
     struct segment_digest digest;
     struct buf b = BUF_INIT;
     uint8_t *data;
     size_t length;
-    int rc = read_segment(l, d, number, &data, &length, &digest);
+    int rc = read_segment(s, d, number, &data, &length, &digest);
 
     if (rc)
         return rc;
     put_head(&b, number, &digest);
     if (!digest.zero)
         buf_put(&b, data, length);
-    rc = wire_send_buf(l->wire, FRAME_SEGMENT, d->number, &b);
+    rc = wire_send_buf(s->wire, FRAME_SEGMENT, d->number, &b);
     d->sent[number] = digest;
     d->round_segments++;
     d->round_bytes += length;
@@ -227,7 +227,7 @@ static uint64_t put_records(struct buf *b, const struct block_list *list,
     return bytes;
 }
 
-static int send_patch(const struct link *l, struct source_disk *d,
+static int send_patch(const struct session *s, struct source_disk *d,
                       struct cursor *c)
 {
     uint64_t number = cursor_u64(c);
@@ -240,7 +240,7 @@ static int send_patch(const struct link *l, struct source_disk *d,
     int rc;
 
     rc = c->bad ? -EPROTO :
-        read_segment(l, d, number, &data, &length, &digest);
+        read_segment(s, d, number, &data, &length, &digest);
     if (rc)
         return rc;
     if (cursor_left(c) > 0) {
@@ -254,8 +254,8 @@ static int send_patch(const struct link *l, struct source_disk *d,
         put_head(&b, number, &digest);
         d->round_bytes += put_records(&b, &list, data, length);
         d->round_segments++;
-        rc = b.failed ? -ENOMEM : d->dry ? sample_put(&d->patches, &b) :
-            wire_send_buf(l->wire, FRAME_PATCH, d->number, &b);
+        rc = b.failed ? -ENOMEM : d->dry ? reservoir_put(&d->patches, &b) :
+            wire_send_buf(s->wire, FRAME_PATCH, d->number, &b);
         d->sent[number] = digest;
     }
     buf_release(&b);
@@ -278,7 +278,7 @@ static int doubt_named(struct source_disk *d, const struct frame *f)
 }
 
 /* Takes a frame of the target's.  1: the pass is done. */
-static int take_answer(const struct link *l, struct source_disk *d,
+static int take_answer(const struct session *s, struct source_disk *d,
                        const struct frame *f, uint64_t *left)
 {
     struct cursor c = CURSOR_INIT(f->data, f->length);
@@ -295,9 +295,9 @@ static int take_answer(const struct link *l, struct source_disk *d,
     switch (f->type) {
     case FRAME_DIFFER:
         number = cursor_u64(&c);
-        return c.bad || d->dry ? -EPROTO : send_segment(l, d, number);
+        return c.bad || d->dry ? -EPROTO : send_segment(s, d, number);
     case FRAME_BLOCKS:
-        return send_patch(l, d, &c);
+        return send_patch(s, d, &c);
     case FRAME_PASS_DONE:
         *left = cursor_u64(&c);
         return c.bad || !left ? -EPROTO : 1;
@@ -315,7 +315,7 @@ static void say_failure(const struct source_disk *d, int rc)
 
 /* Answers what is there while digests still go out, so that neither side's
  * queue fills while the other waits. */
-static int answer_waiting(const struct link *l, struct source_disk *d,
+static int answer_waiting(const struct session *s, struct source_disk *d,
                           bool compare)
 {
     struct frame f;
@@ -323,10 +323,10 @@ static int answer_waiting(const struct link *l, struct source_disk *d,
     int rc;
 
     for (;;) {
-        rc = inbox_try(l->inbox, d->number, &f);
+        rc = inbox_try(s->inbox, d->number, &f);
         if (rc)
             return rc == -EAGAIN ? 0 : rc;
-        rc = compare ? -EPROTO : take_answer(l, d, &f, &left);
+        rc = compare ? -EPROTO : take_answer(s, d, &f, &left);
         frame_release(&f);
         if (rc) {
             rc = rc == 1 ? -EPROTO : rc;
@@ -345,30 +345,30 @@ static int prepare(struct source_disk *d)
     return d->sent ? 0 : -ENOMEM;
 }
 
-int pass_compare(const struct link *l, struct source_disk *d)
+int pass_compare(const struct session *s, struct source_disk *d)
 {
     int rc = prepare(d);
 
     if (!rc)
-        rc = send_digests(l, d, true);
+        rc = send_digests(s, d, true);
     return rc ? rc :
-        wire_send(l->wire, FRAME_COMPARED, d->number, NULL, 0);
+        wire_send(s->wire, FRAME_COMPARED, d->number, NULL, 0);
 }
 
-int pass_rehearse(const struct link *l, struct source_disk *d)
+int pass_rehearse(const struct session *s, struct source_disk *d)
 {
     uint64_t left;
     int rc;
 
     d->round_bytes = 0;
-    rc = pass_run(l, d, false, &left);
+    rc = pass_run(s, d, false, &left);
     d->report.different += d->round_bytes;
     d->report.identical -= d->round_bytes < d->report.identical ?
         d->round_bytes : d->report.identical;
     return rc;
 }
 
-int pass_once(const struct link *l, struct source_disk *d, bool full,
+int pass_once(const struct session *s, struct source_disk *d, bool full,
               uint64_t *left_r)
 {
     struct frame f;
@@ -377,26 +377,26 @@ int pass_once(const struct link *l, struct source_disk *d, bool full,
 
     snprintf(task, sizeof(task), "verify disk %s", d->vdev);
     if (!rc && full)
-        rc = send_digests(l, d, false);
+        rc = send_digests(s, d, false);
     if (!rc)
-        rc = listing_send_end(d->listing, l->wire, d->number);
+        rc = listing_send_end(d->listing, s->wire, d->number);
     if (!rc)
-        rc = wire_send(l->wire, FRAME_PASS_END, d->number, NULL, 0);
+        rc = wire_send(s->wire, FRAME_PASS_END, d->number, NULL, 0);
     while (!rc) {
-        rc = inbox_await(l->inbox, d->number, task, &f);
+        rc = inbox_await(s->inbox, d->number, task, &f);
         if (rc)
             return rc;
-        rc = take_answer(l, d, &f, left_r);
+        rc = take_answer(s, d, &f, left_r);
         frame_release(&f);
         say_failure(d, rc);
     }
     return rc == 1 ? 0 : rc;
 }
 
-int pass_run(const struct link *l, struct source_disk *d, bool full,
+int pass_run(const struct session *s, struct source_disk *d, bool full,
              uint64_t *left_r)
 {
-    int rc = pass_once(l, d, full, left_r);
+    int rc = pass_once(s, d, full, left_r);
 
-    return rc || d->dry ? rc : witness_pass(l, d, left_r);
+    return rc || d->dry ? rc : witness_pass(s, d, left_r);
 }

@@ -14,7 +14,7 @@
 #define READ_AHEAD 5u       /* segments that the kernel is to read, with the one
                                that is hashed */
 
-struct ahead {
+struct prehash {
     const struct image *image;  /* NULL: nothing is to be read */
     struct segment_sink sink;
     uint64_t n;             /* segments */
@@ -24,108 +24,108 @@ struct ahead {
 };
 
 /* Has the kernel read what is to be hashed of [next, end).  Returns end. */
-static uint64_t read_ahead(const struct ahead *a, uint64_t next, uint64_t end)
+static uint64_t read_ahead(const struct prehash *p, uint64_t next, uint64_t end)
 {
-    if (end > a->n)
-        end = a->n;
+    if (end > p->n)
+        end = p->n;
     for (; next < end; next++)
-        if (!a->sink.digests[next].known)
-            segment_will_need(a->image, next);
+        if (!p->sink.digests[next].known)
+            segment_will_need(p->image, next);
     return next;
 }
 
 static void *work(void *opaque)
 {
-    struct ahead *a = opaque;
-    const struct segment_sink *k = &a->sink;
+    struct prehash *p = opaque;
+    const struct segment_sink *k = &p->sink;
     uint64_t i, asked = 0;
 
     niceness_set(NICENESS_READY);
-    segments_note_holes(a->image, 0, a->n, k->digests);
-    for (i = 0; i < a->n && !atomic_load(&a->stop); i++) {
-        asked = read_ahead(a, asked, i + READ_AHEAD);
+    segments_note_holes(p->image, 0, p->n, k->digests);
+    for (i = 0; i < p->n && !atomic_load(&p->stop); i++) {
+        asked = read_ahead(p, asked, i + READ_AHEAD);
         if (!k->digests[i].known &&
-            segment_hash(a->image, i, &k->digests[i], k->index, k->disk))
+            segment_hash(p->image, i, &k->digests[i], k->index, k->disk))
             break;
     }
     return NULL;
 }
 
-static struct ahead *make(uint64_t n)
+static struct prehash *make(uint64_t n)
 {
-    struct ahead *a = calloc(1, sizeof(*a));
+    struct prehash *p = calloc(1, sizeof(*p));
 
-    if (!a)
+    if (!p)
         return NULL;
-    a->n = n;
-    a->sink.digests = calloc(n + 1, sizeof(*a->sink.digests));
-    if (a->sink.digests)
-        return a;
-    free(a);
+    p->n = n;
+    p->sink.digests = calloc(n + 1, sizeof(*p->sink.digests));
+    if (p->sink.digests)
+        return p;
+    free(p);
     return NULL;
 }
 
-int ahead_new(struct ahead **a_r, const struct image *img,
+int prehash_new(struct prehash **p_r, const struct image *img,
               struct blockindex *index, unsigned disk)
 {
-    struct ahead *a = make(segment_count(img->size));
+    struct prehash *p = make(segment_count(img->size));
 
-    if (!a)
+    if (!p)
         return -ENOMEM;
-    a->image = img;
-    a->sink.image_size = img->size;
-    a->sink.index = index;
-    a->sink.disk = disk;
-    *a_r = a;
+    p->image = img;
+    p->sink.image_size = img->size;
+    p->sink.index = index;
+    p->sink.disk = disk;
+    *p_r = p;
     return 0;
 }
 
-int ahead_keep(struct ahead **a_r, const struct segment_digest *digests,
+int prehash_keep(struct prehash **p_r, const struct segment_digest *digests,
                uint64_t n)
 {
-    struct ahead *a = make(n);
+    struct prehash *p = make(n);
 
-    if (!a)
+    if (!p)
         return -ENOMEM;
-    memcpy(a->sink.digests, digests, n * sizeof(*digests));
-    *a_r = a;
+    memcpy(p->sink.digests, digests, n * sizeof(*digests));
+    *p_r = p;
     return 0;
 }
 
-const struct segment_sink *ahead_sink(const struct ahead *a)
+const struct segment_sink *prehash_sink(const struct prehash *p)
 {
-    return a && a->image ? &a->sink : NULL;
+    return p && p->image ? &p->sink : NULL;
 }
 
-void ahead_start(struct ahead *a)
+void prehash_start(struct prehash *p)
 {
-    if (a && a->image)
-        a->running = !pthread_create(&a->thread, NULL, work, a);
+    if (p && p->image)
+        p->running = !pthread_create(&p->thread, NULL, work, p);
 }
 
-void ahead_stop(struct ahead *a)
+void prehash_stop(struct prehash *p)
 {
-    if (!a || !a->running)
+    if (!p || !p->running)
         return;
-    atomic_store(&a->stop, true);
-    pthread_join(a->thread, NULL);
-    a->running = false;
+    atomic_store(&p->stop, true);
+    pthread_join(p->thread, NULL);
+    p->running = false;
 }
 
-bool ahead_digest(const struct ahead *a, uint64_t number,
+bool prehash_digest(const struct prehash *p, uint64_t number,
                   struct segment_digest *d_r)
 {
-    if (!a || number >= a->n || !a->sink.digests[number].known)
+    if (!p || number >= p->n || !p->sink.digests[number].known)
         return false;
-    *d_r = a->sink.digests[number];
+    *d_r = p->sink.digests[number];
     return true;
 }
 
-void ahead_free(struct ahead *a)
+void prehash_free(struct prehash *p)
 {
-    if (!a)
+    if (!p)
         return;
-    ahead_stop(a);
-    free(a->sink.digests);
-    free(a);
+    prehash_stop(p);
+    free(p->sink.digests);
+    free(p);
 }

@@ -38,7 +38,7 @@ static void put_name(struct buf *b, const char *name, const char *previous)
     buf_put(b, name + shared, strlen(name + shared));
 }
 
-int recipe_names(const struct link *l, const struct source_disk *d,
+int recipe_names(const struct session *s, const struct source_disk *d,
                  const struct frame *f)
 {
     struct cursor c = CURSOR_INIT(f->data, f->length);
@@ -63,7 +63,7 @@ int recipe_names(const struct link *l, const struct source_disk *d,
     }
     if (!rc)
         rc = cursor_left(&c) > 0 ? -EPROTO :
-            wire_send_buf(l->wire, FRAME_NAMES, d->number, &b);
+            wire_send_buf(s->wire, FRAME_NAMES, d->number, &b);
     buf_release(&b);
     return rc;
 }
@@ -86,7 +86,8 @@ int recipe_take_sketch(struct cursor *c, const uint8_t *key,
     code = s.width & PROTO_SIGNATURE_CODE;
     s.width &= ~PROTO_SIGNATURE_CODE;
     if (c->bad || s.size == 0 || s.size > PROTO_DISK_BYTES_MAX ||
-        block < PROTO_SIGNATURE_BLOCK_MIN || block > PROTO_SIGNATURE_BLOCK_MAX ||
+        block < PROTO_SIGNATURE_BLOCK_MIN ||
+        block > PROTO_SIGNATURE_BLOCK_MAX ||
         s.width == 0 || s.width > 8)
         return -EPROTO;
     s.block = block;
@@ -111,7 +112,7 @@ int recipe_take_sketch(struct cursor *c, const uint8_t *key,
 /* Recipes */
 
 struct cook {
-    const struct link *link;
+    const struct session *session;
     struct source_disk *disk;
     uint64_t number;
     struct buf frame;
@@ -151,7 +152,7 @@ static int flush(struct cook *k)
     buf_put(&k->frame, k->records.data, k->records.length);
     buf_reset(&k->operands);
     buf_reset(&k->records);
-    return rehearse_freight(k->link, k->disk, FRAME_RECIPE, &k->frame);
+    return rehearse_freight(k->session, k->disk, FRAME_RECIPE, &k->frame);
 }
 
 static int flush_if_full(struct cook *k)
@@ -259,7 +260,7 @@ static int say_cooked(struct cook *k)
 {
     int rc = begin_frame(k);
 
-    return rc ? rc : wire_send_buf(k->link->wire, FRAME_RECIPE,
+    return rc ? rc : wire_send_buf(k->session->wire, FRAME_RECIPE,
                                    k->disk->number, &k->frame);
 }
 
@@ -319,10 +320,10 @@ static int send_recipe(struct cook *k, object_sink *sink)
     return rc;
 }
 
-int recipe_send(const struct link *l, struct source_disk *d, uint64_t number,
+int recipe_send(const struct session *s, struct source_disk *d, uint64_t number,
                 const struct asked *a)
 {
-    struct cook k = { .link = l, .disk = d, .number = number,
+    struct cook k = { .session = s, .disk = d, .number = number,
                       .skeleton.size = source_object(d, number)->size };
     struct matcher_sink sink = { take_literal, take_copy, &k };
     int rc = 0;
@@ -341,10 +342,10 @@ int recipe_send(const struct link *l, struct source_disk *d, uint64_t number,
     return rc;
 }
 
-int recipe_send_lacking(const struct link *l, struct source_disk *d,
+int recipe_send_lacking(const struct session *s, struct source_disk *d,
                         uint64_t number, const struct lack *lack)
 {
-    struct cook k = { .link = l, .disk = d, .number = number, .lack = lack };
+    struct cook k = { .session = s, .disk = d, .number = number, .lack = lack };
 
     return send_recipe(&k, take_lacking);
 }

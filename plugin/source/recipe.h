@@ -24,7 +24,7 @@ struct asked {
 };
 
 /* Answers a frame that asks for names.  -EPROTO: it makes no sense. */
-int recipe_names(const struct link *l, const struct source_disk *d,
+int recipe_names(const struct session *s, const struct source_disk *d,
                  const struct frame *f);
 
 /* Takes the next sketch of a SIGNATURE frame; c stands behind the key.  number:
@@ -33,11 +33,11 @@ int recipe_take_sketch(struct cursor *c, const uint8_t *key,
                        uint64_t *number, struct asked **a_r);
 
 /* Sends the recipe of an object. */
-int recipe_send(const struct link *l, struct source_disk *d, uint64_t number,
+int recipe_send(const struct session *s, struct source_disk *d, uint64_t number,
                 const struct asked *a);
 
 /* The same of an object of which the target has some blocks. */
-int recipe_send_lacking(const struct link *l, struct source_disk *d,
+int recipe_send_lacking(const struct session *s, struct source_disk *d,
                         uint64_t number, const struct lack *lack);
 
 #endif

@@ -34,46 +34,46 @@ struct disposal {
     const char *uuid;
 };
 
-static int leave(const struct leftover *l, int rc, const char *why)
+static int leave(const struct removal *r, int rc, const char *why)
 {
-    log_lasting(XTL_WARN, "disk %s: %s is left alone: %s", l->vdev, l->path,
+    log_lasting(XTL_WARN, "disk %s: %s is left alone: %s", r->vdev, r->path,
                 why);
     return rc;
 }
 
-static int leave_errno(const struct leftover *l, int rc)
+static int leave_errno(const struct removal *r, int rc)
 {
-    return leave(l, rc, strerror(-rc));
+    return leave(r, rc, strerror(-rc));
 }
 
 /* Whether what fd is open on is still what was sent. */
-static bool unchanged(const struct leftover *l, int fd)
+static bool unchanged(const struct removal *r, int fd)
 {
     struct stamp now;
 
-    return !stamp_of_fd(fd, &now) && now.dev == l->stamp.dev &&
-        stamp_same(&now, &l->stamp);
+    return !stamp_of_fd(fd, &now) && now.dev == r->stamp.dev &&
+        stamp_same(&now, &r->stamp);
 }
 
 /* Somebody else has it: who, for the message. */
-static int leave_in_use(const struct leftover *l, int fd)
+static int leave_in_use(const struct removal *r, int fd)
 {
     char why[512], user[256] = "something";
 
     users_find(fd, user, sizeof(user));
     snprintf(why, sizeof(why), "it is still in use by %s", user);
-    return leave(l, -EBUSY, why);
+    return leave(r, -EBUSY, why);
 }
 
 /* Until the lease is granted, the image in use, or what else is wrong. */
-static int wait_lease(const struct leftover *l, int fd, double limit)
+static int wait_lease(const struct removal *r, int fd, double limit)
 {
     while (fcntl(fd, F_SETLEASE, F_WRLCK)) {
         if (errno != EAGAIN)
-            return leave(l, -errno, "its file system cannot tell whether "
+            return leave(r, -errno, "its file system cannot tell whether "
                          "somebody uses it");
         if (monotonic_seconds() > limit)
-            return leave_in_use(l, fd);
+            return leave_in_use(r, fd);
         usleep(POLL_US);
     }
     return 0;
@@ -134,15 +134,15 @@ static int wipe_device(int fd, uint64_t size)
     return rc;
 }
 
-static int wipe(const struct leftover *l, int fd)
+static int wipe(const struct removal *r, int fd)
 {
-    int rc = l->stamp.block ? wipe_device(fd, l->stamp.size) : wipe_file(fd);
+    int rc = r->stamp.block ? wipe_device(fd, r->stamp.size) : wipe_file(fd);
 
     if (!rc && fsync(fd))
         rc = -errno;
     if (rc)
         log_lasting(XTL_ERROR, "disk %s: %s could not be overwritten, it may "
-                    "be so in part: %s", l->vdev, l->path, strerror(-rc));
+                    "be so in part: %s", r->vdev, r->path, strerror(-rc));
     return rc;
 }
 
@@ -162,76 +162,76 @@ static void sync_directory(const char *path)
 
 /* The name must still be that of the open file: it may have been given to
  * another one. */
-static int remove_file(const struct leftover *l, int fd)
+static int remove_file(const struct removal *r, int fd)
 {
     struct stat named, held;
 
-    if (lstat(l->path, &named) || fstat(fd, &held) ||
+    if (lstat(r->path, &named) || fstat(fd, &held) ||
         named.st_dev != held.st_dev || named.st_ino != held.st_ino)
-        return leave(l, -ESTALE, "another file has this name now");
-    if (unlink(l->path))
-        return leave_errno(l, -errno);
-    sync_directory(l->path);
+        return leave(r, -ESTALE, "another file has this name now");
+    if (unlink(r->path))
+        return leave_errno(r, -errno);
+    sync_directory(r->path);
     return 0;
 }
 
-static int check_file(const struct leftover *l, int fd)
+static int check_file(const struct removal *r, int fd)
 {
     struct stat st;
 
     if (fstat(fd, &st))
-        return leave_errno(l, -errno);
-    if (!unchanged(l, fd))
-        return leave(l, -ESTALE, "it is not as it was sent: somebody has "
+        return leave_errno(r, -errno);
+    if (!unchanged(r, fd))
+        return leave(r, -ESTALE, "it is not as it was sent: somebody has "
                      "written to it or replaced it");
     if (st.st_nlink != 1)
-        return leave(l, -EMLINK, "it has other names (hard links), which "
+        return leave(r, -EMLINK, "it has other names (hard links), which "
                      "would keep its content");
     return 0;
 }
 
 /* What follows leaves no good copy. */
-static void forget(const struct leftover *l, const struct disposal *to)
+static void forget(const struct removal *r, const struct disposal *to)
 {
-    struct record_key key = { to->uuid, l->vdev, l->given };
+    struct record_key key = { to->uuid, r->vdev, r->given };
 
     record_remove(to->state_dir, &key);
 }
 
-static int dispose_file(const struct leftover *l, const struct disposal *to)
+static int dispose_file(const struct removal *r, const struct disposal *to)
 {
-    int fd = open(l->path, (to->wipe ? O_RDWR : O_RDONLY) | O_CLOEXEC |
+    int fd = open(r->path, (to->wipe ? O_RDWR : O_RDONLY) | O_CLOEXEC |
                   O_NOFOLLOW | O_NONBLOCK), rc;
 
     if (fd < 0)
-        return leave_errno(l, -errno);
-    rc = check_file(l, fd);
+        return leave_errno(r, -errno);
+    rc = check_file(r, fd);
     if (!rc)
-        rc = wait_lease(l, fd, to->limit);
+        rc = wait_lease(r, fd, to->limit);
     /* Once more: now nobody can change it any more. */
     if (!rc)
-        rc = check_file(l, fd);
+        rc = check_file(r, fd);
     if (!rc) {
-        forget(l, to);
+        forget(r, to);
         if (to->wipe)
-            rc = wipe(l, fd);
+            rc = wipe(r, fd);
         if (!rc)
-            rc = remove_file(l, fd);
+            rc = remove_file(r, fd);
     }
     close(fd);
     return rc;
 }
 
-static int wait_device(const struct leftover *l, double limit, int *fd_r)
+static int wait_device(const struct removal *r, double limit, int *fd_r)
 {
     char user[256];
     int probe;
 
     for (;;) {
         /* Exclusive: neither mounted nor part of something else. */
-        *fd_r = open(l->path, O_RDWR | O_EXCL | O_CLOEXEC);
+        *fd_r = open(r->path, O_RDWR | O_EXCL | O_CLOEXEC);
         if (*fd_r < 0 && errno != EBUSY)
-            return leave_errno(l, -errno);
+            return leave_errno(r, -errno);
         if (*fd_r >= 0 && !users_find(*fd_r, user, sizeof(user)))
             return 0;
         if (monotonic_seconds() > limit)
@@ -240,68 +240,68 @@ static int wait_device(const struct leftover *l, double limit, int *fd_r)
             close(*fd_r);
         usleep(POLL_US);
     }
-    probe = *fd_r >= 0 ? *fd_r : open(l->path, O_RDONLY | O_CLOEXEC);
+    probe = *fd_r >= 0 ? *fd_r : open(r->path, O_RDONLY | O_CLOEXEC);
     *fd_r = -1;
-    leave_in_use(l, probe);
+    leave_in_use(r, probe);
     if (probe >= 0)
         close(probe);
     return -EBUSY;
 }
 
-static int dispose_device(const struct leftover *l, const struct disposal *to)
+static int dispose_device(const struct removal *r, const struct disposal *to)
 {
-    int fd, rc = wait_device(l, to->limit, &fd);
+    int fd, rc = wait_device(r, to->limit, &fd);
 
     if (rc)
         return rc;
-    if (unchanged(l, fd)) {
-        forget(l, to);
-        rc = wipe(l, fd);
+    if (unchanged(r, fd)) {
+        forget(r, to);
+        rc = wipe(r, fd);
     } else {
-        rc = leave(l, -ESTALE, "it is not as it was sent: somebody has "
+        rc = leave(r, -ESTALE, "it is not as it was sent: somebody has "
                    "written to it");
     }
     close(fd);
     return rc;
 }
 
-static int dispose(const struct leftover *l, const struct disposal *to)
+static int dispose(const struct removal *r, const struct disposal *to)
 {
     int rc;
 
-    if (l->user)
-        return leave(l, -EBUSY, l->user);
-    if (!l->sent)
-        return leave(l, -EINVAL, "what was sent of it is not known");
-    if (!l->apart)
-        return leave(l, -EEXIST, "it may be the storage that the guest uses "
+    if (r->user)
+        return leave(r, -EBUSY, r->user);
+    if (!r->sent)
+        return leave(r, -EINVAL, "what was sent of it is not known");
+    if (!r->apart)
+        return leave(r, -EEXIST, "it may be the storage that the guest uses "
                      "now, under another name: both had the same content all "
                      "the time");
-    rc = l->stamp.block ? dispose_device(l, to) : dispose_file(l, to);
+    rc = r->stamp.block ? dispose_device(r, to) : dispose_file(r, to);
     if (!rc)
-        log_lasting(XTL_INFO, "disk %s: %s %s", l->vdev, l->path,
-                    l->stamp.block ? "was overwritten with zeros" :
+        log_lasting(XTL_INFO, "disk %s: %s %s", r->vdev, r->path,
+                    r->stamp.block ? "was overwritten with zeros" :
                     to->wipe ? "was overwritten with zeros and removed" :
                     "was removed");
     return rc;
 }
 
-int leftovers_dispose(struct leftovers *l, unsigned seconds,
+int remove_source_run(struct remove_source *r, unsigned seconds,
                       const char *state_dir, const char *uuid)
 {
     struct disposal to = {
-        .wipe = l->wipe,
+        .wipe = r->wipe,
         .limit = monotonic_seconds() + seconds,
         .state_dir = state_dir,
         .uuid = uuid,
     };
-    struct leftover *p;
+    struct removal *p;
     int rc = 0, one;
 
     /* Whoever opens a file while we hold its lease has us told so. */
     signal(SIGIO, SIG_IGN);
-    for (p = l->first; p; p = p->next) {
-        one = l->users_known ? dispose(p, &to) :
+    for (p = r->first; p; p = p->next) {
+        one = r->users_known ? dispose(p, &to) :
             leave(p, -EBUSY, "it is not known which other domains use it");
         if (!rc)
             rc = one;
@@ -309,34 +309,35 @@ int leftovers_dispose(struct leftovers *l, unsigned seconds,
     return rc;
 }
 
-static void leftover_free(struct leftover *l)
+static void removal_free(struct removal *r)
 {
-    free(l->vdev);
-    free(l->given);
-    free(l->path);
-    free(l->user);
-    free(l);
+    free(r->vdev);
+    free(r->given);
+    free(r->path);
+    free(r->user);
+    free(r);
 }
 
-int leftovers_take(struct leftovers *l, int option)
+int remove_source_option(struct remove_source *r, int option)
 {
-    if (option == LEFTOVERS_OPTION_REMOVE)
-        l->remove = true;
-    else if (option == LEFTOVERS_OPTION_WIPE)
-        l->wipe = true;
+    if (option == REMOVE_SOURCE_OPTION_REMOVE)
+        r->remove = true;
+    else if (option == REMOVE_SOURCE_OPTION_WIPE)
+        r->wipe = true;
     else
         return -ENOENT;
     return 0;
 }
 
-int leftovers_add(struct leftovers *l, const char *vdev, const char *path)
+int remove_source_add(struct remove_source *r, const char *vdev,
+                      const char *path)
 {
-    struct leftover *p;
+    struct removal *p;
     struct stat st;
 
-    if (!l->remove && !l->wipe)
+    if (!r->remove && !r->wipe)
         return 0;
-    if (!l->wipe && !stat(path, &st) && S_ISBLK(st.st_mode)) {
+    if (!r->wipe && !stat(path, &st) && S_ISBLK(st.st_mode)) {
         log_error("disk %s: %s is a block device, which cannot be removed; "
                   "have it overwritten with --dedup-wipe-source, or go "
                   "without and remove it by hand", vdev, path);
@@ -349,32 +350,33 @@ int leftovers_add(struct leftovers *l, const char *vdev, const char *path)
     p->given = strdup(path);
     p->path = realpath(path, NULL);
     if (!p->vdev || !p->given || !p->path) {
-        leftover_free(p);
+        removal_free(p);
         return -ENOMEM;
     }
-    p->next = l->first;
-    l->first = p;
+    p->next = r->first;
+    r->first = p;
     return 0;
 }
 
-void leftovers_busy(struct leftovers *l, const char *path, const char *user)
+void remove_source_in_use(struct remove_source *r, const char *path,
+                          const char *user)
 {
     struct stat ours, theirs;
-    struct leftover *p;
+    struct removal *p;
 
-    for (p = l->first; p; p = p->next)
+    for (p = r->first; p; p = p->next)
         if (!p->user && !stat(p->path, &ours) && !stat(path, &theirs) &&
             same_node(&ours, &theirs) &&
             asprintf(&p->user, "domain %s has it, too", user) < 0)
             p->user = NULL;
 }
 
-void leftovers_release(struct leftovers *l)
+void remove_source_release(struct remove_source *r)
 {
-    struct leftover *p;
+    struct removal *p;
 
-    while ((p = l->first)) {
-        l->first = p->next;
-        leftover_free(p);
+    while ((p = r->first)) {
+        r->first = p->next;
+        removal_free(p);
     }
 }

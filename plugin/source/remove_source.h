@@ -25,8 +25,8 @@
 
 #include "plugin/image/stamp.h"
 
-struct leftover {
-    struct leftover *next;
+struct removal {
+    struct removal *next;
     char *vdev;
     char *given;                /* path as the guest's configuration has it */
     char *path;                 /* the same without symbolic links */
@@ -36,31 +36,34 @@ struct leftover {
     struct stamp stamp;          /* when the target's copy became equal */
 };
 
-struct leftovers {
+struct remove_source {
     bool remove;                /* wanted: remove files */
     bool wipe;                  /* wanted: overwrite, then remove files */
-    bool users_known;           /* leftovers_busy() heard of all domains */
-    struct leftover *first;
+    bool users_known;           /* remove_source_in_use() was told of all
+                                   domains */
+    struct removal *first;
 };
 
 enum {
-    LEFTOVERS_OPTION_REMOVE = 0x300,
-    LEFTOVERS_OPTION_WIPE,
+    REMOVE_SOURCE_OPTION_REMOVE = 0x300,
+    REMOVE_SOURCE_OPTION_WIPE,
 };
 
-#define LEFTOVERS_OPTIONS_TABLE \
-    { "remove-source", no_argument, NULL, LEFTOVERS_OPTION_REMOVE }, \
-    { "wipe-source", no_argument, NULL, LEFTOVERS_OPTION_WIPE }
+#define REMOVE_SOURCE_OPTIONS_TABLE \
+    { "remove-source", no_argument, NULL, REMOVE_SOURCE_OPTION_REMOVE }, \
+    { "wipe-source", no_argument, NULL, REMOVE_SOURCE_OPTION_WIPE }
 
 /* Takes an option.  -ENOENT: not one of these. */
-int leftovers_take(struct leftovers *l, int option);
+int remove_source_option(struct remove_source *r, int option);
 
 /* A writable disk that is about to be sent; nothing happens unless something
  * is wanted.  -ENOTSUP (logged) if it cannot be done with this disk. */
-int leftovers_add(struct leftovers *l, const char *vdev, const char *path);
+int remove_source_add(struct remove_source *r, const char *vdev,
+                      const char *path);
 
 /* A disk of another domain of this host. */
-void leftovers_busy(struct leftovers *l, const char *path, const char *user);
+void remove_source_in_use(struct remove_source *r, const char *path,
+                          const char *user);
 
 /*
  * The guest runs elsewhere, and the caller has closed the images.  Waits at
@@ -68,9 +71,9 @@ void leftovers_busy(struct leftovers *l, const char *path, const char *user);
  * the records (record.h) of what goes away go first.  0, or a negative errno
  * if something was left (logged).
  */
-int leftovers_dispose(struct leftovers *l, unsigned seconds,
+int remove_source_run(struct remove_source *r, unsigned seconds,
                       const char *state_dir, const char *uuid);
 
-void leftovers_release(struct leftovers *l);
+void remove_source_release(struct remove_source *r);
 
 #endif

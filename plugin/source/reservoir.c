@@ -13,57 +13,57 @@
 #define PIECES_MAX 96u
 #define PIECES_MIN 2u
 
-void sample_init(struct sample *s, unsigned share)
+void reservoir_init(struct reservoir *r, unsigned share)
 {
-    memset(s, 0, sizeof(*s));
-    s->most = PIECES_MAX / (share ? share : 1);
-    if (s->most < PIECES_MIN)
-        s->most = PIECES_MIN;
+    memset(r, 0, sizeof(*r));
+    r->most = PIECES_MAX / (share ? share : 1);
+    if (r->most < PIECES_MIN)
+        r->most = PIECES_MIN;
 }
 
-void sample_release(struct sample *s)
+void reservoir_release(struct reservoir *r)
 {
     size_t i;
 
-    for (i = 0; i < s->n_kept; i++)
-        free(s->kept[i].data);
-    free(s->kept);
-    memset(s, 0, sizeof(*s));
+    for (i = 0; i < r->n_kept; i++)
+        free(r->kept[i].data);
+    free(r->kept);
+    memset(r, 0, sizeof(*r));
 }
 
-bool sample_keeps(struct sample *s)
+bool reservoir_keeps(struct reservoir *r)
 {
-    if (s->begun)
-        return s->keep;
-    s->begun = true;
-    s->slot = s->n_kept < s->most ? s->n_kept :
-        s->pieces < UINT32_MAX ? randombytes_uniform(s->pieces + 1) : s->most;
-    s->keep = s->slot < s->most;
-    return s->keep;
+    if (r->begun)
+        return r->keep;
+    r->begun = true;
+    r->slot = r->n_kept < r->most ? r->n_kept :
+        r->pieces < UINT32_MAX ? randombytes_uniform(r->pieces + 1) : r->most;
+    r->keep = r->slot < r->most;
+    return r->keep;
 }
 
-static int keep(struct sample *s, const struct buf *piece)
+static int keep(struct reservoir *r, const struct buf *piece)
 {
-    struct sample_piece *p;
+    struct reservoir_piece *p;
     uint8_t *data = malloc(piece->length + 1);
 
-    if (!s->kept)
-        s->kept = calloc(s->most, sizeof(*s->kept));
-    if (!s->kept || !data) {
+    if (!r->kept)
+        r->kept = calloc(r->most, sizeof(*r->kept));
+    if (!r->kept || !data) {
         free(data);
         return -ENOMEM;
     }
-    p = &s->kept[s->slot];
-    s->kept_bytes -= p->length;
+    p = &r->kept[r->slot];
+    r->kept_bytes -= p->length;
     free(p->data);
     memcpy(data, piece->data, piece->length);
-    *p = (struct sample_piece){ s->pieces, piece->length, data };
-    s->kept_bytes += p->length;
-    s->n_kept += s->slot == s->n_kept;
+    *p = (struct reservoir_piece){ r->pieces, piece->length, data };
+    r->kept_bytes += p->length;
+    r->n_kept += r->slot == r->n_kept;
     return 0;
 }
 
-int sample_put(struct sample *s, const struct buf *piece)
+int reservoir_put(struct reservoir *r, const struct buf *piece)
 {
     int rc = 0;
 
@@ -71,23 +71,23 @@ int sample_put(struct sample *s, const struct buf *piece)
         return -ENOMEM;
     if (piece->length == 0)
         return 0;
-    if (sample_keeps(s))
-        rc = keep(s, piece);
-    s->begun = false;
-    s->pieces++;
-    s->bytes += piece->length;
+    if (reservoir_keeps(r))
+        rc = keep(r, piece);
+    r->begun = false;
+    r->pieces++;
+    r->bytes += piece->length;
     return rc;
 }
 
 static int compare(const void *a, const void *b)
 {
-    const struct sample_piece *x = a, *y = b;
+    const struct reservoir_piece *x = a, *y = b;
 
     return (x->number > y->number) - (x->number < y->number);
 }
 
-void sample_sort(struct sample *s)
+void reservoir_sort(struct reservoir *r)
 {
-    if (s->n_kept > 0)
-        qsort(s->kept, s->n_kept, sizeof(*s->kept), compare);
+    if (r->n_kept > 0)
+        qsort(r->kept, r->n_kept, sizeof(*r->kept), compare);
 }

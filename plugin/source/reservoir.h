@@ -13,15 +13,15 @@
 
 #include "plugin/base/buf.h"
 
-struct sample_piece {
+struct reservoir_piece {
     uint64_t number;
     size_t length;
     uint8_t *data;
 };
 
-struct sample {
+struct reservoir {
     size_t most;                /* pieces */
-    struct sample_piece *kept;
+    struct reservoir_piece *kept;
     size_t n_kept;
     uint64_t kept_bytes;
     uint64_t pieces;            /* that came, kept or not */
@@ -32,15 +32,15 @@ struct sample {
 };
 
 /* share: so many samples of that kind exist at once. */
-void sample_init(struct sample *s, unsigned share);
-void sample_release(struct sample *s);
+void reservoir_init(struct reservoir *r, unsigned share);
+void reservoir_release(struct reservoir *r);
 
 /* Whether the next piece will be kept; if not, only its length matters. */
-bool sample_keeps(struct sample *s);
+bool reservoir_keeps(struct reservoir *r);
 /* Copies a piece, or only counts it.  -ENOMEM */
-int sample_put(struct sample *s, const struct buf *piece);
+int reservoir_put(struct reservoir *r, const struct buf *piece);
 
 /* Puts the pieces that were kept in the order in which they came. */
-void sample_sort(struct sample *s);
+void reservoir_sort(struct reservoir *r);
 
 #endif

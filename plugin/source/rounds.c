@@ -52,15 +52,15 @@ static uint64_t grain_for(uint64_t size)
     return grain;
 }
 
-static void drop_ahead(struct source_disk *d)
+static void drop_prehash(struct source_disk *d)
 {
-    ahead_free(d->ahead);
-    d->ahead = NULL;
+    prehash_free(d->prehash);
+    d->prehash = NULL;
 }
 
 static void stop_tracking(struct source_disk *d)
 {
-    drop_ahead(d);
+    drop_prehash(d);
     tracker_stop(d->tracker);
     d->tracker = NULL;
     dirty_release(&d->dirty);
@@ -81,7 +81,7 @@ static void wait_settled(struct tracker *t)
         usleep(10000);
 }
 
-void live_track(struct source_disk *d, size_t ring)
+void rounds_track(struct source_disk *d, size_t ring)
 {
     struct tracker_options opt = { grain_for(d->image.size), ring };
     char why[256];
@@ -121,7 +121,7 @@ static void collect(struct source_disk *d)
         log_warn("disk %s: what was written is in doubt (%s); all of it is "
                  "compared again", d->vdev, why);
         d->behind = true;
-        drop_ahead(d);
+        drop_prehash(d);
     }
     if (rc == -EIO)
         stop_tracking(d);
@@ -146,32 +146,32 @@ static void book(struct source_disk *d, bool full)
     d->whole_rounds += full;
 }
 
-static int whole_pass(const struct link *l, struct source_disk *d)
+static int whole_pass(const struct session *s, struct source_disk *d)
 {
-    int rc = pass_run(l, d, true, &d->left);
+    int rc = pass_run(s, d, true, &d->left);
 
-    drop_ahead(d);
+    drop_prehash(d);
     if (!rc)
         d->behind = d->cut_short;
     return rc;
 }
 
 /* One round, after collect(). */
-static int run_round(const struct link *l, struct source_disk *d)
+static int run_round(const struct session *s, struct source_disk *d)
 {
     bool full = d->behind;
     unsigned i;
     int rc;
 
     d->round_bytes = d->round_segments = 0;
-    rc = full ? whole_pass(l, d) : deltas_send(l, d);
+    rc = full ? whole_pass(s, d) : delta_send(s, d);
     if (rc == -EAGAIN) {
         /* Some of what was dirty has not been sent. */
         d->behind = true;
         rc = 0;
     }
     for (i = 0; i < REPAIRS && !rc && d->left; i++)
-        rc = pass_run(l, d, false, &d->left);
+        rc = pass_run(s, d, false, &d->left);
     if (d->left)
         d->behind = true;
     if (rc)
@@ -182,14 +182,14 @@ static int run_round(const struct link *l, struct source_disk *d)
     return 0;
 }
 
-int live_round(const struct link *l, struct source_disk *d)
+int rounds_run(const struct session *s, struct source_disk *d)
 {
     collect(d);
     return d->behind || dirty_any(&d->dirty, 0, d->image.size) ?
-        run_round(l, d) : 0;
+        run_round(s, d) : 0;
 }
 
-static int catch_up_traced(const struct link *l, struct source_disk *d)
+static int catch_up_traced(const struct session *s, struct source_disk *d)
 {
     uint64_t before = UINT64_MAX;
     unsigned i;
@@ -198,7 +198,7 @@ static int catch_up_traced(const struct link *l, struct source_disk *d)
     for (i = 0; i < LIVE_ROUNDS && d->tracker; i++) {
         log_progress("disk %s: round %u while the guest runs", d->vdev,
                      i + 1);
-        rc = live_round(l, d);
+        rc = rounds_run(s, d);
         if (rc)
             return rc;
         /* The first one looked at everything. */
@@ -210,7 +210,7 @@ static int catch_up_traced(const struct link *l, struct source_disk *d)
     return 0;
 }
 
-static int catch_up_blindly(const struct link *l, struct source_disk *d)
+static int catch_up_blindly(const struct session *s, struct source_disk *d)
 {
     uint64_t before = UINT64_MAX;
     unsigned i;
@@ -219,7 +219,7 @@ static int catch_up_blindly(const struct link *l, struct source_disk *d)
     for (i = 0; i < LIVE_PASSES; i++) {
         log_progress("disk %s: check pass %u while the guest runs", d->vdev,
                      i + 1);
-        rc = live_round(l, d);
+        rc = rounds_run(s, d);
         if (rc)
             return rc;
         if (d->round_segments <= FEW_SEGMENTS || d->round_segments >= before)
@@ -229,12 +229,12 @@ static int catch_up_blindly(const struct link *l, struct source_disk *d)
     return 0;
 }
 
-int live_catch_up(const struct link *l, struct source_disk *d)
+int rounds_catch_up(const struct session *s, struct source_disk *d)
 {
-    int rc = d->tracker ? catch_up_traced(l, d) : 0;
+    int rc = d->tracker ? catch_up_traced(s, d) : 0;
 
     if (!rc && !d->tracker)
-        rc = catch_up_blindly(l, d);
+        rc = catch_up_blindly(s, d);
     if (!rc && d->tracker && tracker_settled(d->tracker) == 0)
         log_warn("disk %s: its device has not been seen at rest since its "
                  "writes are traced; unless it comes to rest, all of it will "
@@ -249,33 +249,33 @@ int live_catch_up(const struct link *l, struct source_disk *d)
 static bool sees_writes(struct source_disk *d)
 {
     return d->tracker ||
-        (d->cold && write_stamp_take_at_rest(&d->image, &d->ahead_stamp));
+        (d->cold && write_stamp_take_at_rest(&d->image, &d->prehash_stamp));
 }
 
-int live_compare(const struct link *l, struct source_disk *d)
+int rounds_compare(const struct session *s, struct source_disk *d)
 {
     bool kept = d->base && !d->dry && sees_writes(d);
-    int rc = d->base ? pass_compare(l, d) : 0;
+    int rc = d->base ? pass_compare(s, d) : 0;
 
     if (!rc)
-        rc = witness_begin(l, d);
+        rc = witness_begin(s, d);
     /* Without them the pass reads the disk once more. */
-    if (!rc && kept && ahead_keep(&d->ahead, d->sent, d->n_segments))
-        d->ahead = NULL;
+    if (!rc && kept && prehash_keep(&d->prehash, d->sent, d->n_segments))
+        d->prehash = NULL;
     return rc;
 }
 
-void live_expect_ahead(const struct link *l, struct source_disk *d)
+void rounds_expect_prehash(const struct session *s, struct source_disk *d)
 {
-    if (!d->ahead && !d->dry && sees_writes(d) &&
-        ahead_new(&d->ahead, &d->image, l->index, d->number))
-        d->ahead = NULL;
+    if (!d->prehash && !d->dry && sees_writes(d) &&
+        prehash_new(&d->prehash, &d->image, s->index, d->number))
+        d->prehash = NULL;
 }
 
-void live_ahead(const struct link *l, struct source_disk *d)
+void rounds_prehash(const struct session *s, struct source_disk *d)
 {
-    live_expect_ahead(l, d);
-    ahead_start(d->ahead);
+    rounds_expect_prehash(s, d);
+    prehash_start(d->prehash);
 }
 
 /* Waits until the backend has nothing in flight, then takes the stamp. */
@@ -323,16 +323,16 @@ static int never_settles(const struct source_disk *d)
     return -EBUSY;
 }
 
-static int settle_blindly(const struct link *l, struct source_disk *d)
+static int settle_blindly(const struct session *s, struct source_disk *d)
 {
     struct write_stamp before;
     unsigned i;
     int rc = drain(d, &before);
 
-    if (!d->tracker && !write_stamp_equal(&before, &d->ahead_stamp))
-        drop_ahead(d);
+    if (!d->tracker && !write_stamp_equal(&before, &d->prehash_stamp))
+        drop_prehash(d);
     for (i = 0; i < REPAIRS && !rc; i++) {
-        rc = live_round(l, d);
+        rc = rounds_run(s, d);
         if (!rc)
             rc = drain(d, &d->settled_stamp);
         /* A write that came late sends us over the whole disk again. */
@@ -345,14 +345,14 @@ static int settle_blindly(const struct link *l, struct source_disk *d)
     return rc ? rc : never_settles(d);
 }
 
-static int settle_traced(const struct link *l, struct source_disk *d)
+static int settle_traced(const struct session *s, struct source_disk *d)
 {
     unsigned i;
     int rc = 0;
 
     drain_traced(d);
     for (i = 0; i < REPAIRS && !rc && d->tracker; i++) {
-        rc = live_round(l, d);
+        rc = rounds_run(s, d);
         d->settled = !rc && !d->behind;
         if (d->settled)
             return 0;
@@ -360,7 +360,7 @@ static int settle_traced(const struct link *l, struct source_disk *d)
     return rc || !d->tracker ? rc : never_settles(d);
 }
 
-int live_settle(const struct link *l, struct source_disk *d)
+int rounds_settle(const struct session *s, struct source_disk *d)
 {
     uint64_t before = d->report.resent + d->report.different;
     unsigned whole = d->whole_rounds;
@@ -368,15 +368,15 @@ int live_settle(const struct link *l, struct source_disk *d)
 
     d->settled = false;
     if (d->tracker)
-        rc = settle_traced(l, d);
+        rc = settle_traced(s, d);
     if (!rc && !d->settled)
-        rc = settle_blindly(l, d);
+        rc = settle_blindly(s, d);
     d->report.last += d->report.resent + d->report.different - before;
     d->report.compared = d->report.compared || d->whole_rounds > whole;
     return rc;
 }
 
-bool live_unchanged(struct source_disk *d)
+bool rounds_unchanged(struct source_disk *d)
 {
     struct write_stamp now;
 

@@ -2,7 +2,8 @@
 /*
  * Reading a source's disk for the list of its objects; see scan.h.
  *
- * One thread has the disk hashed, and enters what is found into the roster;
+ * One thread has the disk hashed, and enters what is found into the table
+ * of objects;
  * another one lists what is new there, so that nobody who reads waits for the
  * line.
  */
@@ -31,7 +32,7 @@
                                        while the line has nothing to do */
 
 struct scan {
-    const struct link *link;
+    const struct session *session;
     struct source_disk *disk;
     pthread_t reader, lister;
     int failed_fd;              /* eventfd */
@@ -73,7 +74,7 @@ void scan_show(const struct scan *s)
     else
         log_progress("disk %s: found at %s %" PRIu64 " MB, sent %" PRIu64
                      " of %" PRIu64 " MB, %.1f MB/s, %.0f s left", d->vdev,
-                     s->link->peer, (found > wanted ? found - wanted : 0) /
+                     s->session->peer, (found > wanted ? found - wanted : 0) /
                      1000000, sent / 1000000, wanted / 1000000, rate / 1e6,
                      rate > 0 && wanted > sent ? (wanted - sent) / rate : 0.0);
 }
@@ -110,11 +111,11 @@ static int take_found(void *opaque, const struct object *const *objects,
         if (fits(n_extents))
             continue;
         d->bytes_unlisted += bytes;
-        rc = roster_add(d->roster, objects + first, i - first);
+        rc = object_table_add(d->objects, objects + first, i - first);
         first = i + 1;
     }
     if (!rc)
-        rc = roster_add(d->roster, objects + first, n - first);
+        rc = object_table_add(d->objects, objects + first, n - first);
     if (rc)
         log_errno(rc, "disk %s: cannot list its objects", d->vdev);
     return rc;
@@ -133,17 +134,17 @@ static void *read_disk(void *opaque)
     int rc;
 
     niceness_set(NICENESS_READY);
-    live_expect_ahead(s->link, s->disk);
-    opt.segments = ahead_sink(s->disk->ahead);
+    rounds_expect_prehash(s->session, s->disk);
+    opt.segments = prehash_sink(s->disk->prehash);
     rc = manifest_hash(s->disk->manifest, &opt);
     if (rc)
         fail(s, rc);
     else
-        live_ahead(s->link, s->disk);
-    roster_end(s->disk->roster);
-    if (!rc && s->link->hashed) {
+        rounds_prehash(s->session, s->disk);
+    object_table_end(s->disk->objects);
+    if (!rc && s->session->hashed) {
         niceness_set(NICENESS_LATER);
-        s->link->hashed(s->link->opaque, s->disk);
+        s->session->hashed(s->session->opaque, s->disk);
     }
     return NULL;
 }
@@ -185,7 +186,8 @@ static int send_objects(const struct scan *s, uint64_t *next, uint64_t end)
     buf_put_u32(&b, *next - first);
     buf_put(&b, objects.data, objects.length);
     rc = objects.failed ? -ENOMEM :
-        listing_send(d->listing, s->link->wire, FRAME_MANIFEST, d->number, &b);
+        listing_send(d->listing, s->session->wire, FRAME_MANIFEST,
+                     d->number, &b);
     buf_release(&objects);
     buf_release(&b);
     return rc;
@@ -198,7 +200,8 @@ static int send_end(struct scan *s, uint64_t n)
 
     buf_put_u64(&b, n);
     atomic_store(&s->listed, true);
-    rc = wire_send_buf(s->link->wire, FRAME_MANIFEST_END, s->disk->number, &b);
+    rc = wire_send_buf(s->session->wire, FRAME_MANIFEST_END,
+                       s->disk->number, &b);
     buf_release(&b);
     return rc;
 }
@@ -206,12 +209,12 @@ static int send_end(struct scan *s, uint64_t n)
 static void *list_objects(void *opaque)
 {
     struct scan *s = opaque;
-    struct roster *r = s->disk->roster;
+    struct object_table *r = s->disk->objects;
     uint64_t next = 0, end;
     unsigned ms = FIRST_MS;
     int rc = 0;
 
-    while (!rc && (end = roster_wait(r, next, ms)) > next) {
+    while (!rc && (end = object_table_wait(r, next, ms)) > next) {
         while (!rc && next < end)
             rc = send_objects(s, &next, end);
         ms = 2 * ms < GATHER_MS ? 2 * ms : GATHER_MS;
@@ -224,13 +227,14 @@ static void *list_objects(void *opaque)
     return NULL;
 }
 
-static struct scan *scan_new(const struct link *l, struct source_disk *d)
+static struct scan *scan_new(const struct session *session,
+                             struct source_disk *d)
 {
     struct scan *s = calloc(1, sizeof(*s));
 
     if (!s)
         return NULL;
-    s->link = l;
+    s->session = session;
     s->disk = d;
     s->failed_fd = eventfd(0, EFD_CLOEXEC);
     if (s->failed_fd >= 0)
@@ -259,17 +263,18 @@ static int start_threads(struct scan *s)
     return rc;
 }
 
-int scan_start(struct scan **s_r, const struct link *l, struct source_disk *d)
+int scan_start(struct scan **s_r, const struct session *session,
+               struct source_disk *d)
 {
     struct scan *s;
     int rc = manifest_parse(&d->image, d->map, &d->manifest);
 
     d->map = NULL;
     if (!rc)
-        rc = roster_new(&d->roster);
+        rc = object_table_new(&d->objects);
     if (rc)
         return rc;
-    s = scan_new(l, d);
+    s = scan_new(session, d);
     rc = s ? start_threads(s) : -ENOMEM;
     if (!rc)
         *s_r = s;

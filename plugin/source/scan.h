@@ -14,9 +14,10 @@
 
 struct scan;
 
-/* Examines the image: d->manifest and d->roster are there when this returns.
+/* Examines the image: d->manifest and d->objects are there when this returns.
  * The rest goes on in threads.  Both are borrowed. */
-int scan_start(struct scan **s_r, const struct link *l, struct source_disk *d);
+int scan_start(struct scan **s_r, const struct session *session,
+               struct source_disk *d);
 
 /* Whether it has failed: scan_end() then tells why.  The descriptor is
  * readable from then on. */

@@ -20,7 +20,7 @@ struct waiting {
     uint32_t number;
 };
 
-struct order {
+struct send_order {
     uint32_t *rank;             /* of files, by their index; from 1 on */
     struct waiting *heap;
     size_t n, room;
@@ -71,7 +71,7 @@ static int compare(const void *x, const void *y)
     return c ? c : strcmp(a->path, b->path);
 }
 
-static int rank_files(struct order *o, const struct fsparse_map *map)
+static int rank_files(struct send_order *o, const struct fsparse_map *map)
 {
     struct named *sorted = calloc(map->n_files + 1, sizeof(*sorted));
     size_t i, length;
@@ -94,9 +94,9 @@ static int rank_files(struct order *o, const struct fsparse_map *map)
     return 0;
 }
 
-int order_new(struct order **o_r, const struct manifest *m)
+int send_order_new(struct send_order **o_r, const struct manifest *m)
 {
-    struct order *o = calloc(1, sizeof(*o));
+    struct send_order *o = calloc(1, sizeof(*o));
     int rc;
 
     if (!o)
@@ -104,14 +104,14 @@ int order_new(struct order **o_r, const struct manifest *m)
     o->round = 1;
     rc = rank_files(o, m->map);
     if (rc) {
-        order_free(o);
+        send_order_free(o);
         return rc;
     }
     *o_r = o;
     return 0;
 }
 
-void order_free(struct order *o)
+void send_order_free(struct send_order *o)
 {
     if (!o)
         return;
@@ -125,8 +125,8 @@ static bool before(const struct waiting *a, const struct waiting *b)
     return a->round != b->round ? a->round < b->round : a->place < b->place;
 }
 
-int order_add(struct order *o, const struct object *object, uint32_t number,
-              bool whole)
+int send_order_add(struct send_order *o, const struct object *object,
+                   uint32_t number, bool whole)
 {
     size_t room = o->room ? 2 * o->room : 256, i, parent;
     struct waiting w = { .number = number, .round = o->round }, *heap;
@@ -154,12 +154,12 @@ int order_add(struct order *o, const struct object *object, uint32_t number,
     return 0;
 }
 
-bool order_is_empty(const struct order *o)
+bool send_order_is_empty(const struct send_order *o)
 {
     return o->n == 0;
 }
 
-bool order_take(struct order *o, uint32_t *number_r)
+bool send_order_take(struct send_order *o, uint32_t *number_r)
 {
     struct waiting last;
     size_t i, child;

@@ -3,13 +3,13 @@
  * The order in which objects are sent.
  *
  * What the target wants waits here and leaves sorted: first what will hardly
- * compress, because it keeps the line busy at the least cost, and the scan needs
- * the processors; then files by their type (the name's extension), directory
- * and name, so that the compressor has similar content side by side; then what
- * is no file, by place.  The order goes round: what comes too late for its turn
- * waits for the next.  So on a fast link objects leave about as they were asked
- * for, and the slower the link, the more there is to sort, and nobody ever
- * waits for the sorting.
+ * compress, because it keeps the line busy at the least cost while the scan
+ * needs the processors; then files by their type (the name's extension), their
+ * directory and their name, so that the compressor has similar content side by
+ * side; then what is no file, by its place on the disk.  The order goes round:
+ * what comes too late for its turn waits for the next.  On a fast link objects
+ * therefore leave about as they were asked for; the slower the link, the more
+ * there is to sort; and nothing ever waits for the sorting.
  */
 #ifndef PLUGIN_SOURCE_SEND_ORDER_H
 #define PLUGIN_SOURCE_SEND_ORDER_H
@@ -20,21 +20,22 @@
 
 #include "plugin/content/manifest.h"
 
-struct order;
+struct send_order;
 
-/* The files of m have been parsed; it is borrowed only until this returns. */
-int order_new(struct order **o_r, const struct manifest *m);
-void order_free(struct order *o);
+/* m: its files have been parsed; it is borrowed only until this returns.
+ * -ENOMEM */
+int send_order_new(struct send_order **o_r, const struct manifest *m);
+void send_order_free(struct send_order *o);
 
-/* Adds an object of that manifest; number: what order_take() is to call it;
- * whole: all of its content is to be sent.  One that is in there must not be
- * added again. */
-int order_add(struct order *o, const struct object *object, uint32_t number,
-              bool whole);
+/* Adds an object of that manifest, which send_order_take() will call `number`.
+ * whole: all of its content is to be sent.  The caller does not add an object
+ * again before it was taken out.  -ENOMEM */
+int send_order_add(struct send_order *o, const struct object *object,
+                   uint32_t number, bool whole);
 
-/* Takes the next one out.  False: there is none. */
-bool order_take(struct order *o, uint32_t *number_r);
+/* Takes the next object out.  Returns false if there is none. */
+bool send_order_take(struct send_order *o, uint32_t *number_r);
 
-bool order_is_empty(const struct order *o);
+bool send_order_is_empty(const struct send_order *o);
 
 #endif

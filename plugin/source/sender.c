@@ -33,6 +33,7 @@
 #include "plugin/proto.h"
 #include "plugin/source/disk.h"
 #include "plugin/source/sender.h"
+#include "plugin/source/session.h"
 #include "plugin/state/record.h"
 #include "plugin/state/unfinished.h"
 #include "plugin/wire/listing.h"
@@ -42,9 +43,7 @@
 
 struct sender {
     struct sender_options opt;
-    struct link link;
-    struct source_disk **disks;
-    unsigned n_disks;
+    struct session session;
     int (*step)(struct sender *s, struct source_disk *d);
     pthread_mutex_t enter;      /* held while a disk is entered */
 };
@@ -57,9 +56,9 @@ int sender_new(struct sender **s_r, const struct sender_options *opt)
     if (!s)
         return -ENOMEM;
     s->opt = *opt;
-    s->link.peer = opt->peer;
+    s->session.peer = opt->peer;
     pthread_mutex_init(&s->enter, NULL);
-    rc = threadpool_new(&s->link.pool, 0);
+    rc = threadpool_new(&s->session.pool, 0);
     if (rc) {
         free(s);
         return rc;
@@ -89,16 +88,16 @@ static void disk_free(struct source_disk *d)
 {
     examined(d);
     tracker_stop(d->tracker);
-    ahead_free(d->ahead);
+    prehash_free(d->prehash);
     dirty_release(&d->dirty);
     dirty_release(&d->left_blocks);
-    sample_release(&d->freight);
-    sample_release(&d->patches);
+    reservoir_release(&d->freight);
+    reservoir_release(&d->patches);
     fsparse_map_free(d->map);
     manifest_free(d->manifest);
     listing_free(d->listing);
     image_release(&d->image);
-    roster_free(d->roster);
+    object_table_free(d->objects);
     free(d->sent);
     free(d->doubt.there);
     free(d->doubt.equal);
@@ -114,11 +113,11 @@ void sender_free(struct sender *s)
 
     if (!s)
         return;
-    for (i = 0; i < s->n_disks; i++)
-        disk_free(s->disks[i]);
-    free(s->disks);
-    threadpool_free(s->link.pool);
-    blockindex_free(s->link.index);
+    for (i = 0; i < s->session.n_disks; i++)
+        disk_free(s->session.disks[i]);
+    free(s->session.disks);
+    threadpool_free(s->session.pool);
+    blockindex_free(s->session.index);
     pthread_mutex_destroy(&s->enter);
     free(s);
 }
@@ -129,12 +128,12 @@ int sender_add_disk(struct sender *s, const char *vdev, const char *path,
     struct source_disk *d = calloc(1, sizeof(*d)), **list;
     int rc = -ENOMEM;
 
-    list = realloc(s->disks, (s->n_disks + 1) * sizeof(*list));
+    list = realloc(s->session.disks, (s->session.n_disks + 1) * sizeof(*list));
     if (!d || !list)
         goto out;
-    s->disks = list;
+    s->session.disks = list;
     d->image = (struct image)IMAGE_INIT;
-    d->number = s->n_disks;
+    d->number = s->session.n_disks;
     d->dry = s->opt.dry;
     d->vdev = strdup(vdev);
     d->path = strdup(path);
@@ -156,7 +155,7 @@ int sender_add_disk(struct sender *s, const char *vdev, const char *path,
         d->examining = !rc;
     }
     if (!rc) {
-        s->disks[s->n_disks++] = d;
+        s->session.disks[s->session.n_disks++] = d;
         d = NULL;
     }
 out:
@@ -167,16 +166,16 @@ out:
 
 const char *sender_vdev(const struct sender *s, unsigned i)
 {
-    return i < s->n_disks ? s->disks[i]->vdev : NULL;
+    return i < s->session.n_disks ? s->session.disks[i]->vdev : NULL;
 }
 
 const struct image *sender_image(const struct sender *s, const char *vdev)
 {
     unsigned i;
 
-    for (i = 0; i < s->n_disks; i++)
-        if (!strcmp(s->disks[i]->vdev, vdev))
-            return &s->disks[i]->image;
+    for (i = 0; i < s->session.n_disks; i++)
+        if (!strcmp(s->session.disks[i]->vdev, vdev))
+            return &s->session.disks[i]->image;
     return NULL;
 }
 
@@ -186,11 +185,11 @@ const struct blockindex *sender_index(struct sender *s, uint64_t bytes,
     uint64_t blocks = 0;
     unsigned i;
 
-    for (i = 0; i < s->n_disks; i++)
-        blocks += s->disks[i]->image.size / BLOCKINDEX_BLOCK;
-    if (blocks > 0 && blockindex_new(&s->link.index, blocks, bytes, key))
-        s->link.index = NULL;
-    return s->link.index;
+    for (i = 0; i < s->session.n_disks; i++)
+        blocks += s->session.disks[i]->image.size / BLOCKINDEX_BLOCK;
+    if (blocks > 0 && blockindex_new(&s->session.index, blocks, bytes, key))
+        s->session.index = NULL;
+    return s->session.index;
 }
 
 /* Offer */
@@ -255,7 +254,7 @@ static int send_offer(struct sender *s, struct source_disk *d)
         free(ids[i]);
     }
     offer_listing(s, d, &b);
-    rc = wire_send_buf(s->link.wire, FRAME_DISK, d->number, &b);
+    rc = wire_send_buf(s->session.wire, FRAME_DISK, d->number, &b);
     buf_release(&b);
     return rc;
 }
@@ -279,9 +278,9 @@ static bool sees_probe(const struct source_disk *d, const struct frame *f)
 
 static int answer_probe(struct sender *s, const struct frame *f)
 {
-    uint8_t seen = sees_probe(s->disks[f->disk], f);
+    uint8_t seen = sees_probe(s->session.disks[f->disk], f);
 
-    return wire_send(s->link.wire, FRAME_PROBED, f->disk, &seen, 1);
+    return wire_send(s->session.wire, FRAME_PROBED, f->disk, &seen, 1);
 }
 
 static void show_abandoned(const struct sender *s, const struct frame *f)
@@ -295,7 +294,7 @@ static void show_abandoned(const struct sender *s, const struct frame *f)
         text_get_u64(f->data, f->length, "abandoned_days", &days))
         return;
     a.count = count < UINT_MAX ? count : UINT_MAX;
-    unfinished_remind(s->link.peer, &a, days < UINT_MAX ? days : UINT_MAX);
+    unfinished_remind(s->session.peer, &a, days < UINT_MAX ? days : UINT_MAX);
 }
 
 static int say_hello(struct sender *s)
@@ -306,10 +305,10 @@ static int say_hello(struct sender *s)
     buf_put_text(&b, "mode", s->opt.mode);
     buf_put_text(&b, "name", s->opt.name);
     buf_put_text(&b, "uuid", s->opt.uuid);
-    buf_put_text_u64(&b, "timeout", wire_timeout(s->link.wire));
+    buf_put_text_u64(&b, "timeout", wire_timeout(s->session.wire));
     if (s->opt.dry)
         buf_put_text(&b, "dry", "1");
-    rc = wire_send_buf(s->link.wire, FRAME_HELLO, PROTO_NO_DISK, &b);
+    rc = wire_send_buf(s->session.wire, FRAME_HELLO, PROTO_NO_DISK, &b);
     buf_release(&b);
     return rc;
 }
@@ -317,18 +316,13 @@ static int say_hello(struct sender *s)
 static int hear_hello(struct sender *s)
 {
     struct frame f;
-    int rc = inbox_expect(s->link.inbox, PROTO_NO_DISK, FRAME_HELLO, &f);
+    int rc = inbox_expect(s->session.inbox, PROTO_NO_DISK, FRAME_HELLO, &f);
 
     if (rc)
         return rc;
     show_abandoned(s, &f);
     frame_release(&f);
     return 0;
-}
-
-static int protocol_error(const struct sender *s, const struct frame *f)
-{
-    return inbox_misplaced(s->link.inbox, f);
 }
 
 /* Unlike the logical size, it tells a guest only what is fast, and what is
@@ -345,7 +339,7 @@ static void compare_physical(const struct sender *s,
         there != here.physical)
         log_warn("disk %s: its physical sectors have %u bytes here and "
                  "%" PRIu64 " at %s, which the guest will see", d->vdev,
-                 here.physical, there, s->link.peer);
+                 here.physical, there, s->session.peer);
 }
 
 static int take_accepted(const struct sender *s, struct source_disk *d,
@@ -378,32 +372,33 @@ int sender_offer(struct sender *s, struct wire *w, struct inbox *in)
     struct frame f;
     int rc;
 
-    s->link.wire = w;
-    s->link.inbox = in;
+    s->session.wire = w;
+    s->session.inbox = in;
     rc = say_hello(s);
-    for (i = 0; i < s->n_disks && !rc; i++)
-        rc = send_offer(s, s->disks[i]);
+    for (i = 0; i < s->session.n_disks && !rc; i++)
+        rc = send_offer(s, s->session.disks[i]);
     if (!rc)
-        rc = wire_send(s->link.wire, FRAME_DISKS_END, PROTO_NO_DISK, NULL, 0);
+        rc = wire_send(s->session.wire, FRAME_DISKS_END, PROTO_NO_DISK, NULL,
+                       0);
     if (!rc)
         rc = hear_hello(s);
-    while (!rc && accepted < s->n_disks) {
-        rc = inbox_next(s->link.inbox, PROTO_NO_DISK, &f);
+    while (!rc && accepted < s->session.n_disks) {
+        rc = inbox_next(s->session.inbox, PROTO_NO_DISK, &f);
         if (rc)
             break;
-        if (f.disk < s->n_disks && f.type == FRAME_PROBE)
+        if (f.disk < s->session.n_disks && f.type == FRAME_PROBE)
             rc = answer_probe(s, &f);
-        else if (f.disk < s->n_disks && f.type == FRAME_DISK_OK) {
-            rc = take_accepted(s, s->disks[f.disk], &f);
+        else if (f.disk < s->session.n_disks && f.type == FRAME_DISK_OK) {
+            rc = take_accepted(s, s->session.disks[f.disk], &f);
             if (rc)
-                rc = protocol_error(s, &f);
+                rc = inbox_misplaced(s->session.inbox, &f);
             accepted++;
         }
         else
-            rc = protocol_error(s, &f);
+            rc = inbox_misplaced(s->session.inbox, &f);
         frame_release(&f);
     }
-    return rc ? rc : inbox_split(s->link.inbox, s->n_disks);
+    return rc ? rc : inbox_split(s->session.inbox, s->session.n_disks);
 }
 
 /* Course */
@@ -411,7 +406,7 @@ int sender_offer(struct sender *s, struct wire *w, struct inbox *in)
 static int run_step(void *opaque, unsigned number)
 {
     struct sender *s = opaque;
-    struct source_disk *d = s->disks[number];
+    struct source_disk *d = s->session.disks[number];
     double start = monotonic_seconds();
     int rc = examined(d);
 
@@ -425,18 +420,18 @@ static int begin_step(struct sender *s, struct taskgroup **c_r,
                       int (*step)(struct sender *, struct source_disk *))
 {
     s->step = step;
-    return taskgroup_start(c_r, run_step, s, s->n_disks, DISKS_AT_ONCE);
+    return taskgroup_start(c_r, run_step, s, s->session.n_disks, DISKS_AT_ONCE);
 }
 
 /* While disks are served the target has nothing to say that is of none. */
 static int take_out_of_turn(struct sender *s)
 {
     struct frame f;
-    int rc = inbox_try(s->link.inbox, PROTO_NO_DISK, &f);
+    int rc = inbox_try(s->session.inbox, PROTO_NO_DISK, &f);
 
     if (rc)
         return rc;
-    rc = protocol_error(s, &f);
+    rc = inbox_misplaced(s->session.inbox, &f);
     frame_release(&f);
     return rc;
 }
@@ -444,12 +439,12 @@ static int take_out_of_turn(struct sender *s)
 /* Waits for the step, and watches the session. */
 static int end_step(struct sender *s, struct taskgroup *c)
 {
-    int waited = inbox_wait(s->link.inbox, taskgroup_fd(c), -1);
+    int waited = inbox_wait(s->session.inbox, taskgroup_fd(c), -1);
     int rc = taskgroup_leave(c);
 
     /* Disks' threads may see the end that follows before we have said it. */
     if (waited == -EBUSY)
-        inbox_hush(s->link.inbox);
+        inbox_hush(s->session.inbox);
     if (waited == -EBUSY || (rc == -EPIPE && !waited))
         waited = take_out_of_turn(s);
     return waited && waited != -EAGAIN ? waited : rc;
@@ -462,7 +457,7 @@ static int each_disk(struct sender *s,
     struct taskgroup *c;
     int rc;
 
-    if (s->n_disks == 0)
+    if (s->session.n_disks == 0)
         return 0;
     rc = begin_step(s, &c, step);
     return rc ? rc : end_step(s, c);
@@ -470,7 +465,7 @@ static int each_disk(struct sender *s,
 
 static int rehearse_one(struct sender *s, struct source_disk *d)
 {
-    return rehearse_disk(&s->link, d);
+    return rehearse_disk(&s->session, d);
 }
 
 int sender_rehearse(struct sender *s, const struct rehearsal_options *opt)
@@ -479,12 +474,13 @@ int sender_rehearse(struct sender *s, const struct rehearsal_options *opt)
     unsigned i;
     int rc;
 
-    for (i = 0; i < s->n_disks; i++) {
-        sample_init(&s->disks[i]->freight, s->n_disks);
-        sample_init(&s->disks[i]->patches, s->n_disks);
+    for (i = 0; i < s->session.n_disks; i++) {
+        reservoir_init(&s->session.disks[i]->freight, s->session.n_disks);
+        reservoir_init(&s->session.disks[i]->patches, s->session.n_disks);
     }
     rc = each_disk(s, rehearse_one);
-    return rc ? rc : rehearse_report(&s->link, s->disks, s->n_disks, opt,
+    return rc ? rc : rehearse_report(&s->session, s->session.disks,
+                                     s->session.n_disks, opt,
                                      monotonic_seconds() - start);
 }
 
@@ -493,11 +489,11 @@ static int bulk_disk(struct sender *s, struct source_disk *d)
     int rc;
 
     if (s->opt.live)
-        live_track(d, s->opt.trace_ring);
+        rounds_track(d, s->opt.trace_ring);
     else
         d->behind = d->cold = true;
-    rc = bulk_run(&s->link, d);
-    return rc || !s->opt.live ? rc : live_catch_up(&s->link, d);
+    rc = bulk_run(&s->session, d);
+    return rc || !s->opt.live ? rc : rounds_catch_up(&s->session, d);
 }
 
 int sender_bulk(struct sender *s)
@@ -507,7 +503,7 @@ int sender_bulk(struct sender *s)
 
 static int round_disk(struct sender *s, struct source_disk *d)
 {
-    return d->tracker ? live_round(&s->link, d) : 0;
+    return d->tracker ? rounds_run(&s->session, d) : 0;
 }
 
 int sender_round(struct sender *s, int control_fd)
@@ -515,23 +511,23 @@ int sender_round(struct sender *s, int control_fd)
     struct taskgroup *c;
     int rc;
 
-    if (s->n_disks == 0)
+    if (s->session.n_disks == 0)
         return 0;
     rc = begin_step(s, &c, round_disk);
     if (rc)
         return rc;
-    inbox_watch(s->link.inbox, control_fd, POLLIN);
-    if (inbox_wait(s->link.inbox, taskgroup_fd(c), -1) == -ECANCELED)
-        atomic_store(&s->link.hurry, true);
-    inbox_watch(s->link.inbox, control_fd, POLLRDHUP);
+    inbox_watch(s->session.inbox, control_fd, POLLIN);
+    if (inbox_wait(s->session.inbox, taskgroup_fd(c), -1) == -ECANCELED)
+        atomic_store(&s->session.hurry, true);
+    inbox_watch(s->session.inbox, control_fd, POLLRDHUP);
     rc = end_step(s, c);
-    atomic_store(&s->link.hurry, false);
+    atomic_store(&s->session.hurry, false);
     return rc;
 }
 
 static int settle_traced_disk(struct sender *s, struct source_disk *d)
 {
-    return d->tracker ? live_settle(&s->link, d) : 0;
+    return d->tracker ? rounds_settle(&s->session, d) : 0;
 }
 
 int sender_settle_traced(struct sender *s)
@@ -541,7 +537,7 @@ int sender_settle_traced(struct sender *s)
 
 static int settle_disk(struct sender *s, struct source_disk *d)
 {
-    return live_unchanged(d) ? 0 : live_settle(&s->link, d);
+    return rounds_unchanged(d) ? 0 : rounds_settle(&s->session, d);
 }
 
 int sender_settle(struct sender *s)
@@ -559,17 +555,17 @@ static int place_disk(struct sender *s, struct source_disk *d)
     if (d->doubt.open)
         log_warn("disk %s: %s at %s had the same content all the time, and "
                  "was not written to; it may be the storage of %s under "
-                 "another name", d->vdev, d->doubt.there, s->link.peer,
+                 "another name", d->vdev, d->doubt.there, s->session.peer,
                  d->path);
     snprintf(task, sizeof(task), "make disk %s durable", d->vdev);
-    rc = wire_send(s->link.wire, FRAME_PLACE, d->number, NULL, 0);
+    rc = wire_send(s->session.wire, FRAME_PLACE, d->number, NULL, 0);
     if (!rc)
-        rc = inbox_expect_task(s->link.inbox, d->number, task, FRAME_PLACED,
+        rc = inbox_expect_task(s->session.inbox, d->number, task, FRAME_PLACED,
                                &f);
     if (!rc)
         frame_release(&f);
     /* If it was not written to up to here, the stamp is of what was sent. */
-    d->marked = !rc && marked && live_unchanged(d);
+    d->marked = !rc && marked && rounds_unchanged(d);
     return rc;
 }
 
@@ -582,7 +578,7 @@ int sender_place(struct sender *s)
  * more. */
 static int complete_digests(struct sender *s, struct source_disk *d)
 {
-    return segments_hash(&d->image, s->link.pool, 0, d->n_segments, d->sent);
+    return segments_hash(&d->image, s->session.pool, 0, d->n_segments, d->sent);
 }
 
 void sender_record_left(struct sender *s, const char *state_dir)
@@ -590,8 +586,8 @@ void sender_record_left(struct sender *s, const char *state_dir)
     uint8_t root[HASH_BYTES];
     unsigned i;
 
-    for (i = 0; i < s->n_disks; i++) {
-        struct source_disk *d = s->disks[i];
+    for (i = 0; i < s->session.n_disks; i++) {
+        struct source_disk *d = s->session.disks[i];
         struct record_key key = { s->opt.uuid, d->vdev, d->path };
         struct image now = IMAGE_INIT;
         bool digest = d->image.block && d->sent && !complete_digests(s, d);
@@ -615,12 +611,13 @@ void sender_record_left(struct sender *s, const char *state_dir)
     }
 }
 
-int sender_mark(const struct sender *s, const char *vdev, struct stamp *stamp_r)
+int sender_mark(const struct sender *s, const char *vdev,
+                struct stamp *stamp_r)
 {
     unsigned i;
 
-    for (i = 0; i < s->n_disks; i++) {
-        const struct source_disk *d = s->disks[i];
+    for (i = 0; i < s->session.n_disks; i++) {
+        const struct source_disk *d = s->session.disks[i];
 
         if (strcmp(d->vdev, vdev) || !d->marked)
             continue;
@@ -634,9 +631,9 @@ bool sender_apart(const struct sender *s, const char *vdev)
 {
     unsigned i;
 
-    for (i = 0; i < s->n_disks; i++)
-        if (!strcmp(s->disks[i]->vdev, vdev))
-            return !s->disks[i]->doubt.open;
+    for (i = 0; i < s->session.n_disks; i++)
+        if (!strcmp(s->session.disks[i]->vdev, vdev))
+            return !s->session.disks[i]->doubt.open;
     return false;
 }
 
@@ -657,42 +654,42 @@ static void enter_disk(void *opaque, const struct source_disk *d)
 
 void sender_enter_ahead(struct sender *s)
 {
-    s->link.hashed = enter_disk;
-    s->link.opaque = s;
+    s->session.hashed = enter_disk;
+    s->session.opaque = s;
 }
 
 void sender_enter(struct sender *s)
 {
     unsigned i;
 
-    for (i = 0; i < s->n_disks; i++)
-        listing_keep(s->disks[i]->listing);
-    for (i = 0; i < s->n_disks && !s->link.hashed; i++)
-        enter_disk(s, s->disks[i]);
+    for (i = 0; i < s->session.n_disks; i++)
+        listing_keep(s->session.disks[i]->listing);
+    for (i = 0; i < s->session.n_disks && !s->session.hashed; i++)
+        enter_disk(s, s->session.disks[i]);
 }
 
 void sender_report(struct sender *s, double seconds,
                    const struct blackout *blackout)
 {
     struct session_report session = {
-        .wire_out = wire_bytes_out(s->link.wire),
-        .wire_in = wire_bytes_in(s->link.wire),
+        .wire_out = wire_bytes_out(s->session.wire),
+        .wire_in = wire_bytes_in(s->session.wire),
         .seconds = seconds,
     };
-    struct disk_report *rows = calloc(s->n_disks + 1, sizeof(*rows));
+    struct disk_report *rows = calloc(s->session.n_disks + 1, sizeof(*rows));
     unsigned i;
 
     if (!rows)
         return;
     if (blackout)
         session.blackout = *blackout;
-    for (i = 0; i < s->n_disks; i++) {
-        rows[i] = s->disks[i]->report;
-        wire_bytes_of_disk(s->link.wire, i, &rows[i].wire_out,
+    for (i = 0; i < s->session.n_disks; i++) {
+        rows[i] = s->session.disks[i]->report;
+        wire_bytes_of_disk(s->session.wire, i, &rows[i].wire_out,
                            &rows[i].wire_in);
-        if (s->disks[i]->tracker)
-            rows[i].traced = tracker_method(s->disks[i]->tracker);
+        if (s->session.disks[i]->tracker)
+            rows[i].traced = tracker_method(s->session.disks[i]->tracker);
     }
-    report_print(rows, s->n_disks, &session);
+    report_print(rows, s->session.n_disks, &session);
     free(rows);
 }

@@ -99,7 +99,8 @@ void sender_record_left(struct sender *s, const char *state_dir);
 
 /* What the image of a disk was like when the target's copy became equal to
  * it.  -ENOENT: there is no such disk, or it has not come that far. */
-int sender_mark(const struct sender *s, const char *vdev, struct stamp *stamp_r);
+int sender_mark(const struct sender *s, const char *vdev,
+                struct stamp *stamp_r);
 
 /* Whether the target's copy of a disk is known not to be the same storage. */
 bool sender_apart(const struct sender *s, const char *vdev);

@@ -75,7 +75,7 @@ void witness_doubt(struct source_disk *d, uint64_t number)
 
 /* Asking */
 
-static int question(const struct link *l, const struct source_disk *d,
+static int question(const struct session *s, const struct source_disk *d,
                     const struct segment_digest *now)
 {
     static const uint8_t zero[HASH_BYTES];
@@ -87,13 +87,14 @@ static int question(const struct link *l, const struct source_disk *d,
         buf_put_u64(&b, d->doubt.of[i]);
         buf_put(&b, now[i].zero ? zero : now[i].digest, HASH_BYTES);
     }
-    rc = wire_send_buf(l->wire, FRAME_WITNESS, d->number, &b);
+    rc = wire_send_buf(s->wire, FRAME_WITNESS, d->number, &b);
     buf_release(&b);
     return rc;
 }
 
 /* What it means that the target has this segment as it is here now.  If it had
- * it so before, or nobody knows, the guest may have taken back what it wrote. */
+ * it so before, or nobody knows, the guest may have taken back what it
+ * wrote. */
 static enum saying if_shown(const struct source_disk *d, uint64_t number,
                             const struct segment_digest *now)
 {
@@ -102,7 +103,7 @@ static enum saying if_shown(const struct source_disk *d, uint64_t number,
     return was.known && !segment_equal(&was, now) ? SAYS_SHOWN : SAYS_NOTHING;
 }
 
-static int hear_answer(const struct link *l, const struct source_disk *d,
+static int hear_answer(const struct session *s, const struct source_disk *d,
                        const struct segment_digest *now,
                        struct answer *answers)
 {
@@ -114,7 +115,7 @@ static int hear_answer(const struct link *l, const struct source_disk *d,
     int rc;
 
     snprintf(task, sizeof(task), "read disk %s", d->vdev);
-    rc = inbox_expect_task(l->inbox, d->number, task, FRAME_WITNESSED, &f);
+    rc = inbox_expect_task(s->inbox, d->number, task, FRAME_WITNESSED, &f);
     if (rc)
         return rc;
     c = (struct cursor)CURSOR_INIT(f.data, f.length);
@@ -127,7 +128,7 @@ static int hear_answer(const struct link *l, const struct source_disk *d,
     }
     if (c.bad || cursor_left(&c) > 0) {
         log_error("disk %s: what %s says of its device makes no sense",
-                  d->vdev, l->peer);
+                  d->vdev, s->peer);
         rc = -EPROTO;
     }
     frame_release(&f);
@@ -154,7 +155,7 @@ static int read_doubt(const struct source_disk *d, struct segment_digest *now)
     return rc;
 }
 
-static int ask(const struct link *l, const struct source_disk *d,
+static int ask(const struct session *s, const struct source_disk *d,
                struct answer *answers)
 {
     struct segment_digest now[DOUBT_MAX];
@@ -163,8 +164,8 @@ static int ask(const struct link *l, const struct source_disk *d,
     memset(now, 0, sizeof(now));
     rc = read_doubt(d, now);
     if (!rc)
-        rc = question(l, d, now);
-    return rc ? rc : hear_answer(l, d, now, answers);
+        rc = question(s, d, now);
+    return rc ? rc : hear_answer(s, d, now, answers);
 }
 
 /* What the answers say together. */
@@ -203,31 +204,31 @@ static bool is_apart(const struct verdict *v, unsigned n)
     return false;
 }
 
-static int refuse_shared(const struct link *l, const struct source_disk *d,
+static int refuse_shared(const struct session *s, const struct source_disk *d,
                          const struct verdict *v)
 {
     if (v->shown)
         log_error("disk %s: %s here and %s at %s are the same storage: what "
                   "was written here shows there, and was not sent; nothing is "
                   "to be copied: use xl migrate without --dedup", d->vdev,
-                  d->path, d->doubt.there, l->peer);
+                  d->path, d->doubt.there, s->peer);
     else
         log_error("disk %s: %s at %s changes, and nothing was written to it "
                   "by this migration: it is the same storage as %s here, or "
                   "something there writes to it", d->vdev, d->doubt.there,
-                  l->peer, d->path);
+                  s->peer, d->path);
     return -EEXIST;
 }
 
-static int say_apart(const struct link *l, struct source_disk *d)
+static int say_apart(const struct session *s, struct source_disk *d)
 {
     d->doubt.open = false;
     free(d->doubt.equal);
     d->doubt.equal = NULL;
-    return wire_send(l->wire, FRAME_APART, d->number, NULL, 0);
+    return wire_send(s->wire, FRAME_APART, d->number, NULL, 0);
 }
 
-static int settle(const struct link *l, struct source_disk *d)
+static int settle(const struct session *s, struct source_disk *d)
 {
     struct answer first[DOUBT_MAX], again[DOUBT_MAX];
     struct verdict v = { .readings = 0 };
@@ -236,32 +237,32 @@ static int settle(const struct link *l, struct source_disk *d)
 
     if (!d->doubt.open || d->doubt.n == 0)
         return 0;
-    rc = ask(l, d, first);
+    rc = ask(s, d, first);
     while (!rc && !apart && v.readings < READINGS_MAX) {
-        rc = ask(l, d, again);
+        rc = ask(s, d, again);
         if (rc)
             break;
         weigh(&v, first, again, d->doubt.n);
         if (v.shown || v.changed)
-            return refuse_shared(l, d, &v);
+            return refuse_shared(s, d, &v);
         apart = is_apart(&v, d->doubt.n);
     }
     d->doubt.n = 0;
-    return rc || !apart ? rc : say_apart(l, d);
+    return rc || !apart ? rc : say_apart(s, d);
 }
 
-static int never_told(const struct link *l, const struct source_disk *d)
+static int never_told(const struct session *s, const struct source_disk *d)
 {
     log_error("disk %s: whether %s at %s is the same storage as %s here cannot "
               "be told; try again when the guest writes less", d->vdev,
-              d->doubt.there, l->peer, d->path);
+              d->doubt.there, s->peer, d->path);
     return -EBUSY;
 }
 
 /* Before the bulk copy */
 
 /* Something that is not zero, where the target's device is. */
-static int doubt_of_blank(const struct link *l, struct source_disk *d)
+static int doubt_of_blank(const struct session *s, struct source_disk *d)
 {
     struct segment_digest now[LOOK_AT_ONCE];
     uint64_t n = segment_count(d->image.size), first, count, i;
@@ -270,7 +271,7 @@ static int doubt_of_blank(const struct link *l, struct source_disk *d)
     for (first = 0; first < n && d->doubt.n == 0 && !rc; first += count) {
         count = n - first < LOOK_AT_ONCE ? n - first : LOOK_AT_ONCE;
         memset(now, 0, sizeof(now));
-        rc = segments_hash(&d->image, l->pool, first, count, now);
+        rc = segments_hash(&d->image, s->pool, first, count, now);
         for (i = 0; i < count && !rc; i++)
             if (!now[i].zero)
                 witness_doubt(d, first + i);
@@ -279,7 +280,7 @@ static int doubt_of_blank(const struct link *l, struct source_disk *d)
 }
 
 /* Takes what the comparison has found different at the target. */
-static int doubt_of_unlike(const struct link *l, struct source_disk *d)
+static int doubt_of_unlike(const struct session *s, struct source_disk *d)
 {
     uint64_t number, n = segment_count(d->image.size);
     char task[64];
@@ -288,7 +289,7 @@ static int doubt_of_unlike(const struct link *l, struct source_disk *d)
     int rc;
 
     snprintf(task, sizeof(task), "compare disk %s", d->vdev);
-    rc = inbox_expect_task(l->inbox, d->number, task, FRAME_UNLIKE, &f);
+    rc = inbox_expect_task(s->inbox, d->number, task, FRAME_UNLIKE, &f);
     if (rc)
         return rc;
     c = (struct cursor)CURSOR_INIT(f.data, f.length);
@@ -300,7 +301,7 @@ static int doubt_of_unlike(const struct link *l, struct source_disk *d)
     }
     if (rc)
         log_error("disk %s: what %s says to the comparison makes no sense",
-                  d->vdev, l->peer);
+                  d->vdev, s->peer);
     frame_release(&f);
     return rc;
 }
@@ -318,45 +319,45 @@ static int keep_equal(struct source_disk *d)
 }
 
 /* Compares until something tells, or nothing differs. */
-static int settle_compared(const struct link *l, struct source_disk *d)
+static int settle_compared(const struct session *s, struct source_disk *d)
 {
     unsigned i;
     int rc;
 
     for (i = 0; i < ATTEMPTS; i++) {
-        rc = i == 0 ? 0 : pass_compare(l, d);
+        rc = i == 0 ? 0 : pass_compare(s, d);
         /* What has changed again is not what the target names. */
         d->doubt.n = 0;
         if (!rc)
-            rc = doubt_of_unlike(l, d);
+            rc = doubt_of_unlike(s, d);
         if (rc || d->doubt.n == 0)
             return rc ? rc : keep_equal(d);
-        rc = settle(l, d);
+        rc = settle(s, d);
         if (rc || !d->doubt.open)
             return rc;
         /* If all that differs is what is free, it is not zeroed. */
         d->image.n_unused = 0;
     }
-    return never_told(l, d);
+    return never_told(s, d);
 }
 
-int witness_begin(const struct link *l, struct source_disk *d)
+int witness_begin(const struct session *s, struct source_disk *d)
 {
     int rc = 0;
 
     if (!d->doubt.open)
         return 0;
     if (d->base)
-        return settle_compared(l, d);
-    rc = doubt_of_blank(l, d);
+        return settle_compared(s, d);
+    rc = doubt_of_blank(s, d);
     if (!rc)
-        rc = settle(l, d);
+        rc = settle(s, d);
     if (rc || !d->doubt.open || d->dry)
         return rc;
     /* Both are zero.  The target is to know, so that it writes nothing. */
     d->base = true;
-    rc = pass_compare(l, d);
-    return rc ? rc : settle_compared(l, d);
+    rc = pass_compare(s, d);
+    return rc ? rc : settle_compared(s, d);
 }
 
 /* Rounds */
@@ -380,7 +381,7 @@ static int doubt_of_dirty(struct source_disk *d)
     return rc;
 }
 
-int witness_dirty(const struct link *l, struct source_disk *d)
+int witness_dirty(const struct session *s, struct source_disk *d)
 {
     unsigned i;
     int rc;
@@ -389,14 +390,15 @@ int witness_dirty(const struct link *l, struct source_disk *d)
         rc = doubt_of_dirty(d);
         if (rc || d->doubt.n == 0)
             return rc;
-        rc = settle(l, d);
+        rc = settle(s, d);
         if (rc)
             return rc;
     }
-    return d->doubt.open ? never_told(l, d) : 0;
+    return d->doubt.open ? never_told(s, d) : 0;
 }
 
-int witness_pass(const struct link *l, struct source_disk *d, uint64_t *left_r)
+int witness_pass(const struct session *s, struct source_disk *d,
+                 uint64_t *left_r)
 {
     unsigned i;
     int rc = 0;
@@ -404,11 +406,11 @@ int witness_pass(const struct link *l, struct source_disk *d, uint64_t *left_r)
     for (i = 0; i < ATTEMPTS && d->doubt.open && !rc; i++) {
         if (d->doubt.n == 0 && *left_r == 0)
             return 0;
-        rc = settle(l, d);
+        rc = settle(s, d);
         /* What it named was not answered: that is named again. */
         if (!rc)
-            rc = pass_once(l, d, d->doubt.open, left_r);
+            rc = pass_once(s, d, d->doubt.open, left_r);
     }
     return rc || !d->doubt.open || (d->doubt.n == 0 && *left_r == 0) ? rc :
-        never_told(l, d);
+        never_told(s, d);
 }

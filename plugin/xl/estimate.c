@@ -38,7 +38,7 @@ struct estimate {
     const char *config;         /* the guest's at the other host, or NULL */
     struct wire_options wire;
     struct memory_options memory;
-    struct leftovers leftovers;
+    struct remove_source remove_source;
     struct domains here;        /* one */
     struct domains all;         /* of this host */
     struct domains there;       /* what config says, or none */
@@ -118,7 +118,7 @@ static int add_disk(struct estimate *r, struct sender *s,
     }
     rc = guest_disk_check(&d);
     if (!rc && disk->writable)
-        rc = leftovers_add(&r->leftovers, d.vdev, d.path);
+        rc = remove_source_add(&r->remove_source, d.vdev, d.path);
     if (rc)
         return rc;
     dest = path_there(r, d.vdev);
@@ -215,7 +215,7 @@ int cmd_estimate_xl(int argc, char **argv)
         { "domain", required_argument, NULL, 'd' },
         { "host", required_argument, NULL, 'H' },
         { "config", required_argument, NULL, 'C' },
-        LEFTOVERS_OPTIONS_TABLE,
+        REMOVE_SOURCE_OPTIONS_TABLE,
         MEMORY_OPTIONS_TABLE,
         WIRE_OPTIONS_TABLE,
         { "help", no_argument, NULL, 'h' },
@@ -245,7 +245,7 @@ int cmd_estimate_xl(int argc, char **argv)
             fputs(help, stdout);
             return XD_EXIT_OK;
         default:
-            if (leftovers_take(&r.leftovers, c) &&
+            if (remove_source_option(&r.remove_source, c) &&
                 memory_options_take(&r.memory, c, optarg) &&
                 wire_options_take(&r.wire, c, optarg))
                 return XD_EXIT_USAGE;

@@ -75,7 +75,7 @@ struct migration {
     char uuid[64];
     char name[256];
     char domid[16];
-    struct leftovers leftovers;
+    struct remove_source remove_source;
     struct backend *attached;   /* the guest's disks at the beginning */
     struct backend *now;        /* as they were listed last, or NULL */
     double start;
@@ -148,7 +148,7 @@ static int take_disk(struct migration *m, const struct control_msg *msg)
     }
     rc = guest_disk_check(&d);
     if (!rc && mode && !strcmp(mode, "w"))
-        rc = leftovers_add(&m->leftovers, d.vdev, d.path);
+        rc = remove_source_add(&m->remove_source, d.vdev, d.path);
     return rc ? rc : sender_add_disk(m->sender, d.vdev, d.path, NULL);
 }
 
@@ -168,7 +168,7 @@ static int check_shared(struct migration *m, const struct control_msg *msg,
         img = sender_image(m->sender, vdev);
         if (!b || !backend_shares(img, device ? device : "", path))
             continue;
-        leftovers_busy(&m->leftovers, img->path, user);
+        remove_source_in_use(&m->remove_source, img->path, user);
         if (!backend_is_writable(b) || (mode && !strcmp(mode, "r")))
             continue;
         backend_say_shared(vdev, img->path, user);
@@ -189,7 +189,7 @@ static int take_busy(struct migration *m, const struct control_msg *msg)
         return -EPROTO;
     if (!strcmp(domid, m->domid))
         return 0;
-    leftovers_busy(&m->leftovers, path, user);
+    remove_source_in_use(&m->remove_source, path, user);
     return check_shared(m, msg, user);
 }
 
@@ -319,8 +319,8 @@ static int collect_disks(struct migration *m, bool first)
             return rc;
     }
     busy = control_get(&msg, "busy");
-    m->leftovers.users_known = busy && !strcmp(busy, "all");
-    if (!m->leftovers.users_known && first)
+    m->remove_source.users_known = busy && !strcmp(busy, "all");
+    if (!m->remove_source.users_known && first)
         log_warn("whether another domain of this host has one of the disks, "
                  "too, is not known");
     return 0;
@@ -619,21 +619,21 @@ static void give_up(struct migration *m, int rc)
 /* The guest is gone from here; xl may have ended, and does not wait for us. */
 static int dispose_of_source(struct migration *m)
 {
-    struct leftover *l;
+    struct removal *l;
 
     snprintf(last_words, sizeof(last_words), "xl-dedup: interrupted; not all "
              "of the guest's images here were removed\n");
     /* The admin may log out. */
     signal(SIGHUP, SIG_IGN);
-    for (l = m->leftovers.first; l; l = l->next) {
+    for (l = m->remove_source.first; l; l = l->next) {
         l->sent = !sender_mark(m->sender, l->vdev, &l->stamp);
         l->apart = sender_apart(m->sender, l->vdev);
     }
     sender_free(m->sender);
     m->sender = NULL;
     log_info("the guest's images here are %s as soon as nobody uses them",
-             m->leftovers.wipe ? "wiped" : "removed");
-    return leftovers_dispose(&m->leftovers, FREE_SECONDS, m->conf.state_dir,
+             m->remove_source.wipe ? "wiped" : "removed");
+    return remove_source_run(&m->remove_source, FREE_SECONDS, m->conf.state_dir,
                              m->uuid);
 }
 
@@ -669,7 +669,7 @@ static int run(struct migration *m, const char *const *command)
         give_up(m, rc);
     else
         rc = wait_for_xl(m);
-    if (atomic_load(&m->moved) && m->leftovers.first)
+    if (atomic_load(&m->moved) && m->remove_source.first)
         rc = dispose_of_source(m);
     return rc;
 }
@@ -690,7 +690,7 @@ int cmd_send_xl(int argc, char **argv)
     static const struct option options[] = {
         { "control-fd", required_argument, NULL, 'c' },
         { "host", required_argument, NULL, 'H' },
-        LEFTOVERS_OPTIONS_TABLE,
+        REMOVE_SOURCE_OPTIONS_TABLE,
         MEMORY_OPTIONS_TABLE,
         WIRE_OPTIONS_TABLE,
         { "help", no_argument, NULL, 'h' },
@@ -721,7 +721,7 @@ int cmd_send_xl(int argc, char **argv)
             fputs(help, stdout);
             return XD_EXIT_OK;
         default:
-            if (leftovers_take(&m.leftovers, c) &&
+            if (remove_source_option(&m.remove_source, c) &&
                 memory_options_take(&m.memory_options, c, optarg) &&
                 wire_options_take(&m.options, c, optarg))
                 return XD_EXIT_USAGE;

@@ -15,18 +15,18 @@ static struct object objects[N];
 
 static void *add_all(void *opaque)
 {
-    struct roster *r = opaque;
+    struct object_table *r = opaque;
     const struct object *list[7];
     size_t i, n;
 
     for (i = 0; i < N; i += n) {
         for (n = 0; n < 7 && i + n < N; n++)
             list[n] = &objects[i + n];
-        assert(!roster_add(r, list, n));
+        assert(!object_table_add(r, list, n));
         if (i % 1000 < 7)
             usleep(1000);
     }
-    roster_end(r);
+    object_table_end(r);
     return NULL;
 }
 
@@ -34,24 +34,24 @@ static void *add_all(void *opaque)
 static void grows(void)
 {
     uint64_t known = 0, n, i, waits = 0;
-    struct roster *r;
+    struct object_table *r;
     pthread_t thread;
 
-    assert(!roster_new(&r));
+    assert(!object_table_new(&r));
     assert(!pthread_create(&thread, NULL, add_all, r));
-    while ((n = roster_wait(r, known, 1)) > known) {
-        assert(n <= roster_count(r));
+    while ((n = object_table_wait(r, known, 1)) > known) {
+        assert(n <= object_table_count(r));
         for (i = known; i < n; i++)
-            assert(roster_get(r, i) == &objects[i]);
+            assert(object_table_get(r, i) == &objects[i]);
         known = n;
         waits++;
     }
-    assert(known == N && roster_count(r) == N && waits > 1);
+    assert(known == N && object_table_count(r) == N && waits > 1);
     assert(!pthread_join(thread, NULL));
     /* nothing more: nobody waits */
-    assert(roster_wait(r, N, 1000000) == N);
-    roster_free(r);
-    roster_free(NULL);
+    assert(object_table_wait(r, N, 1000000) == N);
+    object_table_free(r);
+    object_table_free(NULL);
 }
 
 int main(void)

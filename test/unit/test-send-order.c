@@ -35,7 +35,7 @@ static void sorted(void)
     struct fsparse_map map = { .files = files, .n_files = N - RAW };
     struct manifest m = { .map = &map };
     struct object objects[N] = { { 0 } };
-    struct order *o;
+    struct send_order *o;
     uint32_t got, other, i;
 
     for (i = 0; i < N; i++) {
@@ -43,40 +43,40 @@ static void sorted(void)
         objects[i].file = paths[i] ? i : OBJECT_RAW;
         objects[i].raw.physical = i;
     }
-    assert(!order_new(&o, &m));
-    assert(order_is_empty(o) && !order_take(o, &got));
+    assert(!send_order_new(&o, &m));
+    assert(send_order_is_empty(o) && !send_order_take(o, &got));
     for (i = 0; i < N; i++)
-        assert(!order_add(o, &objects[i * 5 % N], i * 5 % N, true));
+        assert(!send_order_add(o, &objects[i * 5 % N], i * 5 % N, true));
     for (i = 0; i < N; i++)
-        assert(order_take(o, &got) && got == i);
-    assert(order_is_empty(o));
+        assert(send_order_take(o, &got) && got == i);
+    assert(send_order_is_empty(o));
     /* it goes round: what comes late waits for its next turn */
     for (i = 0; i < 3; i++)
-        assert(!order_add(o, &objects[i], i, true));
-    assert(order_take(o, &got) && got == 0);
-    assert(!order_add(o, &objects[0], 0, true));
-    assert(!order_add(o, &objects[N - 1], N - 1, true));
-    assert(order_take(o, &other) && other == 1);
-    assert(order_take(o, &other) && other == 2);
-    assert(order_take(o, &other) && other == N - 1);
-    assert(order_take(o, &other) && other == 0);
-    assert(order_is_empty(o));
+        assert(!send_order_add(o, &objects[i], i, true));
+    assert(send_order_take(o, &got) && got == 0);
+    assert(!send_order_add(o, &objects[0], 0, true));
+    assert(!send_order_add(o, &objects[N - 1], N - 1, true));
+    assert(send_order_take(o, &other) && other == 1);
+    assert(send_order_take(o, &other) && other == 2);
+    assert(send_order_take(o, &other) && other == N - 1);
+    assert(send_order_take(o, &other) && other == 0);
+    assert(send_order_is_empty(o));
     /* what will not compress comes first, and in its order, unless only some
      * of it is to be sent; the turn of the others goes on */
     objects[7].packed = objects[9].packed = objects[4].packed = true;
-    assert(!order_add(o, &objects[3], 3, true));
-    assert(!order_add(o, &objects[2], 2, true));
-    assert(!order_add(o, &objects[9], 9, true));
-    assert(!order_add(o, &objects[7], 7, true));
-    assert(!order_add(o, &objects[4], 4, false));
-    assert(order_take(o, &other) && other == 7);
-    assert(order_take(o, &other) && other == 9);
-    assert(order_take(o, &other) && other == 2);
-    assert(order_take(o, &other) && other == 3);
-    assert(order_take(o, &other) && other == 4);
-    assert(order_is_empty(o));
-    order_free(o);
-    order_free(NULL);
+    assert(!send_order_add(o, &objects[3], 3, true));
+    assert(!send_order_add(o, &objects[2], 2, true));
+    assert(!send_order_add(o, &objects[9], 9, true));
+    assert(!send_order_add(o, &objects[7], 7, true));
+    assert(!send_order_add(o, &objects[4], 4, false));
+    assert(send_order_take(o, &other) && other == 7);
+    assert(send_order_take(o, &other) && other == 9);
+    assert(send_order_take(o, &other) && other == 2);
+    assert(send_order_take(o, &other) && other == 3);
+    assert(send_order_take(o, &other) && other == 4);
+    assert(send_order_is_empty(o));
+    send_order_free(o);
+    send_order_free(NULL);
 }
 
 /* Many at once, and by turns. */
@@ -87,38 +87,38 @@ static void many(void)
     static struct object objects[5000];
     static bool there[5000];
     uint32_t got, i, n = 0, last = 0, turns = 0;
-    struct order *o;
+    struct send_order *o;
 
-    assert(!order_new(&o, &m));
+    assert(!send_order_new(&o, &m));
     for (i = 0; i < 20000; i++) {
         uint32_t number = random() % 5000;
 
         objects[number].file = OBJECT_RAW;
         objects[number].raw.physical = number;
         if (!there[number]) {
-            assert(!order_add(o, &objects[number], number, true));
+            assert(!send_order_add(o, &objects[number], number, true));
             there[number] = true;
             n++;
         }
         if (random() % 3 == 0)
             continue;
-        assert(order_take(o, &got) && there[got]);
+        assert(send_order_take(o, &got) && there[got]);
         there[got] = false;
         n--;
         turns += got <= last;
         last = got;
         if (n == 0)
-            assert(order_is_empty(o));
+            assert(send_order_is_empty(o));
     }
     for (; n > 0; n--, last = got) {
-        assert(order_take(o, &got) && there[got]);
+        assert(send_order_take(o, &got) && there[got]);
         there[got] = false;
         turns += got <= last;
     }
-    assert(order_is_empty(o));
+    assert(send_order_is_empty(o));
     /* it always went on from where it was */
     assert(turns < 100);
-    order_free(o);
+    send_order_free(o);
 }
 
 int main(void)

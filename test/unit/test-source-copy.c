@@ -38,22 +38,22 @@ static bool doubtful;
 /* What the source does: adds it, sends it, disposes of it. */
 static int dispose(const char *image, bool wipe)
 {
-    struct leftovers l = { .remove = !wipe, .wipe = wipe,
+    struct remove_source r = { .remove = !wipe, .wipe = wipe,
                            .users_known = true };
     int fd, rc;
 
-    rc = leftovers_add(&l, "xvda", image);
+    rc = remove_source_add(&r, "xvda", image);
     if (rc)
         return rc;
     fd = open(image, O_RDWR);
-    assert(fd >= 0 && !stamp_of_fd(fd, &l.first->stamp));
+    assert(fd >= 0 && !stamp_of_fd(fd, &r.first->stamp));
     if (meddle)
         write_hidden(fd);
     close(fd);
-    l.first->sent = true;
-    l.first->apart = !doubtful;
-    rc = leftovers_dispose(&l, 0, directory, "guest");
-    leftovers_release(&l);
+    r.first->sent = true;
+    r.first->apart = !doubtful;
+    rc = remove_source_run(&r, 0, directory, "guest");
+    remove_source_release(&r);
     return rc;
 }
 
