@@ -3,6 +3,7 @@
 unit_tests = \
 	%D%/test-adapt-effort \
 	%D%/test-adapt-level \
+	%D%/test-block-run \
 	%D%/test-blocksearch \
 	%D%/test-buf \
 	%D%/test-coalesce \
