@@ -192,11 +192,11 @@ static int transfer(struct sender *s)
 
 static int rehearse(struct sender *s, const struct wire_options *wire)
 {
-    struct rehearsal_options opt = {
+    struct estimate_options opt = {
         .level = wire->level, .rate = wire->bytes_per_second,
     };
 
-    return sender_rehearse(s, &opt);
+    return sender_dry_run(s, &opt);
 }
 
 static int send_image(const struct push_options *o, struct sender *s,

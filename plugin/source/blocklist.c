@@ -47,6 +47,49 @@ static void blocks_of(const struct manifest *m, const struct object *o,
 
 /* Lists */
 
+/* The objects that have been listed. */
+struct blocklist {
+    uint64_t n;                 /* objects that there were at the last LIST */
+    uint8_t *listed;            /* by number on the wire: 1, or 0 */
+};
+
+/* Has room for the objects that the target may have been told of. */
+static int grow(struct source_disk *d)
+{
+    uint64_t n = object_table_count(d->objects);
+    struct blocklist *b = d->blocklist;
+    uint8_t *listed;
+
+    if (!b)
+        b = d->blocklist = calloc(1, sizeof(*b));
+    if (!b)
+        return -ENOMEM;
+    if (n == b->n)
+        return 0;
+    listed = realloc(b->listed, n);
+    if (!listed)
+        return -ENOMEM;
+    memset(listed + b->n, 0, n - b->n);
+    b->listed = listed;
+    b->n = n;
+    return 0;
+}
+
+void blocklist_end(struct source_disk *d)
+{
+    if (d->blocklist)
+        free(d->blocklist->listed);
+    free(d->blocklist);
+    d->blocklist = NULL;
+}
+
+static bool is_listed(const struct source_disk *d, uint64_t number)
+{
+    const struct blocklist *b = d->blocklist;
+
+    return b && number < b->n && b->listed[number];
+}
+
 struct answer {
     const struct source_disk *disk;
     uint8_t key[PROTO_KEY];
@@ -55,7 +98,7 @@ struct answer {
     struct buf lists[PROTO_LIST_OBJECTS];
 };
 
-/* Each object at most once. */
+/* Each object is listed at most once. */
 static int take_list(struct source_disk *d, const struct frame *f,
                      struct answer *g)
 {
@@ -63,19 +106,21 @@ static int take_list(struct source_disk *d, const struct frame *f,
     const uint8_t *key = cursor_get(&c, PROTO_KEY);
     uint64_t number = 0;
     uint32_t i;
+    int rc = grow(d);
 
+    if (rc)
+        return rc;
     g->count = cursor_u32(&c);
     if (c.bad || g->count == 0 || g->count > PROTO_LIST_OBJECTS)
         return -EPROTO;
     memcpy(g->key, key, PROTO_KEY);
     for (i = 0; i < g->count; i++) {
         number += (uint64_t)cursor_zigzag(&c);
-        if (c.bad || number >= d->n_listed ||
-            d->wishes[number].blocks_listed ||
+        if (c.bad || number >= d->blocklist->n || is_listed(d, number) ||
             blocklist_kind(d->manifest, source_object(d, number)) !=
             KIND_UNPARSED)
             return -EPROTO;
-        d->wishes[number].blocks_listed = true;
+        d->blocklist->listed[number] = 1;
         g->numbers[i] = number;
     }
     return cursor_left(&c) > 0 ? -EPROTO : 0;
@@ -110,8 +155,8 @@ static int list_one(void *opaque, uint64_t i)
     return rc ? rc : b->failed ? -ENOMEM : 0;
 }
 
-int blocklist_answer(const struct session *s, struct source_disk *d,
-                     const struct frame *f)
+int blocklist_send(const struct session *s, struct source_disk *d,
+                   const struct frame *f)
 {
     struct answer *g = calloc(1, sizeof(*g));
     struct buf b = BUF_INIT;
@@ -136,10 +181,10 @@ int blocklist_answer(const struct session *s, struct source_disk *d,
     return rc;
 }
 
-/* Lacks */
+/* What the target holds */
 
-/* Runs of blocks that it has, and that it lacks, by turns. */
-static int take_runs(struct cursor *c, struct lack *a)
+/* Runs of blocks that it holds, and that it does not, by turns. */
+static int take_runs(struct cursor *c, struct held_blocks *a)
 {
     uint32_t at = 0, runs;
     uint64_t n;
@@ -154,15 +199,14 @@ static int take_runs(struct cursor *c, struct lack *a)
     return 0;
 }
 
-int blocklist_take_lack(struct source_disk *d, struct cursor *c,
-                        uint64_t *number, struct lack **lack_r)
+int blocklist_parse_held(struct source_disk *d, struct cursor *c,
+                         uint64_t *number, struct held_blocks **held_r)
 {
-    struct lack *a;
+    struct held_blocks *a;
     int rc;
 
     *number += (uint64_t)cursor_zigzag(c);
-    if (c->bad || *number >= d->n_listed ||
-        !d->wishes[*number].blocks_listed)
+    if (c->bad || !is_listed(d, *number))
         return -EPROTO;
     a = calloc(1, sizeof(*a));
     if (!a)
@@ -173,6 +217,6 @@ int blocklist_take_lack(struct source_disk *d, struct cursor *c,
         free(a);
         return rc;
     }
-    *lack_r = a;
+    *held_r = a;
     return 0;
 }

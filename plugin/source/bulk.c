@@ -1,24 +1,18 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/*
- * The bulk copy, the source's part: while the disk is read and its objects are
- * listed (scan.h), send what the target wants of them: whole, or as a recipe
- * (recipe.h) if the target says what it holds instead: a file, or some blocks
- * (blocklist.h).
- *
- * Somebody may write meanwhile.  Objects are read again when they are sent,
- * so what arrives may be newer than its digest; the check passes that follow
- * make it right.
- */
+/* The bulk copy, the source's part; see bulk.h. */
 #include "config.h"
 
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "plugin/base/clock.h"
 #include "plugin/match/x86_bcj.h"
 #include "plugin/proto.h"
+#include "plugin/source/blocklist.h"
+#include "plugin/source/bulk.h"
+#include "plugin/source/output.h"
 #include "plugin/source/recipe.h"
+#include "plugin/source/rounds.h"
 #include "plugin/source/scan.h"
 #include "plugin/source/send_order.h"
 
@@ -29,7 +23,7 @@
 static int flush_data(const struct session *s, struct source_disk *d,
                       struct buf *b)
 {
-    int rc = rehearse_freight(s, d, FRAME_DATA, b);
+    int rc = output_freight(s, d, FRAME_DATA, b);
 
     buf_reset(b);
     return rc;
@@ -39,10 +33,11 @@ static int flush_data(const struct session *s, struct source_disk *d,
 struct outgoing {
     uint64_t number;
     uint64_t sent;              /* bytes of its extents */
-    bool code;                  /* is code, and goes with places */
+    bool code;                  /* it is code, and goes with places */
 };
 
-/* Puts a record in front of its n bytes at p, which come right behind. */
+/* Puts the head of a record, right after which its n bytes lie already, at
+ * p. */
 static void put_record(struct buf *b, struct outgoing *o, uint8_t *p, size_t n)
 {
     if (o->code)
@@ -68,7 +63,7 @@ static int put_extent(const struct session *s, struct source_disk *d,
         if (!p)
             return -ENOMEM;
         p += RECORD_HEADER;
-        if (rehearse_reads(d)) {
+        if (output_reads(d)) {
             rc = image_read(&d->image, p, n, e->physical + done);
             if (rc)
                 return rc;
@@ -97,47 +92,61 @@ static int put_content(const struct session *s, struct source_disk *d,
     return rc;
 }
 
-/* What the target has asked for so far and did not get yet. */
-struct wishes {
+/* What the target has asked for of an object. */
+struct request {
+    struct signature *signature;    /* of the file to make it of, or NULL */
+    struct held_blocks *held;       /* what it has of it, or NULL */
+    uint8_t times;                  /* that it was asked for */
+    bool waiting;                   /* it is in the order */
+};
+
+/* An object is asked for once, and once more if what came was not right. */
+#define TIMES_MAX 2
+
+struct requests {
     struct scan *scan;
-    struct send_order *order;
-    struct buf data;            /* a DATA frame in the making */
+    struct send_order *order;       /* of those that wait */
+    struct request *list;           /* by the objects' numbers on the wire */
+    uint64_t n;                     /* of these; there may be more objects */
+    struct buf data;                /* a DATA frame in the making */
+    bool ended;                     /* there will be no more */
 };
 
 /* The target may ask for what it has been told of meanwhile. */
-static int keep_up(struct source_disk *d)
+static int grow_requests(struct source_disk *d, struct requests *r)
 {
     uint64_t n = object_table_count(d->objects);
-    struct wish *wishes;
+    struct request *list;
 
-    if (n == d->n_listed)
+    if (n == r->n)
         return 0;
-    wishes = reallocarray(d->wishes, n, sizeof(*wishes));
-    if (!wishes)
+    list = reallocarray(r->list, n, sizeof(*list));
+    if (!list)
         return -ENOMEM;
-    memset(wishes + d->n_listed, 0, (n - d->n_listed) * sizeof(*wishes));
-    d->wishes = wishes;
-    d->n_listed = n;
+    memset(list + r->n, 0, (n - r->n) * sizeof(*list));
+    r->list = list;
+    r->n = n;
     return 0;
 }
 
-static int wish(struct source_disk *d, struct wishes *w, uint64_t number,
-                bool whole)
+/* whole: the object is sent, not a recipe. */
+static int add_request(struct source_disk *d, struct requests *r,
+                       uint64_t number, bool whole)
 {
-    struct wish *wish;
+    struct request *request;
 
-    if (number >= d->n_listed)
+    if (number >= r->n)
         return -EPROTO;
-    wish = &d->wishes[number];
-    if (wish->times >= 2 || wish->waiting)
+    request = &r->list[number];
+    if (request->times >= TIMES_MAX || request->waiting)
         return -EPROTO;
-    wish->times++;
-    wish->waiting = true;
-    return send_order_add(w->order, source_object(d, number), number, whole);
+    request->times++;
+    request->waiting = true;
+    return send_order_add(r->order, source_object(d, number), number, whole);
 }
 
-static int take_want(struct source_disk *d, struct wishes *w,
-                     const struct frame *f)
+static int add_wanted(struct source_disk *d, struct requests *r,
+                      const struct frame *f)
 {
     struct cursor c = CURSOR_INIT(f->data, f->length);
     uint32_t count = cursor_u32(&c), i;
@@ -148,7 +157,7 @@ static int take_want(struct source_disk *d, struct wishes *w,
         return -EPROTO;
     for (i = 0; i < count && !rc; i++) {
         number += cursor_zigzag(&c);
-        rc = c.bad ? -EPROTO : wish(d, w, number, true);
+        rc = c.bad ? -EPROTO : add_request(d, r, number, true);
         if (!rc)
             d->bytes_wanted += object_mapped(d->manifest,
                                              source_object(d, number));
@@ -156,181 +165,238 @@ static int take_want(struct source_disk *d, struct wishes *w,
     return rc;
 }
 
-static int take_sketches(struct source_disk *d, struct wishes *w,
-                         const struct frame *f)
+static int add_signatures(struct source_disk *d, struct requests *r,
+                          const struct frame *f)
 {
     struct cursor c = CURSOR_INIT(f->data, f->length);
     const uint8_t *key = cursor_get(&c, PROTO_KEY);
-    struct asked *a = NULL;
+    struct signature *signature = NULL;
     uint64_t number = 0;
     int rc = key ? 0 : -EPROTO;
 
     while (!rc && cursor_left(&c) > 0) {
-        rc = recipe_take_sketch(&c, key, &number, &a);
+        rc = recipe_parse_signature(&c, key, &number, &signature);
         if (rc)
             break;
-        rc = wish(d, w, number, false);
+        rc = add_request(d, r, number, false);
         if (rc)
-            free(a);
+            free(signature);
         else
-            d->wishes[number].asked = a;
+            r->list[number].signature = signature;
     }
     return rc;
 }
 
-static int take_lacks(struct source_disk *d, struct wishes *w,
-                      const struct frame *f)
+static int add_held(struct source_disk *d, struct requests *r,
+                    const struct frame *f)
 {
     struct cursor c = CURSOR_INIT(f->data, f->length);
-    struct lack *a = NULL;
+    struct held_blocks *held = NULL;
     uint64_t number = 0;
     int rc = 0;
 
     while (!rc && cursor_left(&c) > 0) {
-        rc = blocklist_take_lack(d, &c, &number, &a);
+        rc = blocklist_parse_held(d, &c, &number, &held);
         if (rc)
             break;
-        rc = wish(d, w, number, false);
+        rc = add_request(d, r, number, false);
         if (rc)
-            free(a);
+            free(held);
         else
-            d->wishes[number].lack = a;
+            r->list[number].held = held;
     }
     return rc;
 }
 
-static int flush_wishes(const struct session *s, struct source_disk *d,
-                        struct wishes *w)
+/* Objects that the target of a dry run will not ask for, because it leaves
+ * them to the passes. */
+static int leave_to_passes(struct source_disk *d, struct requests *r,
+                           const struct frame *f)
 {
-    return w->data.length ? flush_data(s, d, &w->data) : 0;
+    struct cursor c = CURSOR_INIT(f->data, f->length);
+    uint32_t count = cursor_u32(&c), i;
+    const struct fsparse_extent *e;
+    uint64_t number = 0;
+    size_t n, j;
+
+    if (!source_is_dry(d) || c.bad || count > cursor_left(&c))
+        return -EPROTO;
+    for (i = 0; i < count; i++) {
+        number += cursor_zigzag(&c);
+        if (c.bad || number >= r->n || r->list[number].times > 0)
+            return -EPROTO;
+        r->list[number].times = TIMES_MAX;
+        e = object_extents(d->manifest, source_object(d, number), &n);
+        for (j = 0; j < n; j++)
+            output_leave(d, e[j].physical, e[j].length);
+    }
+    return cursor_left(&c) > 0 ? -EPROTO : 0;
 }
 
-/* Frees the sketch, or the blocks, that came with the wish. */
-static int cook(const struct session *s, struct source_disk *d,
-                struct wishes *w, uint64_t number)
+static int take_frame(const struct session *s, struct source_disk *d,
+                      struct requests *r, const struct frame *f)
 {
-    struct wish *wish = &d->wishes[number];
-    int rc;
-
-    rc = flush_wishes(s, d, w);
-    if (!rc)
-        rc = wish->asked ? recipe_send(s, d, number, wish->asked) :
-            recipe_send_lacking(s, d, number, wish->lack);
-    free(wish->asked);
-    free(wish->lack);
-    wish->asked = NULL;
-    wish->lack = NULL;
-    return rc;
-}
-
-static int grant(const struct session *s, struct source_disk *d,
-                 struct wishes *w)
-{
-    const struct wish *wish;
-    uint32_t number;
-    int rc;
-
-    send_order_take(w->order, &number);
-    d->wishes[number].waiting = false;
-    wish = &d->wishes[number];
-    if (wish->asked || wish->lack)
-        rc = cook(s, d, w, number);
-    else
-        rc = put_content(s, d, &w->data, number);
-    scan_show(w->scan);
-    return rc ? rc : send_order_is_empty(w->order) ? flush_wishes(s, d, w) : 0;
-}
-
-/* 1: the target has all that it wants. */
-static int take_wish(const struct session *s, struct source_disk *d,
-                     struct wishes *w, const struct frame *f)
-{
-    int rc = keep_up(d);
+    int rc = grow_requests(d, r);
 
     if (rc || f->disk != d->number)
         return rc ? rc : -EPROTO;
     switch (f->type) {
     case FRAME_UNKNOWN:
-        return recipe_names(s, d, f);
+        return recipe_send_names(s, d, f);
     case FRAME_WANT:
-        return take_want(d, w, f);
+        return add_wanted(d, r, f);
     case FRAME_SIGNATURE:
-        return take_sketches(d, w, f);
+        return add_signatures(d, r, f);
     case FRAME_LIST:
-        return blocklist_answer(s, d, f);
+        return blocklist_send(s, d, f);
     case FRAME_HELD:
-        return take_lacks(d, w, f);
+        return add_held(d, r, f);
     case FRAME_LEFT:
-        return rehearse_left(d, f);
+        return leave_to_passes(d, r, f);
     case FRAME_WANT_END:
-        return f->length || !scan_is_listed(w->scan) ? -EPROTO : 1;
+        r->ended = true;
+        return f->length || !scan_is_listed(r->scan) ? -EPROTO : 0;
     default:
         return -EPROTO;
     }
 }
 
-/* Requests that are there come first: the more of them, the better the
- * order. */
-static int grant_all(const struct session *s, struct source_disk *d,
-                     struct wishes *w)
+static int flush_requests(const struct session *s, struct source_disk *d,
+                          struct requests *r)
 {
-    bool ended = false;
+    return r->data.length ? flush_data(s, d, &r->data) : 0;
+}
+
+/* Frees the signature, or the blocks, that came with the request. */
+static int send_recipe(const struct session *s, struct source_disk *d,
+                       struct requests *r, uint64_t number)
+{
+    struct request *request = &r->list[number];
+    int rc;
+
+    rc = flush_requests(s, d, r);
+    if (!rc)
+        rc = request->signature ?
+            recipe_send(s, d, number, request->signature) :
+            recipe_send_from_held(s, d, number, request->held);
+    free(request->signature);
+    free(request->held);
+    request->signature = NULL;
+    request->held = NULL;
+    return rc;
+}
+
+/* Serves the request that is next in order, of which there must be one. */
+static int serve_next(const struct session *s, struct source_disk *d,
+                      struct requests *r)
+{
+    struct request *request;
+    uint32_t number;
+    int rc;
+
+    send_order_take(r->order, &number);
+    request = &r->list[number];
+    request->waiting = false;
+    if (request->signature || request->held)
+        rc = send_recipe(s, d, r, number);
+    else
+        rc = put_content(s, d, &r->data, number);
+    scan_show(r->scan);
+    return rc ? rc :
+        send_order_is_empty(r->order) ? flush_requests(s, d, r) : 0;
+}
+
+/* What there is to be done. */
+enum event {
+    EVENT_FRAME,                /* the target says something: *f */
+    EVENT_REQUEST,              /* a request waits, and no frame */
+    EVENT_SERVED,               /* all is served, and nothing more will come */
+    EVENT_SCAN_FAILED,          /* scan_end() tells why */
+};
+
+/* Frames that are there come first: the more requests are known, the better
+ * is their order. */
+static int next_event(const struct session *s, const struct source_disk *d,
+                      const struct requests *r, enum event *event_r,
+                      struct frame *f)
+{
+    bool waiting = !send_order_is_empty(r->order);
+    int rc;
+
+    *event_r = EVENT_SERVED;
+    if (r->ended && !waiting)
+        return 0;
+    *event_r = EVENT_SCAN_FAILED;
+    if (scan_has_failed(r->scan))
+        return 0;
+    *event_r = EVENT_REQUEST;
+    if (r->ended)
+        return 0;
+    if (waiting) {
+        rc = inbox_try(s->inbox, d->number, f);
+        if (rc == -EAGAIN)
+            return 0;
+    } else {
+        rc = inbox_next_or(s->inbox, d->number, scan_fd(r->scan), f);
+        *event_r = EVENT_SCAN_FAILED;
+        if (rc == -ECANCELED)
+            return 0;
+    }
+    *event_r = EVENT_FRAME;
+    return rc;
+}
+
+static int handle_frame(const struct session *s, struct source_disk *d,
+                        struct requests *r, struct frame *f)
+{
+    int rc = take_frame(s, d, r, f);
+
+    if (rc == -EPROTO)
+        rc = inbox_misplaced(s->inbox, f);
+    frame_release(f);
+    return rc;
+}
+
+/* Serves all requests.  *end_r: EVENT_SERVED or EVENT_SCAN_FAILED. */
+static int serve_all(const struct session *s, struct source_disk *d,
+                     struct requests *r, enum event *end_r)
+{
     struct frame f;
     int rc = 0;
 
-    while (!rc && !(ended && send_order_is_empty(w->order))) {
-        if (scan_has_failed(w->scan))
-            return -ECANCELED;
-        if (ended)
-            rc = -EAGAIN;
-        else if (send_order_is_empty(w->order))
-            rc = inbox_next_or(s->inbox, d->number, scan_fd(w->scan), &f);
-        else
-            rc = inbox_try(s->inbox, d->number, &f);
-        if (rc == -EAGAIN) {
-            rc = grant(s, d, w);
-            continue;
-        }
+    while (!rc) {
+        rc = next_event(s, d, r, end_r, &f);
         if (rc)
-            return rc;
-        rc = take_wish(s, d, w, &f);
-        if (rc == -EPROTO)
-            rc = inbox_misplaced(s->inbox, &f);
-        frame_release(&f);
-        ended = rc == 1;
-        rc = rc == 1 ? 0 : rc;
+            break;
+        if (*end_r == EVENT_FRAME)
+            rc = handle_frame(s, d, r, &f);
+        else if (*end_r == EVENT_REQUEST)
+            rc = serve_next(s, d, r);
+        else
+            break;
     }
     return rc;
 }
 
-static void drop_wishes(struct source_disk *d)
+static void requests_release(struct requests *r)
 {
     uint64_t i;
 
-    for (i = 0; i < d->n_listed; i++) {
-        free(d->wishes[i].asked);
-        free(d->wishes[i].lack);
+    for (i = 0; i < r->n; i++) {
+        free(r->list[i].signature);
+        free(r->list[i].held);
     }
-    free(d->wishes);
-    d->wishes = NULL;
-    d->n_listed = 0;
+    free(r->list);
+    send_order_free(r->order);
+    buf_release(&r->data);
 }
 
-static int serve_wants(const struct session *s, struct source_disk *d,
-                       struct scan *scan)
+/* Ends the bulk copy, and waits until the target has. */
+static int end_bulk(const struct session *s, struct source_disk *d)
 {
-    struct wishes w = { .scan = scan, .data = BUF_INIT };
     struct frame f;
-    int rc;
+    int rc = wire_send_freight(s->wire, FRAME_DATA_END, d->number, NULL, 0);
 
-    rc = send_order_new(&w.order, d->manifest);
-    if (!rc)
-        rc = grant_all(s, d, &w);
-    drop_wishes(d);
-    send_order_free(w.order);
-    buf_release(&w.data);
-    if (!rc)
-        rc = wire_send_freight(s->wire, FRAME_DATA_END, d->number, NULL, 0);
     wire_flush_freight(s->wire);
     if (!rc)
         rc = inbox_expect(s->inbox, d->number, FRAME_BULK_DONE, &f);
@@ -342,29 +408,43 @@ static int serve_wants(const struct session *s, struct source_disk *d,
     return rc;
 }
 
+/* *end_r as serve_all(). */
+static int serve(const struct session *s, struct source_disk *d,
+                 struct scan *scan, enum event *end_r)
+{
+    struct requests r = { .scan = scan, .data = BUF_INIT };
+    int rc = send_order_new(&r.order, d->manifest);
+
+    if (!rc)
+        rc = serve_all(s, d, &r, end_r);
+    requests_release(&r);
+    blocklist_end(d);
+    if (!rc && *end_r == EVENT_SERVED)
+        return end_bulk(s, d);
+    wire_flush_freight(s->wire);
+    return rc;
+}
+
 int bulk_run(const struct session *s, struct source_disk *d)
 {
+    enum event end = EVENT_SERVED;
     struct scan *scan;
     uint64_t total;
     int rc;
 
     rc = rounds_compare(s, d);
-    d->bulk_start = monotonic_seconds();
     if (!rc)
         rc = scan_start(&scan, s, d);
     if (rc)
         return rc;
-    rc = serve_wants(s, d, scan);
-    /* If the scan has failed there was nothing to wait for. */
-    if (rc && rc != -ECANCELED) {
+    rc = serve(s, d, scan, &end);
+    if (rc) {
         scan_leave(scan);
         return rc;
     }
     total = scan_found(scan);
     rc = scan_end(scan);
     prehash_stop(d->prehash);
-    if (!rc && d->dry)
-        rc = rehearse_lists(d);
     if (rc)
         return rc;
     d->report.different = d->bytes_sent < total ? d->bytes_sent : total;

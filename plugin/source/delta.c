@@ -1,22 +1,17 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/*
- * Sending the blocks that were written, the source's part (docs/protocol.md,
- * "DELTA").
- *
- * What is read here is sent and covered by the digest as it was read; a write
- * that comes meanwhile is the next round's, because the tracker was asked
- * before.
- */
+/* Sending the blocks that were written; see delta.h. */
 #include "config.h"
 
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "plugin/base/block_run.h"
 #include "plugin/base/digest.h"
-#include "plugin/base/zero.h"
 #include "plugin/proto.h"
-#include "plugin/source/disk.h"
+#include "plugin/source/delta.h"
+#include "plugin/source/doubt.h"
+#include "plugin/source/witness.h"
 
 #define DELTA_BYTES (512u << 10)    /* of a frame, about */
 #define READ_BYTES (256u << 10)
@@ -28,6 +23,7 @@ struct round {
     struct digest state;            /* of the frame's records */
     uint64_t bytes;                 /* of content since the last PASS_END */
     uint32_t records;
+    uint64_t left;                  /* segments that the last pass has left */
     uint8_t *data;
 };
 
@@ -57,28 +53,14 @@ static int end_frame(struct round *r)
 
 static int end_pass(struct round *r)
 {
+    struct pass_result result = { .left = r->left };
     int rc = end_frame(r);
 
     if (!rc)
-        rc = pass_run(r->session, r->disk, false, &r->disk->left);
+        rc = witness_pass(r->session, r->disk, false, &result);
+    r->left = result.left;
     r->bytes = r->records = 0;
     return rc;
-}
-
-/* How far the blocks from at on are all of one kind, zero or not. */
-static size_t run_length(const uint8_t *data, size_t at, size_t length,
-                         bool *zero_r)
-{
-    size_t end, n;
-
-    for (end = at; end < length; end += n) {
-        n = length - end < PROTO_BLOCK ? length - end : PROTO_BLOCK;
-        if (end == at)
-            *zero_r = data_is_zero(data + end, n);
-        else if (data_is_zero(data + end, n) != *zero_r)
-            break;
-    }
-    return end - at;
 }
 
 static void put_record(struct round *r, uint64_t offset, const uint8_t *data,
@@ -98,12 +80,12 @@ static void put_record(struct round *r, uint64_t offset, const uint8_t *data,
 
 static void put_piece(struct round *r, uint64_t offset, size_t length)
 {
+    enum block_kind kind;
     size_t at, n;
-    bool zero = false;
 
     for (at = 0; at < length; at += n) {
-        n = run_length(r->data, at, length, &zero);
-        put_record(r, offset + at, r->data + at, n, zero);
+        n = block_run_zero(r->data, at, length, PROTO_BLOCK, &kind);
+        put_record(r, offset + at, r->data + at, n, kind == BLOCK_ZERO);
     }
 }
 
@@ -134,7 +116,7 @@ static int send_piece(struct round *r, uint64_t offset, size_t length)
                 r->records >= PROTO_ROUND_RECORDS / 2))
         rc = end_pass(r);
     /* The target accepts no more until that is mended. */
-    return !rc && d->left ? -EAGAIN : rc;
+    return !rc && r->left ? -EAGAIN : rc;
 }
 
 static int send_range(struct round *r, uint64_t offset, uint64_t length)
@@ -149,14 +131,16 @@ static int send_range(struct round *r, uint64_t offset, uint64_t length)
     return rc;
 }
 
-int delta_send(const struct session *s, struct source_disk *d)
+int delta_send(const struct session *s, struct source_disk *d,
+               uint64_t *left_r)
 {
     struct round r = { .session = s, .disk = d, .frame = BUF_INIT };
     uint64_t offset = 0, length;
     int rc = witness_dirty(s, d);
 
+    *left_r = 0;
     /* If it is still in doubt, nothing is different from what was sent. */
-    if (rc || d->doubt.open)
+    if (rc || doubt_is_open(d))
         return rc;
     /* Aligned, so that a device is read without a bounce buffer. */
     r.data = aligned_alloc(4096, READ_BYTES);
@@ -167,6 +151,7 @@ int delta_send(const struct session *s, struct source_disk *d)
         rc = send_range(&r, offset, length);
     if (!rc && (r.frame.length > HASH_BYTES || r.bytes))
         rc = end_pass(&r);
+    *left_r = r.left;
     buf_release(&r.frame);
     free(r.data);
     return rc;

@@ -1,71 +1,16 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* A dry run, the source's part; see dry_run.h. */
+/* A dry run of one disk; see dry_run.h. */
 #include "config.h"
 
-#include <errno.h>
-#include <inttypes.h>
-#include <sodium.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-
-#include "plugin/base/clock.h"
-#include "plugin/base/log.h"
+#include "plugin/image/dirty.h"
 #include "plugin/proto.h"
-#include "plugin/source/disk.h"
+#include "plugin/source/bulk.h"
 #include "plugin/source/dry_run.h"
-#include "plugin/wire/freight.h"
+#include "plugin/source/pass.h"
 
-/* Ballast: bursts that double until one takes long enough to be measured. */
-#define BALLAST_FRAME (64u << 10)
-#define BALLAST_FIRST 2u            /* frames */
-#define BALLAST_LAST 512u
-#define BALLAST_SECONDS 0.5
-
-/* Compressing one sample. */
-#define COMPRESS_SECONDS 20.0
-
-/* Taking content */
-
-int rehearse_freight(const struct session *s, struct source_disk *d,
-                     uint16_t type, const struct buf *b)
-{
-    return d->dry ? reservoir_put(&d->freight, b) :
-        wire_send_freight_buf(s->wire, type, d->number, b);
-}
-
-bool rehearse_reads(struct source_disk *d)
-{
-    return !d->dry || reservoir_keeps(&d->freight);
-}
-
-int rehearse_left(struct source_disk *d, const struct frame *f)
-{
-    struct cursor c = CURSOR_INIT(f->data, f->length);
-    uint32_t count = cursor_u32(&c), i;
-    const struct fsparse_extent *e;
-    uint64_t number = 0;
-    size_t n, j;
-    int rc = 0;
-
-    if (!d->dry || c.bad || count > cursor_left(&c))
-        return -EPROTO;
-    for (i = 0; i < count && !rc; i++) {
-        number += cursor_zigzag(&c);
-        if (c.bad || number >= d->n_listed ||
-            d->wishes[number].times > 0)
-            return -EPROTO;
-        d->wishes[number].times = 2;
-        e = object_extents(d->manifest, source_object(d, number), &n);
-        for (j = 0; j < n; j++)
-            dirty_mark(&d->left_blocks, e[j].physical, e[j].length);
-    }
-    return rc ? rc : cursor_left(&c) > 0 ? -EPROTO : 0;
-}
-
-/* Without a comparison the first pass brings the digests of all segments that
- * are not zero. */
-int rehearse_lists(struct source_disk *d)
+/* Without a comparison the first pass of a session lists the digests of all
+ * segments that are not zero: counts them. */
+static int count_digests(struct source_disk *d)
 {
     struct dirty used = DIRTY_INIT;
     const struct fsparse_extent *e;
@@ -88,247 +33,26 @@ int rehearse_lists(struct source_disk *d)
     return 0;
 }
 
-int rehearse_disk(const struct session *s, struct source_disk *d)
+/* After a comparison the target describes what it holds, and the blocks that
+ * are left to the passes and differ are sampled. */
+static int run_pass(const struct session *s, struct source_disk *d)
 {
-    int rc = dirty_init(&d->left_blocks, d->image.size, PROTO_BLOCK);
-
-    if (!rc)
-        rc = bulk_run(s, d);
-    return rc || !d->base ? rc : pass_rehearse(s, d);
-}
-
-/* The line */
-
-static int burst(const struct session *s, const struct buf *ballast,
-                 unsigned frames)
-{
-    struct frame f;
-    unsigned i;
-    int rc = 0;
-
-    for (i = 0; i < frames && !rc; i++)
-        rc = wire_send_plain(s->wire, FRAME_BALLAST, PROTO_NO_DISK, ballast);
-    for (i = 0; i < frames && !rc; i++) {
-        rc = inbox_expect(s->inbox, PROTO_NO_DISK, FRAME_BALLAST, &f);
-        if (!rc)
-            frame_release(&f);
-    }
-    return rc;
-}
-
-/* Bytes a second that the line takes, and how many it took for that. */
-static int measure(const struct session *s, double *rate_r, uint64_t *bytes_r)
-{
-    struct buf b = BUF_INIT;
-    double start, empty, seconds;
-    unsigned frames = BALLAST_FIRST;
-    void *p;
+    struct pass_result result;
     int rc;
 
-    *bytes_r = 0;
-    start = monotonic_seconds();
-    rc = burst(s, &b, 1);
-    empty = monotonic_seconds() - start;
-    p = buf_reserve(&b, BALLAST_FRAME);
-    if (!p)
-        return -ENOMEM;
-    randombytes_buf(p, BALLAST_FRAME);
-    b.length = BALLAST_FRAME;
-    for (; !rc; frames *= 2) {
-        start = monotonic_seconds();
-        rc = burst(s, &b, frames);
-        seconds = monotonic_seconds() - start;
-        *bytes_r += (uint64_t)frames * BALLAST_FRAME;
-        /* The time until the answer to nothing comes is no time of sending. */
-        if (seconds > 2 * empty)
-            seconds -= empty;
-        *rate_r = frames * (double)BALLAST_FRAME / (seconds > 0 ? seconds :
-                                                    1e-9);
-        if (seconds >= BALLAST_SECONDS || frames >= BALLAST_LAST)
-            break;
-    }
-    buf_release(&b);
+    d->round_bytes = 0;
+    rc = pass_run(s, d, false, &result);
+    d->report.different += d->round_bytes;
+    d->report.identical -= d->round_bytes < d->report.identical ?
+        d->round_bytes : d->report.identical;
     return rc;
 }
 
-/* The estimate */
-
-struct estimate {
-    uint64_t lists;             /* bytes of them, as they were sent now */
-    uint64_t content;           /* bytes, before they are compressed */
-    uint64_t sampled;           /* of these */
-    double sent;                /* bytes, all together */
-    int level;                  /* of the freight, at its end; 0: none */
-};
-
-static int compress(struct reservoir *s, int level, double rate,
-                    struct freight_rehearsal *r)
+int dry_run_disk(const struct session *s, struct source_disk *d)
 {
-    struct freight_sample *pieces = calloc(s->n_kept + 1, sizeof(*pieces));
-    size_t i;
-    int rc;
+    int rc = bulk_run(s, d);
 
-    if (!pieces)
-        return -ENOMEM;
-    reservoir_sort(s);
-    for (i = 0; i < s->n_kept; i++)
-        pieces[i] = (struct freight_sample){ s->kept[i].data,
-                                             s->kept[i].length };
-    rc = freight_rehearse(level, rate, COMPRESS_SECONDS, pieces, s->n_kept,
-                          r);
-    free(pieces);
-    return rc;
-}
-
-/* All of it as the sample; what was not in it as the sample's second half,
- * because by then the level has found the link's. */
-static double scale(const struct freight_rehearsal *r, uint64_t bytes)
-{
-    double in = r->in - r->half_in, out = r->out - r->half_out;
-
-    if (r->in == 0)
-        return bytes;
-    if (in <= 0) {
-        in = r->in;
-        out = r->out;
-    }
-    return r->out + (bytes > r->in ? (bytes - r->in) * out / in : 0);
-}
-
-static int estimate_sample(struct reservoir *s, uint64_t more, int level,
-                           double rate, struct estimate *e)
-{
-    struct freight_rehearsal r;
-    int rc = compress(s, level, rate, &r);
-
-    e->content += s->bytes + more;
-    e->sampled += r.in;
-    e->sent += scale(&r, s->bytes + more);
-    if (level == 0 && r.in > 0)
-        e->level = r.level;
-    return rc;
-}
-
-static int estimate_disk(const struct session *s, struct source_disk *d,
-                         const struct rehearsal_options *opt, double rate,
-                         struct estimate *e)
-{
-    uint64_t out, in;
-    int rc;
-
-    memset(e, 0, sizeof(*e));
-    wire_bytes_of_disk(s->wire, d->number, &out, &in);
-    e->lists = out + HASH_BYTES * d->digests;
-    e->sent = e->lists;
-    rc = estimate_sample(&d->freight, d->bytes_unlisted, opt->level, rate, e);
-    return rc ? rc : estimate_sample(&d->patches, 0, opt->level ?
-                                     opt->level : WIRE_LEVEL_DEFAULT, rate,
-                                     e);
-}
-
-/* Printing */
-
-static void print_row(const char *name, uint64_t found, uint64_t lacking,
-                      const struct estimate *e)
-{
-    uint64_t all = found + lacking;
-
-    printf("%-12s %12.1f %12.1f %7.1f %10.2f %10.2f\n", name, found / 1e6,
-           lacking / 1e6, all ? 100.0 * found / all : 0.0, e->lists / 1e6,
-           e->sent / 1e6);
-}
-
-static void print_how(const struct estimate *e,
-                      const struct rehearsal_options *opt)
-{
-    if (e->content == 0)
-        return;
-    if (e->sampled >= e->content)
-        printf("compressed for the estimate: all of what differs");
-    else
-        printf("compressed for the estimate: a random sample of %.1f of the "
-               "%.1f MB that differ", e->sampled / 1e6, e->content / 1e6);
-    if (opt->level)
-        printf(", level %d\n", opt->level);
-    else if (e->level)
-        printf(", as hard as the line leaves time for (level %d in the "
-               "end)\n", e->level);
-    else
-        printf("\n");
-}
-
-static void print_time(const struct estimate *e,
-                       const struct rehearsal_options *opt, double rate,
-                       uint64_t ballast, double seconds)
-{
-    printf("time: about %.1f s to send that at %.2f MB/s (", e->sent / rate,
-           rate / 1e6);
-    if (opt->rate)
-        printf("the rate given)");
-    else
-        printf("measured with %.1f MB of noise)", ballast / 1e6);
-    printf("; to read, compare and list took %.1f s now\n", seconds);
-    if (!opt->memory)
-        return;
-    printf("memory: at most %.1f MB, its size, or %.1f s more; this is an "
-           "upper bound,\n  not an estimate: it crosses compressed and without "
-           "what repeats, but what\n  the guest writes meanwhile crosses "
-           "again\n", opt->memory / 1e6, opt->memory / rate);
-}
-
-static int estimate_all(const struct session *s, struct source_disk **disks,
-                        unsigned n, const struct rehearsal_options *opt,
-                        double rate, struct estimate *total)
-{
-    uint64_t found = 0, lacking = 0, later;
-    struct estimate e;
-    unsigned i;
-    int rc = 0;
-
-    printf("%-12s %12s %12s %7s %10s %10s\n", "disk", "identical MB",
-           "different MB", "saved %", "lists MB", "to send MB");
-    for (i = 0; i < n && !rc; i++) {
-        rc = estimate_disk(s, disks[i], opt, rate, &e);
-        if (rc)
-            break;
-        print_row(disks[i]->report.name, disks[i]->report.identical,
-                  disks[i]->report.different, &e);
-        found += disks[i]->report.identical;
-        lacking += disks[i]->report.different;
-        /* The lists that were sent now are in the total already. */
-        later = HASH_BYTES * disks[i]->digests;
-        total->lists += later;
-        total->sent += e.sent - e.lists + later;
-        total->content += e.content;
-        total->sampled += e.sampled;
-        total->level = e.level > total->level ? e.level : total->level;
-    }
     if (!rc)
-        print_row("total", found, lacking, total);
-    return rc;
-}
-
-int rehearse_report(const struct session *s, struct source_disk **disks,
-                    unsigned n_disks, const struct rehearsal_options *opt,
-                    double seconds)
-{
-    struct estimate total = { 0 };
-    double rate = opt->rate;
-    uint64_t ballast = 0;
-    int rc = 0;
-
-    total.lists = total.sent = wire_bytes_out(s->wire);
-    if (!opt->rate)
-        rc = measure(s, &rate, &ballast);
-    if (!rc)
-        rc = estimate_all(s, disks, n_disks, opt, rate, &total);
-    if (rc)
-        return rc;
-    print_how(&total, opt);
-    print_time(&total, opt, rate, ballast, seconds);
-    if (fflush(stdout) || ferror(stdout)) {
-        log_error("the estimate cannot be printed");
-        return -EIO;
-    }
-    return 0;
+        rc = count_digests(d);
+    return rc || !d->base ? rc : run_pass(s, d);
 }

@@ -9,6 +9,7 @@
 #include "plugin/base/digest.h"
 #include "plugin/match/x86_operands.h"
 #include "plugin/proto.h"
+#include "plugin/source/output.h"
 #include "plugin/source/recipe.h"
 
 #define FRAME_BYTES (512u << 10)    /* of a RECIPE frame, about */
@@ -38,8 +39,8 @@ static void put_name(struct buf *b, const char *name, const char *previous)
     buf_put(b, name + shared, strlen(name + shared));
 }
 
-int recipe_names(const struct session *s, const struct source_disk *d,
-                 const struct frame *f)
+int recipe_send_names(const struct session *s, const struct source_disk *d,
+                      const struct frame *f)
 {
     struct cursor c = CURSOR_INIT(f->data, f->length);
     uint32_t count = cursor_u32(&c), i;
@@ -53,7 +54,7 @@ int recipe_names(const struct session *s, const struct source_disk *d,
     buf_put_u32(&b, count);
     for (i = 0; i < count && !rc; i++) {
         number += cursor_zigzag(&c);
-        if (c.bad || number >= d->n_listed) {
+        if (c.bad || number >= object_table_count(d->objects)) {
             rc = -EPROTO;
             break;
         }
@@ -68,13 +69,13 @@ int recipe_names(const struct session *s, const struct source_disk *d,
     return rc;
 }
 
-/* Sketches */
+/* Signatures */
 
-int recipe_take_sketch(struct cursor *c, const uint8_t *key,
-                       uint64_t *number, struct asked **a_r)
+int recipe_parse_signature(struct cursor *c, const uint8_t *key,
+                           uint64_t *number, struct signature **signature_r)
 {
     struct sketch s = { .hashes = NULL };
-    struct asked *a;
+    struct signature *a;
     uint64_t block;
     size_t bytes;
     bool code;
@@ -105,167 +106,167 @@ int recipe_take_sketch(struct cursor *c, const uint8_t *key,
     a->sketch.hashes = a->hashes;
     a->code = code;
     rolling_init(&a->rolling, key);
-    *a_r = a;
+    *signature_r = a;
     return 0;
 }
 
 /* Recipes */
 
-struct cook {
+struct recipe {
     const struct session *session;
     struct source_disk *disk;
     uint64_t number;
     struct buf frame;
     struct buf records;         /* for it */
     struct matcher *matcher;
-    const struct lack *lack;    /* instead of a matcher */
+    const struct held_blocks *held;     /* instead of a matcher */
     struct digest state;
     uint64_t copy_from;         /* a copy that may still grow */
     uint64_t copy_length;
     uint64_t copy_end;          /* of the last one that was put */
 
-    /* If the object is to be made as a skeleton. */
+    /* If the object goes as code whose operands were taken out: */
     uint8_t *piece;             /* else NULL */
     size_t kept;                /* bytes in it */
     struct x86_operands skeleton;
     struct buf operands;        /* for the frame */
 };
 
-static int begin_frame(struct cook *k)
+static int begin_frame(struct recipe *r)
 {
-    buf_reset(&k->frame);
-    buf_put_u64(&k->frame, k->number | (k->piece ? PROTO_CODE : 0));
-    return k->frame.failed ? -ENOMEM : 0;
+    buf_reset(&r->frame);
+    buf_put_u64(&r->frame, r->number | (r->piece ? PROTO_CODE : 0));
+    return r->frame.failed ? -ENOMEM : 0;
 }
 
-static int flush(struct cook *k)
+static int flush(struct recipe *r)
 {
-    int rc = begin_frame(k);
+    int rc = begin_frame(r);
 
-    if (!rc && (k->records.failed || k->operands.failed))
+    if (!rc && (r->records.failed || r->operands.failed))
         rc = -ENOMEM;
     if (rc)
         return rc;
-    if (k->piece)
-        buf_put_varint(&k->frame, k->operands.length / X86_OPERAND_BYTES);
-    buf_put(&k->frame, k->operands.data, k->operands.length);
-    buf_put(&k->frame, k->records.data, k->records.length);
-    buf_reset(&k->operands);
-    buf_reset(&k->records);
-    return rehearse_freight(k->session, k->disk, FRAME_RECIPE, &k->frame);
+    if (r->piece)
+        buf_put_varint(&r->frame, r->operands.length / X86_OPERAND_BYTES);
+    buf_put(&r->frame, r->operands.data, r->operands.length);
+    buf_put(&r->frame, r->records.data, r->records.length);
+    buf_reset(&r->operands);
+    buf_reset(&r->records);
+    return output_freight(r->session, r->disk, FRAME_RECIPE, &r->frame);
 }
 
-static int flush_if_full(struct cook *k)
+static int flush_if_full(struct recipe *r)
 {
-    return k->records.length + k->operands.length > FRAME_BYTES ?
-        flush(k) : 0;
+    return r->records.length + r->operands.length > FRAME_BYTES ?
+        flush(r) : 0;
 }
 
-static void put_copy(struct cook *k)
+static void put_copy(struct recipe *r)
 {
-    if (k->copy_length == 0)
+    if (r->copy_length == 0)
         return;
-    buf_put_varint(&k->records, k->copy_length << 1 | 1);
-    buf_put_zigzag(&k->records, (int64_t)(k->copy_from - k->copy_end));
-    k->copy_end = k->copy_from + k->copy_length;
-    k->copy_length = 0;
+    buf_put_varint(&r->records, r->copy_length << 1 | 1);
+    buf_put_zigzag(&r->records, (int64_t)(r->copy_from - r->copy_end));
+    r->copy_end = r->copy_from + r->copy_length;
+    r->copy_length = 0;
 }
 
 static int take_copy(void *opaque, uint64_t offset, uint64_t length)
 {
-    struct cook *k = opaque;
+    struct recipe *r = opaque;
 
-    if (k->copy_length > 0 && k->copy_from + k->copy_length == offset) {
-        k->copy_length += length;
+    if (r->copy_length > 0 && r->copy_from + r->copy_length == offset) {
+        r->copy_length += length;
         return 0;
     }
-    put_copy(k);
-    k->copy_from = offset;
-    k->copy_length = length;
-    return flush_if_full(k);
+    put_copy(r);
+    r->copy_from = offset;
+    r->copy_length = length;
+    return flush_if_full(r);
 }
 
 static int take_literal(void *opaque, const uint8_t *data, size_t length)
 {
-    struct cook *k = opaque;
+    struct recipe *r = opaque;
 
-    put_copy(k);
-    buf_put_varint(&k->records, (uint64_t)length << 1);
-    buf_put(&k->records, data, length);
-    k->disk->bytes_sent += length;
-    k->disk->bytes_wanted += length;
-    return flush_if_full(k);
+    put_copy(r);
+    buf_put_varint(&r->records, (uint64_t)length << 1);
+    buf_put(&r->records, data, length);
+    r->disk->bytes_sent += length;
+    r->disk->bytes_wanted += length;
+    return flush_if_full(r);
 }
 
 /* Takes apart what there is, but `beyond` bytes, and looks for it. */
-static int take_code(struct cook *k, size_t beyond)
+static int take_code(struct recipe *r, size_t beyond)
 {
-    size_t n = k->kept - beyond;
+    size_t n = r->kept - beyond;
     int rc;
 
-    x86_operands_split(&k->skeleton, k->piece, n, beyond, &k->operands);
+    x86_operands_split(&r->skeleton, r->piece, n, beyond, &r->operands);
     /* operands come before what they belong to */
-    rc = flush_if_full(k);
+    rc = flush_if_full(r);
     if (!rc)
-        rc = matcher_feed(k->matcher, k->piece, n);
-    memmove(k->piece, k->piece + n, beyond);
-    k->kept = beyond;
+        rc = matcher_feed(r->matcher, r->piece, n);
+    memmove(r->piece, r->piece + n, beyond);
+    r->kept = beyond;
     return rc;
 }
 
 static int take_content(void *opaque, const void *data, size_t length,
                         uint64_t logical)
 {
-    struct cook *k = opaque;
+    struct recipe *r = opaque;
     const uint8_t *p = data;
     size_t n;
     int rc = 0;
 
     (void)logical;
-    digest_update(&k->state, data, length);
-    if (!k->piece)
-        return matcher_feed(k->matcher, data, length);
+    digest_update(&r->state, data, length);
+    if (!r->piece)
+        return matcher_feed(r->matcher, data, length);
     for (; length > 0 && !rc; p += n, length -= n) {
-        n = length < CODE_BYTES - k->kept ? length : CODE_BYTES - k->kept;
-        memcpy(k->piece + k->kept, p, n);
-        k->kept += n;
-        if (k->kept == CODE_BYTES)
-            rc = take_code(k, X86_OPERANDS_BEYOND);
+        n = length < CODE_BYTES - r->kept ? length : CODE_BYTES - r->kept;
+        memcpy(r->piece + r->kept, p, n);
+        r->kept += n;
+        if (r->kept == CODE_BYTES)
+            rc = take_code(r, X86_OPERANDS_BEYOND);
     }
     return rc;
 }
 
-static int end_content(struct cook *k)
+static int end_content(struct recipe *r)
 {
-    int rc = k->piece ? take_code(k, 0) : 0;
+    int rc = r->piece ? take_code(r, 0) : 0;
 
-    if (!rc && k->matcher)
-        rc = matcher_end(k->matcher);
+    if (!rc && r->matcher)
+        rc = matcher_end(r->matcher);
     return rc;
 }
 
-static int put_end(struct cook *k)
+static int put_end(struct recipe *r)
 {
     uint8_t hash[HASH_BYTES];
 
-    put_copy(k);
-    digest_final(&k->state, hash);
-    buf_put_varint(&k->records, 0);
-    buf_put(&k->records, hash, PROTO_SHORT_DIGEST);
-    return flush(k);
+    put_copy(r);
+    digest_final(&r->state, hash);
+    buf_put_varint(&r->records, 0);
+    buf_put(&r->records, hash, PROTO_SHORT_DIGEST);
+    return flush(r);
 }
 
 /* Of a dry run the target hears only that this one is done. */
-static int say_cooked(struct cook *k)
+static int say_done(struct recipe *r)
 {
-    int rc = begin_frame(k);
+    int rc = begin_frame(r);
 
-    return rc ? rc : wire_send_buf(k->session->wire, FRAME_RECIPE,
-                                   k->disk->number, &k->frame);
+    return rc ? rc : wire_send_buf(r->session->wire, FRAME_RECIPE,
+                                   r->disk->number, &r->frame);
 }
 
 /* Whether the target has what lies at this place, and how far that goes. */
-static bool is_held(const struct lack *a, uint64_t at, uint64_t *end_r)
+static bool is_held(const struct held_blocks *a, uint64_t at, uint64_t *end_r)
 {
     uint64_t i;
     bool held;
@@ -282,70 +283,71 @@ static bool is_held(const struct lack *a, uint64_t at, uint64_t *end_r)
     return held;
 }
 
-static int take_lacking(void *opaque, const void *data, size_t length,
+static int take_with_held(void *opaque, const void *data, size_t length,
                         uint64_t logical)
 {
-    struct cook *k = opaque;
+    struct recipe *r = opaque;
     const uint8_t *p = data;
     uint64_t end;
     size_t n;
     bool held;
     int rc = 0;
 
-    digest_update(&k->state, data, length);
+    digest_update(&r->state, data, length);
     for (; length > 0 && !rc; p += n, logical += n, length -= n) {
-        held = is_held(k->lack, logical, &end);
+        held = is_held(r->held, logical, &end);
         n = end - logical < length ? end - logical : length;
-        rc = held ? take_copy(k, logical, n) : take_literal(k, p, n);
+        rc = held ? take_copy(r, logical, n) : take_literal(r, p, n);
     }
     return rc;
 }
 
-static int send_recipe(struct cook *k, object_sink *sink)
+static int send_recipe(struct recipe *r, object_sink *sink)
 {
-    const struct object *o = source_object(k->disk, k->number);
+    const struct object *o = source_object(r->disk, r->number);
     int rc;
 
-    digest_init(&k->state);
-    rc = object_read(k->disk->manifest, o, sink, k);
+    digest_init(&r->state);
+    rc = object_read(r->disk->manifest, o, sink, r);
     if (!rc)
-        rc = end_content(k);
+        rc = end_content(r);
     if (!rc)
-        rc = put_end(k);
-    if (!rc && k->disk->dry)
-        rc = say_cooked(k);
-    buf_release(&k->frame);
-    buf_release(&k->records);
-    buf_release(&k->operands);
+        rc = put_end(r);
+    if (!rc && source_is_dry(r->disk))
+        rc = say_done(r);
+    buf_release(&r->frame);
+    buf_release(&r->records);
+    buf_release(&r->operands);
     return rc;
 }
 
-int recipe_send(const struct session *s, struct source_disk *d, uint64_t number,
-                const struct asked *a)
+int recipe_send(const struct session *s, struct source_disk *d,
+                uint64_t number, const struct signature *a)
 {
-    struct cook k = { .session = s, .disk = d, .number = number,
-                      .skeleton.size = source_object(d, number)->size };
-    struct matcher_sink sink = { take_literal, take_copy, &k };
+    struct recipe r = { .session = s, .disk = d, .number = number,
+                        .skeleton.size = source_object(d, number)->size };
+    struct matcher_sink sink = { take_literal, take_copy, &r };
     int rc = 0;
 
     if (a->code) {
-        k.piece = malloc(CODE_BYTES);
-        rc = k.piece ? 0 : -ENOMEM;
+        r.piece = malloc(CODE_BYTES);
+        rc = r.piece ? 0 : -ENOMEM;
     }
     if (!rc)
-        rc = matcher_new(&k.matcher, &a->rolling, &a->sketch, &sink);
+        rc = matcher_new(&r.matcher, &a->rolling, &a->sketch, &sink);
     if (!rc) {
-        rc = send_recipe(&k, take_content);
-        matcher_free(k.matcher);
+        rc = send_recipe(&r, take_content);
+        matcher_free(r.matcher);
     }
-    free(k.piece);
+    free(r.piece);
     return rc;
 }
 
-int recipe_send_lacking(const struct session *s, struct source_disk *d,
-                        uint64_t number, const struct lack *lack)
+int recipe_send_from_held(const struct session *s, struct source_disk *d,
+                          uint64_t number, const struct held_blocks *held)
 {
-    struct cook k = { .session = s, .disk = d, .number = number, .lack = lack };
+    struct recipe r = { .session = s, .disk = d, .number = number,
+                        .held = held };
 
-    return send_recipe(&k, take_lacking);
+    return send_recipe(&r, take_with_held);
 }

@@ -14,30 +14,35 @@
 #include "plugin/match/rolling.h"
 #include "plugin/source/blocklist.h"
 #include "plugin/source/disk.h"
+#include "plugin/source/session.h"
 
-/* A sketch that the target sent of its file. */
-struct asked {
+/* The signature of a file at the target, which it sent. */
+struct signature {
     struct rolling rolling;
     struct sketch sketch;
-    bool code;                  /* of its skeleton */
+    bool code;                  /* it is of the file's code without operands
+                                   (x86_operands.h) */
     uint8_t hashes[];
 };
 
-/* Answers a frame that asks for names.  -EPROTO: it makes no sense. */
-int recipe_names(const struct session *s, const struct source_disk *d,
-                 const struct frame *f);
+/* Answers an UNKNOWN frame with the names of the objects in it.  0, -EPROTO: it
+ * makes no sense; or what the wire says. */
+int recipe_send_names(const struct session *s, const struct source_disk *d,
+                      const struct frame *f);
 
-/* Takes the next sketch of a SIGNATURE frame; c stands behind the key.  number:
- * of the one before, then of this one. */
-int recipe_take_sketch(struct cursor *c, const uint8_t *key,
-                       uint64_t *number, struct asked **a_r);
+/* Parses the next signature of a SIGNATURE frame; c stands after the key.
+ * *number: the object of the one before it, then of this one, which is not
+ * checked.  *signature_r is for free().  0, -EPROTO or -ENOMEM. */
+int recipe_parse_signature(struct cursor *c, const uint8_t *key,
+                           uint64_t *number, struct signature **signature_r);
 
-/* Sends the recipe of an object. */
-int recipe_send(const struct session *s, struct source_disk *d, uint64_t number,
-                const struct asked *a);
+/* Sends the recipe that makes an object of the file that has this signature.
+ * 0, or an error of reading, of the wire or of memory. */
+int recipe_send(const struct session *s, struct source_disk *d,
+                uint64_t number, const struct signature *signature);
 
-/* The same of an object of which the target has some blocks. */
-int recipe_send_lacking(const struct session *s, struct source_disk *d,
-                        uint64_t number, const struct lack *lack);
+/* The same for an object of which the target holds some blocks. */
+int recipe_send_from_held(const struct session *s, struct source_disk *d,
+                          uint64_t number, const struct held_blocks *held);
 
 #endif

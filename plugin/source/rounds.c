@@ -1,30 +1,21 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/*
- * Keeping up with a guest that writes, and the last state after it was
- * suspended; see disk.h.
- *
- * A disk is brought up to date in rounds.  A round asks the tracker what was
- * written, then reads and sends it (design rule 4: asked before read).  When
- * that cannot be known (no tracker, a doubt of the tracker's), the round is a
- * pass over all segments: design rule 5.
- *
- * A disk that is not traced is settled by such a pass after the suspension;
- * then only the counters of its device and its file's time of modification
- * could tell of a write that came later.
- */
+/* Rounds, and the last state after the suspension; see rounds.h. */
 #include "config.h"
 
 #include <errno.h>
 #include <inttypes.h>
+#include <stdlib.h>
 #include <unistd.h>
 
 #include "plugin/base/clock.h"
 #include "plugin/base/log.h"
 #include "plugin/image/stamp.h"
-#include "plugin/source/disk.h"
+#include "plugin/source/delta.h"
+#include "plugin/source/rounds.h"
+#include "plugin/source/witness.h"
 
-/* Rounds while the guest runs end when so little was left to be sent, when it
- * does not get less, or after so many. */
+/* Rounds while the guest runs end when little was left to be sent, when it does
+ * not get less, or after LIVE_ROUNDS. */
 #define FEW_BYTES (1u << 20)
 #define LIVE_ROUNDS 8
 /* Without a tracker every round reads all of the disk. */
@@ -37,11 +28,33 @@
 /* How long the copying waits for a device that does not come to rest: what is
  * read before it does is read again. */
 #define SETTLE_MS 2000
-/* If more of the disk than one part in so many is dirty, it is compared. */
+/* If more than one part in COMPARE_FROM of the disk is dirty, all of it is
+ * compared. */
 #define COMPARE_FROM 4
 /* Blocks of the bitmap grow with the disk: 8 MiB for 256 GiB and more. */
 #define GRAIN 4096
 #define GRAINS_MAX (UINT64_C(1) << 26)
+
+/* What is known of the target's copy. */
+enum state {
+    UNKNOWN,                    /* what it lacks is not known: the next round
+                                   compares all of the disk */
+    DIRTY,                      /* it lacks what is in d->dirty, if anything */
+    EQUAL,                      /* it was equal, after the suspension */
+};
+
+struct rounds {
+    enum state state;
+    unsigned whole;             /* rounds that have compared all of the disk */
+    struct write_stamp settled; /* when it was equal, if not traced */
+    struct write_stamp prehash; /* before d->prehash was read, if not traced */
+};
+
+int rounds_begin(struct source_disk *d)
+{
+    d->rounds = calloc(1, sizeof(*d->rounds));
+    return d->rounds ? 0 : -ENOMEM;
+}
 
 static uint64_t grain_for(uint64_t size)
 {
@@ -66,6 +79,13 @@ static void stop_tracking(struct source_disk *d)
     dirty_release(&d->dirty);
 }
 
+void rounds_end(struct source_disk *d)
+{
+    stop_tracking(d);
+    free(d->rounds);
+    d->rounds = NULL;
+}
+
 static void say_untracked(const struct source_disk *d, const char *why)
 {
     log_warn("disk %s: its writes cannot be traced (%s); all of it will be "
@@ -86,7 +106,6 @@ void rounds_track(struct source_disk *d, size_t ring)
     struct tracker_options opt = { grain_for(d->image.size), ring };
     char why[256];
 
-    d->behind = true;
     if (dirty_init(&d->dirty, d->image.size, opt.grain))
         return say_untracked(d, "out of memory");
     if (tracker_start(&d->tracker, &d->image, &opt, why, sizeof(why)))
@@ -98,21 +117,26 @@ void rounds_track(struct source_disk *d, size_t ring)
         stop_tracking(d);
         return say_untracked(d, why);
     }
-    /* That was all of it, and what is read from here on is followed: behind
-     * says that it must be sent, dirty what was written since. */
+    /* That was all of the disk, and what is read from here on is followed: the
+     * state says that all must be sent, dirty what was written since. */
     dirty_clear(&d->dirty);
     log_info("disk %s: its writes are traced (%s)", d->vdev,
              tracker_method(d->tracker));
 }
 
-/* Adds to what has to be sent: d->dirty, or if d->behind all. */
+static bool is_dirty(const struct source_disk *d)
+{
+    return dirty_any(&d->dirty, 0, d->image.size);
+}
+
+/* Adds to what has to be sent: what is in d->dirty, or all. */
 static void collect(struct source_disk *d)
 {
     char why[256];
     int rc;
 
     if (!d->tracker) {
-        d->behind = true;
+        d->rounds->state = UNKNOWN;
         return;
     }
     rc = tracker_collect(d->tracker, &d->dirty);
@@ -120,13 +144,15 @@ static void collect(struct source_disk *d)
         tracker_why(d->tracker, why, sizeof(why));
         log_warn("disk %s: what was written is in doubt (%s); all of it is "
                  "compared again", d->vdev, why);
-        d->behind = true;
+        d->rounds->state = UNKNOWN;
         drop_prehash(d);
     }
     if (rc == -EIO)
         stop_tracking(d);
     else if (dirty_bytes(&d->dirty) > d->image.size / COMPARE_FROM)
-        d->behind = true;
+        d->rounds->state = UNKNOWN;
+    else if (d->rounds->state == EQUAL && is_dirty(d))
+        d->rounds->state = DIRTY;
 }
 
 /* Over a base the first pass does the bulk's work. */
@@ -143,37 +169,55 @@ static void book(struct source_disk *d, bool full)
         r->resent += d->round_bytes;
     }
     r->rounds++;
-    d->whole_rounds += full;
+    d->rounds->whole += full;
 }
 
-static int whole_pass(const struct session *s, struct source_disk *d)
+static int whole_pass(const struct session *s, struct source_disk *d,
+                      uint64_t *left_r)
 {
-    int rc = pass_run(s, d, true, &d->left);
+    struct pass_result result = { .left = 0 };
+    int rc = witness_pass(s, d, true, &result);
 
     drop_prehash(d);
     if (!rc)
-        d->behind = d->cut_short;
+        d->rounds->state = result.cut_short ? UNKNOWN : DIRTY;
+    *left_r = result.left;
+    return rc;
+}
+
+/* Has the target verify once more what it has not, and sends that again.
+ * *left: segments that it has not verified, before and after. */
+static int repair(const struct session *s, struct source_disk *d,
+                  uint64_t *left)
+{
+    struct pass_result result = { .left = *left };
+    unsigned i;
+    int rc = 0;
+
+    for (i = 0; i < REPAIRS && !rc && result.left; i++)
+        rc = witness_pass(s, d, false, &result);
+    *left = result.left;
     return rc;
 }
 
 /* One round, after collect(). */
 static int run_round(const struct session *s, struct source_disk *d)
 {
-    bool full = d->behind;
-    unsigned i;
+    bool full = d->rounds->state == UNKNOWN;
+    uint64_t left = 0;
     int rc;
 
     d->round_bytes = d->round_segments = 0;
-    rc = full ? whole_pass(s, d) : delta_send(s, d);
+    rc = full ? whole_pass(s, d, &left) : delta_send(s, d, &left);
     if (rc == -EAGAIN) {
         /* Some of what was dirty has not been sent. */
-        d->behind = true;
+        d->rounds->state = UNKNOWN;
         rc = 0;
     }
-    for (i = 0; i < REPAIRS && !rc && d->left; i++)
-        rc = pass_run(s, d, false, &d->left);
-    if (d->left)
-        d->behind = true;
+    if (!rc)
+        rc = repair(s, d, &left);
+    if (left)
+        d->rounds->state = UNKNOWN;
     if (rc)
         return rc;
     if (d->tracker)
@@ -185,8 +229,7 @@ static int run_round(const struct session *s, struct source_disk *d)
 int rounds_run(const struct session *s, struct source_disk *d)
 {
     collect(d);
-    return d->behind || dirty_any(&d->dirty, 0, d->image.size) ?
-        run_round(s, d) : 0;
+    return d->rounds->state == UNKNOWN || is_dirty(d) ? run_round(s, d) : 0;
 }
 
 static int catch_up_traced(const struct session *s, struct source_disk *d)
@@ -202,7 +245,7 @@ static int catch_up_traced(const struct session *s, struct source_disk *d)
         if (rc)
             return rc;
         /* The first one looked at everything. */
-        if (i > 0 && !d->behind &&
+        if (i > 0 && d->rounds->state != UNKNOWN &&
             (d->round_bytes <= FEW_BYTES || d->round_bytes >= before))
             break;
         before = d->round_bytes;
@@ -249,12 +292,12 @@ int rounds_catch_up(const struct session *s, struct source_disk *d)
 static bool sees_writes(struct source_disk *d)
 {
     return d->tracker ||
-        (d->cold && write_stamp_take_at_rest(&d->image, &d->prehash_stamp));
+        (d->cold && write_stamp_take_at_rest(&d->image, &d->rounds->prehash));
 }
 
 int rounds_compare(const struct session *s, struct source_disk *d)
 {
-    bool kept = d->base && !d->dry && sees_writes(d);
+    bool kept = d->base && !source_is_dry(d) && sees_writes(d);
     int rc = d->base ? pass_compare(s, d) : 0;
 
     if (!rc)
@@ -265,16 +308,16 @@ int rounds_compare(const struct session *s, struct source_disk *d)
     return rc;
 }
 
-void rounds_expect_prehash(const struct session *s, struct source_disk *d)
+void rounds_prehash_begin(const struct session *s, struct source_disk *d)
 {
-    if (!d->prehash && !d->dry && sees_writes(d) &&
+    if (!d->prehash && !source_is_dry(d) && sees_writes(d) &&
         prehash_new(&d->prehash, &d->image, s->index, d->number))
         d->prehash = NULL;
 }
 
-void rounds_prehash(const struct session *s, struct source_disk *d)
+void rounds_prehash_rest(const struct session *s, struct source_disk *d)
 {
-    rounds_expect_prehash(s, d);
+    rounds_prehash_begin(s, d);
     prehash_start(d->prehash);
 }
 
@@ -329,18 +372,19 @@ static int settle_blindly(const struct session *s, struct source_disk *d)
     unsigned i;
     int rc = drain(d, &before);
 
-    if (!d->tracker && !write_stamp_equal(&before, &d->prehash_stamp))
+    if (!d->tracker && !write_stamp_equal(&before, &d->rounds->prehash))
         drop_prehash(d);
     for (i = 0; i < REPAIRS && !rc; i++) {
         rc = rounds_run(s, d);
         if (!rc)
-            rc = drain(d, &d->settled_stamp);
+            rc = drain(d, &d->rounds->settled);
         /* A write that came late sends us over the whole disk again. */
-        d->settled = !rc && !d->behind &&
-            write_stamp_equal(&before, &d->settled_stamp);
-        if (d->settled)
+        if (!rc && d->rounds->state != UNKNOWN &&
+            write_stamp_equal(&before, &d->rounds->settled)) {
+            d->rounds->state = EQUAL;
             return 0;
-        before = d->settled_stamp;
+        }
+        before = d->rounds->settled;
     }
     return rc ? rc : never_settles(d);
 }
@@ -353,9 +397,10 @@ static int settle_traced(const struct session *s, struct source_disk *d)
     drain_traced(d);
     for (i = 0; i < REPAIRS && !rc && d->tracker; i++) {
         rc = rounds_run(s, d);
-        d->settled = !rc && !d->behind;
-        if (d->settled)
+        if (!rc && d->rounds->state != UNKNOWN) {
+            d->rounds->state = EQUAL;
             return 0;
+        }
     }
     return rc || !d->tracker ? rc : never_settles(d);
 }
@@ -363,16 +408,17 @@ static int settle_traced(const struct session *s, struct source_disk *d)
 int rounds_settle(const struct session *s, struct source_disk *d)
 {
     uint64_t before = d->report.resent + d->report.different;
-    unsigned whole = d->whole_rounds;
+    unsigned whole = d->rounds->whole;
     int rc = 0;
 
-    d->settled = false;
+    if (d->rounds->state == EQUAL)
+        d->rounds->state = DIRTY;
     if (d->tracker)
         rc = settle_traced(s, d);
-    if (!rc && !d->settled)
+    if (!rc && d->rounds->state != EQUAL)
         rc = settle_blindly(s, d);
     d->report.last += d->report.resent + d->report.different - before;
-    d->report.compared = d->report.compared || d->whole_rounds > whole;
+    d->report.compared = d->report.compared || d->rounds->whole > whole;
     return rc;
 }
 
@@ -380,10 +426,10 @@ bool rounds_unchanged(struct source_disk *d)
 {
     struct write_stamp now;
 
-    if (!d->settled)
+    if (d->rounds->state != EQUAL)
         return false;
     if (!d->tracker)
-        return !drain(d, &now) && write_stamp_equal(&now, &d->settled_stamp);
+        return !drain(d, &now) && write_stamp_equal(&now, &d->rounds->settled);
     collect(d);
-    return !d->behind && !dirty_any(&d->dirty, 0, d->image.size);
+    return d->rounds->state == EQUAL;
 }

@@ -4,8 +4,8 @@
  *
  * One thread has the disk hashed, and enters what is found into the table
  * of objects;
- * another one lists what is new there, so that nobody who reads waits for the
- * line.
+ * another one lists what is new there, so that the reading never waits for
+ * the line.
  */
 #include "config.h"
 
@@ -22,6 +22,7 @@
 #include "plugin/base/priority.h"
 #include "plugin/proto.h"
 #include "plugin/source/blocklist.h"
+#include "plugin/source/rounds.h"
 #include "plugin/source/scan.h"
 #include "plugin/wire/listing.h"
 
@@ -35,6 +36,7 @@ struct scan {
     const struct session *session;
     struct source_disk *disk;
     pthread_t reader, lister;
+    double start;               /* by monotonic_seconds() */
     int failed_fd;              /* eventfd */
     atomic_int rc;
     atomic_bool stop;
@@ -60,7 +62,7 @@ static void fail(struct scan *s, int rc)
 void scan_show(const struct scan *s)
 {
     const struct source_disk *d = s->disk;
-    double seconds = monotonic_seconds() - d->bulk_start;
+    double seconds = monotonic_seconds() - s->start;
     uint64_t done = atomic_load(&s->done), total = atomic_load(&s->total);
     uint64_t sent = d->bytes_sent, wanted = d->bytes_wanted;
     uint64_t found = scan_found(s);
@@ -134,13 +136,13 @@ static void *read_disk(void *opaque)
     int rc;
 
     niceness_set(NICENESS_READY);
-    rounds_expect_prehash(s->session, s->disk);
+    rounds_prehash_begin(s->session, s->disk);
     opt.segments = prehash_sink(s->disk->prehash);
     rc = manifest_hash(s->disk->manifest, &opt);
     if (rc)
         fail(s, rc);
     else
-        rounds_prehash(s->session, s->disk);
+        rounds_prehash_rest(s->session, s->disk);
     object_table_end(s->disk->objects);
     if (!rc && s->session->hashed) {
         niceness_set(NICENESS_LATER);
@@ -228,7 +230,7 @@ static void *list_objects(void *opaque)
 }
 
 static struct scan *scan_new(const struct session *session,
-                             struct source_disk *d)
+                             struct source_disk *d, double start)
 {
     struct scan *s = calloc(1, sizeof(*s));
 
@@ -236,6 +238,7 @@ static struct scan *scan_new(const struct session *session,
         return NULL;
     s->session = session;
     s->disk = d;
+    s->start = start;
     s->failed_fd = eventfd(0, EFD_CLOEXEC);
     if (s->failed_fd >= 0)
         return s;
@@ -266,6 +269,7 @@ static int start_threads(struct scan *s)
 int scan_start(struct scan **s_r, const struct session *session,
                struct source_disk *d)
 {
+    double start = monotonic_seconds();
     struct scan *s;
     int rc = manifest_parse(&d->image, d->map, &d->manifest);
 
@@ -274,7 +278,7 @@ int scan_start(struct scan **s_r, const struct session *session,
         rc = object_table_new(&d->objects);
     if (rc)
         return rc;
-    s = scan_new(session, d);
+    s = scan_new(session, d, start);
     rc = s ? start_threads(s) : -ENOMEM;
     if (!rc)
         *s_r = s;

@@ -2,40 +2,34 @@
 /*
  * The source's engine; see sender.h.
  *
- * Per disk: the bulk copy (bulk.c), then rounds of what was written meanwhile
- * (rounds.c, which uses pass.c and delta.c).  Disks are served side by side:
- * one reads while another waits for the target to look things up, or for the
- * link.
+ * Per disk: the bulk copy (bulk.h), then rounds of what was written meanwhile
+ * (rounds.h).  Disks are served side by side: one reads while another waits for
+ * the target to look things up, or for the link.
  */
 #include "config.h"
 
 #include <errno.h>
-#include <inttypes.h>
-#include <limits.h>
-#include <sodium.h>
+#include <poll.h>
+#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
 #include "plugin/base/clock.h"
-#include "plugin/base/escape.h"
 #include "plugin/base/log.h"
-#include "plugin/base/paths.h"
 #include "plugin/base/taskgroup.h"
-#include "plugin/image/blockdev.h"
 #include "plugin/image/free_space.h"
-#include "plugin/image/identity.h"
-#include "plugin/image/owner.h"
-#include "plugin/image/stamp.h"
 #include "plugin/index/index_add_image.h"
 #include "plugin/proto.h"
+#include "plugin/source/bulk.h"
 #include "plugin/source/disk.h"
+#include "plugin/source/doubt.h"
+#include "plugin/source/dry_run.h"
+#include "plugin/source/offer.h"
+#include "plugin/source/output.h"
+#include "plugin/source/rounds.h"
 #include "plugin/source/sender.h"
-#include "plugin/source/session.h"
 #include "plugin/state/record.h"
-#include "plugin/state/unfinished.h"
 #include "plugin/wire/listing.h"
 
 /* More would only make heads move and caches overflow. */
@@ -67,40 +61,65 @@ int sender_new(struct sender **s_r, const struct sender_options *opt)
     return 0;
 }
 
+/* Of a cold image: what of it is free space, in a thread of its own while the
+ * connection is made. */
+struct examination {
+    struct source_disk *disk;
+    pthread_t thread;
+    int rc;                     /* what came of it */
+};
+
 static void *examine(void *opaque)
 {
-    struct source_disk *d = opaque;
+    struct examination *e = opaque;
 
-    d->examined = free_space_skip(&d->image, &d->map);
+    e->rc = free_space_skip(&e->disk->image, &e->disk->map);
     return NULL;
 }
 
-/* Waits for the end of the examination, if there is one. */
-static int examined(struct source_disk *d)
+static int begin_examination(struct source_disk *d)
 {
-    if (d->examining)
-        pthread_join(d->examiner, NULL);
-    d->examining = false;
-    return d->examined;
+    struct examination *e = calloc(1, sizeof(*e));
+    int rc;
+
+    if (!e)
+        return -ENOMEM;
+    e->disk = d;
+    rc = -pthread_create(&e->thread, NULL, examine, e);
+    if (rc)
+        free(e);
+    else
+        d->examination = e;
+    return rc;
+}
+
+/* Waits for the end of the examination, if there is one. */
+static int end_examination(struct source_disk *d)
+{
+    struct examination *e = d->examination;
+    int rc;
+
+    if (!e)
+        return 0;
+    d->examination = NULL;
+    pthread_join(e->thread, NULL);
+    rc = e->rc;
+    free(e);
+    return rc;
 }
 
 static void disk_free(struct source_disk *d)
 {
-    examined(d);
-    tracker_stop(d->tracker);
-    prehash_free(d->prehash);
-    dirty_release(&d->dirty);
-    dirty_release(&d->left_blocks);
-    reservoir_release(&d->freight);
-    reservoir_release(&d->patches);
+    end_examination(d);
+    rounds_end(d);
+    output_free(d->output);
+    doubt_free(d->doubt);
     fsparse_map_free(d->map);
     manifest_free(d->manifest);
     listing_free(d->listing);
     image_release(&d->image);
     object_table_free(d->objects);
     free(d->sent);
-    free(d->doubt.there);
-    free(d->doubt.equal);
     free(d->vdev);
     free(d->path);
     free(d->dest);
@@ -134,14 +153,15 @@ int sender_add_disk(struct sender *s, const char *vdev, const char *path,
     s->session.disks = list;
     d->image = (struct image)IMAGE_INIT;
     d->number = s->session.n_disks;
-    d->dry = s->opt.dry;
     d->vdev = strdup(vdev);
     d->path = strdup(path);
     d->dest = dest ? strdup(dest) : NULL;
     if (!d->vdev || !d->path || (dest && !d->dest))
         goto out;
     d->report.name = d->vdev;
-    rc = image_open(&d->image, path);
+    rc = rounds_begin(d);
+    if (!rc)
+        rc = image_open(&d->image, path);
     if (!rc && d->image.size == 0) {
         log_error("%s is empty; there is nothing to copy", path);
         rc = -ENODATA;
@@ -150,10 +170,8 @@ int sender_add_disk(struct sender *s, const char *vdev, const char *path,
         rc = stamp_of(path, &d->stamp);
     if (!rc)
         image_believe_holes(&d->image, s->opt.live);
-    if (!rc && s->opt.skip_free) {
-        rc = -pthread_create(&d->examiner, NULL, examine, d);
-        d->examining = !rc;
-    }
+    if (!rc && s->opt.skip_free)
+        rc = begin_examination(d);
     if (!rc) {
         s->session.disks[s->session.n_disks++] = d;
         d = NULL;
@@ -192,213 +210,11 @@ const struct blockindex *sender_index(struct sender *s, uint64_t bytes,
     return s->session.index;
 }
 
-/* Offer */
-
-static uint64_t bytes_used(const struct image *img)
-{
-    struct stat st;
-
-    if (img->block || fstat(img->fd, &st))
-        return img->size;
-    return (uint64_t)st.st_blocks * 512;
-}
-
-/* Names the listing of an earlier session, if there is one. */
-static void offer_listing(struct sender *s, struct source_disk *d,
-                          struct buf *b)
-{
-    char hex[2 * HASH_BYTES + 1];
-    uint8_t digest[HASH_BYTES];
-
-    if (s->opt.state_dir)
-        d->listing = listing_open(s->opt.state_dir, d->path);
-    if (!d->listing || !listing_digest(d->listing, digest))
-        return;
-    sodium_bin2hex(hex, sizeof(hex), digest, sizeof(digest));
-    buf_put_text(b, "list", hex);
-}
-
-static int send_offer(struct sender *s, struct source_disk *d)
-{
-    char *ids[IDENTITIES_MAX], *stamp = NULL, *real = realpath(d->path, NULL);
-    struct buf b = BUF_INIT;
-    struct sector_sizes sectors;
-    size_t n, i;
-    int rc;
-
-    if (!real) {
-        rc = -errno;
-        log_errno(rc, "%s", d->path);
-        return rc;
-    }
-    image_sectors(&d->image, &sectors);
-    buf_put_text(&b, "vdev", d->vdev);
-    buf_put_text_u64(&b, "size", d->image.size);
-    buf_put_text_u64(&b, "used", bytes_used(&d->image));
-    /* So that the target finds out that it has the same name for it. */
-    buf_put_text(&b, "path", real);
-    buf_put_text(&b, "base", path_basename(real));
-    free(real);
-    buf_put_text(&b, "kind", d->image.block ? "block" : "file");
-    buf_put_text_u64(&b, "sector", sectors.logical);
-    owner_offer(d->image.fd, &b);
-    if (d->dest)
-        buf_put_text(&b, "dest", d->dest);
-    if (d->dry && (stamp = stamp_text(d->path)))
-        buf_put_text(&b, "stamp", stamp);
-    free(stamp);
-    n = d->image.block ? device_identities(&identity_system, d->image.dev,
-                                           ids, IDENTITIES_MAX) : 0;
-    for (i = 0; i < n; i++) {
-        buf_put_text(&b, "id", ids[i]);
-        free(ids[i]);
-    }
-    offer_listing(s, d, &b);
-    rc = wire_send_buf(s->session.wire, FRAME_DISK, d->number, &b);
-    buf_release(&b);
-    return rc;
-}
-
-/* Whether the target's probe file is seen beside our image. */
-static bool sees_probe(const struct source_disk *d, const struct frame *f)
-{
-    char *real = realpath(d->path, NULL), *path = NULL;
-    bool seen = false;
-
-    if (real && f->length > 0 && f->length <= 255 &&
-        !memchr(f->data, '/', f->length) &&
-        asprintf(&path, "%.*s%.*s", (int)(path_basename(real) - real), real,
-                 (int)f->length, (char *)f->data) >= 0) {
-        seen = !access(path, F_OK);
-        free(path);
-    }
-    free(real);
-    return seen;
-}
-
-static int answer_probe(struct sender *s, const struct frame *f)
-{
-    uint8_t seen = sees_probe(s->session.disks[f->disk], f);
-
-    return wire_send(s->session.wire, FRAME_PROBED, f->disk, &seen, 1);
-}
-
-static void show_abandoned(const struct sender *s, const struct frame *f)
-{
-    struct unfinished a = { 0, 0 };
-    uint64_t count, days;
-
-    if (!text_valid(f->data, f->length) ||
-        text_get_u64(f->data, f->length, "abandoned", &count) ||
-        text_get_u64(f->data, f->length, "abandoned_bytes", &a.bytes) ||
-        text_get_u64(f->data, f->length, "abandoned_days", &days))
-        return;
-    a.count = count < UINT_MAX ? count : UINT_MAX;
-    unfinished_remind(s->session.peer, &a, days < UINT_MAX ? days : UINT_MAX);
-}
-
-static int say_hello(struct sender *s)
-{
-    struct buf b = BUF_INIT;
-    int rc;
-
-    buf_put_text(&b, "mode", s->opt.mode);
-    buf_put_text(&b, "name", s->opt.name);
-    buf_put_text(&b, "uuid", s->opt.uuid);
-    buf_put_text_u64(&b, "timeout", wire_timeout(s->session.wire));
-    if (s->opt.dry)
-        buf_put_text(&b, "dry", "1");
-    rc = wire_send_buf(s->session.wire, FRAME_HELLO, PROTO_NO_DISK, &b);
-    buf_release(&b);
-    return rc;
-}
-
-static int hear_hello(struct sender *s)
-{
-    struct frame f;
-    int rc = inbox_expect(s->session.inbox, PROTO_NO_DISK, FRAME_HELLO, &f);
-
-    if (rc)
-        return rc;
-    show_abandoned(s, &f);
-    frame_release(&f);
-    return 0;
-}
-
-/* Unlike the logical size, it tells a guest only what is fast, and what is
- * written as a whole. */
-static void compare_physical(const struct sender *s,
-                             const struct source_disk *d,
-                             const struct frame *f)
-{
-    struct sector_sizes here;
-    uint64_t there;
-
-    image_sectors(&d->image, &here);
-    if (!text_get_u64(f->data, f->length, "physical", &there) &&
-        there != here.physical)
-        log_warn("disk %s: its physical sectors have %u bytes here and "
-                 "%" PRIu64 " at %s, which the guest will see", d->vdev,
-                 here.physical, there, s->session.peer);
-}
-
-static int take_accepted(const struct sender *s, struct source_disk *d,
-                         const struct frame *f)
-{
-    const char *base, *list, *there;
-    char shown[1024];
-
-    if (!text_valid(f->data, f->length))
-        return -EPROTO;
-    base = text_get(f->data, f->length, "base", 0);
-    d->base = base && !strcmp(base, "1");
-    compare_physical(s, d, f);
-    list = text_get(f->data, f->length, "list", 0);
-    if (list && !strcmp(list, "1")) {
-        if (!d->listing)
-            return -EPROTO;
-        listing_agree(d->listing);
-    }
-    there = text_get(f->data, f->length, "witness", 0);
-    d->doubt.open = there != NULL;
-    if (there)
-        d->doubt.there = strdup(text_escape(there, shown, sizeof(shown)));
-    return !there || d->doubt.there ? 0 : -ENOMEM;
-}
-
 int sender_offer(struct sender *s, struct wire *w, struct inbox *in)
 {
-    unsigned i, accepted = 0;
-    struct frame f;
-    int rc;
-
     s->session.wire = w;
     s->session.inbox = in;
-    rc = say_hello(s);
-    for (i = 0; i < s->session.n_disks && !rc; i++)
-        rc = send_offer(s, s->session.disks[i]);
-    if (!rc)
-        rc = wire_send(s->session.wire, FRAME_DISKS_END, PROTO_NO_DISK, NULL,
-                       0);
-    if (!rc)
-        rc = hear_hello(s);
-    while (!rc && accepted < s->session.n_disks) {
-        rc = inbox_next(s->session.inbox, PROTO_NO_DISK, &f);
-        if (rc)
-            break;
-        if (f.disk < s->session.n_disks && f.type == FRAME_PROBE)
-            rc = answer_probe(s, &f);
-        else if (f.disk < s->session.n_disks && f.type == FRAME_DISK_OK) {
-            rc = take_accepted(s, s->session.disks[f.disk], &f);
-            if (rc)
-                rc = inbox_misplaced(s->session.inbox, &f);
-            accepted++;
-        }
-        else
-            rc = inbox_misplaced(s->session.inbox, &f);
-        frame_release(&f);
-    }
-    return rc ? rc : inbox_split(s->session.inbox, s->session.n_disks);
+    return offer_send(&s->session, &s->opt);
 }
 
 /* Course */
@@ -408,7 +224,7 @@ static int run_step(void *opaque, unsigned number)
     struct sender *s = opaque;
     struct source_disk *d = s->session.disks[number];
     double start = monotonic_seconds();
-    int rc = examined(d);
+    int rc = end_examination(d);
 
     if (!rc)
         rc = s->step(s, d);
@@ -463,25 +279,23 @@ static int each_disk(struct sender *s,
     return rc ? rc : end_step(s, c);
 }
 
-static int rehearse_one(struct sender *s, struct source_disk *d)
+static int dry_run_one(struct sender *s, struct source_disk *d)
 {
-    return rehearse_disk(&s->session, d);
+    return dry_run_disk(&s->session, d);
 }
 
-int sender_rehearse(struct sender *s, const struct rehearsal_options *opt)
+int sender_dry_run(struct sender *s, const struct estimate_options *opt)
 {
     double start = monotonic_seconds();
     unsigned i;
-    int rc;
+    int rc = 0;
 
-    for (i = 0; i < s->session.n_disks; i++) {
-        reservoir_init(&s->session.disks[i]->freight, s->session.n_disks);
-        reservoir_init(&s->session.disks[i]->patches, s->session.n_disks);
-    }
-    rc = each_disk(s, rehearse_one);
-    return rc ? rc : rehearse_report(&s->session, s->session.disks,
-                                     s->session.n_disks, opt,
-                                     monotonic_seconds() - start);
+    for (i = 0; i < s->session.n_disks && !rc; i++)
+        rc = output_begin(s->session.disks[i], s->session.n_disks);
+    if (!rc)
+        rc = each_disk(s, dry_run_one);
+    return rc ? rc : estimate_print(&s->session, opt,
+                                    monotonic_seconds() - start);
 }
 
 static int bulk_disk(struct sender *s, struct source_disk *d)
@@ -491,7 +305,7 @@ static int bulk_disk(struct sender *s, struct source_disk *d)
     if (s->opt.live)
         rounds_track(d, s->opt.trace_ring);
     else
-        d->behind = d->cold = true;
+        d->cold = true;
     rc = bulk_run(&s->session, d);
     return rc || !s->opt.live ? rc : rounds_catch_up(&s->session, d);
 }
@@ -552,10 +366,10 @@ static int place_disk(struct sender *s, struct source_disk *d)
     char task[64];
     int rc;
 
-    if (d->doubt.open)
+    if (doubt_is_open(d))
         log_warn("disk %s: %s at %s had the same content all the time, and "
                  "was not written to; it may be the storage of %s under "
-                 "another name", d->vdev, d->doubt.there, s->session.peer,
+                 "another name", d->vdev, doubt_there(d), s->session.peer,
                  d->path);
     snprintf(task, sizeof(task), "make disk %s durable", d->vdev);
     rc = wire_send(s->session.wire, FRAME_PLACE, d->number, NULL, 0);
@@ -633,7 +447,7 @@ bool sender_apart(const struct sender *s, const char *vdev)
 
     for (i = 0; i < s->session.n_disks; i++)
         if (!strcmp(s->session.disks[i]->vdev, vdev))
-            return !s->session.disks[i]->doubt.open;
+            return !doubt_is_open(s->session.disks[i]);
     return false;
 }
 

@@ -18,29 +18,15 @@
 
 #include "plugin/image/stamp.h"
 #include "plugin/match/blockindex.h"
-#include "plugin/source/dry_run.h"
+#include "plugin/source/estimate.h"
+#include "plugin/source/offer.h"
 #include "plugin/source/report.h"
 #include "plugin/wire/inbox.h"
 #include "plugin/wire/wire.h"
 
 struct sender;
 
-struct sender_options {
-    const char *mode;           /* "migrate" or "push" */
-    const char *name;           /* of the guest, for messages at the target */
-    const char *uuid;           /* identifies the guest or the image */
-    const char *peer;           /* name of the target, for messages */
-    size_t trace_ring;          /* bytes of the trace buffer of a processor;
-                                   0: the default */
-    bool skip_free;             /* leave out the free space of cold images */
-    bool live;                  /* somebody writes to the images; not with
-                                   skip_free */
-    const char *state_dir;      /* where listings are kept; NULL: they are not
-                                   used */
-    bool dry;                   /* sender_rehearse() follows sender_offer() */
-};
-
-/* Borrows everything. */
+/* Borrows everything that opt points to. */
 int sender_new(struct sender **s_r, const struct sender_options *opt);
 void sender_free(struct sender *s);
 
@@ -54,7 +40,7 @@ int sender_offer(struct sender *s, struct wire *w, struct inbox *in);
 
 /* Instead of all that follows: has the target look up what it holds, and
  * estimates and prints what a session would send. */
-int sender_rehearse(struct sender *s, const struct rehearsal_options *opt);
+int sender_dry_run(struct sender *s, const struct estimate_options *opt);
 
 /* The name of disk number i, or NULL: there are no more. */
 const char *sender_vdev(const struct sender *s, unsigned i);
@@ -89,8 +75,8 @@ int sender_settle(struct sender *s);
 /* Has the disks made durable and put in place. */
 int sender_place(struct sender *s);
 
-/* An index of what is read and sent of the disks from now on, in at most so
- * many bytes; NULL if there is no memory for it.  Lives as long as s. */
+/* An index of what is read and sent of the disks from now on, in at most
+ * `bytes` of memory; NULL if there is not that much.  Lives as long as s. */
 const struct blockindex *sender_index(struct sender *s, uint64_t bytes,
                                       const uint8_t key[BLOCKINDEX_KEY]);
 
@@ -108,8 +94,8 @@ bool sender_apart(const struct sender *s, const char *vdev);
 /* Enters what the disks held when they were scanned into this host's index,
  * for the return trip, and keeps their lists. */
 void sender_enter(struct sender *s);
-/* Before sender_bulk(): has the former done as soon as a disk was scanned, also
- * of disks that do not arrive then. */
+/* Before sender_bulk(): has each disk entered as soon as it was scanned, even
+ * if it does not arrive then. */
 void sender_enter_ahead(struct sender *s);
 
 /* Prints what was done.  seconds: it took; blackout: NULL if no guest had to

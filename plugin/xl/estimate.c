@@ -140,7 +140,7 @@ static int estimate(struct estimate *r, struct wire *w, struct inbox *in)
         .live = true,
         .state_dir = r->conf.state_dir,
     };
-    struct rehearsal_options how = {
+    struct estimate_options how = {
         .level = r->wire.level, .rate = r->wire.bytes_per_second,
         .memory = d->memory,
     };
@@ -154,7 +154,7 @@ static int estimate(struct estimate *r, struct wire *w, struct inbox *in)
     if (!rc)
         rc = sender_offer(s, w, in);
     if (!rc)
-        rc = sender_rehearse(s, &how);
+        rc = sender_dry_run(s, &how);
     /* A thread may still use it: the process ends with it. */
     return rc ? rc : wire_send(w, FRAME_BYE, PROTO_NO_DISK, NULL, 0);
 }

@@ -1,0 +1,244 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* The offer of a session's disks; see offer.h. */
+#include "config.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <limits.h>
+#include <sodium.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "plugin/base/escape.h"
+#include "plugin/base/log.h"
+#include "plugin/base/paths.h"
+#include "plugin/image/blockdev.h"
+#include "plugin/image/identity.h"
+#include "plugin/image/owner.h"
+#include "plugin/image/stamp.h"
+#include "plugin/proto.h"
+#include "plugin/source/disk.h"
+#include "plugin/source/doubt.h"
+#include "plugin/source/offer.h"
+#include "plugin/state/unfinished.h"
+#include "plugin/wire/listing.h"
+
+struct offer {
+    const struct session *session;
+    const struct sender_options *opt;
+};
+
+static uint64_t bytes_used(const struct image *img)
+{
+    struct stat st;
+
+    if (img->block || fstat(img->fd, &st))
+        return img->size;
+    return (uint64_t)st.st_blocks * 512;
+}
+
+/* Names the listing of an earlier session, if there is one. */
+static void offer_listing(const struct offer *o, struct source_disk *d,
+                          struct buf *b)
+{
+    char hex[2 * HASH_BYTES + 1];
+    uint8_t digest[HASH_BYTES];
+
+    if (o->opt->state_dir)
+        d->listing = listing_open(o->opt->state_dir, d->path);
+    if (!d->listing || !listing_digest(d->listing, digest))
+        return;
+    sodium_bin2hex(hex, sizeof(hex), digest, sizeof(digest));
+    buf_put_text(b, "list", hex);
+}
+
+static int offer_disk(const struct offer *o, struct source_disk *d)
+{
+    char *ids[IDENTITIES_MAX], *stamp = NULL, *real = realpath(d->path, NULL);
+    struct buf b = BUF_INIT;
+    struct sector_sizes sectors;
+    size_t n, i;
+    int rc;
+
+    if (!real) {
+        rc = -errno;
+        log_errno(rc, "%s", d->path);
+        return rc;
+    }
+    image_sectors(&d->image, &sectors);
+    buf_put_text(&b, "vdev", d->vdev);
+    buf_put_text_u64(&b, "size", d->image.size);
+    buf_put_text_u64(&b, "used", bytes_used(&d->image));
+    /* So that the target finds out that it has the same name for it. */
+    buf_put_text(&b, "path", real);
+    buf_put_text(&b, "base", path_basename(real));
+    free(real);
+    buf_put_text(&b, "kind", d->image.block ? "block" : "file");
+    buf_put_text_u64(&b, "sector", sectors.logical);
+    owner_offer(d->image.fd, &b);
+    if (d->dest)
+        buf_put_text(&b, "dest", d->dest);
+    if (o->opt->dry && (stamp = stamp_text(d->path)))
+        buf_put_text(&b, "stamp", stamp);
+    free(stamp);
+    n = d->image.block ? device_identities(&identity_system, d->image.dev,
+                                           ids, IDENTITIES_MAX) : 0;
+    for (i = 0; i < n; i++) {
+        buf_put_text(&b, "id", ids[i]);
+        free(ids[i]);
+    }
+    offer_listing(o, d, &b);
+    rc = wire_send_buf(o->session->wire, FRAME_DISK, d->number, &b);
+    buf_release(&b);
+    return rc;
+}
+
+/* Whether the target's probe file is seen beside our image. */
+static bool sees_probe(const struct source_disk *d, const struct frame *f)
+{
+    char *real = realpath(d->path, NULL), *path = NULL;
+    bool seen = false;
+
+    if (real && f->length > 0 && f->length <= 255 &&
+        !memchr(f->data, '/', f->length) &&
+        asprintf(&path, "%.*s%.*s", (int)(path_basename(real) - real), real,
+                 (int)f->length, (char *)f->data) >= 0) {
+        seen = !access(path, F_OK);
+        free(path);
+    }
+    free(real);
+    return seen;
+}
+
+static int answer_probe(const struct offer *o, const struct frame *f)
+{
+    uint8_t seen = sees_probe(o->session->disks[f->disk], f);
+
+    return wire_send(o->session->wire, FRAME_PROBED, f->disk, &seen, 1);
+}
+
+static void show_abandoned(const struct offer *o, const struct frame *f)
+{
+    struct unfinished a = { 0, 0 };
+    uint64_t count, days;
+
+    if (!text_valid(f->data, f->length) ||
+        text_get_u64(f->data, f->length, "abandoned", &count) ||
+        text_get_u64(f->data, f->length, "abandoned_bytes", &a.bytes) ||
+        text_get_u64(f->data, f->length, "abandoned_days", &days))
+        return;
+    a.count = count < UINT_MAX ? count : UINT_MAX;
+    unfinished_remind(o->session->peer, &a, days < UINT_MAX ? days : UINT_MAX);
+}
+
+static int say_hello(const struct offer *o)
+{
+    struct buf b = BUF_INIT;
+    int rc;
+
+    buf_put_text(&b, "mode", o->opt->mode);
+    buf_put_text(&b, "name", o->opt->name);
+    buf_put_text(&b, "uuid", o->opt->uuid);
+    buf_put_text_u64(&b, "timeout", wire_timeout(o->session->wire));
+    if (o->opt->dry)
+        buf_put_text(&b, "dry", "1");
+    rc = wire_send_buf(o->session->wire, FRAME_HELLO, PROTO_NO_DISK, &b);
+    buf_release(&b);
+    return rc;
+}
+
+static int hear_hello(const struct offer *o)
+{
+    struct frame f;
+    int rc = inbox_expect(o->session->inbox, PROTO_NO_DISK, FRAME_HELLO, &f);
+
+    if (rc)
+        return rc;
+    show_abandoned(o, &f);
+    frame_release(&f);
+    return 0;
+}
+
+/* Unlike the logical size, it tells a guest only what is fast, and what is
+ * written as a whole. */
+static void compare_physical(const struct offer *o,
+                             const struct source_disk *d,
+                             const struct frame *f)
+{
+    struct sector_sizes here;
+    uint64_t there;
+
+    image_sectors(&d->image, &here);
+    if (!text_get_u64(f->data, f->length, "physical", &there) &&
+        there != here.physical)
+        log_warn("disk %s: its physical sectors have %u bytes here and "
+                 "%" PRIu64 " at %s, which the guest will see", d->vdev,
+                 here.physical, there, o->session->peer);
+}
+
+static int take_accepted(const struct offer *o, struct source_disk *d,
+                         const struct frame *f)
+{
+    const char *base, *list, *there;
+    char shown[1024];
+
+    if (!text_valid(f->data, f->length))
+        return -EPROTO;
+    base = text_get(f->data, f->length, "base", 0);
+    d->base = base && !strcmp(base, "1");
+    compare_physical(o, d, f);
+    list = text_get(f->data, f->length, "list", 0);
+    if (list && !strcmp(list, "1")) {
+        if (!d->listing)
+            return -EPROTO;
+        listing_agree(d->listing);
+    }
+    doubt_free(d->doubt);
+    d->doubt = NULL;
+    there = text_get(f->data, f->length, "witness", 0);
+    return there ?
+        doubt_begin(d, text_escape(there, shown, sizeof(shown))) : 0;
+}
+
+/* Takes a frame of the target's while it makes up its mind. */
+static int take_answer(const struct offer *o, const struct frame *f,
+                       unsigned *accepted)
+{
+    const struct session *s = o->session;
+    int rc;
+
+    if (f->disk < s->n_disks && f->type == FRAME_PROBE)
+        return answer_probe(o, f);
+    if (f->disk >= s->n_disks || f->type != FRAME_DISK_OK)
+        return inbox_misplaced(s->inbox, f);
+    rc = take_accepted(o, s->disks[f->disk], f);
+    (*accepted)++;
+    return rc ? inbox_misplaced(s->inbox, f) : 0;
+}
+
+int offer_send(const struct session *s, const struct sender_options *opt)
+{
+    const struct offer o = { s, opt };
+    unsigned i, accepted = 0;
+    struct frame f;
+    int rc;
+
+    rc = say_hello(&o);
+    for (i = 0; i < s->n_disks && !rc; i++)
+        rc = offer_disk(&o, s->disks[i]);
+    if (!rc)
+        rc = wire_send(s->wire, FRAME_DISKS_END, PROTO_NO_DISK, NULL, 0);
+    if (!rc)
+        rc = hear_hello(&o);
+    while (!rc && accepted < s->n_disks) {
+        rc = inbox_next(s->inbox, PROTO_NO_DISK, &f);
+        if (rc)
+            break;
+        rc = take_answer(&o, &f, &accepted);
+        frame_release(&f);
+    }
+    return rc ? rc : inbox_split(s->inbox, s->n_disks);
+}
