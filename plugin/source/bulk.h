@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * The bulk copy, the source's part (docs/protocol.md, "Bulk copy"): while the
- * disk is read and its objects are listed (scan.h), the target is sent what it
- * asks for of them: whole objects, or recipes (recipe.h) where it says what it
- * holds instead, a file or some blocks (blocklist.h).
+ * The bulk copy, the source's part (docs/protocol.md, "Course of a session"):
+ * while the disk is read and its objects are listed (scan.h), the target is
+ * sent what it asks for of them: whole objects, or recipes (recipe.h) where it
+ * says what it holds instead, a file or some blocks (blocklist.h).
  *
  * A guest may write meanwhile.  An object is read again when it is sent, so
  * what arrives may be newer than its digest; the check passes that follow make

@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Segments of the source's disk, hashed before the first check pass, so that it
- * need not begin to read while the line has nothing to do: most of them as the
- * disk is read for its objects, the others while the line is busy.
+ * Digests of the source's segments that are made before the first check pass,
+ * which would have to read the whole disk first while the line has nothing to
+ * do.  Most segments are hashed as the disk is read for its objects, the others
+ * while the line is busy.
  *
- * Whether a digest still stands for the segment is for the caller to know: it
- * must have learned of every write since before prehash_new().
+ * The caller knows whether a digest is still right: it must have learned of
+ * every write since before prehash_new().
  */
 #ifndef PLUGIN_SOURCE_PREHASH_H
 #define PLUGIN_SOURCE_PREHASH_H
@@ -14,28 +15,29 @@
 
 struct prehash;
 
-/* The image, the index (or NULL) and disk as for segment_hash(); they are used
- * until prehash_stop(). */
+/* The image, the index (or NULL) and the disk are as for segment_hash(), and
+ * are used until prehash_stop().  -ENOMEM */
 int prehash_new(struct prehash **p_r, const struct image *img,
               struct blockindex *index, unsigned disk);
 
-/* Keeps digests that were read for another purpose, of all segments. */
+/* Keeps a copy of the digests of all n segments, which were made for another
+ * purpose.  -ENOMEM */
 int prehash_keep(struct prehash **p_r, const struct segment_digest *digests,
                uint64_t n);
 
-/* For who reads the disk, before prehash_start(); NULL: all is known.  a may be
- * NULL, here and below. */
+/* Where the reader of the disk puts digests, before prehash_start(); NULL: all
+ * are known.  The sink lives as long as p, which may be NULL here and below. */
 const struct segment_sink *prehash_sink(const struct prehash *p);
 
-/* Reads what is not known yet, in a thread of low priority.  If there cannot be
- * one, the first pass reads it. */
+/* Starts a thread of low priority that reads what is not known yet.  If it
+ * cannot be started, the first pass reads that. */
 void prehash_start(struct prehash *p);
 
 /* Ends the thread. */
 void prehash_stop(struct prehash *p);
 
-/* After prehash_stop(): the digest of a segment, if it was hashed; what could
- * not be read was not. */
+/* After prehash_stop(): takes the digest of a segment.  False: it was not
+ * hashed, for example because it could not be read. */
 bool prehash_digest(const struct prehash *p, uint64_t number,
                   struct segment_digest *d_r);
 

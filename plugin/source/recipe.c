@@ -256,7 +256,7 @@ static int put_end(struct recipe *r)
     return flush(r);
 }
 
-/* Of a dry run the target hears only that this one is done. */
+/* The target of a dry run hears only that this recipe is done. */
 static int say_done(struct recipe *r)
 {
     int rc = begin_frame(r);

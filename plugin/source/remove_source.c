@@ -55,7 +55,7 @@ static bool unchanged(const struct removal *r, int fd)
         stamp_same(&now, &r->stamp);
 }
 
-/* Somebody else has it: who, for the message. */
+/* Somebody else has it, and the message names them. */
 static int leave_in_use(const struct removal *r, int fd)
 {
     char why[512], user[256] = "something";

@@ -13,7 +13,8 @@
  *  - a file must have one name only: another one would keep the content;
  *  - the target's copy must have been seen to be another storage: where both
  *    were equal all the time, this may be the guest's only disk.
- * What is not as it should be within the time is left alone, and said.
+ * An image that is not as it should be within the time is left alone, and the
+ * admin is told.
  *
  * xl is about to end or has ended, and with it the admin's attention: results
  * go to the terminal and to syslog.
@@ -67,7 +68,7 @@ void remove_source_in_use(struct remove_source *r, const char *path,
 
 /*
  * The guest runs elsewhere, and the caller has closed the images.  Waits at
- * most so many seconds for all of them to be free and does what is wanted;
+ * most `seconds` for all of them to be free and does what is wanted;
  * the records (record.h) of what goes away go first.  0, or a negative errno
  * if something was left (logged).
  */

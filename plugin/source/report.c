@@ -31,7 +31,7 @@ static void say_rounds(const struct disk_report *d)
             mb(d->resent), d->rounds, mb(d->last));
 }
 
-/* So that who finds it long sees what to look at. */
+/* An admin who finds it long shall see what to look at. */
 static void say_blackout(const struct blackout *b)
 {
     fprintf(stderr, "guest blackout: %.2f seconds (memory %.2f, disks %.2f, "

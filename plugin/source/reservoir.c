@@ -9,7 +9,8 @@
 
 #include "plugin/source/reservoir.h"
 
-/* Of all samples of one kind.  A piece has about half a MiB. */
+/* Pieces of all samples of one kind, and of one.  A piece has about half a
+ * MiB. */
 #define PIECES_MAX 96u
 #define PIECES_MIN 2u
 

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * A bounded random sample of the content that a dry run would send: of all
- * pieces each is kept with the same probability, and while there are few, all
- * are.  For one thread.
+ * A bounded random sample of the content that a dry run would send: every
+ * piece is kept with the same probability, and all are while they are few.  For
+ * one thread.
  */
 #ifndef PLUGIN_SOURCE_RESERVOIR_H
 #define PLUGIN_SOURCE_RESERVOIR_H
@@ -31,13 +31,14 @@ struct reservoir {
     size_t slot;
 };
 
-/* share: so many samples of that kind exist at once. */
+/* share: how many samples of one kind exist at once; they share the room. */
 void reservoir_init(struct reservoir *r, unsigned share);
 void reservoir_release(struct reservoir *r);
 
-/* Whether the next piece will be kept; if not, only its length matters. */
+/* Whether the next piece will be kept; if not, only its length matters to
+ * reservoir_put(). */
 bool reservoir_keeps(struct reservoir *r);
-/* Copies a piece, or only counts it.  -ENOMEM */
+/* Copies a piece, or only counts it.  0 or -ENOMEM. */
 int reservoir_put(struct reservoir *r, const struct buf *piece);
 
 /* Puts the pieces that were kept in the order in which they came. */

@@ -90,7 +90,7 @@ static void take_progress(void *opaque, uint64_t done, uint64_t total)
     scan_show(s);
 }
 
-/* Objects of so many extents do not fit into a frame: they are left to the
+/* Whether an object of n extents fits into a frame.  Others are left to the
  * check passes, which send them by segments. */
 static bool fits(size_t n_extents)
 {

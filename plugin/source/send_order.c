@@ -28,7 +28,7 @@ struct send_order {
     uint64_t place;
 };
 
-/* Places of raw objects, behind those of all files. */
+/* Places of raw objects, after those of all files. */
 #define PLACE_RAW (UINT64_C(1) << 63)
 
 /* The extension, *length_r bytes with the dot, or none.  Of libz.so.1.2.13 it

@@ -61,7 +61,7 @@ int sender_new(struct sender **s_r, const struct sender_options *opt)
     return 0;
 }
 
-/* Of a cold image: what of it is free space, in a thread of its own while the
+/* The search for free space in a cold image, by a thread of its own while the
  * connection is made. */
 struct examination {
     struct source_disk *disk;

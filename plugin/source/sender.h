@@ -8,6 +8,9 @@
  * runs, somebody may write to the others; sender_settle() and sender_place()
  * must be called when nobody does any more (the guest is suspended).
  *
+ * The caller uses one thread for all of it.  The disks are served by threads of
+ * sender.c's while a function runs, a few at once and each disk by one.
+ *
  * All functions return 0 or a negative errno; the reason has been logged.
  */
 #ifndef PLUGIN_SOURCE_SENDER_H
