@@ -77,13 +77,13 @@ ntfs 0x28 0000000000000000 the number of sectors
 ntfs 0x28 ffffffffffffffff the number of sectors
 ntfs 0x30 ffffffffffffff7f the position of \$MFT
 ntfs 0x30 0000000000000000 the position of \$MFT
-ntfs $mft+0x00 42414144 \$MFT's own record
-ntfs $mft+0x04 fe01 \$MFT's own record
-ntfs $mft+0x14 f8ff \$MFT's own record
-ntfs $mft+0x18 ffffff7f \$MFT's own record
-ntfs $mft+0x3c 00000000 \$MFT's own record
-ntfs $mft+0x3c f8ffffff \$MFT's own record
-ntfs $mft+0x4c f0ffffff \$MFT's own record
+ntfs $((mft + 0x00)) 42414144 \$MFT's own record
+ntfs $((mft + 0x04)) fe01 \$MFT's own record
+ntfs $((mft + 0x14)) f8ff \$MFT's own record
+ntfs $((mft + 0x18)) ffffff7f \$MFT's own record
+ntfs $((mft + 0x3c)) 00000000 \$MFT's own record
+ntfs $((mft + 0x3c)) f8ffffff \$MFT's own record
+ntfs $((mft + 0x4c)) f0ffffff \$MFT's own record
 E2
 pass "what cannot be is refused"
 
