@@ -218,6 +218,15 @@ void emit_data(struct emit *e, const void *data, size_t length)
     end(e);
 }
 
+void emit_refused(struct emit *e, const char *text)
+{
+    begin(e, RECORD_REFUSED);
+    put_string(e, text, RECORD_STRING_MAX);
+    end(e);
+    flush(e);
+    free(e);
+}
+
 void emit_end(struct emit *e)
 {
     flush_extents(e);

@@ -47,6 +47,9 @@ void emit_doubt(struct emit *e, unsigned partition, const char *text);
 void emit_plain(struct emit *e, uint32_t number, uint64_t size);
 void emit_data(struct emit *e, const void *data, size_t length);
 
+/* Why nothing is parsed; emit_end() does not follow.  Frees e. */
+void emit_refused(struct emit *e, const char *text);
+
 /* The end of the stream; writes what is buffered and frees e. */
 void emit_end(struct emit *e);
 

@@ -187,4 +187,15 @@ int fsparse_read_plain(int fd, const struct fsparse_map *map,
                        const struct fsparse_plain_sink *sink, void *opaque,
                        char note[FSPARSE_NOTE_BYTES]);
 
+/*
+ * Runs the parser in its sandbox without an image, once to see which layers
+ * are in force and then, if nothing that is required is missing, twice for each
+ * thing that it must not be able to do: as it is, and without the filter of
+ * system calls.  line gets each result as a line
+ * for people, which it copies.  *sound_r: every required layer holds, and
+ * nothing could be done.  Returns 0 or a negative errno.
+ */
+int fsparse_check_sandbox(void (*line)(void *opaque, const char *text),
+                          void *opaque, bool *sound_r);
+
 #endif

@@ -3,6 +3,7 @@ libfsparse_la_SOURCES = \
 	%D%/fsparse.h \
 	%D%/arena.c %D%/arena.h \
 	%D%/build.h \
+	%D%/check.c \
 	%D%/cover.c \
 	%D%/gaps.c \
 	%D%/holes.c %D%/holes.h \
@@ -37,8 +38,13 @@ xl_dedup_parse_SOURCES = \
 	%D%/parse_plain.c %D%/parse_plain.h \
 	%D%/partition.c %D%/partition.h \
 	%D%/record.c %D%/record.h \
+	%D%/sandbox.c %D%/sandbox.h \
+	%D%/sandbox_filter.c %D%/sandbox_filter.h \
+	%D%/sandbox_landlock.c %D%/sandbox_landlock.h \
+	%D%/sandbox_probe.c %D%/sandbox_probe.h \
 	%D%/tables.c %D%/tables.h \
 	%D%/window.c %D%/window.h
 xl_dedup_parse_CPPFLAGS = $(AM_CPPFLAGS) $(BLKID_CFLAGS) $(EXT2FS_CFLAGS) \
-	$(NTFS_CFLAGS)
-xl_dedup_parse_LDADD = $(BLKID_LIBS) $(EXT2FS_LIBS) $(NTFS_LIBS)
+	$(NTFS_CFLAGS) $(SECCOMP_CFLAGS)
+xl_dedup_parse_LDADD = $(BLKID_LIBS) $(EXT2FS_LIBS) $(NTFS_LIBS) \
+	$(SECCOMP_LIBS)

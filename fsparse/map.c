@@ -14,11 +14,11 @@
 #include "fsparse/reader.h"
 
 /* What is to be said about a parser that did not deliver its END. */
-static int note_failure(struct build *b, int rc, int status)
+static int note_failure(struct build *b, struct reader *r, int rc)
 {
-    char text[120];
+    char text[FSPARSE_NOTE_BYTES];
 
-    reader_failure(rc, status, text, sizeof(text));
+    reader_failure(r, rc, text, sizeof(text));
     return build_note(b, &b->map.note, text);
 }
 
@@ -42,17 +42,17 @@ static int parse_image(struct build *b, const char *task, int fd,
                        bool *complete_r)
 {
     struct reader *r = reader_new();
-    int status, rc;
+    int rc;
 
     if (!r)
         return -ENOMEM;
     rc = reader_start(r, task, fd, -1);
     if (!rc)
         rc = take_records(b, r);
-    status = reader_free(r);
     *complete_r = !rc;
     if (rc && rc != -ENOMEM)
-        rc = note_failure(b, rc, status);
+        rc = note_failure(b, r, rc);
+    reader_free(r);
     return rc;
 }
 
@@ -93,7 +93,7 @@ static int map_image(int fd, uint64_t image_size, const char *task,
     b->map.note = "";
     if (image_size) {
         own = reader_reopen(fd);
-        rc = own < 0 ? note_failure(b, own, -1) :
+        rc = own < 0 ? note_failure(b, NULL, own) :
              parse_image(b, task, own, &complete);
     }
     if (!rc)

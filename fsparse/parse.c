@@ -6,23 +6,23 @@
  * Started by the library (process.c) with the image on fd 3 and a pipe as
  * stdout; speaks record.h.  It never writes to the image, opens no file by
  * name, and what it prints to stderr is at most one line about its use.  What
- * it reads belongs to a guest: it limits itself before the first byte, and
- * whoever reads its result believes none of it.
+ * it reads belongs to a guest: it locks itself into a sandbox before the first
+ * byte (sandbox.h), reads nothing if that fails, and whoever reads its result
+ * believes none of it.
  *
- * Everything is acquired first (lock_down's place), then parsing starts.
+ * Everything is acquired first (prepare), then comes the sandbox, then parsing
+ * starts.
  */
 #include "config.h"
 
+#include <blkid.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/fs.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
-#include <sys/prctl.h>
-#include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -32,34 +32,12 @@
 #include "fsparse/opens.h"
 #include "fsparse/parse_plain.h"
 #include "fsparse/partition.h"
+#include "fsparse/sandbox.h"
+#include "fsparse/sandbox_probe.h"
 #include "fsparse/tables.h"
 
 #define IMAGE_FD 3
-#define MEMORY_MAX ((rlim_t)4 << 30)    /* address space, bytes */
-#define CPU_SECONDS_MAX 600
-
-static void limit(int resource, rlim_t value)
-{
-    struct rlimit r = { .rlim_cur = value, .rlim_max = value };
-    struct rlimit now;
-
-    if (getrlimit(resource, &now) == 0 && now.rlim_max < value)
-        r.rlim_cur = r.rlim_max = now.rlim_max;
-    setrlimit(resource, &r);
-}
-
-static void lock_down(void)
-{
-    prctl(PR_SET_PDEATHSIG, SIGKILL);
-    prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
-    prctl(PR_SET_DUMPABLE, 0);
-#ifndef __SANITIZE_ADDRESS__    /* its shadow memory is larger than that */
-    limit(RLIMIT_AS, MEMORY_MAX);
-#endif
-    limit(RLIMIT_CPU, CPU_SECONDS_MAX);
-    limit(RLIMIT_CORE, 0);
-    limit(RLIMIT_FSIZE, 0);     /* of files; a pipe has no size */
-}
+#define EXIT_REFUSED 3
 
 static int image_length(uint64_t *length_r)
 {
@@ -136,18 +114,48 @@ static int parse_image(struct emit *e, uint64_t length, bool free_too)
     return 0;
 }
 
-int main(int argc, char **argv)
+/* What can be had only from outside of the sandbox. */
+static int prepare(uint64_t *length_r, bool plain,
+                   struct record_cursor *request)
 {
-    bool plain = argc == 2 && strcmp(argv[1], "plain") == 0;
-    bool free_too = argc == 2 && strcmp(argv[1], "free") == 0;
+    int rc = image_length(length_r);
+
+    if (!rc && plain)
+        rc = plain_request(STDIN_FILENO, request);
+    close(STDIN_FILENO);
+    /* Else it looks at the environment and our user id when it is first
+     * called. */
+    blkid_init_debug(0);
+    return rc;
+}
+
+/* Returns an exit status; 0: locked in. */
+static int lock_in(struct emit *e)
+{
+    struct sandbox s;
+    char why[256];
+    int rc = sandbox_enter(&s, IMAGE_FD, STDOUT_FILENO, true);
+
+    if (!rc)
+        return 0;
+    snprintf(why, sizeof(why), "the parser's sandbox cannot be built: %s: %s",
+             s.layers[s.n - 1].name, strerror(-rc));
+    emit_refused(e, why);
+    return EXIT_REFUSED;
+}
+
+/* task: NULL: a map.  known: false if there were more arguments. */
+static int parse(bool known, const char *task)
+{
+    bool plain = task && strcmp(task, "plain") == 0;
+    bool free_too = task && strcmp(task, "free") == 0;
     struct record_cursor request;
     struct emit *e;
     uint64_t length;
     int rc;
 
-    rc = plain || free_too || argc == 1 ? image_length(&length) : -EINVAL;
-    if (!rc && plain)
-        rc = plain_request(STDIN_FILENO, &request);
+    rc = known && (plain || free_too || !task) ?
+         prepare(&length, plain, &request) : -EINVAL;
     if (rc) {
         fprintf(stderr, "xl-dedup-parse: no image on fd 3 (%s);"
                 " this is started by xl-dedup\n", strerror(-rc));
@@ -156,11 +164,22 @@ int main(int argc, char **argv)
     e = emit_new(STDOUT_FILENO);
     if (!e)
         return 1;
-    lock_down();
+    rc = lock_in(e);
+    if (rc)
+        return rc;
     if (plain)
         plain_answer(&request, IMAGE_FD, e);
     else if (parse_image(e, length, free_too))
         return 1;
     emit_end(e);
     return 0;
+}
+
+int main(int argc, char **argv)
+{
+    const char *task = argc == 2 ? argv[1] : NULL;
+
+    if (task && probe_is_task(task))
+        return probe_answer(task, IMAGE_FD, STDOUT_FILENO);
+    return parse(argc <= 2, task);
 }

@@ -180,24 +180,26 @@ static int check_files(const struct plain *p, bool *any_r)
     return 0;
 }
 
-/* *parser_rc_r: what is to be said of the parser, not of us. */
-static int run(struct plain *p, int image_fd, int *status_r, int *parser_rc_r)
+/* note: what is to be said of the parser, not of us. */
+static int run(struct plain *p, int image_fd, char note[FSPARSE_NOTE_BYTES])
 {
     struct reader *r = reader_new();
-    int request, rc;
+    int parser_rc, request, rc;
 
     if (!r)
         return -ENOMEM;
     request = make_request(p);
     rc = request < 0 ? request : 0;
     if (!rc) {
-        *parser_rc_r = reader_start(r, "plain", image_fd, request);
+        parser_rc = reader_start(r, "plain", image_fd, request);
         close(request);
-        if (!*parser_rc_r)
-            *parser_rc_r = take_records(p, r);
+        if (!parser_rc)
+            parser_rc = take_records(p, r);
         rc = p->sink_rc;
+        if (!rc && parser_rc)
+            reader_failure(r, parser_rc, note, FSPARSE_NOTE_BYTES);
     }
-    *status_r = reader_free(r);
+    reader_free(r);
     return rc;
 }
 
@@ -208,7 +210,6 @@ int fsparse_read_plain(int fd, const struct fsparse_map *map,
 {
     struct plain p = { .map = map, .files = files, .n_files = n_files,
                        .sink = sink, .opaque = opaque };
-    int parser_rc = 0, status = -1;
     bool any;
     int own, rc;
 
@@ -219,9 +220,7 @@ int fsparse_read_plain(int fd, const struct fsparse_map *map,
     own = reader_reopen(fd);
     if (own < 0)
         return own;
-    rc = run(&p, own, &status, &parser_rc);
-    if (!rc && parser_rc)
-        reader_failure(parser_rc, status, note, FSPARSE_NOTE_BYTES);
+    rc = run(&p, own, note);
     close(own);
     return rc;
 }

@@ -6,17 +6,20 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <signal.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/wait.h>
 
+#include "fsparse/fsparse.h"
 #include "fsparse/reader.h"
 
 struct reader {
     struct process process;
     bool magic;                 /* seen */
+    char refusal[FSPARSE_NOTE_BYTES];   /* why it parses nothing */
     size_t start, end;          /* unread bytes of buf */
     uint8_t buf[2 * RECORD_MAX];
 };
@@ -70,6 +73,18 @@ static int take_magic(struct reader *r)
     return 0;
 }
 
+/* The parser's word of why; of the rest nothing is expected. */
+static int take_refusal(struct reader *r, const void *payload, size_t length)
+{
+    struct record_cursor c = { .next = payload, .left = length };
+    const char *text = record_string(&c, RECORD_STRING_MAX, &length);
+
+    if (c.bad || c.left)
+        return -EBADMSG;
+    snprintf(r->refusal, sizeof(r->refusal), "%.*s", (int)length, text);
+    return -EACCES;
+}
+
 int reader_next(struct reader *r, uint32_t *type_r, const void **payload_r,
                 size_t *length_r)
 {
@@ -91,23 +106,24 @@ int reader_next(struct reader *r, uint32_t *type_r, const void **payload_r,
     *payload_r = r->buf + r->start;
     *length_r = h.length;
     r->start += h.length;
-    return 0;
+    return h.type == RECORD_REFUSED ? take_refusal(r, *payload_r, h.length) :
+        0;
 }
 
-int reader_free(struct reader *r)
+void reader_free(struct reader *r)
 {
-    int status;
-
-    if (!r)
-        return -1;
-    status = process_stop(&r->process);
+    if (r)
+        process_stop(&r->process);
     free(r);
-    return status;
 }
 
-void reader_failure(int rc, int status, char *text, size_t size)
+void reader_failure(struct reader *r, int rc, char *text, size_t size)
 {
-    if (rc == -ETIME)
+    int status = r ? process_stop(&r->process) : -1;
+
+    if (r && *r->refusal)
+        snprintf(text, size, "%s", r->refusal);
+    else if (rc == -ETIME)
         snprintf(text, size, "parser stopped at its deadline");
     else if (rc == -EBADMSG)
         snprintf(text, size, "parser sent an invalid record");
@@ -115,6 +131,10 @@ void reader_failure(int rc, int status, char *text, size_t size)
         snprintf(text, size, "parser sent more than such an image can hold");
     else if (rc != -ENODATA)
         snprintf(text, size, "parser: %s", strerror(-rc));
+    else if (status >= 0 && WIFSIGNALED(status) &&
+             WTERMSIG(status) == SIGSYS)
+        snprintf(text, size, "parser killed by its sandbox (signal %d)",
+                 SIGSYS);
     else if (status >= 0 && WIFSIGNALED(status))
         snprintf(text, size, "parser killed by signal %d", WTERMSIG(status));
     else if (status >= 0)

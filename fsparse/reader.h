@@ -20,16 +20,16 @@ int reader_start(struct reader *r, const char *task, int image_fd,
 
 /* Waits for one record and checks its frame; the payload is valid until the
  * next call.  -ENODATA: the parser has ended, -EBADMSG: not a record,
- * -ETIME: behind the deadline. */
+ * -ETIME: behind the deadline, -EACCES: it refuses to parse. */
 int reader_next(struct reader *r, uint32_t *type_r, const void **payload_r,
                 size_t *length_r);
 
-/* Ends the parser and frees r (which may be NULL).  Returns what
- * process_stop() does. */
-int reader_free(struct reader *r);
+/* Ends the parser and writes a text for people about a reader that failed with
+ * rc.  r may be NULL. */
+void reader_failure(struct reader *r, int rc, char *text, size_t size);
 
-/* A text for people about a reader that failed with rc. */
-void reader_failure(int rc, int status, char *text, size_t size);
+/* Ends the parser and frees r (which may be NULL). */
+void reader_free(struct reader *r);
 
 /* An open file of our own for the parser: the offset of the caller's stays
  * where it is, and the parser cannot write, whatever the caller may. */

@@ -18,6 +18,7 @@
  *   FREE       u32 partition, u64 start, u64 length of bytes that nobody has,
  *              ascending, from the partition's start on
  *   DOUBT      u32 partition, text: why it is not certain what nobody has
+ *   REFUSED    text: why nothing is parsed; the only record then
  *   END        nothing; without it the result is incomplete
  *
  * FREE and DOUBT come only if the parser was started with the argument "free".
@@ -35,6 +36,9 @@
  *              one that turns out not to be readable ends before its size
  *
  * and with END.
+ *
+ * With the argument "check", or one of the attempts, it answers in lines
+ * (sandbox_probe.h).
  *
  * The reader believes none of it: lengths first, then every value.
  */
@@ -61,6 +65,7 @@ enum record_type {
     RECORD_DATA,
     RECORD_FREE,
     RECORD_DOUBT,
+    RECORD_REFUSED,
 };
 
 struct record_header {
