@@ -10,6 +10,7 @@
 #define PLUGIN_CMD_COMMANDS_H
 
 int cmd_allow(int argc, char **argv);
+int cmd_sandbox_check(int argc, char **argv);
 int cmd_scan(int argc, char **argv);
 int cmd_clean(int argc, char **argv);
 int cmd_compare(int argc, char **argv);

@@ -6,6 +6,7 @@ libplugin_la_SOURCES += \
 	%D%/index.c \
 	%D%/push.c \
 	%D%/rsh.c %D%/rsh.h \
+	%D%/sandbox_check.c \
 	%D%/scan.c \
 	%D%/status.c \
 	%D%/util.c %D%/util.h \

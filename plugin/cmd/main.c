@@ -27,6 +27,8 @@ static const struct command {
     { "clean", cmd_clean, "remove what failed tries left on this host" },
     { "compare", cmd_compare, "how much of an image others already hold" },
     { "index", cmd_index, "note what the reference images hold" },
+    { "sandbox-check", cmd_sandbox_check,
+      "what the sandbox of the file system parser holds" },
     { "scan", cmd_scan, "what an image holds: partitions, files, hashes" },
     { "status", cmd_status, "what this host keeps of migrations" },
     { "verify", cmd_verify, "compare two images byte for byte" },
@@ -46,7 +48,7 @@ static void usage(FILE *to)
     fprintf(to, "Usage: xl-dedup COMMAND [OPTION]...\n\nCommands:\n");
     for (c = commands; c->name; c++)
         if (c->help)
-            fprintf(to, "  %-10s %s\n", c->name, c->help);
+            fprintf(to, "  %-13s %s\n", c->name, c->help);
     fprintf(to, "\n'xl-dedup COMMAND --help' tells more of a command.\n");
 }
 

@@ -5,6 +5,7 @@ cmd_tests = \
 	%D%/test-docs.sh \
 	%D%/test-includes.sh \
 	%D%/test-index-command.sh \
+	%D%/test-sandbox.sh \
 	%D%/test-scan.sh \
 	%D%/test-scan-shared.sh \
 	%D%/test-shellcheck.sh \

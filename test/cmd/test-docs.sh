@@ -22,7 +22,7 @@ options()
 }
 
 xl_dedup=$abs_top_builddir/xl-dedup
-for command in $("$xl_dedup" --help | sed -n 's/^  \([a-z]*\) .*/\1/p'); do
+for command in $("$xl_dedup" --help | sed -n 's/^  \([a-z-]*\) .*/\1/p'); do
     grep -q "^=head2 $command\$" "$docs/xl-dedup.8.pod" ||
         fail "xl-dedup.8 lacks $command"
     options xl-dedup.8.pod "$xl_dedup" "$command"
