@@ -4,6 +4,7 @@ EXTRA_DIST += \
 	%D%/bench.md \
 	%D%/faults.md \
 	%D%/protocol.md \
+	%D%/security.md \
 	%D%/upstream.md \
 	%D%/xl-dedup.8.pod \
 	%D%/xl-dedup.conf \
