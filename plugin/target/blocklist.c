@@ -17,7 +17,7 @@
  * All this begins when all else was looked for and asked for.
  *
  * Steps follow one another, in the engine thread (lists) or in the pool
- * (sweeps); who does one owns what is below "steps", and the disk has one
+ * (searches); whoever does one owns what is below "steps", and the disk has one
  * pending more as long as there are steps to come.
  */
 #include "config.h"
@@ -69,7 +69,7 @@ struct scatter {
     uint32_t *order;                /* strays, as they are asked for */
     size_t n_sample;                /* that come first */
     struct blocktable *table;
-    struct sweep *sweep;
+    struct blocksearch *search;
 
     /* Covered by the disk's lock. */
     size_t asked, answered;         /* of order */
@@ -161,17 +161,17 @@ static void want_rest(struct target_disk *d, int rc)
     rebuild_finish(d, rc);
 }
 
-static void free_sweep(struct scatter *s)
+static void free_search(struct scatter *s)
 {
-    sweep_free(s->sweep);
-    s->sweep = NULL;
+    blocksearch_free(s->search);
+    s->search = NULL;
 }
 
 static void give_up(struct target_disk *d, int rc)
 {
     struct scatter *s = d->scatter;
 
-    free_sweep(s);
+    free_search(s);
     blocktable_free(s->table);
     s->table = NULL;
     want_rest(d, rc);
@@ -325,7 +325,7 @@ static void probed(void *opaque);
 static int begin_probe(struct target_disk *d)
 {
     struct scatter *s = d->scatter;
-    struct sweep_options opt = {
+    struct blocksearch_options opt = {
         .pool = d->pool,
         .references = d->references,
         .key = s->key,
@@ -348,8 +348,8 @@ static int begin_probe(struct target_disk *d)
                 blocktable_add(s->table, hash);
         }
     opt.table = s->table;
-    rc = sweep_new(&s->sweep, &opt);
-    return rc ? rc : sweep_probe(s->sweep, probed);
+    rc = blocksearch_new(&s->search, &opt);
+    return rc ? rc : blocksearch_probe(s->search, probed);
 }
 
 /* Takes the answer to the first LIST that is open. */
@@ -502,8 +502,8 @@ static void swept(void *opaque)
     log_info("disk %s: of %.1f MB that no parser understands %.1f MB were "
              "found in blocks, in %.1f MB of the references", d->vdev,
              looked_for * PROTO_BLOCK / 1e6, found * PROTO_BLOCK / 1e6,
-             sweep_bytes(s->sweep) / 1e6);
-    free_sweep(s);
+             blocksearch_bytes(s->search) / 1e6);
+    free_search(s);
     if (!rc && !d->error)
         rc = tell_lacks(d, chosen);
     free(chosen);
@@ -515,7 +515,7 @@ static void probed(void *opaque)
 {
     struct target_disk *d = opaque;
     struct scatter *s = d->scatter;
-    size_t hits = sweep_hits(s->sweep);
+    size_t hits = blocksearch_hits(s->search);
     int rc = 0;
 
     log_debug("disk %s: %zu blocks found in samples, of %zu that are looked "
@@ -525,11 +525,11 @@ static void probed(void *opaque)
         return;
     }
     if (s->answered == s->n) {
-        if (sweep_run(s->sweep, swept))
+        if (blocksearch_run(s->search, swept))
             give_up(d, 0);
         return;
     }
-    free_sweep(s);
+    free_search(s);
     blocktable_free(s->table);
     s->table = NULL;
     rc = begin_round(d, s->n);
@@ -628,7 +628,7 @@ void scatter_release(struct target_disk *d)
 
     if (!s)
         return;
-    sweep_free(s->sweep);
+    blocksearch_free(s->search);
     blocktable_free(s->table);
     for (i = 0; i < s->n; i++)
         free(s->strays[i].hashes);

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Sweeps; see blocksearch.h.
+ * A search for blocks; see blocksearch.h.
  *
- * lock: covers where the sweep is.  It is a leaf apart from the references'
- * and the log's.  What pieces told does not change any more when the sweep
+ * lock: covers where the search is.  It is a leaf apart from the references'
+ * and the log's.  What pieces told does not change any more when the search
  * begins.
  */
 #include "config.h"
@@ -41,9 +41,9 @@ struct zone {
     size_t slots[PIECES * PIECE_BLOCKS];    /* of the table: was found */
 };
 
-struct sweep {
-    struct sweep_options opt;
-    sweep_done *done;               /* of what is under way */
+struct blocksearch {
+    struct blocksearch_options opt;
+    blocksearch_done *done;               /* of what is under way */
     size_t n_images;
     const struct image **images;    /* NULL: cannot be read */
     struct zone *zones;
@@ -62,7 +62,7 @@ struct sweep {
 
 /* Zones */
 
-static int add_zones(struct sweep *s, size_t image, uint64_t size,
+static int add_zones(struct blocksearch *s, size_t image, uint64_t size,
                      uint64_t step)
 {
     size_t n = size / step + 1;
@@ -82,7 +82,7 @@ static int add_zones(struct sweep *s, size_t image, uint64_t size,
     return 0;
 }
 
-static int make_zones(struct sweep *s)
+static int make_zones(struct blocksearch *s)
 {
     uint64_t all = 0, step;
     size_t i;
@@ -100,9 +100,10 @@ static int make_zones(struct sweep *s)
     return rc;
 }
 
-int sweep_new(struct sweep **s_r, const struct sweep_options *opt)
+int blocksearch_new(struct blocksearch **s_r,
+                    const struct blocksearch_options *opt)
 {
-    struct sweep *s = calloc(1, sizeof(*s));
+    struct blocksearch *s = calloc(1, sizeof(*s));
     size_t i;
     int rc;
 
@@ -120,14 +121,14 @@ int sweep_new(struct sweep **s_r, const struct sweep_options *opt)
     if (!rc)
         rc = make_zones(s);
     if (rc) {
-        sweep_free(s);
+        blocksearch_free(s);
         return rc;
     }
     *s_r = s;
     return 0;
 }
 
-void sweep_free(struct sweep *s)
+void blocksearch_free(struct blocksearch *s)
 {
     if (!s)
         return;
@@ -139,7 +140,7 @@ void sweep_free(struct sweep *s)
 
 /* Jobs */
 
-static int begin(struct sweep *s, threadpool_job *job, uint64_t first,
+static int begin(struct blocksearch *s, threadpool_job *job, uint64_t first,
                  uint64_t count)
 {
     int rc;
@@ -152,7 +153,7 @@ static int begin(struct sweep *s, threadpool_job *job, uint64_t first,
 }
 
 /* True: this was the last job. */
-static bool end(struct sweep *s)
+static bool end(struct blocksearch *s)
 {
     return atomic_fetch_sub(&s->under_way, 1) == 1;
 }
@@ -194,7 +195,7 @@ static void note_hit(struct zone *z, size_t slot, unsigned phase)
     z->phases |= 1u << phase;
 }
 
-static void look_at(const struct sweep *s, struct zone *z,
+static void look_at(const struct blocksearch *s, struct zone *z,
                     const uint8_t *data, size_t there)
 {
     size_t at, slot;
@@ -229,7 +230,7 @@ static uint64_t place_piece(const struct image *img, const struct zone *z,
 static int probe_zone(void *opaque, uint64_t number)
 {
     static const size_t length = PIECE_BLOCKS * PROTO_BLOCK;
-    struct sweep *s = opaque;
+    struct blocksearch *s = opaque;
     struct zone *z = &s->zones[number];
     const struct image *img = s->images[z->image];
     uint8_t *data = NULL;
@@ -250,7 +251,7 @@ static int probe_zone(void *opaque, uint64_t number)
     return 0;
 }
 
-int sweep_probe(struct sweep *s, sweep_done *done)
+int blocksearch_probe(struct blocksearch *s, blocksearch_done *done)
 {
     s->done = done;
     return s->n_zones ? begin(s, probe_zone, 0, s->n_zones) : -ENOENT;
@@ -263,7 +264,7 @@ static int compare_slots(const void *a, const void *b)
     return (*x > *y) - (*x < *y);
 }
 
-size_t sweep_hits(const struct sweep *s)
+size_t blocksearch_hits(const struct blocksearch *s)
 {
     size_t *all, n = 0, i, hits = 0;
 
@@ -287,7 +288,7 @@ size_t sweep_hits(const struct sweep *s)
 /* Sweeping */
 
 /* Of what was found in a zone's pieces, what was not found elsewhere since. */
-static size_t count_news(const struct sweep *s, const struct zone *z)
+static size_t count_news(const struct blocksearch *s, const struct zone *z)
 {
     size_t i, n = 0;
 
@@ -298,7 +299,7 @@ static size_t count_news(const struct sweep *s, const struct zone *z)
 
 /* Whether its image is full of what is looked for, from a zone on.  With the
  * lock held. */
-static void look_ahead(struct sweep *s)
+static void look_ahead(struct blocksearch *s)
 {
     const struct zone *z = &s->zones[s->zone], *end = s->zones + s->n_zones;
     size_t image = z->image, news = 0, looked_at = 0;
@@ -316,7 +317,7 @@ static void look_ahead(struct sweep *s)
 /* Whether the present zone is to be read: also if the one before or behind is
  * worth it, since what lies together rarely ends where a zone does.  With the
  * lock held. */
-static bool enter_zone(struct sweep *s)
+static bool enter_zone(struct blocksearch *s)
 {
     const struct zone *z = &s->zones[s->zone];
     const struct zone *next = s->zone + 1 < s->n_zones &&
@@ -332,8 +333,9 @@ static bool enter_zone(struct sweep *s)
 }
 
 /* The next strip; false: there is none. */
-static bool take_strip(struct sweep *s, size_t *image_r, uint64_t *offset_r,
-                       size_t *length_r, unsigned *phases_r)
+static bool take_strip(struct blocksearch *s, size_t *image_r,
+                       uint64_t *offset_r, size_t *length_r,
+                       unsigned *phases_r)
 {
     bool taken = false;
     struct zone *z;
@@ -362,7 +364,7 @@ static bool take_strip(struct sweep *s, size_t *image_r, uint64_t *offset_r,
     return taken;
 }
 
-static void look_through(struct sweep *s, size_t image, uint64_t offset,
+static void look_through(struct blocksearch *s, size_t image, uint64_t offset,
                          size_t length, unsigned phases, const uint8_t *data,
                          size_t there)
 {
@@ -384,7 +386,7 @@ static void look_through(struct sweep *s, size_t image, uint64_t offset,
 }
 
 /* Reads one strip; false: that was all. */
-static bool sweep_strip(struct sweep *s)
+static bool search_strip(struct blocksearch *s)
 {
     uint64_t offset;
     size_t image, length, there;
@@ -410,16 +412,16 @@ static bool sweep_strip(struct sweep *s)
  * to queue the next one it ends here, and what is found is less. */
 static int run(void *opaque, uint64_t number)
 {
-    struct sweep *s = opaque;
+    struct blocksearch *s = opaque;
 
-    if (sweep_strip(s))
+    if (search_strip(s))
         begin(s, run, number, 1);
     if (end(s))
         s->done(s->opt.opaque);
     return 0;
 }
 
-int sweep_run(struct sweep *s, sweep_done *done)
+int blocksearch_run(struct blocksearch *s, blocksearch_done *done)
 {
     unsigned n = processors_count();
 
@@ -427,7 +429,7 @@ int sweep_run(struct sweep *s, sweep_done *done)
     return begin(s, run, 0, n < RUNNERS_MAX ? n : RUNNERS_MAX);
 }
 
-uint64_t sweep_bytes(const struct sweep *s)
+uint64_t blocksearch_bytes(const struct blocksearch *s)
 {
     return atomic_load(&s->bytes);
 }

@@ -22,7 +22,10 @@
 #include "plugin/base/log.h"
 #include "plugin/match/x86_bcj.h"
 #include "plugin/target/disk.h"
+#include "plugin/target/index_disk.h"
+#include "plugin/target/local_search.h"
 #include "plugin/target/readback.h"
+#include "plugin/target/witness.h"
 
 #define WANTS_AT_ONCE 256
 #define DROP_GAP 16             /* segments that are dropped as well, rather
@@ -167,7 +170,7 @@ static int put(struct target_disk *d, const void *data, size_t length,
 
     rebuild_touch(d, offset, length);
     rc = arrived ? destination_fill(&d->dest, data, length, offset) :
-        destination_gather(&d->dest, data, length, offset);
+        destination_coalesce(&d->dest, data, length, offset);
     rebuild_touch(d, offset, length);
     return rc;
 }
@@ -232,7 +235,7 @@ int rebuild_compared(struct target_disk *d)
     d->comparing = false;
     /* Its digests are known now, as those of any other. */
     d->dest.blank = false;
-    return d->doubtful ? witnessed_unlike(d) : 0;
+    return d->doubtful ? witness_tell_unlike(d) : 0;
 }
 
 struct place {
@@ -302,7 +305,8 @@ static int find_object(void *opaque, uint64_t number)
     struct wire_object *o = &b->objects[number];
     struct target_disk *d = b->disk;
     struct place place = { false, true };
-    int rc = 1;
+    bool found = true;
+    int rc = 0;
 
     if (d->error) {
         finish_search(d, 0, false);
@@ -311,14 +315,14 @@ static int find_object(void *opaque, uint64_t number)
     if (has_content(&d->dest))
         place = look_at_place(b, o);
     if (!place.same)
-        rc = search_object(b, o);
-    if (rc == 0) {
+        rc = local_search(b, o, &found);
+    if (!rc && !found) {
         ask_for(b, o, place.empty);
         return 0;
     }
-    if (rc > 0)
+    if (!rc)
         readback_settle(b, o);
-    finish_search(d, rc < 0 ? rc : 0, false);
+    finish_search(d, rc, false);
     return 0;
 }
 
@@ -535,7 +539,7 @@ int rebuild_manifest_end(struct target_disk *d, const struct frame *f)
     if (d->comparing || d->listed || cursor_u64(&c) != d->n_objects || c.bad)
         return -EPROTO;
     d->listed = true;
-    search_enter_ahead(d);
+    index_disk_begin(d);
     if (!d->touched)
         d->touched = calloc(d->n_segments + 1, sizeof(*d->touched));
     if (!d->touched)

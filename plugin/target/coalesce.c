@@ -42,9 +42,9 @@ struct slot {
     bool writing;
 };
 
-struct gather {
+struct coalesce {
     uint64_t size;
-    gather_write *write;
+    coalesce_write *write;
     void *opaque;
     pthread_mutex_t lock;
     pthread_cond_t change;      /* no users, or not writing any more */
@@ -55,40 +55,40 @@ struct gather {
     int rc;                     /* of the first failure */
 };
 
-int gather_new(struct gather **g_r, uint64_t size, gather_write *write,
-               void *opaque)
+int coalesce_new(struct coalesce **c_r, uint64_t size, coalesce_write *write,
+                 void *opaque)
 {
-    struct gather *g = calloc(1, sizeof(*g));
+    struct coalesce *c = calloc(1, sizeof(*c));
     unsigned i;
 
-    if (!g)
+    if (!c)
         return -ENOMEM;
-    g->size = size;
-    g->write = write;
-    g->opaque = opaque;
-    pthread_mutex_init(&g->lock, NULL);
-    pthread_cond_init(&g->change, NULL);
-    g->written = calloc(segment_count(size) + 1, 1);
-    g->memory = huge_alloc(SLOTS * (size_t)PROTO_SEGMENT);
-    if (!g->written || !g->memory) {
-        gather_free(g);
+    c->size = size;
+    c->write = write;
+    c->opaque = opaque;
+    pthread_mutex_init(&c->lock, NULL);
+    pthread_cond_init(&c->change, NULL);
+    c->written = calloc(segment_count(size) + 1, 1);
+    c->memory = huge_alloc(SLOTS * (size_t)PROTO_SEGMENT);
+    if (!c->written || !c->memory) {
+        coalesce_free(c);
         return -ENOMEM;
     }
     for (i = 0; i < SLOTS; i++)
-        g->slots[i].data = g->memory + i * (size_t)PROTO_SEGMENT;
-    *g_r = g;
+        c->slots[i].data = c->memory + i * (size_t)PROTO_SEGMENT;
+    *c_r = c;
     return 0;
 }
 
-void gather_free(struct gather *g)
+void coalesce_free(struct coalesce *c)
 {
-    if (!g)
+    if (!c)
         return;
-    free(g->memory);
-    free(g->written);
-    pthread_cond_destroy(&g->change);
-    pthread_mutex_destroy(&g->lock);
-    free(g);
+    free(c->memory);
+    free(c->written);
+    pthread_cond_destroy(&c->change);
+    pthread_mutex_destroy(&c->lock);
+    free(c);
 }
 
 /* Writing */
@@ -107,35 +107,35 @@ static void clear_untouched(struct slot *s, size_t block)
         memset(s->data + block * BLOCK, 0, BLOCK);
 }
 
-static int write_slot(struct gather *g, struct slot *s)
+static int write_slot(struct coalesce *c, struct slot *s)
 {
-    size_t length = segment_length(g->size, s->segment), i;
+    size_t length = segment_length(c->size, s->segment), i;
 
     for (i = 0; i * BLOCK < length; i++)
         clear_untouched(s, i);
-    return g->write(g->opaque, s->data, length, s->segment * PROTO_SEGMENT);
+    return c->write(c->opaque, s->data, length, s->segment * PROTO_SEGMENT);
 }
 
 /* Writes slots that nobody uses.  Gives the lock away meanwhile. */
-static void write_slots(struct gather *g, struct slot **slots, unsigned n)
+static void write_slots(struct coalesce *c, struct slot **slots, unsigned n)
 {
     unsigned i;
-    int rc = g->rc;
+    int rc = c->rc;
 
     for (i = 0; i < n; i++)
         slots[i]->writing = true;
-    pthread_mutex_unlock(&g->lock);
+    pthread_mutex_unlock(&c->lock);
     qsort(slots, n, sizeof(*slots), by_segment);
     for (i = 0; i < n && !rc; i++)
-        rc = write_slot(g, slots[i]);
-    pthread_mutex_lock(&g->lock);
-    if (rc && !g->rc)
-        g->rc = rc;
+        rc = write_slot(c, slots[i]);
+    pthread_mutex_lock(&c->lock);
+    if (rc && !c->rc)
+        c->rc = rc;
     for (i = 0; i < n; i++) {
-        g->written[slots[i]->segment] = 1;
+        c->written[slots[i]->segment] = 1;
         slots[i]->writing = slots[i]->taken = false;
     }
-    pthread_cond_broadcast(&g->change);
+    pthread_cond_broadcast(&c->change);
 }
 
 static bool is_idle(const struct slot *s)
@@ -152,41 +152,41 @@ static int by_use(const void *a, const void *b)
 }
 
 /* Makes room, or waits for somebody who does. */
-static void make_room(struct gather *g)
+static void make_room(struct coalesce *c)
 {
     struct slot *idle[SLOTS];
     unsigned i, n = 0;
 
     for (i = 0; i < SLOTS; i++)
-        if (is_idle(&g->slots[i]))
-            idle[n++] = &g->slots[i];
+        if (is_idle(&c->slots[i]))
+            idle[n++] = &c->slots[i];
     if (n < BATCH) {
-        pthread_cond_wait(&g->change, &g->lock);
+        pthread_cond_wait(&c->change, &c->lock);
         return;
     }
     qsort(idle, n, sizeof(*idle), by_use);
-    write_slots(g, idle, BATCH);
+    write_slots(c, idle, BATCH);
 }
 
 /* Putting */
 
-static struct slot *find(struct gather *g, uint64_t segment)
+static struct slot *find(struct coalesce *c, uint64_t segment)
 {
     unsigned i;
 
     for (i = 0; i < SLOTS; i++)
-        if (g->slots[i].taken && g->slots[i].segment == segment)
-            return &g->slots[i];
+        if (c->slots[i].taken && c->slots[i].segment == segment)
+            return &c->slots[i];
     return NULL;
 }
 
-static struct slot *take_free(struct gather *g)
+static struct slot *take_free(struct coalesce *c)
 {
-    struct slot *s = g->slots;
+    struct slot *s = c->slots;
 
-    while (s < g->slots + SLOTS && s->taken)
+    while (s < c->slots + SLOTS && s->taken)
         s++;
-    if (s == g->slots + SLOTS)
+    if (s == c->slots + SLOTS)
         return NULL;
     memset(s->touched, 0, sizeof(s->touched));
     return s;
@@ -207,33 +207,33 @@ static void touch(struct slot *s, size_t start, size_t end)
 
 /* A slot for the segment, with us as a user, or NULL: the caller writes there,
  * or something could not be written. */
-static struct slot *enter(struct gather *g, uint64_t segment)
+static struct slot *enter(struct coalesce *c, uint64_t segment)
 {
     struct slot *s;
 
     for (;;) {
-        if (g->rc || g->written[segment])
+        if (c->rc || c->written[segment])
             return NULL;
-        s = find(g, segment);
+        s = find(c, segment);
         if (s && s->writing) {
-            pthread_cond_wait(&g->change, &g->lock);
+            pthread_cond_wait(&c->change, &c->lock);
             continue;
         }
         if (!s)
-            s = take_free(g);
+            s = take_free(c);
         if (s)
             break;
-        make_room(g);
+        make_room(c);
     }
     s->taken = true;
     s->segment = segment;
-    s->used = ++g->clock;
+    s->used = ++c->clock;
     s->users++;
     return s;
 }
 
-ssize_t gather_put(struct gather *g, const void *data, size_t length,
-                   uint64_t offset)
+ssize_t coalesce_put(struct coalesce *c, const void *data, size_t length,
+                     uint64_t offset)
 {
     uint64_t segment = offset / PROTO_SEGMENT;
     size_t start = offset % PROTO_SEGMENT;
@@ -244,19 +244,19 @@ ssize_t gather_put(struct gather *g, const void *data, size_t length,
         return 0;
     if (length > PROTO_SEGMENT - start)
         length = PROTO_SEGMENT - start;
-    pthread_mutex_lock(&g->lock);
-    s = enter(g, segment);
+    pthread_mutex_lock(&c->lock);
+    s = enter(c, segment);
     if (s)
         touch(s, start, start + length);
-    rc = g->rc;
-    pthread_mutex_unlock(&g->lock);
+    rc = c->rc;
+    pthread_mutex_unlock(&c->lock);
     if (!s)
         return rc;
     memcpy(s->data + start, data, length);
-    pthread_mutex_lock(&g->lock);
+    pthread_mutex_lock(&c->lock);
     if (--s->users == 0)
-        pthread_cond_broadcast(&g->change);
-    pthread_mutex_unlock(&g->lock);
+        pthread_cond_broadcast(&c->change);
+    pthread_mutex_unlock(&c->lock);
     return length;
 }
 
@@ -264,14 +264,14 @@ ssize_t gather_put(struct gather *g, const void *data, size_t length,
 
 /* The slots of a range.  *busy_r: there are others that have to be waited
  * for. */
-static unsigned find_range(struct gather *g, uint64_t first, uint64_t last,
+static unsigned find_range(struct coalesce *c, uint64_t first, uint64_t last,
                            struct slot **slots, bool *busy_r)
 {
     unsigned i, n = 0;
 
     *busy_r = false;
     for (i = 0; i < SLOTS; i++) {
-        struct slot *s = &g->slots[i];
+        struct slot *s = &c->slots[i];
 
         if (!s->taken || s->segment < first || s->segment > last)
             continue;
@@ -283,7 +283,7 @@ static unsigned find_range(struct gather *g, uint64_t first, uint64_t last,
     return n;
 }
 
-int gather_settle(struct gather *g, uint64_t offset, uint64_t length)
+int coalesce_settle(struct coalesce *c, uint64_t offset, uint64_t length)
 {
     uint64_t first = offset / PROTO_SEGMENT, last;
     struct slot *slots[SLOTS];
@@ -291,18 +291,18 @@ int gather_settle(struct gather *g, uint64_t offset, uint64_t length)
     bool busy;
     int rc;
 
-    if (!g || length == 0)
+    if (!c || length == 0)
         return 0;
     last = (offset + length - 1) / PROTO_SEGMENT;
-    pthread_mutex_lock(&g->lock);
-    while ((n = find_range(g, first, last, slots, &busy)) || busy) {
+    pthread_mutex_lock(&c->lock);
+    while ((n = find_range(c, first, last, slots, &busy)) || busy) {
         if (n)
-            write_slots(g, slots, n);
+            write_slots(c, slots, n);
         else
-            pthread_cond_wait(&g->change, &g->lock);
+            pthread_cond_wait(&c->change, &c->lock);
     }
-    memset(g->written + first, 1, last - first + 1);
-    rc = g->rc;
-    pthread_mutex_unlock(&g->lock);
+    memset(c->written + first, 1, last - first + 1);
+    rc = c->rc;
+    pthread_mutex_unlock(&c->lock);
     return rc;
 }

@@ -13,28 +13,28 @@
 #include <stdint.h>
 #include <sys/types.h>
 
-struct gather;
+struct coalesce;
 
 /* Writes length bytes of the disk, aligned to 4096 in memory, from one thread
  * or several.  0 or a negative errno.  What is zero is so there already. */
-typedef int gather_write(void *opaque, const void *data, size_t length,
-                         uint64_t offset);
+typedef int coalesce_write(void *opaque, const void *data, size_t length,
+                           uint64_t offset);
 
 /* size: of the disk, bytes.  0 or -ENOMEM; takes 16 MiB as it is used. */
-int gather_new(struct gather **g_r, uint64_t size, gather_write *write,
-               void *opaque);
+int coalesce_new(struct coalesce **c_r, uint64_t size, coalesce_write *write,
+                 void *opaque);
 
 /* Takes content: returns how many bytes of it, from the first on, as far as its
  * first segment goes; or 0 if the caller has to write those.  Negative:
  * something could not be written. */
-ssize_t gather_put(struct gather *g, const void *data, size_t length,
-                   uint64_t offset);
+ssize_t coalesce_put(struct coalesce *c, const void *data, size_t length,
+                     uint64_t offset);
 
 /* Writes what it holds of a range of the disk; from now on the caller writes
- * there.  0 or a negative errno, also of an earlier failure.  g may be NULL. */
-int gather_settle(struct gather *g, uint64_t offset, uint64_t length);
+ * there.  0 or a negative errno, also of an earlier failure.  c may be NULL. */
+int coalesce_settle(struct coalesce *c, uint64_t offset, uint64_t length);
 
-/* Does not write.  g may be NULL. */
-void gather_free(struct gather *g);
+/* Does not write.  c may be NULL. */
+void coalesce_free(struct coalesce *c);
 
 #endif

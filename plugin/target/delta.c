@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Applying blocks that were written at the source, the target's part
- * (docs/protocol.md, "DELTA").
+ * Blocks that were written at the source; see delta.h.
  *
  * A segment that was verified by its digest, and changed by DELTAs that were
  * each read back from the storage and found right, is as good as one whose
@@ -13,14 +12,32 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "plugin/target/disk.h"
+#include "plugin/target/delta.h"
+#include "plugin/target/segments.h"
 
 #define READ_BYTES (256u << 10)
 
-/* One DELTA of the round: its ranges are applied.ranges[first ... end). */
+/* A record of a DELTA. */
+struct range {
+    uint64_t offset;                /* in the disk, bytes */
+    uint32_t length;
+    bool zero;
+    const uint8_t *data;            /* while its frame is there; NULL: zeros */
+};
+
+/* One DELTA of the round: its ranges are ranges[first ... end). */
 struct delta {
     uint8_t digest[HASH_BYTES];
     uint32_t first, end;
+};
+
+/* The DELTAs since the last PASS_END. */
+struct delta_round {
+    struct delta *deltas;
+    size_t n_deltas;
+    struct range *ranges;
+    size_t n_ranges, room;
+    uint64_t bytes;
 };
 
 static uint64_t first_segment(const struct range *r)
@@ -33,7 +50,7 @@ static uint64_t last_segment(const struct range *r)
     return (r->offset + r->length - 1) / PROTO_SEGMENT;
 }
 
-static int add_range(struct applied *a, const struct range *r)
+static int add_range(struct delta_round *a, const struct range *r)
 {
     struct range *list;
 
@@ -66,9 +83,9 @@ static int take_record(struct target_disk *d, struct cursor *c)
     if (!r.zero && !(r.data = cursor_get(c, r.length)))
         return -EPROTO;
     for (n = first_segment(&r); n <= last_segment(&r); n++)
-        if (!check_verified(d, n))
+        if (!segments_verified(d, n))
             return -EPROTO;
-    return add_range(&d->applied, &r);
+    return add_range(d->round, &r);
 }
 
 static void hash_header(struct digest *state, const struct range *r)
@@ -77,7 +94,7 @@ static void hash_header(struct digest *state, const struct range *r)
 }
 
 /* Whether what came is what was sent, and for where it was sent. */
-static bool arrived_well(const struct applied *a, const struct delta *delta)
+static bool arrived_well(const struct delta_round *a, const struct delta *delta)
 {
     struct digest state;
     uint8_t digest[HASH_BYTES];
@@ -113,7 +130,7 @@ static int write_range(struct target_disk *d, struct range *r)
     return rc;
 }
 
-static int keep_delta(struct applied *a, const struct delta *delta)
+static int keep_delta(struct delta_round *a, const struct delta *delta)
 {
     struct delta *list = realloc(a->deltas, (a->n_deltas + 1) * sizeof(*list));
 
@@ -124,25 +141,30 @@ static int keep_delta(struct applied *a, const struct delta *delta)
     return 0;
 }
 
-int apply_delta(struct target_disk *d, const struct frame *f)
+int delta_take(struct target_disk *d, const struct frame *f)
 {
     struct cursor c = CURSOR_INIT(f->data, f->length);
     const uint8_t *digest = cursor_get(&c, HASH_BYTES);
-    struct delta delta = { .first = d->applied.n_ranges };
+    struct delta delta;
     uint32_t i;
     int rc = digest ? 0 : -EPROTO;
 
+    if (!d->round)
+        d->round = calloc(1, sizeof(*d->round));
+    if (!d->round)
+        return -ENOMEM;
+    delta.first = d->round->n_ranges;
     while (!rc && cursor_left(&c) > 0)
         rc = take_record(d, &c);
-    if (rc || d->applied.n_ranges == delta.first)
+    if (rc || d->round->n_ranges == delta.first)
         return rc ? rc : -EPROTO;
     memcpy(delta.digest, digest, HASH_BYTES);
-    delta.end = d->applied.n_ranges;
-    if (!arrived_well(&d->applied, &delta))
+    delta.end = d->round->n_ranges;
+    if (!arrived_well(d->round, &delta))
         return -EBADMSG;
-    rc = keep_delta(&d->applied, &delta);
+    rc = keep_delta(d->round, &delta);
     for (i = delta.first; i < delta.end && !rc; i++)
-        rc = write_range(d, &d->applied.ranges[i]);
+        rc = write_range(d, &d->round->ranges[i]);
     return rc;
 }
 
@@ -175,10 +197,10 @@ static int give_up(struct target_disk *d, const struct delta *delta)
     int rc = 0;
 
     for (i = delta->first; i < delta->end; i++) {
-        r = &d->applied.ranges[i];
+        r = &d->round->ranges[i];
         for (n = first_segment(r); n <= last_segment(r) && !rc; n++) {
             d->flags[n] &= ~SEGMENT_DERIVED;
-            rc = check_name_whole(d, n);
+            rc = segments_name_whole(d, n);
         }
     }
     return rc;
@@ -194,21 +216,26 @@ static int verify(struct target_disk *d, const struct delta *delta,
 
     digest_init(&state);
     for (i = delta->first; i < delta->end && !rc; i++)
-        rc = hash_back(d, &d->applied.ranges[i], &state, buffer);
+        rc = hash_back(d, &d->round->ranges[i], &state, buffer);
     if (rc)
         return rc;
     digest_final(&state, digest);
     return memcmp(digest, delta->digest, HASH_BYTES) ? give_up(d, delta) : 0;
 }
 
-int apply_verify(struct target_disk *d)
+bool delta_is_pending(const struct target_disk *d)
 {
-    struct applied *a = &d->applied;
+    return d->round && d->round->n_deltas > 0;
+}
+
+int delta_verify(struct target_disk *d)
+{
+    struct delta_round *a = d->round;
     uint8_t *buffer;
     size_t i;
     int rc = 0;
 
-    if (a->n_deltas == 0)
+    if (!delta_is_pending(d))
         return 0;
     buffer = aligned_alloc(4096, READ_BYTES);
     if (!buffer)
@@ -220,9 +247,12 @@ int apply_verify(struct target_disk *d)
     return rc;
 }
 
-void apply_release(struct target_disk *d)
+void delta_release(struct target_disk *d)
 {
-    free(d->applied.deltas);
-    free(d->applied.ranges);
-    d->applied = (struct applied){ 0 };
+    if (!d->round)
+        return;
+    free(d->round->deltas);
+    free(d->round->ranges);
+    free(d->round);
+    d->round = NULL;
 }

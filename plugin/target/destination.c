@@ -213,7 +213,7 @@ int destination_open(struct destination *d, char *why, size_t size)
     if (rc)
         return rc;
     image_bypass_cache(&d->storage);
-    destination_begin_gathering(d);
+    destination_begin_coalescing(d);
     return 0;
 }
 
@@ -281,10 +281,10 @@ static int not_synced(struct destination *d, int rc)
 
 int destination_sync(struct destination *d)
 {
-    int rc = gather_settle(d->gather, 0, d->size);
+    int rc = coalesce_settle(d->coalesce, 0, d->size);
 
-    gather_free(d->gather);
-    d->gather = NULL;
+    coalesce_free(d->coalesce);
+    d->coalesce = NULL;
     if (rc)
         return rc;
     return fdatasync(d->fd) ? not_synced(d, -errno) : 0;
@@ -294,7 +294,7 @@ int destination_flush(struct destination *d, uint64_t offset, uint64_t length)
 {
     unsigned flags = SYNC_FILE_RANGE_WAIT_BEFORE | SYNC_FILE_RANGE_WRITE |
         SYNC_FILE_RANGE_WAIT_AFTER;
-    int rc = gather_settle(d->gather, offset, length);
+    int rc = coalesce_settle(d->coalesce, offset, length);
 
     if (rc)
         return rc;
@@ -382,8 +382,8 @@ static void close_all(const struct destination *d)
 void destination_release(struct destination *d)
 {
     /* What has arrived is kept. */
-    gather_settle(d->gather, 0, d->size);
-    gather_free(d->gather);
+    coalesce_settle(d->coalesce, 0, d->size);
+    coalesce_free(d->coalesce);
     record_failed(d);
     remove_empty(d);
     remove_placeholder(d);

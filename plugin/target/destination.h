@@ -77,7 +77,7 @@ struct destination {
                                    earlier try, or of the earlier copy */
     int fd;
     struct image storage;       /* what has been written, for reading back */
-    struct gather *gather;      /* of a disk that is all zero, where the cache
+    struct coalesce *coalesce;  /* of a disk that is all zero, where the cache
                                    can be bypassed, until destination_sync() */
     int direct_fd;              /* then: O_DIRECT */
     struct guard guard;         /* of a device */
@@ -147,12 +147,12 @@ int destination_fill(struct destination *d, const void *data, size_t length,
  * the storage with what belongs beside it, until one of the two functions below
  * that bring it there.  Errors may be told later, and of other content.
  */
-int destination_gather(struct destination *d, const void *data, size_t length,
-                       uint64_t offset);
+int destination_coalesce(struct destination *d, const void *data, size_t length,
+                         uint64_t offset);
 /* Makes bytes read as zero: a hole in a file, and on a device that can have
  * some (a thin volume in whole blocks of its pool); else zeros. */
 int destination_zero(struct destination *d, uint64_t offset, uint64_t length);
-/* Brings everything to the storage.  Nothing is gathered from then on, and by
+/* Brings everything to the storage.  Nothing is coalesced from then on, and by
  * nobody meanwhile. */
 int destination_sync(struct destination *d);
 /* Brings the content of a range there, which is not durable before
@@ -162,7 +162,7 @@ int destination_flush(struct destination *d, uint64_t offset, uint64_t length);
 /* Has the system begin with that for all that was written so far, and does not
  * wait.  Only a hint: errors are told by the two above. */
 void destination_begin_flush(struct destination *d);
-/* Reads what was written and not only gathered, from the cache if it is
+/* Reads what was written and not only coalesced, from the cache if it is
  * there. */
 int destination_read(const struct destination *d, void *data, size_t length,
                      uint64_t offset);
@@ -174,8 +174,8 @@ void destination_drop(struct destination *d, uint64_t offset,
 /*
  * The disk is complete: makes it durable, puts it in place, records it, with
  * the digest of a device.  It is open for reading only from then on.  If that
- * fails, what was at the path is there again, and the staging file stays for the
- * next try; if even that cannot be done, the disk stays in place, recorded.
+ * fails, what was at the path is there again, and the staging file stays for
+ * the next try; if even that cannot be done, the disk stays in place, recorded.
  * -EPIPE: it was not wanted any more, and nothing is replaced.
  */
 int destination_place(struct destination *d, const uint8_t root[HASH_BYTES]);
@@ -189,8 +189,8 @@ char *destination_staging_path(const char *path);
 
 /* Between the parts of this module. */
 
-/* Of destination_open(): prepares for destination_gather(). */
-void destination_begin_gathering(struct destination *d);
+/* Of destination_open(): prepares for destination_coalesce(). */
+void destination_begin_coalescing(struct destination *d);
 /* Of destination_open(): nobody uses the device, which is open, and nobody has
  * written to it since it was checked. */
 int destination_lookout_begin(struct destination *d, char *why, size_t size);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* A complete disk is put in its place; see destination.h.  Source: rename(2). */
+/* A complete disk is put in its place; see destination.h.
+ * Source: rename(2). */
 #include "config.h"
 
 #include <errno.h>

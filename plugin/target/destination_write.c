@@ -55,7 +55,7 @@ static int write_to(struct destination *d, int fd, const void *data,
 int destination_write(struct destination *d, const void *data, size_t length,
                       uint64_t offset)
 {
-    int rc = gather_settle(d->gather, offset, length);
+    int rc = coalesce_settle(d->coalesce, offset, length);
 
     return rc ? rc : write_to(d, d->fd, data, length, offset);
 }
@@ -113,7 +113,7 @@ int destination_zero(struct destination *d, uint64_t offset, uint64_t length)
     uint64_t unit = d->block ? d->storage.sector : 1, end = offset + length;
     uint64_t from = (offset + unit - 1) / unit * unit, to = end / unit * unit;
     int rc = d->sealed ? refuse_sealed(d) :
-        gather_settle(d->gather, offset, length);
+        coalesce_settle(d->coalesce, offset, length);
 
     if (!rc && length > 0)
         rc = destination_lookout(d);
@@ -182,7 +182,7 @@ int destination_fill(struct destination *d, const void *data, size_t length,
         each_run(d, data, length, offset, fill_run);
 }
 
-/* Gathering */
+/* Coalescing */
 
 /* How much of a run goes past the cache. */
 static size_t direct_length(const struct destination *d, const void *data,
@@ -211,33 +211,33 @@ static int write_run(struct destination *d, const uint8_t *p, size_t length,
     return rc;
 }
 
-static int write_gathered(void *opaque, const void *data, size_t length,
-                          uint64_t offset)
+static int write_coalesced(void *opaque, const void *data, size_t length,
+                           uint64_t offset)
 {
     return each_run(opaque, data, length, offset, write_run);
 }
 
-void destination_begin_gathering(struct destination *d)
+void destination_begin_coalescing(struct destination *d)
 {
     if ((d->block ? !d->blank : d->resumed) || !d->storage.sector)
         return;
     d->direct_fd = image_open_direct(&d->storage, O_RDWR);
     if (d->direct_fd >= 0 &&
-        gather_new(&d->gather, d->size, write_gathered, d))
-        d->gather = NULL;
+        coalesce_new(&d->coalesce, d->size, write_coalesced, d))
+        d->coalesce = NULL;
 }
 
-int destination_gather(struct destination *d, const void *data, size_t length,
-                       uint64_t offset)
+int destination_coalesce(struct destination *d, const void *data, size_t length,
+                         uint64_t offset)
 {
     const uint8_t *p = data;
     ssize_t n;
     int rc = 0;
 
-    if (!d->gather)
+    if (!d->coalesce)
         return destination_fill(d, data, length, offset);
     for (; length > 0 && !rc; p += n, offset += n, length -= n) {
-        n = gather_put(d->gather, p, length, offset);
+        n = coalesce_put(d->coalesce, p, length, offset);
         if (n < 0)
             return n;
         if (n > 0)

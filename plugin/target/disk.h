@@ -19,6 +19,9 @@
 #include "plugin/target/reference.h"
 #include "plugin/wire/wire.h"
 
+struct delta_round;
+struct index_adding;
+struct listing;
 struct version;
 struct versions;
 struct readback;
@@ -45,31 +48,6 @@ struct batch {
     struct fsparse_extent *extents;
 };
 
-enum {
-    SEGMENT_NAMED = 1,              /* in this pass */
-    SEGMENT_PATCHED = 2,            /* and not verified since */
-    SEGMENT_WRITTEN = 4,            /* and not brought to the storage yet */
-    SEGMENT_DERIVED = 8,            /* was verified, and changed by DELTAs that
-                                       are verified since or will be */
-};
-
-/* A record of a DELTA. */
-struct range {
-    uint64_t offset;                /* in the disk, bytes */
-    uint32_t length;
-    bool zero;
-    const uint8_t *data;            /* while its frame is there; NULL: zeros */
-};
-
-/* DELTAs since the last PASS_END. */
-struct applied {
-    struct delta *deltas;
-    size_t n_deltas;
-    struct range *ranges;
-    size_t n_ranges, room;
-    uint64_t bytes;
-};
-
 struct target_disk {
     uint16_t number;
     char *vdev;
@@ -79,8 +57,8 @@ struct target_disk {
     char **ids;                     /* storage behind the source's device */
     size_t n_ids;
     char *probe;
-    struct index_adding *entering;      /* into the index, or NULL */
-    bool entered;
+    struct index_adding *adding;    /* index_disk.c, or NULL */
+    bool indexed;
     struct listing *known_list;     /* NULL before the disk is accepted */
     bool lists;                     /* the source has one, of this digest: */
     uint8_t offered_list[HASH_BYTES];
@@ -141,7 +119,7 @@ struct target_disk {
     uint8_t *flags;                 /* SEGMENT_... */
     bool comparing;                 /* before the manifest: nothing is named */
     bool unsynced;                  /* something was written */
-    struct applied applied;
+    struct delta_round *round;      /* delta.c */
 };
 
 /* bulk.c: from the manifest to a complete bulk copy.  Each takes a frame
@@ -222,50 +200,5 @@ void scatter_release(struct target_disk *d);
 
 /* Notes that bytes of the destination are no longer what was hashed. */
 void rebuild_touch(struct target_disk *d, uint64_t offset, uint64_t length);
-
-/* local_search.c: looks for an object's content in the references, waiting for them
- * if that pays.  1: it is in its place; 0: it was not found, or was not what
- * it should be; negative: writing failed. */
-int search_object(const struct batch *b, const struct wire_object *o);
-/* Enters a disk into the index, as it was described: what takes long, ahead,
- * when all its objects are known; and when it is in place and the references are
- * still there, its line in the list, or if they are gone, all that is left. */
-void search_enter_ahead(struct target_disk *d);
-void search_enter_end(struct target_disk *d);
-void search_enter(struct target_disk *d, const char *state_dir);
-
-/* pass.c: the target's part of the passes. */
-int check_init(struct target_disk *d);
-int check_segments(struct target_disk *d, const struct frame *f);
-int check_segment(struct target_disk *d, const struct frame *f);
-int check_patch(struct target_disk *d, const struct frame *f);
-int check_pass_end(struct target_disk *d);
-/* The same for a dry run: only describes what a pass would ask for. */
-int check_rehearse(struct target_disk *d);
-/* Whether storage gave what was announced of a segment, of all segments. */
-bool check_verified(const struct target_disk *d, uint64_t number);
-bool check_complete(const struct target_disk *d);
-/* Asks for a segment, whole; once in a pass. */
-int check_name_whole(struct target_disk *d, uint64_t number);
-/* Digests of all segments, as they lie on the storage; those that DELTAs have
- * changed are read for it. */
-int check_root(struct target_disk *d, uint8_t root[HASH_BYTES]);
-void check_release(struct target_disk *d);
-
-/* witness.c: whether a device is the source's own storage.  It is not written
- * to before the source has said that it is another one. */
-void witnessed_begin(struct target_disk *d);
-/* Whether SEGMENTS may come before the manifest; a comparison begins then. */
-bool witnessed_may_compare(struct target_disk *d);
-/* Tells what differed in the comparison. */
-int witnessed_unlike(struct target_disk *d);
-/* Takes a WITNESS, an APART. */
-int witnessed_answer(struct target_disk *d, const struct frame *f);
-int witnessed_apart(struct target_disk *d, const struct frame *f);
-
-/* delta.c: DELTAs, and their reading back when all is on the storage. */
-int apply_delta(struct target_disk *d, const struct frame *f);
-int apply_verify(struct target_disk *d);
-void apply_release(struct target_disk *d);
 
 #endif

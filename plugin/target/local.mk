@@ -3,7 +3,7 @@ libplugin_la_SOURCES += \
 	%D%/blocksearch.c %D%/blocksearch.h \
 	%D%/bulk.c \
 	%D%/coalesce.c %D%/coalesce.h \
-	%D%/delta.c \
+	%D%/delta.c %D%/delta.h \
 	%D%/destination.c %D%/destination.h \
 	%D%/destination_check.c \
 	%D%/destination_lookout.c \
@@ -11,14 +11,16 @@ libplugin_la_SOURCES += \
 	%D%/destination_write.c \
 	%D%/disk.h \
 	%D%/guard.c %D%/guard.h \
+	%D%/index_disk.c %D%/index_disk.h \
 	%D%/local_copy.c %D%/local_copy.h \
-	%D%/local_search.c \
-	%D%/pass.c \
+	%D%/local_search.c %D%/local_search.h \
+	%D%/pass.c %D%/pass.h \
 	%D%/placeholder.c %D%/placeholder.h \
 	%D%/readback.c %D%/readback.h \
 	%D%/receiver.c %D%/receiver.h \
 	%D%/recipe.c \
 	%D%/reference.c %D%/reference.h \
 	%D%/refresh.c %D%/refresh.h \
+	%D%/segments.c %D%/segments.h \
 	%D%/signature.c %D%/signature.h \
-	%D%/witness.c
+	%D%/witness.c %D%/witness.h

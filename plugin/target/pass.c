@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Check passes, the target's part (docs/protocol.md, "Passes").
+ * Check passes, the target's part; see pass.h.
  *
  * A digest of our own is always of bytes read back from the storage, and is
  * forgotten as soon as the segment is written.  A segment that differs is
@@ -16,60 +16,14 @@
 #include <string.h>
 
 #include "plugin/base/log.h"
-#include "plugin/target/disk.h"
+#include "plugin/target/delta.h"
+#include "plugin/target/pass.h"
+#include "plugin/target/segments.h"
 
 /* Segments that are hashed before that is told. */
 #define AT_ONCE 256
 
-int check_init(struct target_disk *d)
-{
-    d->n_segments = segment_count(d->size);
-    d->expected = calloc(d->n_segments + 1, sizeof(*d->expected));
-    d->own = calloc(d->n_segments + 1, sizeof(*d->own));
-    d->flags = calloc(d->n_segments + 1, sizeof(*d->flags));
-    return d->expected && d->own && d->flags ? 0 : -ENOMEM;
-}
-
-void check_release(struct target_disk *d)
-{
-    free(d->expected);
-    free(d->own);
-    free(d->flags);
-    apply_release(d);
-}
-
-bool check_verified(const struct target_disk *d, uint64_t number)
-{
-    if (d->flags[number] & SEGMENT_DERIVED)
-        return true;
-    return d->expected[number].known && d->own[number].known &&
-        segment_equal(&d->own[number], &d->expected[number]);
-}
-
-bool check_complete(const struct target_disk *d)
-{
-    uint64_t i;
-
-    for (i = 0; i < d->n_segments; i++)
-        if (!check_verified(d, i))
-            return false;
-    return true;
-}
-
 /* Naming segments that differ */
-
-/* By its number alone: DIFFER asks for all of it, BLOCKS says that it is zero
- * here. */
-static int name_number(struct target_disk *d, uint16_t type, uint64_t number)
-{
-    struct buf b = BUF_INIT;
-    int rc;
-
-    buf_put_u64(&b, number);
-    rc = wire_send_buf(d->wire, type, d->number, &b);
-    buf_release(&b);
-    return rc;
-}
 
 static int name_blocks(struct target_disk *d, uint64_t number)
 {
@@ -100,22 +54,14 @@ out:
     return rc;
 }
 
-int check_name_whole(struct target_disk *d, uint64_t number)
-{
-    if (d->flags[number] & SEGMENT_NAMED)
-        return 0;
-    d->flags[number] |= SEGMENT_NAMED;
-    return name_number(d, FRAME_DIFFER, number);
-}
-
 static int name(struct target_disk *d, uint64_t number)
 {
     uint8_t *flags = &d->flags[number];
 
     if (*flags & SEGMENT_PATCHED)
-        return check_name_whole(d, number);
+        return segments_name_whole(d, number);
     *flags |= SEGMENT_NAMED;
-    return d->own[number].zero ? name_number(d, FRAME_BLOCKS, number) :
+    return d->own[number].zero ? segments_name(d, FRAME_BLOCKS, number) :
         name_blocks(d, number);
 }
 
@@ -144,7 +90,7 @@ static int compare_run(struct target_disk *d, uint64_t first, uint64_t count)
     int rc = hash_run(d, first, count);
 
     for (i = first; i < first + count && !rc; i++) {
-        if (check_verified(d, i))
+        if (segments_verified(d, i))
             d->flags[i] = 0;
         else if (!(d->flags[i] & SEGMENT_NAMED) && !d->comparing)
             rc = name(d, i);
@@ -199,7 +145,7 @@ static int take_run(struct target_disk *d, struct cursor *c)
     return compare_synced(d, first, count);
 }
 
-int check_segments(struct target_disk *d, const struct frame *f)
+int pass_take_segments(struct target_disk *d, const struct frame *f)
 {
     struct cursor c = CURSOR_INIT(f->data, f->length);
     int rc = 0;
@@ -231,7 +177,7 @@ static int begin_write(struct target_disk *d, struct cursor *c, bool zero,
     return 0;
 }
 
-int check_segment(struct target_disk *d, const struct frame *f)
+int pass_take_segment(struct target_disk *d, const struct frame *f)
 {
     struct cursor c = CURSOR_INIT(f->data, f->length);
     bool zero = f->length == 8 + HASH_BYTES;
@@ -268,7 +214,7 @@ static int take_record(struct target_disk *d, uint64_t number,
         -EPROTO;
 }
 
-int check_patch(struct target_disk *d, const struct frame *f)
+int pass_take_patch(struct target_disk *d, const struct frame *f)
 {
     struct cursor c = CURSOR_INIT(f->data, f->length);
     uint64_t number;
@@ -311,17 +257,17 @@ static int say_done(struct target_disk *d, uint64_t left)
     return rc;
 }
 
-int check_pass_end(struct target_disk *d)
+int pass_take_end(struct target_disk *d)
 {
     uint64_t i, end, left = 0;
     int rc;
 
     rc = sync_written(d);
     if (!rc)
-        rc = apply_verify(d);
+        rc = delta_verify(d);
     for (i = 0; i < d->n_segments && !rc; i = end) {
         for (end = i; end < d->n_segments && d->expected[end].known &&
-             !check_verified(d, end); end++)
+             !segments_verified(d, end); end++)
             ;
         if (end > i)
             rc = compare_run(d, i, end - i);
@@ -329,20 +275,20 @@ int check_pass_end(struct target_disk *d)
             end++;
     }
     for (i = 0; i < d->n_segments; i++) {
-        left += !check_verified(d, i);
+        left += !segments_verified(d, i);
         d->flags[i] &= ~SEGMENT_NAMED;
     }
     return rc ? rc : say_done(d, left);
 }
 
-int check_rehearse(struct target_disk *d)
+int pass_take_end_dry(struct target_disk *d)
 {
     uint64_t i, left = 0;
     int rc = 0;
 
     /* Only the comparison before the manifest has filled expected. */
     for (i = 0; i < d->n_segments && !rc; i++) {
-        if (!d->touched || !d->touched[i] || check_verified(d, i))
+        if (!d->touched || !d->touched[i] || segments_verified(d, i))
             continue;
         left++;
         rc = name(d, i);
@@ -350,7 +296,7 @@ int check_rehearse(struct target_disk *d)
     return rc ? rc : say_done(d, left);
 }
 
-int check_root(struct target_disk *d, uint8_t root[HASH_BYTES])
+int pass_read_root(struct target_disk *d, uint8_t root[HASH_BYTES])
 {
     int rc = hash_run(d, 0, d->n_segments);
 

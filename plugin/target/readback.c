@@ -13,7 +13,7 @@
 #define RUN 16u             /* segments brought to the storage at a time */
 #define READ 4u             /* of these, read at a time */
 #define PAUSE_MS 100        /* before looking again for what is complete */
-#define READERS 2u          /* one waits for the storage while the other hashes */
+#define READERS 2u          /* one waits for storage while the other hashes */
 
 /* Listed content may cover the disk so often; a list that goes on would cost
  * only time. */

@@ -22,10 +22,14 @@
 #include "plugin/base/paths.h"
 #include "plugin/image/identity.h"
 #include "plugin/image/stamp.h"
-#include "plugin/index/index_add_image.h"
 #include "plugin/state/unfinished.h"
+#include "plugin/target/delta.h"
 #include "plugin/target/disk.h"
+#include "plugin/target/index_disk.h"
+#include "plugin/target/pass.h"
 #include "plugin/target/receiver.h"
+#include "plugin/target/segments.h"
+#include "plugin/target/witness.h"
 #include "plugin/wire/listing.h"
 
 #define WHY_BYTES 4096
@@ -91,7 +95,8 @@ static void disk_free(struct target_disk *d)
 
     destination_unprobe(&d->dest, d->probe);
     rebuild_release(d);
-    check_release(d);
+    segments_release(d);
+    delta_release(d);
     listing_free(d->known_list);
     destination_release(&d->dest);
     pthread_mutex_destroy(&d->lock);
@@ -110,10 +115,8 @@ static void stop_entering(struct receiver *r)
 {
     unsigned i;
 
-    for (i = 0; i < r->n_disks; i++) {
-        index_adding_free(r->disks[i]->entering);
-        r->disks[i]->entering = NULL;
-    }
+    for (i = 0; i < r->n_disks; i++)
+        index_disk_stop(r->disks[i]);
 }
 
 void receiver_free(struct receiver *r)
@@ -335,7 +338,7 @@ static int take_disk(struct receiver *r, const struct frame *f)
     rc = describe_disk(r, d, f);
     if (!rc)
         rc = take_list(d, f);
-    return rc ? rc : check_init(d);
+    return rc ? rc : segments_init(d);
 }
 
 static int find_path(struct receiver *r, struct target_disk *d)
@@ -411,7 +414,7 @@ static int accept_disk(struct receiver *r, struct target_disk *d)
     buf_put_text(&b, "base", d->comparing ? "1" : "0");
     if (d->dest.own.physical)
         buf_put_text_u64(&b, "physical", d->dest.own.physical);
-    witnessed_begin(d);
+    witness_seal(d);
     if (d->doubtful)
         buf_put_text(&b, "witness", d->path);
     if (knows_list(r, d))
@@ -618,15 +621,15 @@ static int place(struct receiver *r, struct target_disk *d)
     uint8_t root[HASH_BYTES];
     int rc = 0;
 
-    if (d->dry || d->placed || !d->bulk_done || !check_complete(d) ||
-        d->applied.n_deltas > 0) {
+    if (d->dry || d->placed || !d->bulk_done || !segments_complete(d) ||
+        delta_is_pending(d)) {
         receiver_fail(r, "disk %s: asked to put it in place before it was "
                       "verified", d->vdev);
         return -EPROTO;
     }
     /* A file is known again by its inode and times, at no cost. */
     if (d->dest.block)
-        rc = check_root(d, root);
+        rc = pass_read_root(d, root);
     if (!rc)
         rc = destination_place(&d->dest, d->dest.block ? root : NULL);
     if (rc)
@@ -664,7 +667,7 @@ static int take_bulk_frame(struct target_disk *d, const struct frame *f)
         return -EPROTO;
     switch (f->type) {
     case FRAME_SEGMENTS:
-        return witnessed_may_compare(d) ? check_segments(d, f) : -EPROTO;
+        return witness_may_compare(d) ? pass_take_segments(d, f) : -EPROTO;
     case FRAME_COMPARED:
         return rebuild_compared(d);
     case FRAME_MANIFEST:
@@ -686,21 +689,21 @@ static int take_bulk_frame(struct target_disk *d, const struct frame *f)
     }
 }
 
-static int take_check_frame(struct target_disk *d, const struct frame *f)
+static int take_pass_frame(struct target_disk *d, const struct frame *f)
 {
     if (d->placed)
         return -EPROTO;
     switch (f->type) {
     case FRAME_SEGMENTS:
-        return check_segments(d, f);
+        return pass_take_segments(d, f);
     case FRAME_SEGMENT:
-        return check_segment(d, f);
+        return pass_take_segment(d, f);
     case FRAME_PATCH:
-        return check_patch(d, f);
+        return pass_take_patch(d, f);
     case FRAME_DELTA:
-        return apply_delta(d, f);
+        return delta_take(d, f);
     case FRAME_PASS_END:
-        return check_pass_end(d);
+        return pass_take_end(d);
     default:
         return -EPROTO;
     }
@@ -740,14 +743,14 @@ static int take_disk_frame(struct receiver *r, struct target_disk *d,
     if (f->type == FRAME_PROBED)
         return take_probed(r, d, f);
     if (f->type == FRAME_WITNESS)
-        return witnessed_answer(d, f);
+        return witness_take(d, f);
     if (f->type == FRAME_APART)
-        return witnessed_apart(d, f);
+        return witness_take_apart(d, f);
     if (d->dry && d->bulk_done)
-        return f->type == FRAME_PASS_END ? check_rehearse(d) : -EPROTO;
+        return f->type == FRAME_PASS_END ? pass_take_end_dry(d) : -EPROTO;
     if (f->type == FRAME_PLACE)
         return place(r, d);
-    return d->bulk_done ? take_check_frame(d, f) : take_bulk_frame(d, f);
+    return d->bulk_done ? take_pass_frame(d, f) : take_bulk_frame(d, f);
 }
 
 static int take_frame(struct receiver *r, const struct frame *f)
@@ -779,14 +782,14 @@ void receiver_enter(struct receiver *r)
     for (i = 0; i < r->n_disks; i++) {
         if (r->disks[i]->placed)
             listing_keep(r->disks[i]->known_list);
-        search_enter_end(r->disks[i]);
+        index_disk_end(r->disks[i]);
     }
     stop_entering(r);
     /* A process opens the index once. */
     references_free(r->references);
     r->references = NULL;
     for (i = 0; i < r->n_disks; i++)
-        search_enter(r->disks[i], r->conf->state_dir);
+        index_disk_enter(r->disks[i], r->conf->state_dir);
 }
 
 static void explain_protocol(struct receiver *r, const struct frame *f)

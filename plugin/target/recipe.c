@@ -32,9 +32,9 @@
 /* A gap costs the source's time.  Not for files that consist of them. */
 #define GAPS_MAX (64u << 20)
 #define UNDERWAY_MAX (4u << 20)     /* bytes of sketches */
-#define SKETCH_FRAME (64u << 10)    /* bytes, about */
+#define SIGNATURE_FRAME (64u << 10)    /* bytes, about */
 #define JOB_MAX 64u                 /* sketches */
-#define PIECE SKETCHED_PIECE
+#define PIECE SIGNATURE_PIECE
 
 /* An object that waits for its recipe. */
 struct version {
@@ -42,7 +42,7 @@ struct version {
     uint64_t number;
     const struct batch *batch;
     struct wire_object *object;
-    struct sketched file;
+    struct file_signature file;
     const struct stray *stray;      /* instead of that: blocks */
     atomic_bool begun;              /* may be answered: no thread needs it
                                        any more */
@@ -157,7 +157,7 @@ int versions_ask(struct target_disk *d, uint64_t number)
 
 /* Sketches */
 
-static int send_sketches(struct target_disk *d, struct buf *b)
+static int send_signatures(struct target_disk *d, struct buf *b)
 {
     int rc = b->length > PROTO_KEY ?
         wire_send_buf(d->wire, FRAME_SIGNATURE, d->number, b) : 0;
@@ -169,7 +169,7 @@ static int send_sketches(struct target_disk *d, struct buf *b)
 
 static const char out_of_memory[] = "out of memory";
 
-static int make_sketches(void *opaque, uint64_t number)
+static int make_signatures(void *opaque, uint64_t number)
 {
     struct job *j = opaque;
     struct target_disk *d = j->disk;
@@ -184,19 +184,19 @@ static int make_sketches(void *opaque, uint64_t number)
         struct version *w = j->versions[i];
 
         /* The largest sketch just fits into a frame. */
-        if (b.length + sketched_cost(&w->file) > SKETCH_FRAME) {
-            rc = send_sketches(d, &b);
+        if (b.length + signature_cost(&w->file) > SIGNATURE_FRAME) {
+            rc = send_signatures(d, &b);
             previous = 0;
         }
         if (rc)
             break;
         buf_put_zigzag(&b, (int64_t)(w->number - previous));
         previous = w->number;
-        rc = sketched_put(&w->file, &d->versions->rolling, &b);
+        rc = signature_put(&w->file, &d->versions->rolling, &b);
         atomic_store(&w->begun, true);
     }
     if (!rc)
-        rc = send_sketches(d, &b);
+        rc = send_signatures(d, &b);
     /* Otherwise both sides would wait for each other. */
     if (rc == -ENOMEM)
         rc = wire_send(d->wire, FRAME_FAIL, d->number, out_of_memory,
@@ -208,11 +208,11 @@ static int make_sketches(void *opaque, uint64_t number)
 
 static size_t cost(const struct version *w)
 {
-    return sketched_cost(&w->file) + 16;
+    return signature_cost(&w->file) + 16;
 }
 
 /* Begins as many sketches as may be under way. */
-static int begin_sketches(struct target_disk *d)
+static int begin_signatures(struct target_disk *d)
 {
     struct versions *v = d->versions;
     struct version *w;
@@ -232,7 +232,7 @@ static int begin_sketches(struct target_disk *d)
         }
         if (!v->queue)
             v->queue_end = &v->queue;
-        rc = threadpool_add_first(d->pool, make_sketches, j, 0, 1);
+        rc = threadpool_add_first(d->pool, make_signatures, j, 0, 1);
         if (rc)
             free(j);
     }
@@ -285,7 +285,7 @@ static int add_version(struct target_disk *d, uint64_t number,
     w->number = number;
     w->batch = b;
     w->object = o;
-    sketched_init(&w->file, h, o->size);
+    signature_init(&w->file, h, o->size);
     o->version = w;
     *v->queue_end = w;
     v->queue_end = &w->next;
@@ -363,7 +363,7 @@ int versions_names(struct target_disk *d, const struct frame *f)
         rc = -EPROTO;
     if (!rc)
         rc = rebuild_flush_wants(d);
-    return rc ? rc : begin_sketches(d);
+    return rc ? rc : begin_signatures(d);
 }
 
 /* Recipes */
@@ -509,7 +509,7 @@ static int add_held(struct target_disk *d, uint64_t offset, uint64_t length)
     for (; length && !rc; length -= n, offset += n) {
         n = length < PIECE ? length : PIECE;
         rc = w->stray ? scatter_read(d, w->stray, v->cook.piece, n, offset) :
-            sketched_read(&w->file, v->cook.piece, n, offset);
+            signature_read(&w->file, v->cook.piece, n, offset);
         if (!rc)
             rc = add(v, v->cook.piece, n);
     }
@@ -527,7 +527,7 @@ static int end_version(struct target_disk *d, struct version *w, int rc)
     w->object->version = NULL;
     version_free(w);
     rebuild_finish(d, rc);
-    return rc ? rc : begin_sketches(d);
+    return rc ? rc : begin_signatures(d);
 }
 
 static int end_recipe(struct target_disk *d, struct cursor *c)
@@ -607,7 +607,7 @@ int versions_recipe(struct target_disk *d, const struct frame *f)
 void version_free(struct version *w)
 {
     if (w)
-        sketched_release(&w->file);
+        signature_release(&w->file);
     free(w);
 }
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Files as sketches show them; see signature.h. */
+/* Files as their signatures show them; see signature.h. */
 #include "config.h"
 
 #include <errno.h>
@@ -12,26 +12,26 @@
 
 #define HEAD 4096u              /* tells what a file is */
 
-void sketched_init(struct sketched *s, const struct basis *h,
-                   uint64_t wanted)
+void signature_init(struct file_signature *s, const struct basis *h,
+                    uint64_t wanted)
 {
-    *s = (struct sketched){ .held = *h, .shape.size = h->size };
+    *s = (struct file_signature){ .held = *h, .shape.size = h->size };
     sketch_shape(&s->shape, wanted);
 }
 
-void sketched_release(struct sketched *s)
+void signature_release(struct file_signature *s)
 {
     basis_release(&s->held);
     free(s->skips);
 }
 
-size_t sketched_cost(const struct sketched *s)
+size_t signature_cost(const struct file_signature *s)
 {
     return s->shape.width * sketch_blocks(&s->shape);
 }
 
 /* Something is wrong in what cannot be read: a digest will tell. */
-static void read_held(const struct sketched *s, void *data, size_t length,
+static void read_held(const struct file_signature *s, void *data, size_t length,
                       uint64_t offset)
 {
     if (basis_read(&s->held, data, length, offset))
@@ -39,7 +39,7 @@ static void read_held(const struct sketched *s, void *data, size_t length,
 }
 
 /* How many bytes behind a piece are to be seen. */
-static size_t beyond_of(const struct sketched *s, uint64_t end)
+static size_t beyond_of(const struct file_signature *s, uint64_t end)
 {
     uint64_t behind = s->shape.size - end;
 
@@ -48,7 +48,7 @@ static size_t beyond_of(const struct sketched *s, uint64_t end)
 
 /* Takes a piece of code apart, beyond which there is what is to be seen, and
  * notes the skips of its blocks. */
-static void split_blocks(const struct sketched *s, struct x86_operands *k,
+static void split_blocks(const struct file_signature *s, struct x86_operands *k,
                          uint8_t *data, size_t length)
 {
     size_t n;
@@ -60,7 +60,7 @@ static void split_blocks(const struct sketched *s, struct x86_operands *k,
     }
 }
 
-static void put_hash(const struct sketched *s, const struct rolling *r,
+static void put_hash(const struct file_signature *s, const struct rolling *r,
                      uint64_t hash, struct buf *b)
 {
     unsigned k;
@@ -72,7 +72,7 @@ static void put_hash(const struct sketched *s, const struct rolling *r,
 
 /* Puts the hashes of blocks that end in a piece; *hash is that of the one which
  * began and did not end, 0 if there is none. */
-static void put_hashes(const struct sketched *s, const struct rolling *r,
+static void put_hashes(const struct file_signature *s, const struct rolling *r,
                        uint64_t *hash, const uint8_t *data, size_t length,
                        uint64_t offset, struct buf *b)
 {
@@ -90,20 +90,21 @@ static void put_hashes(const struct sketched *s, const struct rolling *r,
     }
 }
 
-static int find_kind(struct sketched *s)
+static int find_kind(struct file_signature *s)
 {
     size_t length = s->shape.size < HEAD ? s->shape.size : HEAD;
     uint8_t head[HEAD];
 
     read_held(s, head, length, 0);
-    if (s->shape.block > SKETCHED_PIECE || !x86_bcj_begins(head, length))
+    if (s->shape.block > SIGNATURE_PIECE || !x86_bcj_begins(head, length))
         return 0;
     s->code = true;
     s->skips = malloc(sketch_blocks(&s->shape));
     return s->skips ? 0 : -ENOMEM;
 }
 
-int sketched_put(struct sketched *s, const struct rolling *r, struct buf *b)
+int signature_put(struct file_signature *s, const struct rolling *r,
+                  struct buf *b)
 {
     uint64_t size = s->shape.size, offset, hash = 0;
     struct x86_operands k = { .size = size };
@@ -113,14 +114,14 @@ int sketched_put(struct sketched *s, const struct rolling *r, struct buf *b)
 
     if (rc)
         return rc;
-    piece = aligned_alloc(4096, SKETCHED_PIECE + 4096);
+    piece = aligned_alloc(4096, SIGNATURE_PIECE + 4096);
     if (!piece)
         return -ENOMEM;
     buf_put_varint(b, size);
     buf_put_varint(b, s->shape.block);
     buf_put_u8(b, s->shape.width | (s->code ? PROTO_SIGNATURE_CODE : 0));
     for (offset = 0; offset < size; offset += n) {
-        n = size - offset < SKETCHED_PIECE ? size - offset : SKETCHED_PIECE;
+        n = size - offset < SIGNATURE_PIECE ? size - offset : SIGNATURE_PIECE;
         read_held(s, piece, n + (s->code ? beyond_of(s, offset + n) : 0),
                   offset);
         if (s->code)
@@ -131,8 +132,8 @@ int sketched_put(struct sketched *s, const struct rolling *r, struct buf *b)
     return 0;
 }
 
-int sketched_read(const struct sketched *s, void *data, size_t length,
-                  uint64_t offset)
+int signature_read(const struct file_signature *s, void *data, size_t length,
+                   uint64_t offset)
 {
     struct x86_operands k = { .size = s->shape.size, .offset = offset };
     size_t beyond;

@@ -1,8 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Whether a device of the target is the source's own storage under another
- * name, the target's part: it tells what the device shows (docs/protocol.md,
- * "One storage under two names"; see witness.c).
+ * Tells the source what a device shows; see witness.h.
  *
  * The source decides, as it alone knows what it has sent and what its guest
  * has written.  It is told whether a segment has a certain content, and by a
@@ -15,7 +13,8 @@
 #include <sodium.h>
 #include <string.h>
 
-#include "plugin/target/disk.h"
+#include "plugin/target/segments.h"
+#include "plugin/target/witness.h"
 
 /* From the storage: a device is read past its cache. */
 static int put_witness(struct target_disk *d, struct buf *b, uint64_t number,
@@ -37,7 +36,7 @@ static int put_witness(struct target_disk *d, struct buf *b, uint64_t number,
     return 0;
 }
 
-int witnessed_answer(struct target_disk *d, const struct frame *f)
+int witness_take(struct target_disk *d, const struct frame *f)
 {
     struct cursor c = CURSOR_INIT(f->data, f->length);
     struct buf b = BUF_INIT;
@@ -58,14 +57,14 @@ int witnessed_answer(struct target_disk *d, const struct frame *f)
     return rc;
 }
 
-int witnessed_unlike(struct target_disk *d)
+int witness_tell_unlike(struct target_disk *d)
 {
     struct buf b = BUF_INIT;
     uint64_t i, n = 0;
     int rc;
 
     for (i = 0; i < d->n_segments && n < PROTO_UNLIKE; i++)
-        if (!check_verified(d, i)) {
+        if (!segments_verified(d, i)) {
             buf_put_u64(&b, i);
             n++;
         }
@@ -74,14 +73,14 @@ int witnessed_unlike(struct target_disk *d)
     return rc;
 }
 
-bool witnessed_may_compare(struct target_disk *d)
+bool witness_may_compare(struct target_disk *d)
 {
     if (d->doubtful && !d->listing && !d->listed)
         d->comparing = true;
     return d->comparing;
 }
 
-int witnessed_apart(struct target_disk *d, const struct frame *f)
+int witness_take_apart(struct target_disk *d, const struct frame *f)
 {
     if (!d->doubtful || d->comparing || f->length > 0)
         return -EPROTO;
@@ -90,7 +89,7 @@ int witnessed_apart(struct target_disk *d, const struct frame *f)
     return 0;
 }
 
-void witnessed_begin(struct target_disk *d)
+void witness_seal(struct target_disk *d)
 {
     if (!d->dest.block)
         return;

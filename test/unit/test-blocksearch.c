@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Unit test of blocktable.c and blocksearch.c: blocks are found wherever they lie in
- * the references, and no more is read for it than is worth it. */
+/* Unit test of blocktable.c and blocksearch.c: blocks are found wherever they
+ * lie in the references, and no more is read for it than is worth it. */
 #include "config.h"
 
 #include <pthread.h>
@@ -12,7 +12,7 @@
 #include "plugin/target/blocksearch.h"
 
 #define MiB (1u << 20)
-#define ZONE (4 * MiB)          /* what blocksearch.c divides small images into */
+#define ZONE (4 * MiB)          /* of blocksearch.c, in small images */
 #define BLOCKS (ZONE / PROTO_BLOCK)
 
 static const uint8_t key[PROTO_KEY] = "0123456789abcdef";
@@ -103,7 +103,7 @@ static char *write_image(const char *name, const uint8_t *data, size_t size)
 struct run {
     struct references *references;
     struct blocktable *table;
-    struct sweep *sweep;
+    struct blocksearch *search;
     pthread_mutex_t lock;
     pthread_cond_t changed;
     bool done;
@@ -140,8 +140,8 @@ static size_t probe(struct run *r, char **images, size_t n,
                     const uint8_t *wanted, size_t length)
 {
     static struct configuration conf;
-    struct sweep_options opt = { .pool = pool, .key = key, .stopped = never,
-                                 .opaque = r };
+    struct blocksearch_options opt = { .pool = pool, .key = key,
+                                       .stopped = never, .opaque = r };
     uint64_t hash;
     size_t at;
 
@@ -160,21 +160,21 @@ static size_t probe(struct run *r, char **images, size_t n,
             blocktable_add(r->table, hash);
     opt.references = r->references;
     opt.table = r->table;
-    assert(!sweep_new(&r->sweep, &opt));
-    assert(!sweep_probe(r->sweep, note_done));
+    assert(!blocksearch_new(&r->search, &opt));
+    assert(!blocksearch_probe(r->search, note_done));
     wait_for(r);
-    return sweep_hits(r->sweep);
+    return blocksearch_hits(r->search);
 }
 
-static void sweep(struct run *r)
+static void search(struct run *r)
 {
-    assert(!sweep_run(r->sweep, note_done));
+    assert(!blocksearch_run(r->search, note_done));
     wait_for(r);
 }
 
 static void end(struct run *r)
 {
-    sweep_free(r->sweep);
+    blocksearch_free(r->search);
     blocktable_free(r->table);
     references_free(r->references);
     pthread_cond_destroy(&r->changed);
@@ -212,8 +212,8 @@ static void nothing_in_common(void)
     fill(wanted, 1, 200);
     path = write_image("other", data, 3 * ZONE);
     assert(probe(&r, &path, 1, wanted, ZONE) == 0);
-    sweep(&r);
-    assert(sweep_bytes(r.sweep) == 0);
+    search(&r);
+    assert(blocksearch_bytes(r.search) == 0);
     assert(blocktable_missing(r.table) == BLOCKS);
     end(&r);
     free(path);
@@ -235,7 +235,7 @@ static void any_sector(void)
         memcpy(data + sector * 512, wanted, ZONE - MiB);
         path = write_image("shifted", data, ZONE - MiB + sector * 512);
         assert(probe(&r, &path, 1, wanted, ZONE) >= 30);
-        sweep(&r);
+        search(&r);
         assert(check_places(&r, wanted, ZONE) == BLOCKS - 256);
         end(&r);
         free(path);
@@ -259,9 +259,9 @@ static void one_zone(void)
     memcpy(wanted, data + (size_t)17 * ZONE - MiB, ZONE);
     path = write_image("large", data, (size_t)ZONES * ZONE);
     assert(probe(&r, &path, 1, wanted, ZONE) >= 16);
-    sweep(&r);
+    search(&r);
     assert(check_places(&r, wanted, ZONE) == BLOCKS);
-    assert(sweep_bytes(r.sweep) <= 4 * ZONE);
+    assert(blocksearch_bytes(r.search) <= 4 * ZONE);
     end(&r);
     remove(path);
     free(path);
@@ -283,15 +283,15 @@ static void siblings(void)
     paths[0] = write_image("first", data, 4 * ZONE);
     paths[1] = write_image("second", data, 4 * ZONE);
     assert(probe(&r, paths, 2, wanted, 5 * ZONE) > 100);
-    sweep(&r);
+    search(&r);
     assert(check_places(&r, wanted, 5 * ZONE) == 4 * BLOCKS);
-    assert(sweep_bytes(r.sweep) <= 4 * ZONE);
+    assert(blocksearch_bytes(r.search) <= 4 * ZONE);
     end(&r);
     fill(data + ZONE, 1, 700);
     free(paths[0]);
     paths[0] = write_image("first", data, 4 * ZONE);
     probe(&r, paths, 2, wanted, 5 * ZONE);
-    sweep(&r);
+    search(&r);
     assert(check_places(&r, wanted, 5 * ZONE) == 4 * BLOCKS);
     end(&r);
     free(paths[0]);
@@ -334,7 +334,7 @@ static void odd_images(void)
     paths[2] = write_image("shrinks", data, 2 * ZONE);
     assert(probe(&r, paths, 3, data, 2 * ZONE) > 32);
     assert(!truncate(paths[2], ZONE + 5000));
-    sweep(&r);
+    search(&r);
     assert(check_places(&r, data, ZONE) == BLOCKS);
     end(&r);
     for (size_t i = 0; i < 3; i++)

@@ -42,12 +42,12 @@ static int write_segment(void *opaque, const void *data, size_t length,
 }
 
 /* Puts a range, and writes what is not taken. */
-static void put(struct gather *g, size_t offset, size_t length)
+static void put(struct coalesce *g, size_t offset, size_t length)
 {
     ssize_t n;
 
     for (; length > 0; offset += n, length -= n) {
-        n = gather_put(g, content + offset, length, offset);
+        n = coalesce_put(g, content + offset, length, offset);
         assert(n >= 0 && (size_t)n <= length);
         if (n > 0)
             continue;
@@ -60,11 +60,11 @@ static void put(struct gather *g, size_t offset, size_t length)
     }
 }
 
-static void begin(struct gather **g_r)
+static void begin(struct coalesce **g_r)
 {
     memset(disk, 0, SIZE);
     memset(written, 0, sizeof(written));
-    assert(!gather_new(g_r, SIZE, write_segment, disk));
+    assert(!coalesce_new(g_r, SIZE, write_segment, disk));
 }
 
 static void is_complete(void)
@@ -79,7 +79,7 @@ static void is_complete(void)
 /* In order: every segment is written as a whole, and by nobody else. */
 static void in_order(void)
 {
-    struct gather *g;
+    struct coalesce *g;
     size_t at, n;
     unsigned i;
 
@@ -88,22 +88,22 @@ static void in_order(void)
         n = 1 + draw() % 100000;
         if (n > SIZE - at)
             n = SIZE - at;
-        assert(gather_put(g, content + at, n, at) > 0);
+        assert(coalesce_put(g, content + at, n, at) > 0);
         n = n < PROTO_SEGMENT - at % PROTO_SEGMENT ? n :
             PROTO_SEGMENT - at % PROTO_SEGMENT;
     }
-    assert(!gather_settle(g, 0, SIZE));
+    assert(!coalesce_settle(g, 0, SIZE));
     is_complete();
     for (i = 0; i < SEGMENTS; i++)
         assert(written[i] == 1);
-    gather_free(g);
+    coalesce_free(g);
 }
 
 /* What nobody puts is zero, although slots have held other segments before. */
 static void with_gaps(void)
 {
     uint8_t *want = allocate(SIZE);
-    struct gather *g;
+    struct coalesce *g;
     size_t at, n;
 
     memset(want, 0, SIZE);
@@ -115,39 +115,39 @@ static void with_gaps(void)
         memcpy(want + at, content + at, n);
         put(g, at, n);
     }
-    assert(!gather_settle(g, 0, SIZE));
+    assert(!coalesce_settle(g, 0, SIZE));
     assert(!memcmp(disk, want, SIZE));
-    gather_free(g);
+    coalesce_free(g);
     free(want);
 }
 
 /* What is settled is there, and the caller's from then on. */
 static void settled(void)
 {
-    struct gather *g;
+    struct coalesce *g;
 
     begin(&g);
     put(g, 3 * PROTO_SEGMENT + 7, 100);
     assert(!written[3]);
-    assert(!gather_settle(g, 2 * PROTO_SEGMENT, 0) && !written[3]);
-    assert(!gather_settle(g, 2 * PROTO_SEGMENT - 1, PROTO_SEGMENT + 1));
+    assert(!coalesce_settle(g, 2 * PROTO_SEGMENT, 0) && !written[3]);
+    assert(!coalesce_settle(g, 2 * PROTO_SEGMENT - 1, PROTO_SEGMENT + 1));
     assert(!written[1] && !written[2] && !written[3]);
-    assert(!gather_put(g, content, 10, PROTO_SEGMENT));
-    assert(!gather_put(g, content, 10, 2 * PROTO_SEGMENT));
-    assert(gather_put(g, content, 10, 4 * PROTO_SEGMENT) == 10);
-    assert(!gather_settle(g, 3 * PROTO_SEGMENT + 5000, 1));
+    assert(!coalesce_put(g, content, 10, PROTO_SEGMENT));
+    assert(!coalesce_put(g, content, 10, 2 * PROTO_SEGMENT));
+    assert(coalesce_put(g, content, 10, 4 * PROTO_SEGMENT) == 10);
+    assert(!coalesce_settle(g, 3 * PROTO_SEGMENT + 5000, 1));
     assert(written[3] == 1);
     assert(!memcmp(disk + 3 * PROTO_SEGMENT + 7,
                    content + 3 * PROTO_SEGMENT + 7, 100));
-    assert(!gather_put(g, content, 10, 3 * PROTO_SEGMENT));
+    assert(!coalesce_put(g, content, 10, 3 * PROTO_SEGMENT));
     /* what nobody settles is not written */
-    gather_free(g);
+    coalesce_free(g);
     assert(!written[4]);
-    gather_free(NULL);
+    coalesce_free(NULL);
 }
 
 struct share {
-    struct gather *gather;
+    struct coalesce *coalesce;
     size_t *starts;                 /* of the pieces, ascending, and the end */
     unsigned *order;
     unsigned n, first;
@@ -160,10 +160,10 @@ static void *put_share(void *opaque)
 
     for (i = s->first; i < s->n; i += THREADS) {
         piece = s->order[i];
-        put(s->gather, s->starts[piece],
+        put(s->coalesce, s->starts[piece],
             s->starts[piece + 1] - s->starts[piece]);
         if (i % 97 == 0)
-            assert(!gather_settle(s->gather, s->starts[piece], 1));
+            assert(!coalesce_settle(s->coalesce, s->starts[piece], 1));
     }
     return NULL;
 }
@@ -176,7 +176,7 @@ static void by_threads(bool shuffled)
     unsigned n = 0, i, other, swap;
     struct share shares[THREADS];
     pthread_t threads[THREADS];
-    struct gather *g;
+    struct coalesce *g;
 
     for (at = 0; at < SIZE; at += piece) {
         piece = 1000 + draw() % (draw() % 8 ? 20000 : 3000000);
@@ -197,9 +197,9 @@ static void by_threads(bool shuffled)
     }
     for (i = 0; i < THREADS; i++)
         pthread_join(threads[i], NULL);
-    assert(!gather_settle(g, 0, SIZE));
+    assert(!coalesce_settle(g, 0, SIZE));
     is_complete();
-    gather_free(g);
+    coalesce_free(g);
     free(starts);
     free(order);
 }
@@ -216,22 +216,22 @@ static void in_no_order(void)
 
 static void fails(void)
 {
-    struct gather *g;
+    struct coalesce *g;
     unsigned i;
     int rc = 0;
 
     begin(&g);
     failure = -ENOSPC;
     for (i = 0; i < SEGMENTS && rc >= 0; i++)
-        rc = gather_put(g, content, 10, i * (uint64_t)PROTO_SEGMENT);
+        rc = coalesce_put(g, content, 10, i * (uint64_t)PROTO_SEGMENT);
     assert(rc == -ENOSPC && i < SEGMENTS);
-    assert(gather_put(g, content, 10, SIZE - 10) == -ENOSPC);
-    assert(gather_settle(g, 0, SIZE) == -ENOSPC);
-    gather_free(g);
+    assert(coalesce_put(g, content, 10, SIZE - 10) == -ENOSPC);
+    assert(coalesce_settle(g, 0, SIZE) == -ENOSPC);
+    coalesce_free(g);
     begin(&g);
     put(g, 0, 10);
-    assert(gather_settle(g, 0, 1) == -ENOSPC);
-    gather_free(g);
+    assert(coalesce_settle(g, 0, 1) == -ENOSPC);
+    coalesce_free(g);
     failure = 0;
 }
 

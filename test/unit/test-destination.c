@@ -303,7 +303,7 @@ static void placed(void)
     forget();
 }
 
-/* What is gathered is written when it is asked for, or at the end. */
+/* What is coalesced is written when it is asked for, or at the end. */
 static void gathers(void)
 {
     static uint8_t content[SIZE], back[SIZE];
@@ -314,10 +314,10 @@ static void gathers(void)
     noise(content, SIZE, 5);
     memset(content + 100000, 0, 300000);
     accepted(&d);
-    fprintf(stderr, "%s\n", d.gather ? "past the cache" : "cached");
+    fprintf(stderr, "%s\n", d.coalesce ? "past the cache" : "cached");
     for (at = 0; at < 2000000; at += n) {
         n = 5000 + at % 7919;
-        assert(!destination_gather(&d, content + at, n, at));
+        assert(!destination_coalesce(&d, content + at, n, at));
     }
     assert(!destination_flush(&d, 0, 1 << 20));
     assert(!image_read(&d.storage, back, 1 << 20, 0));
@@ -327,12 +327,12 @@ static void gathers(void)
     /* also beside what came otherwise, and after what was written */
     assert(!destination_fill(&d, content + 2600001, 1000, 2600001));
     assert(!destination_write(&d, "xyz", 3, 1500000));
-    assert(!destination_gather(&d, content + 1500000, 3, 1500000));
-    assert(!destination_gather(&d, content + at, SIZE - at, at));
-    assert(!destination_sync(&d) && !d.gather);
+    assert(!destination_coalesce(&d, content + 1500000, 3, 1500000));
+    assert(!destination_coalesce(&d, content + at, SIZE - at, at));
+    assert(!destination_sync(&d) && !d.coalesce);
     assert(!image_read(&d.storage, back, SIZE, 0));
     assert(!memcmp(back, content, SIZE));
-    assert(!destination_gather(&d, "new", 3, SIZE - 3));
+    assert(!destination_coalesce(&d, "new", 3, SIZE - 3));
     assert(!destination_place(&d, root));
     destination_release(&d);
     memcpy(content + SIZE - 3, "new", 3);
@@ -343,7 +343,7 @@ static void gathers(void)
     /* a try that fails leaves it */
     d = disk();
     accepted(&d);
-    assert(!destination_gather(&d, "part", 4, 100000));
+    assert(!destination_coalesce(&d, "part", 4, 100000));
     destination_release(&d);
     holds(staging, "part", 100000, SIZE);
     forget();
@@ -1135,10 +1135,10 @@ static void device_is_written_in_place(struct destination *d)
     other.path = d->path;
     other.size = d->size;
     same = other;
-    /* as it is blank, content may be gathered for it */
+    /* as it is blank, content may be coalesced for it */
     noise(content, sizeof(content), 6);
-    assert(d->gather);
-    assert(!destination_gather(d, content, sizeof(content), 3000001));
+    assert(d->coalesce);
+    assert(!destination_coalesce(d, content, sizeof(content), 3000001));
     assert(!destination_flush(d, 3000001, sizeof(content)));
     assert(!image_read(&d->storage, back, sizeof(back), 3000001));
     assert(!memcmp(back, content, sizeof(back)));

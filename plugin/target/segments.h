@@ -1,0 +1,44 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * The table of a disk's segments: what the source expects of each, what the
+ * storage gave, and what has been asked for.  The passes (pass.h) and the
+ * DELTAs (delta.h) work on it, in the engine thread.
+ *
+ * A segment counts as verified only if its digest was of bytes read back from
+ * the storage and is the one that the source announced, or if it was verified
+ * so and was changed only by DELTAs that are verified themselves.
+ */
+#ifndef PLUGIN_TARGET_SEGMENTS_H
+#define PLUGIN_TARGET_SEGMENTS_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "plugin/target/disk.h"
+
+/* Flags of a segment, in target_disk.flags. */
+enum {
+    SEGMENT_NAMED = 1,              /* in this pass */
+    SEGMENT_PATCHED = 2,            /* and not verified since */
+    SEGMENT_WRITTEN = 4,            /* and not brought to the storage yet */
+    SEGMENT_DERIVED = 8,            /* was verified, and changed by DELTAs that
+                                       are verified since or will be */
+};
+
+/* Makes the table for the size of the disk.  0 or -ENOMEM; either way
+ * segments_release() frees it. */
+int segments_init(struct target_disk *d);
+void segments_release(struct target_disk *d);
+
+/* Whether the storage gave what was announced of a segment; of all of them. */
+bool segments_verified(const struct target_disk *d, uint64_t number);
+bool segments_complete(const struct target_disk *d);
+
+/* Sends a frame that says no more than the number of a segment: DIFFER asks for
+ * all of it, BLOCKS says that it is zero here.  0 or what wire_send() gives. */
+int segments_name(struct target_disk *d, uint16_t type, uint64_t number);
+/* Asks for a whole segment, unless one of these frames has named it in this
+ * pass. */
+int segments_name_whole(struct target_disk *d, uint64_t number);
+
+#endif
