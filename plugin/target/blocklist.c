@@ -1,24 +1,24 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Objects whose blocks lie scattered in the references (docs/protocol.md,
- * "LIST, BLOCKLIST, HELD"): the target's part.
+ * Objects whose blocks lie anywhere in the references; see blocklist.h.
  *
  * Where no parser tells what belongs together, a sibling's content lies at
  * other places and in other company, and no object is found by its digest.
  * So the source is asked for lists of the blocks of what was not found, the
- * references are read past them (blocksearch.h), and the source is told which blocks
- * are lacking.  What is held is read again when the source's recipe comes
- * (recipe.c).  Whether it is what it should be, or a hash has collided or
+ * references are searched for these (blocksearch.h), and the source is told
+ * which blocks are held.  These are read again when the source's recipe comes
+ * (recipe.c).  Whether they are what they should be, or a hash has collided or
  * somebody written meanwhile, at either end, is found out by the check passes,
  * which ask for the blocks that differ.
  *
- * First a sample of the lists is asked for, and held against samples of the
- * images; if nothing is found so, all is wanted at once, and little was lost.
- * All this begins when all else was looked for and asked for.
+ * First a sample of the lists is asked for, and the images are probed for it;
+ * if nothing is found so, all is wanted at once, and little was lost.  All this
+ * begins when all else was looked for and asked for.
  *
- * Steps follow one another, in the engine thread (lists) or in the pool
- * (searches); whoever does one owns what is below "steps", and the disk has one
- * pending more as long as there are steps to come.
+ * Steps follow one another, in the order of enum step and of this file, in the
+ * engine thread (lists) or in the pool (searches).  Whoever does a step owns
+ * what is under "Steps", and the steps count as one that is helped (want.h) as
+ * long as there are some to come.
  */
 #include "config.h"
 
@@ -30,55 +30,120 @@
 
 #include "plugin/base/bytes.h"
 #include "plugin/base/log.h"
+#include "plugin/target/blocklist.h"
 #include "plugin/target/blocksearch.h"
-#include "plugin/target/disk.h"
+#include "plugin/target/want.h"
 
 #define SMALLEST (16u << 10)        /* bytes of an object */
 #define LEAST 1024u                 /* blocks in all: less is just wanted */
 #define SAMPLE_MIN 16u              /* objects */
-#define SAMPLE_SHARE 16u            /* one of so many */
+#define SAMPLE_SHARE 16u            /* one of this number */
 #define HITS_MIN 2u                 /* one block that is everywhere, such as
                                        0xff, is no sign */
-#define FOUND_SHARE 16u             /* an object is made of blocks if of so
-                                       many one was found */
-#define ASKED_MAX 2u                /* LISTs not answered: the source does
+#define FOUND_SHARE 16u             /* an object is made of blocks if one of
+                                       this number was found */
+#define LISTS_MAX 2u                /* LISTs not answered: the source does
                                        nothing else meanwhile */
-#define LACK_FRAME (32u << 10)      /* bytes, about */
+#define HELD_FRAME (32u << 10)      /* bytes, about */
 
-struct stray {
+/* What the objects wait for. */
+enum step {
+    STEP_COLLECT,                   /* more objects; they are not sorted */
+    STEP_SAMPLE,                    /* lists of the sample, then its probe */
+    STEP_ALL,                       /* lists of all, then the probe and the
+                                       search */
+    STEP_ENDED,                     /* recipes, if HELD was sent for some */
+};
+
+struct unmatched {
     uint64_t number;
     uint32_t size;
     uint32_t head;                  /* bytes before the first block */
     uint32_t n_blocks;
-    bool lacked;                    /* HELD was sent; covered by the disk's
+    bool told;                      /* HELD was sent; covered by the disk's
                                        lock, as the next */
     bool taken;                     /* and its recipe has begun */
     uint8_t *hashes;                /* of the blocks, or NULL */
 };
 
-struct scatter {
+struct blocklist {
     uint8_t key[PROTO_KEY];
 
     /* Covered by the disk's lock while objects are handed over, then they
      * stand still. */
-    struct stray *strays;           /* by number from the first step on */
+    struct unmatched *objects;      /* by number from STEP_SAMPLE on */
     size_t n, room;
     size_t reserved;                /* blocks */
 
     /* Steps. */
-    uint32_t *order;                /* strays, as they are asked for */
+    uint32_t *order;                /* objects, as they are asked for */
     size_t n_sample;                /* that come first */
     struct blocktable *table;
     struct blocksearch *search;
 
     /* Covered by the disk's lock. */
+    enum step step;
     size_t asked, answered;         /* of order */
     size_t round_end;               /* up to where is asked */
-    size_t counts[ASKED_MAX];       /* of the LISTs that are not answered */
+    size_t counts[LISTS_MAX];       /* of the LISTs that are not answered */
     unsigned n_counts;
 };
 
-/* Handing over */
+static void set_step(struct target_disk *d, enum step step)
+{
+    pthread_mutex_lock(&d->lock);
+    d->blocklist->step = step;
+    pthread_mutex_unlock(&d->lock);
+}
+
+static enum step get_step(struct target_disk *d)
+{
+    enum step step;
+
+    pthread_mutex_lock(&d->lock);
+    step = d->blocklist->step;
+    pthread_mutex_unlock(&d->lock);
+    return step;
+}
+
+/* The end of the steps.  Afterwards others may free all this. */
+
+/* Wants what no HELD was sent for. */
+static void want_rest(struct target_disk *d, int rc)
+{
+    struct blocklist *s = d->blocklist;
+    size_t i, n = 0;
+
+    set_step(d, STEP_ENDED);
+    for (i = 0; i < s->n; i++) {
+        if (s->objects[i].told)
+            continue;
+        if (!rc && !d->error)
+            rc = want_ask(d, s->objects[i].number);
+        n++;
+    }
+    if (!rc)
+        rc = want_flush(d);
+    for (i = 0; i < n; i++)
+        want_leave(d, WANT_HELPED, rc);
+    want_leave(d, WANT_HELPED, rc);
+}
+
+static void end_probe(struct blocklist *s)
+{
+    blocksearch_free(s->search);
+    s->search = NULL;
+    blocktable_free(s->table);
+    s->table = NULL;
+}
+
+static void give_up(struct target_disk *d, int rc)
+{
+    end_probe(d->blocklist);
+    want_rest(d, rc);
+}
+
+/* Handing over (STEP_COLLECT) */
 
 static bool reserve(atomic_size_t *left, size_t blocks)
 {
@@ -91,10 +156,10 @@ static bool reserve(atomic_size_t *left, size_t blocks)
 }
 
 /* With the lock held. */
-static int add_stray(struct target_disk *d, const struct wire_object *o,
+static int add_object(struct target_disk *d, const struct wire_object *o,
                      uint64_t number)
 {
-    struct scatter *s = d->scatter;
+    struct blocklist *s = d->blocklist;
     size_t room;
     void *list;
 
@@ -103,85 +168,52 @@ static int add_stray(struct target_disk *d, const struct wire_object *o,
         if (!s)
             return -ENOMEM;
         randombytes_buf(s->key, sizeof(s->key));
-        d->scatter = s;
-        d->pending++;               /* for the steps */
+        d->blocklist = s;
+        want_enter(d, WANT_HELPED, 1);  /* the steps */
     }
     if (s->n == s->room) {
         room = s->room ? 2 * s->room : 256;
-        list = reallocarray(s->strays, room, sizeof(*s->strays));
+        list = reallocarray(s->objects, room, sizeof(*s->objects));
         if (!list)
             return -ENOMEM;
-        s->strays = list;
+        s->objects = list;
         s->room = room;
     }
-    s->strays[s->n++] = (struct stray){ .number = number, .size = o->size };
+    s->objects[s->n++] = (struct unmatched){ .number = number,
+                                             .size = o->size };
     s->reserved += o->size / PROTO_BLOCK;
+    want_enter(d, WANT_HELPED, 1);
     return 0;
 }
 
-bool scatter_ask(struct target_disk *d, const struct wire_object *o,
-                 uint64_t number)
+int blocklist_ask(struct target_disk *d, const struct wire_object *o,
+                  uint64_t number, bool *taken_r)
 {
     size_t blocks = o->size / PROTO_BLOCK;
     int rc;
 
+    *taken_r = false;
     if (o->kind != KIND_UNPARSED || o->size < SMALLEST ||
         references_count(d->references) == 0 ||
         !reserve(d->blocks_left, blocks))
-        return false;
+        return 0;
     pthread_mutex_lock(&d->lock);
-    rc = add_stray(d, o, number);
+    rc = add_object(d, o, number);
     pthread_mutex_unlock(&d->lock);
-    if (rc)
+    if (rc) {
         atomic_fetch_add(d->blocks_left, blocks);
-    else
-        references_arrived(d->references, o->size);     /* if ever, later */
-    return !rc;
-}
-
-/* The end of the steps.  Afterwards others may free all this. */
-
-/* Wants what no HELD was sent for. */
-static void want_rest(struct target_disk *d, int rc)
-{
-    struct scatter *s = d->scatter;
-    size_t i, n = 0;
-
-    for (i = 0; i < s->n; i++) {
-        if (s->strays[i].lacked)
-            continue;
-        if (!rc && !d->error)
-            rc = rebuild_want(d, s->strays[i].number);
-        n++;
+        return rc;
     }
-    if (!rc)
-        rc = rebuild_flush_wants(d);
-    for (i = 0; i < n; i++)
-        rebuild_finish(d, rc);
-    rebuild_finish(d, rc);
-}
-
-static void free_search(struct scatter *s)
-{
-    blocksearch_free(s->search);
-    s->search = NULL;
-}
-
-static void give_up(struct target_disk *d, int rc)
-{
-    struct scatter *s = d->scatter;
-
-    free_search(s);
-    blocktable_free(s->table);
-    s->table = NULL;
-    want_rest(d, rc);
+    references_arrived(d->references, o->size);     /* if ever, later */
+    *taken_r = true;
+    return 0;
 }
 
 /* Asking for lists */
 
 static int send_list(struct target_disk *d, size_t first, size_t count)
 {
-    const struct scatter *s = d->scatter;
+    const struct blocklist *s = d->blocklist;
     struct buf b = BUF_INIT;
     uint64_t previous = 0, number;
     size_t i;
@@ -190,7 +222,7 @@ static int send_list(struct target_disk *d, size_t first, size_t count)
     buf_put(&b, s->key, PROTO_KEY);
     buf_put_u32(&b, count);
     for (i = first; i < first + count; i++) {
-        number = s->strays[s->order[i]].number;
+        number = s->objects[s->order[i]].number;
         buf_put_zigzag(&b, (int64_t)(number - previous));
         previous = number;
     }
@@ -202,11 +234,11 @@ static int send_list(struct target_disk *d, size_t first, size_t count)
 /* With the lock held. */
 static int ask_more(struct target_disk *d)
 {
-    struct scatter *s = d->scatter;
+    struct blocklist *s = d->blocklist;
     size_t n;
     int rc = 0;
 
-    while (!rc && s->n_counts < ASKED_MAX && s->asked < s->round_end) {
+    while (!rc && s->n_counts < LISTS_MAX && s->asked < s->round_end) {
         n = s->round_end - s->asked;
         if (n > PROTO_LIST_OBJECTS)
             n = PROTO_LIST_OBJECTS;
@@ -223,28 +255,28 @@ static int begin_round(struct target_disk *d, size_t end)
     int rc;
 
     pthread_mutex_lock(&d->lock);
-    d->scatter->round_end = end;
+    d->blocklist->round_end = end;
     rc = ask_more(d);
     pthread_mutex_unlock(&d->lock);
     return rc;
 }
 
-static int compare_strays(const void *a, const void *b)
+static int compare_unmatched(const void *a, const void *b)
 {
-    const struct stray *x = a, *y = b;
+    const struct unmatched *x = a, *y = b;
 
     return (x->number > y->number) - (x->number < y->number);
 }
 
 /* The sample is of every part of the disk. */
-static int make_order(struct scatter *s)
+static int make_order(struct blocklist *s)
 {
     size_t step = SAMPLE_SHARE, i, n = 0;
 
     s->order = calloc(s->n, sizeof(*s->order));
     if (!s->order)
         return -ENOMEM;
-    qsort(s->strays, s->n, sizeof(*s->strays), compare_strays);
+    qsort(s->objects, s->n, sizeof(*s->objects), compare_unmatched);
     if (s->n / step < SAMPLE_MIN)
         step = s->n / SAMPLE_MIN;
     if (step < 2)
@@ -258,27 +290,35 @@ static int make_order(struct scatter *s)
     return 0;
 }
 
+static int ask_for_sample(struct target_disk *d)
+{
+    struct blocklist *s = d->blocklist;
+    int rc = make_order(s);
+
+    if (rc)
+        return rc;
+    set_step(d, s->n_sample < s->n ? STEP_SAMPLE : STEP_ALL);
+    return begin_round(d, s->n_sample);
+}
+
 static int first_step(void *opaque, uint64_t number)
 {
     struct target_disk *d = opaque;
-    struct scatter *s = d->scatter;
-    bool worth_it = s->reserved >= LEAST;
+    bool worth_it = d->blocklist->reserved >= LEAST;
     int rc = d->error;
 
     (void)number;
     if (!rc && worth_it)
-        rc = make_order(s);
-    if (!rc && worth_it)
-        rc = begin_round(d, s->n_sample);
+        rc = ask_for_sample(d);
     if (rc || !worth_it)
         give_up(d, rc);
     return 0;
 }
 
-int scatter_begin(struct target_disk *d)
+int blocklist_begin(struct target_disk *d)
 {
     static const char no_memory[] = "out of memory";
-    int rc = d->scatter ? threadpool_add(d->pool, first_step, d, 0, 1) : 0;
+    int rc = d->blocklist ? threadpool_add(d->pool, first_step, d, 0, 1) : 0;
 
     /* Otherwise both sides would wait for each other. */
     return rc ? wire_send(d->wire, FRAME_FAIL, d->number, no_memory,
@@ -287,12 +327,12 @@ int scatter_begin(struct target_disk *d)
 
 /* Lists */
 
-static uint64_t hash_of(const struct stray *s, size_t block)
+static uint64_t hash_of(const struct unmatched *s, size_t block)
 {
     return get_le(s->hashes + block * PROTO_LIST_HASH, PROTO_LIST_HASH);
 }
 
-static int take_list(struct stray *s, struct cursor *c)
+static int take_list(struct unmatched *s, struct cursor *c)
 {
     uint64_t head = cursor_varint(c);
     const uint8_t *hashes;
@@ -313,50 +353,11 @@ static int take_list(struct stray *s, struct cursor *c)
     return 0;
 }
 
-static bool is_stopped(void *opaque)
-{
-    const struct target_disk *d = opaque;
-
-    return d->error != 0;
-}
-
-static void probed(void *opaque);
-
-static int begin_probe(struct target_disk *d)
-{
-    struct scatter *s = d->scatter;
-    struct blocksearch_options opt = {
-        .pool = d->pool,
-        .references = d->references,
-        .key = s->key,
-        .stopped = is_stopped,
-        .opaque = d,
-    };
-    size_t i, k;
-    uint64_t hash;
-    int rc;
-
-    rc = blocktable_new(&s->table, s->answered * PROTO_LIST_BLOCKS <
-                        s->reserved ? s->answered * PROTO_LIST_BLOCKS :
-                        s->reserved);
-    if (rc)
-        return rc;
-    for (i = 0; i < s->n; i++)
-        for (k = 0; s->strays[i].hashes && k < s->strays[i].n_blocks; k++) {
-            hash = hash_of(&s->strays[i], k);
-            if (hash)
-                blocktable_add(s->table, hash);
-        }
-    opt.table = s->table;
-    rc = blocksearch_new(&s->search, &opt);
-    return rc ? rc : blocksearch_probe(s->search, probed);
-}
-
 /* Takes the answer to the first LIST that is open. */
 static int take_lists(struct target_disk *d, const struct frame *f)
 {
     struct cursor c = CURSOR_INIT(f->data, f->length);
-    struct scatter *s = d->scatter;
+    struct blocklist *s = d->blocklist;
     size_t i, first, count = 0;
     int rc = 0;
 
@@ -372,18 +373,21 @@ static int take_lists(struct target_disk *d, const struct frame *f)
     if (count == 0 || cursor_u32(&c) != count)
         return -EPROTO;
     for (i = first; i < first + count && !rc; i++)
-        rc = take_list(&s->strays[s->order[i]], &c);
+        rc = take_list(&s->objects[s->order[i]], &c);
     return rc ? rc : cursor_left(&c) > 0 ? -EPROTO : 0;
 }
 
-int scatter_blocklist(struct target_disk *d, const struct frame *f)
+static int begin_probe(struct target_disk *d, size_t answered);
+
+int blocklist_take(struct target_disk *d, const struct frame *f)
 {
     bool complete = false;
-    struct scatter *s;
+    struct blocklist *s;
+    size_t answered;
     int rc;
 
     pthread_mutex_lock(&d->lock);
-    s = d->scatter;
+    s = d->blocklist;
     pthread_mutex_unlock(&d->lock);
     rc = s ? take_lists(d, f) : -EPROTO;
     if (rc)
@@ -391,50 +395,122 @@ int scatter_blocklist(struct target_disk *d, const struct frame *f)
     pthread_mutex_lock(&d->lock);
     rc = ask_more(d);
     complete = s->n_counts == 0;
+    answered = s->answered;
     pthread_mutex_unlock(&d->lock);
-    if (!rc && complete && begin_probe(d))
+    /* Without memory all is wanted whole. */
+    if (!rc && complete && begin_probe(d, answered))
         give_up(d, 0);
     return rc;
 }
 
+/* Probing (both steps) */
+
+static void probed(void *opaque);
+static void searched(void *opaque);
+
+static bool is_stopped(void *opaque)
+{
+    const struct target_disk *d = opaque;
+
+    return d->error != 0;
+}
+
+static void probed(void *opaque);
+
+static int begin_probe(struct target_disk *d, size_t answered)
+{
+    struct blocklist *s = d->blocklist;
+    struct blocksearch_options opt = {
+        .pool = d->pool,
+        .references = d->references,
+        .key = s->key,
+        .stopped = is_stopped,
+        .opaque = d,
+    };
+    size_t i, k;
+    uint64_t hash;
+    int rc;
+
+    rc = blocktable_new(&s->table, answered * PROTO_LIST_BLOCKS <
+                        s->reserved ? answered * PROTO_LIST_BLOCKS :
+                        s->reserved);
+    if (rc)
+        return rc;
+    for (i = 0; i < s->n; i++)
+        for (k = 0; s->objects[i].hashes && k < s->objects[i].n_blocks; k++) {
+            hash = hash_of(&s->objects[i], k);
+            if (hash)
+                blocktable_add(s->table, hash);
+        }
+    opt.table = s->table;
+    rc = blocksearch_new(&s->search, &opt);
+    return rc ? rc : blocksearch_probe(s->search, probed);
+}
+
+/* The probe has found out whether a search is worth it. */
+static void probed(void *opaque)
+{
+    struct target_disk *d = opaque;
+    struct blocklist *s = d->blocklist;
+    size_t hits = blocksearch_hits(s->search);
+    int rc;
+
+    log_debug("disk %s: %zu blocks found in samples, of %zu that are looked "
+              "for", d->vdev, hits, blocktable_missing(s->table));
+    if (d->error || hits < HITS_MIN) {
+        give_up(d, 0);
+        return;
+    }
+    if (get_step(d) == STEP_ALL) {
+        if (blocksearch_run(s->search, searched))
+            give_up(d, 0);
+        return;
+    }
+    end_probe(s);
+    set_step(d, STEP_ALL);
+    rc = begin_round(d, s->n);
+    if (rc)
+        give_up(d, rc);
+}
+
 /* What was found */
 
-/* 1: block k of it is held, being found or zero. */
-static bool is_held(const struct scatter *s, const struct stray *stray,
+/* Whether block k of it is held, being found or zero. */
+static bool is_held(const struct blocklist *s, const struct unmatched *u,
                     size_t k)
 {
-    uint64_t hash = hash_of(stray, k), offset;
+    uint64_t hash = hash_of(u, k), offset;
     size_t image;
 
     return !hash || blocktable_get(s->table, hash, &image, &offset);
 }
 
-/* Of blocks that are not zero. */
-static size_t count_found(const struct scatter *s, const struct stray *stray,
+/* Counts blocks that are not zero: those found, and all. */
+static size_t count_found(const struct blocklist *s, const struct unmatched *u,
                           size_t *all_r)
 {
     size_t k, n = 0;
 
     *all_r = 0;
-    for (k = 0; k < stray->n_blocks; k++) {
-        if (!hash_of(stray, k))
+    for (k = 0; k < u->n_blocks; k++) {
+        if (!hash_of(u, k))
             continue;
         ++*all_r;
-        n += is_held(s, stray, k);
+        n += is_held(s, u, k);
     }
     return n;
 }
 
-/* Runs of blocks that are held, and that are lacking, by turns. */
-static void put_lack(const struct scatter *s, const struct stray *stray,
+/* Runs of blocks that are held, and of blocks that are not, by turns. */
+static void put_held(const struct blocklist *s, const struct unmatched *u,
                      uint64_t previous, struct buf *b)
 {
     bool held = true;
     size_t k, from;
 
-    buf_put_zigzag(b, (int64_t)(stray->number - previous));
-    for (k = 0; k < stray->n_blocks; held = !held) {
-        for (from = k; k < stray->n_blocks && is_held(s, stray, k) == held;
+    buf_put_zigzag(b, (int64_t)(u->number - previous));
+    for (k = 0; k < u->n_blocks; held = !held) {
+        for (from = k; k < u->n_blocks && is_held(s, u, k) == held;
              k++)
             ;
         buf_put_varint(b, k - from);
@@ -442,7 +518,7 @@ static void put_lack(const struct scatter *s, const struct stray *stray,
 }
 
 /* Objects first to last of a frame in the making. */
-static int send_lacks(struct target_disk *d, size_t first, size_t end,
+static int send_held(struct target_disk *d, size_t first, size_t end,
                       const bool *chosen, struct buf *b)
 {
     size_t i;
@@ -452,16 +528,16 @@ static int send_lacks(struct target_disk *d, size_t first, size_t end,
         return 0;
     pthread_mutex_lock(&d->lock);
     for (i = first; i < end; i++)
-        d->scatter->strays[i].lacked = chosen[i];
+        d->blocklist->objects[i].told = chosen[i];
     pthread_mutex_unlock(&d->lock);
     rc = wire_send_buf(d->wire, FRAME_HELD, d->number, b);
     buf_reset(b);
     return rc;
 }
 
-static int tell_lacks(struct target_disk *d, const bool *chosen)
+static int tell_held(struct target_disk *d, const bool *chosen)
 {
-    const struct scatter *s = d->scatter;
+    const struct blocklist *s = d->blocklist;
     struct buf b = BUF_INIT;
     uint64_t previous = 0;
     size_t i, first = 0;
@@ -470,31 +546,31 @@ static int tell_lacks(struct target_disk *d, const bool *chosen)
     for (i = 0; i < s->n && !rc; i++) {
         if (!chosen[i])
             continue;
-        put_lack(s, &s->strays[i], previous, &b);
-        previous = s->strays[i].number;
-        if (b.length < LACK_FRAME)
+        put_held(s, &s->objects[i], previous, &b);
+        previous = s->objects[i].number;
+        if (b.length < HELD_FRAME)
             continue;
-        rc = send_lacks(d, first, i + 1, chosen, &b);
+        rc = send_held(d, first, i + 1, chosen, &b);
         first = i + 1;
         previous = 0;
     }
     if (!rc)
-        rc = send_lacks(d, first, s->n, chosen, &b);
+        rc = send_held(d, first, s->n, chosen, &b);
     buf_release(&b);
     return rc;
 }
 
-/* The last step. */
-static void swept(void *opaque)
+/* The search has ended, and with it the steps. */
+static void searched(void *opaque)
 {
     struct target_disk *d = opaque;
-    struct scatter *s = d->scatter;
+    struct blocklist *s = d->blocklist;
     bool *chosen = calloc(s->n, sizeof(*chosen));
     size_t i, all, n, found = 0, looked_for = 0;
-    int rc = chosen ? versions_prepare(d) : -ENOMEM;
+    int rc = chosen ? 0 : -ENOMEM;
 
     for (i = 0; i < s->n && !rc; i++) {
-        n = count_found(s, &s->strays[i], &all);
+        n = count_found(s, &s->objects[i], &all);
         chosen[i] = n > 0 && n >= all / FOUND_SHARE;
         looked_for += all;
         found += n;
@@ -503,59 +579,36 @@ static void swept(void *opaque)
              "found in blocks, in %.1f MB of the references", d->vdev,
              looked_for * PROTO_BLOCK / 1e6, found * PROTO_BLOCK / 1e6,
              blocksearch_bytes(s->search) / 1e6);
-    free_search(s);
+    /* The table stays: blocklist_read() looks things up in it. */
+    blocksearch_free(s->search);
+    s->search = NULL;
     if (!rc && !d->error)
-        rc = tell_lacks(d, chosen);
+        rc = tell_held(d, chosen);
     free(chosen);
+    /* Without memory the rest is wanted whole. */
     want_rest(d, rc == -ENOMEM ? 0 : rc);
-}
-
-/* The pieces were looked at. */
-static void probed(void *opaque)
-{
-    struct target_disk *d = opaque;
-    struct scatter *s = d->scatter;
-    size_t hits = blocksearch_hits(s->search);
-    int rc = 0;
-
-    log_debug("disk %s: %zu blocks found in samples, of %zu that are looked "
-              "for", d->vdev, hits, blocktable_missing(s->table));
-    if (d->error || hits < HITS_MIN) {
-        give_up(d, 0);
-        return;
-    }
-    if (s->answered == s->n) {
-        if (blocksearch_run(s->search, swept))
-            give_up(d, 0);
-        return;
-    }
-    free_search(s);
-    blocktable_free(s->table);
-    s->table = NULL;
-    rc = begin_round(d, s->n);
-    if (rc)
-        give_up(d, rc);
 }
 
 /* Recipes */
 
-const struct stray *scatter_take(struct target_disk *d, uint64_t number)
+const struct unmatched *blocklist_take_object(struct target_disk *d,
+                                              uint64_t number)
 {
-    struct stray key = { .number = number }, *s = NULL;
+    struct unmatched key = { .number = number }, *u = NULL;
 
     pthread_mutex_lock(&d->lock);
-    if (d->scatter && d->scatter->order)
-        s = bsearch(&key, d->scatter->strays, d->scatter->n, sizeof(*s),
-                    compare_strays);
-    if (s && s->lacked && !s->taken)
-        s->taken = true;
+    if (d->blocklist && d->blocklist->step > STEP_COLLECT)
+        u = bsearch(&key, d->blocklist->objects, d->blocklist->n, sizeof(*u),
+                    compare_unmatched);
+    if (u && u->told && !u->taken)
+        u->taken = true;
     else
-        s = NULL;
+        u = NULL;
     pthread_mutex_unlock(&d->lock);
-    return s;
+    return u;
 }
 
-/* What is read in one go: blocks that lie one behind the other. */
+/* What is read in one go: blocks that lie one after the other. */
 struct stretch {
     size_t image;                   /* SIZE_MAX: zeros */
     uint64_t offset;
@@ -574,19 +627,19 @@ static void read_stretch(struct target_disk *d, const struct stretch *x,
 }
 
 /* Where the content from offset up to the end of its block is held. */
-static int find_block(const struct scatter *s, const struct stray *stray,
+static int find_block(const struct blocklist *s, const struct unmatched *u,
                       uint64_t offset, size_t most, struct stretch *x)
 {
-    uint64_t at = offset - stray->head, hash;
+    uint64_t at = offset - u->head, hash;
     size_t k = at / PROTO_BLOCK;
 
-    if (offset < stray->head || k >= stray->n_blocks)
+    if (offset < u->head || k >= u->n_blocks)
         return -EPROTO;
     at %= PROTO_BLOCK;
     x->length = PROTO_BLOCK - at < most ? PROTO_BLOCK - at : most;
     x->image = SIZE_MAX;
     x->offset = 0;
-    hash = hash_of(stray, k);
+    hash = hash_of(u, k);
     if (!hash)
         return 0;
     if (!blocktable_get(s->table, hash, &x->image, &x->offset))
@@ -595,15 +648,15 @@ static int find_block(const struct scatter *s, const struct stray *stray,
     return 0;
 }
 
-int scatter_read(struct target_disk *d, const struct stray *stray, void *data,
-                 size_t length, uint64_t offset)
+int blocklist_read(struct target_disk *d, const struct unmatched *u,
+                   void *data, size_t length, uint64_t offset)
 {
     struct stretch run = { .image = SIZE_MAX }, x;
     uint8_t *p = data;
     int rc = 0;
 
     while (length > 0) {
-        rc = find_block(d->scatter, stray, offset, length, &x);
+        rc = find_block(d->blocklist, u, offset, length, &x);
         if (rc)
             return rc;
         offset += x.length;
@@ -621,9 +674,9 @@ int scatter_read(struct target_disk *d, const struct stray *stray, void *data,
     return 0;
 }
 
-void scatter_release(struct target_disk *d)
+void blocklist_release(struct target_disk *d)
 {
-    struct scatter *s = d->scatter;
+    struct blocklist *s = d->blocklist;
     size_t i;
 
     if (!s)
@@ -631,10 +684,10 @@ void scatter_release(struct target_disk *d)
     blocksearch_free(s->search);
     blocktable_free(s->table);
     for (i = 0; i < s->n; i++)
-        free(s->strays[i].hashes);
-    free(s->strays);
+        free(s->objects[i].hashes);
+    free(s->objects);
     free(s->order);
     atomic_fetch_add(d->blocks_left, s->reserved);
     free(s);
-    d->scatter = NULL;
+    d->blocklist = NULL;
 }

@@ -6,6 +6,7 @@
 
 #include "plugin/index/index_add_image.h"
 #include "plugin/target/index_disk.h"
+#include "plugin/target/objects.h"
 
 static bool from_batches(void *opaque, uint32_t i, struct index_object *o)
 {
@@ -13,7 +14,7 @@ static bool from_batches(void *opaque, uint32_t i, struct index_object *o)
     const struct wire_object *w;
     struct target_disk *d = opaque;
 
-    w = rebuild_object(d, i, &b);
+    w = objects_find(d, i, &b);
     if (!w || !w->size)
         return false;
     *o = (struct index_object){
@@ -30,7 +31,7 @@ static bool from_batches(void *opaque, uint32_t i, struct index_object *o)
 static struct index_source source_of(struct target_disk *d)
 {
     return (struct index_source){
-        .n = d->n_objects,
+        .n = objects_count(d),
         .get = from_batches,
         .opaque = d,
     };
@@ -43,7 +44,7 @@ void index_disk_begin(struct target_disk *d)
     struct store *s = references_store(d->references, &directory);
 
     /* If that fails, index_disk_enter() does it all. */
-    if (s && !d->dry && d->n_objects &&
+    if (s && !d->dry && objects_count(d) &&
         index_adding_start(&d->adding, s, directory, d->path, &source))
         d->adding = NULL;
 }
@@ -69,6 +70,7 @@ void index_disk_enter(struct target_disk *d, const char *state_dir)
     struct index_source source = source_of(d);
     struct stamp stamp;
 
-    if (!d->indexed && d->placed && d->n_objects && !stamp_of(d->path, &stamp))
+    if (!d->indexed && d->placed && objects_count(d) &&
+        !stamp_of(d->path, &stamp))
         index_add_image(state_dir, d->path, &stamp, &source);
 }

@@ -1,7 +1,7 @@
 libplugin_la_SOURCES += \
-	%D%/blocklist.c \
+	%D%/blocklist.c %D%/blocklist.h \
 	%D%/blocksearch.c %D%/blocksearch.h \
-	%D%/bulk.c \
+	%D%/bulk.c %D%/bulk.h \
 	%D%/coalesce.c %D%/coalesce.h \
 	%D%/delta.c %D%/delta.h \
 	%D%/destination.c %D%/destination.h \
@@ -14,13 +14,16 @@ libplugin_la_SOURCES += \
 	%D%/index_disk.c %D%/index_disk.h \
 	%D%/local_copy.c %D%/local_copy.h \
 	%D%/local_search.c %D%/local_search.h \
+	%D%/objects.c %D%/objects.h \
 	%D%/pass.c %D%/pass.h \
+	%D%/place.c %D%/place.h \
 	%D%/placeholder.c %D%/placeholder.h \
 	%D%/readback.c %D%/readback.h \
 	%D%/receiver.c %D%/receiver.h \
-	%D%/recipe.c \
+	%D%/recipe.c %D%/recipe.h \
 	%D%/reference.c %D%/reference.h \
 	%D%/refresh.c %D%/refresh.h \
 	%D%/segments.c %D%/segments.h \
 	%D%/signature.c %D%/signature.h \
+	%D%/want.c %D%/want.h \
 	%D%/witness.c %D%/witness.h

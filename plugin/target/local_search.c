@@ -13,6 +13,7 @@
 
 #include "plugin/target/local_copy.h"
 #include "plugin/target/local_search.h"
+#include "plugin/target/place.h"
 
 #define BASES_MAX 4                 /* tried for one object */
 
@@ -28,22 +29,12 @@ static int check_copy(void *opaque, const void *data, size_t length,
     while (c->next < c->object->n_extents) {
         e = &c->extents[c->next];
         if (e->logical < end)
-            rebuild_touch(c->disk, e->physical, e->length);
+            place_touch(c->disk, e->physical, e->length);
         if (e->logical + e->length > end)
             break;
         c->next++;
     }
     return 0;
-}
-
-/* What is shared is not handed to anybody if reading fails before. */
-static void touch_object(const struct batch *b, const struct wire_object *o)
-{
-    const struct fsparse_extent *e = b->extents + o->first_extent;
-    uint32_t i;
-
-    for (i = 0; i < o->n_extents; i++)
-        rebuild_touch(b->disk, e[i].physical, e[i].length);
 }
 
 /* *same_r: it was copied, and is what it should be. */
@@ -56,15 +47,16 @@ static int copy_basis(const struct batch *b, const struct wire_object *o,
     *same_r = b->disk->dry;
     if (b->disk->dry)
         return 0;
-    rebuild_copy_begin(&c, b, o);
-    touch_object(b, o);
-    rc = local_copy(&b->disk->dest, h, c.extents, o->n_extents, rebuild_copy,
+    place_copy_begin(&c, b, o);
+    /* What is shared is not handed to anybody if reading fails before. */
+    place_touch_object(b, o);
+    rc = local_copy(&b->disk->dest, h, c.extents, o->n_extents, place_copy,
                     check_copy, &c);
-    touch_object(b, o);
+    place_touch_object(b, o);
     /* A reference that cannot be read is as good as none. */
     if (rc)
         return rc == -EIO ? 0 : rc;
-    *same_r = rebuild_copy_is(&c, o->digest);
+    *same_r = place_copy_is(&c, o->digest);
     return 0;
 }
 

@@ -10,7 +10,7 @@
 
 #include <stdbool.h>
 
-#include "plugin/target/disk.h"
+#include "plugin/target/objects.h"
 
 /* Waits for references that are still being read if that pays.  *found_r: the
  * object is in its place; otherwise it was not found, or was not what it

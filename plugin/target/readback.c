@@ -67,7 +67,8 @@ static void expect(struct readback *r, const struct fsparse_extent *e)
     uint64_t last = (e->physical + e->length - 1) / PROTO_SEGMENT;
 
     r->listed += last - n + 1;
-    if (r->listed / COVER_MAX > r->disk->n_segments + r->disk->n_extents)
+    if (r->listed / COVER_MAX >
+        r->disk->n_segments + objects_extents_count(r->disk))
         r->hopeless = true;
     for (; n <= last && !r->hopeless; n++)
         atomic_fetch_add_explicit(&r->open[n], 1, memory_order_relaxed);

@@ -23,11 +23,14 @@
 #include "plugin/image/identity.h"
 #include "plugin/image/stamp.h"
 #include "plugin/state/unfinished.h"
+#include "plugin/target/blocklist.h"
+#include "plugin/target/bulk.h"
 #include "plugin/target/delta.h"
 #include "plugin/target/disk.h"
 #include "plugin/target/index_disk.h"
 #include "plugin/target/pass.h"
 #include "plugin/target/receiver.h"
+#include "plugin/target/recipe.h"
 #include "plugin/target/segments.h"
 #include "plugin/target/witness.h"
 #include "plugin/wire/listing.h"
@@ -94,7 +97,7 @@ static void disk_free(struct target_disk *d)
     size_t i;
 
     destination_unprobe(&d->dest, d->probe);
-    rebuild_release(d);
+    bulk_release(d);
     segments_release(d);
     delta_release(d);
     listing_free(d->known_list);
@@ -128,12 +131,8 @@ void receiver_free(struct receiver *r)
         return;
     /* Objects still to be looked for are not; then the threads, before the
      * disks they work on. */
-    for (i = 0; i < r->n_disks; i++) {
-        pthread_mutex_lock(&r->disks[i]->lock);
-        if (!r->disks[i]->error)
-            r->disks[i]->error = -ECANCELED;
-        pthread_mutex_unlock(&r->disks[i]->lock);
-    }
+    for (i = 0; i < r->n_disks; i++)
+        disk_fail(r->disks[i], -ECANCELED);
     if (r->references)
         references_stop(r->references);
     threadpool_free(r->pool);
@@ -669,21 +668,21 @@ static int take_bulk_frame(struct target_disk *d, const struct frame *f)
     case FRAME_SEGMENTS:
         return witness_may_compare(d) ? pass_take_segments(d, f) : -EPROTO;
     case FRAME_COMPARED:
-        return rebuild_compared(d);
+        return bulk_take_compared(d);
     case FRAME_MANIFEST:
-        return rebuild_manifest(d, f);
+        return bulk_take_manifest(d, f);
     case FRAME_MANIFEST_END:
-        return rebuild_manifest_end(d, f);
+        return bulk_take_manifest_end(d, f);
     case FRAME_NAMES:
-        return versions_names(d, f);
+        return recipe_take_names(d, f);
     case FRAME_RECIPE:
-        return versions_recipe(d, f);
+        return recipe_take(d, f);
     case FRAME_BLOCKLIST:
-        return scatter_blocklist(d, f);
+        return blocklist_take(d, f);
     case FRAME_DATA:
-        return rebuild_data(d, f);
+        return bulk_take_data(d, f);
     case FRAME_DATA_END:
-        return rebuild_data_end(d);
+        return bulk_take_data_end(d);
     default:
         return -EPROTO;
     }

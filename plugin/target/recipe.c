@@ -1,18 +1,11 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Objects made of another version of the same file (docs/protocol.md,
- * "UNKNOWN, NAMES, SIGNATURE, RECIPE"): the target's part.
+ * Objects made by recipes; see recipe.h.
  *
- * For an object that is not found by its digest its name is asked for.  If a
- * reference has a file of that name, a sketch of it goes to the source, whose
- * answer tells what of the object is in there, and brings the rest.  The
- * result is hashed as it is written; if it is not what the source says it
- * read, the object is asked for whole.  Recipes for what blocklist.c has found
- * are followed here as well.
- *
- * The engine thread decides everything; threads of the pool only read files
- * and send their sketches.  Of these so many are under way at most that
- * neither side's memory nor the queue of frames there is filled by them.
+ * The engine thread decides everything; threads of the pool only read files and
+ * send their signatures.  The number of bytes of signatures under way is
+ * bounded, so that neither side's memory nor the queue of frames there is
+ * filled by them.
  */
 #include "config.h"
 
@@ -22,30 +15,48 @@
 #include <string.h>
 #include <sys/stat.h>
 
-#include "plugin/base/log.h"
-#include "plugin/target/disk.h"
+#include "plugin/target/blocklist.h"
+#include "plugin/target/place.h"
 #include "plugin/target/readback.h"
+#include "plugin/target/recipe.h"
 #include "plugin/target/signature.h"
+#include "plugin/target/want.h"
 
 /* Smaller objects cost about as much to ask for as they may save. */
 #define SMALLEST 1024u
 /* A gap costs the source's time.  Not for files that consist of them. */
 #define GAPS_MAX (64u << 20)
-#define UNDERWAY_MAX (4u << 20)     /* bytes of sketches */
-#define SIGNATURE_FRAME (64u << 10)    /* bytes, about */
-#define JOB_MAX 64u                 /* sketches */
+#define UNDERWAY_MAX (4u << 20)     /* bytes of signatures */
+#define SIGNATURE_FRAME (64u << 10) /* bytes, about */
+#define JOB_MAX 64u                 /* signatures */
 #define PIECE SIGNATURE_PIECE
 
-/* An object that waits for its recipe. */
-struct version {
-    struct version *next;
+/* An object that waits for its recipe, or is being made by it.  The recipe
+ * copies from what this host holds: a file, or blocks here and there. */
+struct recipe {
+    struct recipe *next;            /* of all, and the one before: */
+    struct recipe **link;
+    struct recipe *next_queued;
     uint64_t number;
     const struct batch *batch;
     struct wire_object *object;
-    struct file_signature file;
-    const struct stray *stray;      /* instead of that: blocks */
+
+    uint64_t held_size;             /* bytes of what is copied from */
+    /* Reads at most PIECE bytes of that; there is room for
+     * X86_OPERANDS_BEYOND more.  -EPROTO: there is no such place. */
+    int (*read)(struct target_disk *d, const struct recipe *r, void *data,
+                size_t length, uint64_t offset);
+    bool to_passes;                 /* if it is not what it should be, the
+                                       passes mend it: few blocks may be wrong,
+                                       because a guest has written to them since
+                                       they were listed */
+    bool code;                      /* it is made as a skeleton */
+    size_t cost;                    /* of what is under way for it, bytes */
     atomic_bool begun;              /* may be answered: no thread needs it
                                        any more */
+
+    struct file_signature file;     /* of a file */
+    const struct unmatched *blocks; /* else */
 };
 
 /* The objects of an UNKNOWN frame. */
@@ -55,14 +66,33 @@ struct naming {
     uint64_t numbers[PROTO_NAMES_MAX];
 };
 
-/* Sketches that a thread makes and sends. */
+/* Signatures that a thread makes and sends. */
 struct job {
     struct target_disk *disk;
     uint32_t count;
-    struct version *versions[JOB_MAX];
+    struct recipe *recipes[JOB_MAX];
 };
 
-struct versions {
+/* Code on its way from its skeleton. */
+struct joining {
+    struct x86_operands skeleton;
+    uint8_t *data;                  /* PIECE: to be joined with operands */
+    size_t kept;                    /* bytes in it */
+    struct buf operands;
+    size_t used;                    /* bytes of them */
+};
+
+/* The recipe that is being followed. */
+struct making {
+    struct recipe *recipe;          /* NULL: none is */
+    struct copy copy;
+    uint64_t done;                  /* bytes of the object */
+    uint64_t copied;                /* end of the last copy */
+    uint8_t *piece;
+    struct joining joining;
+};
+
+struct recipes {
     uint8_t key[PROTO_KEY];
     struct rolling rolling;
 
@@ -71,52 +101,70 @@ struct versions {
     struct naming *asked;           /* in the order sent */
 
     /* Engine thread only. */
-    struct version *queue;          /* found, but not begun */
-    struct version **queue_end;
-    size_t underway;                /* bytes of sketches not answered */
-    struct {                        /* the recipe that is being followed */
-        struct version *version;
-        struct copy copy;
-        uint64_t done;              /* bytes of the object */
-        uint64_t copied;            /* end of the last copy */
-        uint8_t *piece;
-        /* If it is made as a skeleton. */
-        struct x86_operands skeleton;
-        uint8_t *joined;            /* to be joined with operands */
-        size_t kept;                /* bytes in it */
-        struct buf operands;
-        size_t used;                /* bytes of them */
-    } cook;
+    struct recipe *list;            /* all */
+    struct recipe *queue;           /* found, but not begun */
+    struct recipe **queue_end;
+    size_t underway;                /* bytes of signatures not answered */
+    struct making making;
 };
 
-/* With the lock held. */
-static struct versions *get(struct target_disk *d)
+int recipe_begin(struct target_disk *d)
 {
-    struct versions *v = d->versions;
+    struct recipes *all;
 
-    if (v)
-        return v;
-    v = calloc(1, sizeof(*v));
-    if (!v)
+    if (d->recipes)
+        return 0;
+    all = calloc(1, sizeof(*all));
+    if (!all)
+        return -ENOMEM;
+    all->queue_end = &all->queue;
+    randombytes_buf(all->key, sizeof(all->key));
+    rolling_init(&all->rolling, all->key);
+    d->recipes = all;
+    return 0;
+}
+
+static struct recipe *add_recipe(struct target_disk *d, uint64_t number,
+                                 const struct batch *b, struct wire_object *o)
+{
+    struct recipes *all = d->recipes;
+    struct recipe *r = calloc(1, sizeof(*r));
+
+    if (!r)
         return NULL;
-    v->queue_end = &v->queue;
-    randombytes_buf(v->key, sizeof(v->key));
-    rolling_init(&v->rolling, v->key);
-    d->versions = v;
-    return v;
+    r->number = number;
+    r->batch = b;
+    r->object = o;
+    o->recipe = r;
+    r->next = all->list;
+    r->link = &all->list;
+    if (r->next)
+        r->next->link = &r->next;
+    all->list = r;
+    return r;
+}
+
+static void free_recipe(struct recipe *r)
+{
+    r->object->recipe = NULL;
+    *r->link = r->next;
+    if (r->next)
+        r->next->link = r->link;
+    signature_release(&r->file);
+    free(r);
 }
 
 /* Asking for names */
 
-bool versions_help(const struct target_disk *d, const struct wire_object *o)
+bool recipe_may_help(const struct target_disk *d, const struct wire_object *o)
 {
     return o->kind == KIND_NAMED && o->size >= SMALLEST &&
         references_have_paths(d->references);
 }
 
-int versions_flush(struct target_disk *d)
+int recipe_flush(struct target_disk *d)
 {
-    struct naming *n = d->versions ? d->versions->asking : NULL, **end;
+    struct naming *n = d->recipes ? d->recipes->asking : NULL, **end;
     struct buf b = BUF_INIT;
     uint64_t previous = 0;
     uint32_t i;
@@ -124,8 +172,8 @@ int versions_flush(struct target_disk *d)
 
     if (!n)
         return 0;
-    d->versions->asking = NULL;
-    for (end = &d->versions->asked; *end; end = &(*end)->next)
+    d->recipes->asking = NULL;
+    for (end = &d->recipes->asked; *end; end = &(*end)->next)
         ;
     *end = n;
     buf_put_u32(&b, n->count);
@@ -138,24 +186,25 @@ int versions_flush(struct target_disk *d)
     return rc;
 }
 
-int versions_ask(struct target_disk *d, uint64_t number)
+int recipe_ask(struct target_disk *d, uint64_t number)
 {
-    struct versions *v;
+    struct recipes *all = d->recipes;
     int rc = -ENOMEM;
 
     pthread_mutex_lock(&d->lock);
-    v = get(d);
-    if (v && !v->asking)
-        v->asking = calloc(1, sizeof(*v->asking));
-    if (v && v->asking) {
-        v->asking->numbers[v->asking->count++] = number;
-        rc = v->asking->count == PROTO_NAMES_MAX ? versions_flush(d) : 0;
+    if (!all->asking)
+        all->asking = calloc(1, sizeof(*all->asking));
+    if (all->asking) {
+        all->asking->numbers[all->asking->count++] = number;
+        rc = all->asking->count == PROTO_NAMES_MAX ? recipe_flush(d) : 0;
     }
+    if (!rc)
+        want_enter(d, WANT_HELPED, 1);
     pthread_mutex_unlock(&d->lock);
     return rc;
 }
 
-/* Sketches */
+/* Signatures */
 
 static int send_signatures(struct target_disk *d, struct buf *b)
 {
@@ -163,12 +212,13 @@ static int send_signatures(struct target_disk *d, struct buf *b)
         wire_send_buf(d->wire, FRAME_SIGNATURE, d->number, b) : 0;
 
     buf_reset(b);
-    buf_put(b, d->versions->key, PROTO_KEY);
     return rc;
 }
 
 static const char out_of_memory[] = "out of memory";
 
+/* When the last one has begun and is sent, the source may let all of this be
+ * freed: only the job itself may be used then. */
 static int make_signatures(void *opaque, uint64_t number)
 {
     struct job *j = opaque;
@@ -179,21 +229,23 @@ static int make_signatures(void *opaque, uint64_t number)
     int rc = 0;
 
     (void)number;
-    buf_put(&b, d->versions->key, PROTO_KEY);
     for (i = 0; i < j->count && !rc && d->error != -ECANCELED; i++) {
-        struct version *w = j->versions[i];
+        struct recipe *r = j->recipes[i];
 
-        /* The largest sketch just fits into a frame. */
-        if (b.length + signature_cost(&w->file) > SIGNATURE_FRAME) {
+        /* The largest signature just fits into a frame. */
+        if (b.length + signature_cost(&r->file) > SIGNATURE_FRAME)
             rc = send_signatures(d, &b);
-            previous = 0;
-        }
         if (rc)
             break;
-        buf_put_zigzag(&b, (int64_t)(w->number - previous));
-        previous = w->number;
-        rc = signature_put(&w->file, &d->versions->rolling, &b);
-        atomic_store(&w->begun, true);
+        if (b.length == 0) {
+            buf_put(&b, d->recipes->key, PROTO_KEY);
+            previous = 0;
+        }
+        buf_put_zigzag(&b, (int64_t)(r->number - previous));
+        previous = r->number;
+        rc = signature_put(&r->file, &d->recipes->rolling, &b);
+        r->code = r->file.code;
+        atomic_store(&r->begun, true);
     }
     if (!rc)
         rc = send_signatures(d, &b);
@@ -206,32 +258,27 @@ static int make_signatures(void *opaque, uint64_t number)
     return rc;
 }
 
-static size_t cost(const struct version *w)
-{
-    return signature_cost(&w->file) + 16;
-}
-
-/* Begins as many sketches as may be under way. */
+/* Begins as many signatures as may be under way. */
 static int begin_signatures(struct target_disk *d)
 {
-    struct versions *v = d->versions;
-    struct version *w;
+    struct recipes *all = d->recipes;
+    struct recipe *r;
     struct job *j;
     int rc = 0;
 
-    while (!rc && v->queue && v->underway < UNDERWAY_MAX) {
+    while (!rc && all->queue && all->underway < UNDERWAY_MAX) {
         j = calloc(1, sizeof(*j));
         if (!j)
             return -ENOMEM;
         j->disk = d;
-        while ((w = v->queue) && v->underway < UNDERWAY_MAX &&
+        while ((r = all->queue) && all->underway < UNDERWAY_MAX &&
                j->count < JOB_MAX) {
-            v->queue = w->next;
-            v->underway += cost(w);
-            j->versions[j->count++] = w;
+            all->queue = r->next_queued;
+            all->underway += r->cost;
+            j->recipes[j->count++] = r;
         }
-        if (!v->queue)
-            v->queue_end = &v->queue;
+        if (!all->queue)
+            all->queue_end = &all->queue;
         rc = threadpool_add_first(d->pool, make_signatures, j, 0, 1);
         if (rc)
             free(j);
@@ -250,7 +297,7 @@ static bool is_in_place(const struct target_disk *d, const struct batch *b,
     struct stat st;
     size_t i;
 
-    if (h->n_extents != o->n_extents || rebuild_place_is_empty(b, o) ||
+    if (h->n_extents != o->n_extents || place_is_empty(b, o) ||
         stat(d->path, &st) || (S_ISBLK(st.st_mode) ? st.st_rdev :
                                st.st_dev) != h->image->dev ||
         (S_ISREG(st.st_mode) && st.st_ino != h->image->ino))
@@ -273,47 +320,54 @@ static bool has_large_gaps(const struct batch *b, const struct wire_object *o)
     return o->size - held > GAPS_MAX;
 }
 
-static int add_version(struct target_disk *d, uint64_t number,
-                       const struct batch *b, struct wire_object *o,
-                       const struct basis *h)
+static int read_file(struct target_disk *d, const struct recipe *r,
+                     void *data, size_t length, uint64_t offset)
 {
-    struct versions *v = d->versions;
-    struct version *w = calloc(1, sizeof(*w));
+    (void)d;
+    return signature_read(&r->file, data, length, offset);
+}
 
-    if (!w)
+/* Takes the file over unless it fails. */
+static int add_file(struct target_disk *d, uint64_t number,
+                    const struct batch *b, struct wire_object *o,
+                    const struct basis *h)
+{
+    struct recipes *all = d->recipes;
+    struct recipe *r = add_recipe(d, number, b, o);
+
+    if (!r)
         return -ENOMEM;
-    w->number = number;
-    w->batch = b;
-    w->object = o;
-    signature_init(&w->file, h, o->size);
-    o->version = w;
-    *v->queue_end = w;
-    v->queue_end = &w->next;
+    signature_init(&r->file, h, o->size);
+    r->held_size = h->size;
+    r->read = read_file;
+    r->cost = signature_cost(&r->file) + 16;
+    *all->queue_end = r;
+    all->queue_end = &r->next_queued;
     return 0;
 }
 
 static int take_name(struct target_disk *d, uint64_t number, const char *name)
 {
     const struct batch *b;
-    struct wire_object *o = rebuild_object(d, number, &b);
+    struct wire_object *o = objects_find(d, number, &b);
     struct basis h;
     int rc = 0;
 
     if (*name && !has_large_gaps(b, o) &&
         references_find_path(d->references, name, o->size, &h)) {
         if (!is_in_place(d, b, o, &h)) {
-            rc = add_version(d, number, b, o, &h);
+            rc = add_file(d, number, b, o, &h);
             if (rc)
                 basis_release(&h);
             return rc;
         }
         basis_release(&h);
         if (d->dry)
-            rc = rebuild_left(d, b, o);
+            rc = want_ask_left(b, o);
     } else {
-        rc = rebuild_want(d, number);
+        rc = want_ask(d, number);
     }
-    rebuild_finish(d, rc);
+    want_leave(d, WANT_HELPED, rc);
     return 0;
 }
 
@@ -322,9 +376,9 @@ static struct naming *next_naming(struct target_disk *d)
     struct naming *n;
 
     pthread_mutex_lock(&d->lock);
-    n = d->versions ? d->versions->asked : NULL;
+    n = d->recipes ? d->recipes->asked : NULL;
     if (n)
-        d->versions->asked = n->next;
+        d->recipes->asked = n->next;
     pthread_mutex_unlock(&d->lock);
     return n;
 }
@@ -345,7 +399,7 @@ static int read_name(struct cursor *c, char name[PROTO_NAME_MAX + 1])
     return 0;
 }
 
-int versions_names(struct target_disk *d, const struct frame *f)
+int recipe_take_names(struct target_disk *d, const struct frame *f)
 {
     struct cursor c = CURSOR_INIT(f->data, f->length);
     struct naming *n = next_naming(d);
@@ -362,91 +416,86 @@ int versions_names(struct target_disk *d, const struct frame *f)
     if (!rc && cursor_left(&c) > 0)
         rc = -EPROTO;
     if (!rc)
-        rc = rebuild_flush_wants(d);
+        rc = want_flush(d);
     return rc ? rc : begin_signatures(d);
 }
 
 /* Recipes */
 
-int versions_prepare(struct target_disk *d)
+static int read_blocks(struct target_disk *d, const struct recipe *r,
+                       void *data, size_t length, uint64_t offset)
 {
-    int rc;
-
-    pthread_mutex_lock(&d->lock);
-    rc = get(d) ? 0 : -ENOMEM;
-    pthread_mutex_unlock(&d->lock);
-    return rc;
+    return blocklist_read(d, r->blocks, data, length, offset);
 }
 
 /* A recipe for an object of which blocks were found. */
-static int add_stray(struct target_disk *d, uint64_t number,
-                     const struct batch *b, struct wire_object *o)
+static int add_blocks(struct target_disk *d, uint64_t number,
+                      const struct batch *b, struct wire_object *o)
 {
-    const struct stray *s = scatter_take(d, number);
-    struct version *w;
+    const struct unmatched *u = blocklist_take_object(d, number);
+    struct recipe *r;
 
-    if (!s)
+    if (!u)
         return -EPROTO;
-    w = calloc(1, sizeof(*w));
-    if (!w)
+    r = add_recipe(d, number, b, o);
+    if (!r)
         return -ENOMEM;
-    w->number = number;
-    w->batch = b;
-    w->object = o;
-    w->stray = s;
-    w->begun = true;
-    o->version = w;
+    r->blocks = u;
+    r->held_size = o->size;
+    r->read = read_blocks;
+    r->to_passes = true;
+    r->begun = true;
     return 0;
 }
 
-static int begin_recipe(struct target_disk *d, uint64_t number)
+static int begin_making(struct target_disk *d, uint64_t number)
 {
-    struct versions *v = d->versions;
+    struct making *m = &d->recipes->making;
     const struct batch *b;
-    struct wire_object *o = rebuild_object(d, number, &b);
+    struct wire_object *o = objects_find(d, number, &b);
     int rc;
 
-    if (o && o->kind == KIND_UNPARSED && !o->version) {
-        rc = add_stray(d, number, b, o);
+    if (o && o->kind == KIND_UNPARSED && !o->recipe) {
+        rc = add_blocks(d, number, b, o);
         if (rc)
             return rc;
     }
-    if (!o || !o->version || !atomic_load(&o->version->begun))
+    if (!o || !o->recipe || !atomic_load(&o->recipe->begun))
         return -EPROTO;
-    if (!v->cook.piece)
-        v->cook.piece = aligned_alloc(4096, PIECE + 4096);
-    if (!v->cook.joined)
-        v->cook.joined = malloc(PIECE);
-    if (!v->cook.piece || !v->cook.joined)
+    if (!m->piece)
+        m->piece = aligned_alloc(4096, PIECE + 4096);
+    if (!m->joining.data)
+        m->joining.data = malloc(PIECE);
+    if (!m->piece || !m->joining.data)
         return -ENOMEM;
-    v->cook.version = o->version;
-    v->cook.done = 0;
-    v->cook.copied = 0;
-    v->cook.skeleton = (struct x86_operands){ .size = o->size };
-    v->cook.kept = 0;
-    v->cook.used = 0;
-    buf_reset(&v->cook.operands);
-    rebuild_copy_begin(&v->cook.copy, b, o);
+    m->recipe = o->recipe;
+    m->done = 0;
+    m->copied = 0;
+    m->joining.skeleton = (struct x86_operands){ .size = o->size };
+    m->joining.kept = 0;
+    m->joining.used = 0;
+    buf_reset(&m->joining.operands);
+    place_copy_begin(&m->copy, b, o);
     return 0;
 }
 
 /* Takes what a frame says of operands.  Those which are too many are left out:
  * something is wrong then. */
-static int take_operands(struct versions *v, struct cursor *c)
+static int take_operands(struct joining *j, struct cursor *c)
 {
-    struct buf *b = &v->cook.operands;
+    struct buf *b = &j->operands;
     uint64_t count = cursor_varint(c);
     const uint8_t *data;
 
     if (c->bad || count > cursor_left(c) / X86_OPERAND_BYTES)
         return -EPROTO;
     data = cursor_get(c, count * X86_OPERAND_BYTES);
-    if (v->cook.used > b->length / 2) {
-        b->length -= v->cook.used;
-        memmove(b->data, b->data + v->cook.used, b->length);
-        v->cook.used = 0;
+    if (j->used > b->length / 2) {
+        b->length -= j->used;
+        memmove(b->data, b->data + j->used, b->length);
+        j->used = 0;
     }
-    if (b->length - v->cook.used + count * X86_OPERAND_BYTES <=
+    if (b->length - j->used + count * X86_OPERAND_BYTES <=
         PROTO_OPERANDS_AHEAD)
         buf_put(b, data, count * X86_OPERAND_BYTES);
     return b->failed ? -ENOMEM : 0;
@@ -454,178 +503,160 @@ static int take_operands(struct versions *v, struct cursor *c)
 
 /* Joins what there is, but `beyond` bytes, with its operands.  If the file has
  * changed they may be too few: the digest will tell. */
-static int join(struct versions *v, size_t beyond)
+static int join(struct making *m, size_t beyond)
 {
-    const struct buf *b = &v->cook.operands;
+    struct joining *j = &m->joining;
+    const struct buf *b = &j->operands;
     struct cursor c = CURSOR_INIT(b->data, b->length);
-    uint64_t at = v->cook.skeleton.offset;
-    size_t n = v->cook.kept - beyond;
+    uint64_t at = j->skeleton.offset;
+    size_t n = j->kept - beyond;
     int rc;
 
-    cursor_get(&c, v->cook.used);
-    x86_operands_join(&v->cook.skeleton, v->cook.joined, n, beyond, &c);
-    v->cook.used = b->length - cursor_left(&c);
-    rc = rebuild_copy(&v->cook.copy, v->cook.joined, n, at);
-    memmove(v->cook.joined, v->cook.joined + n, beyond);
-    v->cook.kept = beyond;
+    cursor_get(&c, j->used);
+    x86_operands_join(&j->skeleton, j->data, n, beyond, &c);
+    j->used = b->length - cursor_left(&c);
+    rc = place_copy(&m->copy, j->data, n, at);
+    memmove(j->data, j->data + n, beyond);
+    j->kept = beyond;
     return rc;
 }
 
-static int add_to_skeleton(struct versions *v, const uint8_t *p,
-                           size_t length)
+static int add_to_skeleton(struct making *m, const uint8_t *p, size_t length)
 {
+    struct joining *j = &m->joining;
     size_t n;
     int rc = 0;
 
     for (; length > 0 && !rc; p += n, length -= n) {
-        n = length < PIECE - v->cook.kept ? length : PIECE - v->cook.kept;
-        memcpy(v->cook.joined + v->cook.kept, p, n);
-        v->cook.kept += n;
-        if (v->cook.kept == PIECE)
-            rc = join(v, X86_OPERANDS_BEYOND);
+        n = length < PIECE - j->kept ? length : PIECE - j->kept;
+        memcpy(j->data + j->kept, p, n);
+        j->kept += n;
+        if (j->kept == PIECE)
+            rc = join(m, X86_OPERANDS_BEYOND);
     }
     return rc;
 }
 
-static int add(struct versions *v, const void *data, size_t length)
+static int add(struct making *m, const void *data, size_t length)
 {
-    uint64_t at = v->cook.done;
+    uint64_t at = m->done;
 
-    v->cook.done += length;
-    return v->cook.version->file.code ? add_to_skeleton(v, data, length) :
-        rebuild_copy(&v->cook.copy, data, length, at);
+    m->done += length;
+    return m->recipe->code ? add_to_skeleton(m, data, length) :
+        place_copy(&m->copy, data, length, at);
 }
 
 static int add_held(struct target_disk *d, uint64_t offset, uint64_t length)
 {
-    struct versions *v = d->versions;
-    const struct version *w = v->cook.version;
-    uint64_t size = w->stray ? w->object->size : w->file.shape.size;
+    struct making *m = &d->recipes->making;
+    const struct recipe *r = m->recipe;
     size_t n;
     int rc = 0;
 
-    if (offset > size || length > size - offset)
+    if (offset > r->held_size || length > r->held_size - offset)
         return -EPROTO;
     for (; length && !rc; length -= n, offset += n) {
         n = length < PIECE ? length : PIECE;
-        rc = w->stray ? scatter_read(d, w->stray, v->cook.piece, n, offset) :
-            signature_read(&w->file, v->cook.piece, n, offset);
+        rc = r->read(d, r, m->piece, n, offset);
         if (!rc)
-            rc = add(v, v->cook.piece, n);
+            rc = add(m, m->piece, n);
     }
     return rc;
 }
 
 /* The source is done with this one; rc: or it failed. */
-static int end_version(struct target_disk *d, struct version *w, int rc)
+static int leave(struct target_disk *d, struct recipe *r, int rc)
 {
-    struct versions *v = d->versions;
-
-    if (!w->stray)
-        v->underway -= cost(w);
-    v->cook.version = NULL;
-    w->object->version = NULL;
-    version_free(w);
-    rebuild_finish(d, rc);
+    d->recipes->underway -= r->cost;
+    d->recipes->making.recipe = NULL;
+    free_recipe(r);
+    want_leave(d, WANT_HELPED, rc);
     return rc ? rc : begin_signatures(d);
 }
 
-static int end_recipe(struct target_disk *d, struct cursor *c)
+static int end_making(struct target_disk *d, struct cursor *c)
 {
-    struct versions *v = d->versions;
-    struct version *w = v->cook.version;
+    struct making *m = &d->recipes->making;
+    struct recipe *r = m->recipe;
     const uint8_t *digest = cursor_get(c, PROTO_SHORT_DIGEST);
     int rc = 0;
 
-    if (!digest || v->cook.done != w->object->size)
+    if (!digest || m->done != r->object->size)
         return -EPROTO;
-    if (w->file.code)
-        rc = join(v, 0);
+    if (r->code)
+        rc = join(m, 0);
     if (rc)
         return rc;
-    /* Of what was made of blocks, few may be wrong, because the guest has
-     * written to them since they were listed: the check passes ask for these
-     * alone. */
-    if (rebuild_copy_is(&v->cook.copy, digest) || w->stray)
-        readback_settle(w->batch, w->object);
+    if (place_copy_is(&m->copy, digest) || r->to_passes)
+        readback_settle(r->batch, r->object);
     else
-        rc = rebuild_want(d, w->number);
-    return end_version(d, w, rc);
+        rc = want_ask(d, r->number);
+    return leave(d, r, rc);
 }
 
 static int take_record(struct target_disk *d, struct cursor *c)
 {
-    struct versions *v = d->versions;
+    struct making *m = &d->recipes->making;
     uint64_t n = cursor_varint(c), length = n >> 1;
     const uint8_t *data;
 
     if (n == 0)
-        return c->bad ? -EPROTO : end_recipe(d, c);
-    if (length == 0 || length > v->cook.version->object->size - v->cook.done)
+        return c->bad ? -EPROTO : end_making(d, c);
+    if (length == 0 || length > m->recipe->object->size - m->done)
         return -EPROTO;
     if (n & 1) {
-        v->cook.copied += (uint64_t)cursor_zigzag(c);
-        n = v->cook.copied;
-        v->cook.copied += length;
+        m->copied += (uint64_t)cursor_zigzag(c);
+        n = m->copied;
+        m->copied += length;
         return c->bad ? -EPROTO : add_held(d, n, length);
     }
     data = cursor_get(c, length);
-    return data ? add(v, data, length) : -EPROTO;
+    return data ? add(m, data, length) : -EPROTO;
 }
 
-int versions_recipe(struct target_disk *d, const struct frame *f)
+int recipe_take(struct target_disk *d, const struct frame *f)
 {
     struct cursor c = CURSOR_INIT(f->data, f->length);
     uint64_t number = cursor_u64(&c);
     bool code = number & PROTO_CODE;
-    struct versions *v;
+    struct making *m = d->recipes ? &d->recipes->making : NULL;
     int rc = 0;
 
     number &= ~PROTO_CODE;
-    pthread_mutex_lock(&d->lock);
-    v = d->versions;
-    pthread_mutex_unlock(&d->lock);
-    if (c.bad || !v || number >= d->n_objects)
+    if (c.bad || !m || number >= objects_count(d))
         return -EPROTO;
     if (d->error)
         return d->error;
-    if (!v->cook.version)
-        rc = begin_recipe(d, number);
+    if (!m->recipe)
+        rc = begin_making(d, number);
     if (!rc && d->dry)      /* only the number comes, as the end of it */
-        return cursor_left(&c) > 0 ? -EPROTO :
-            end_version(d, v->cook.version, 0);
-    if (!rc && (v->cook.version->number != number ||
-                v->cook.version->file.code != code))
+        return cursor_left(&c) > 0 ? -EPROTO : leave(d, m->recipe, 0);
+    if (!rc && (m->recipe->number != number || m->recipe->code != code))
         return -EPROTO;
     if (!rc && code)
-        rc = take_operands(v, &c);
+        rc = take_operands(&m->joining, &c);
     while (!rc && cursor_left(&c) > 0)
-        rc = v->cook.version ? take_record(d, &c) : -EPROTO;
+        rc = m->recipe ? take_record(d, &c) : -EPROTO;
     return rc;
 }
 
-void version_free(struct version *w)
+void recipe_release(struct target_disk *d)
 {
-    if (w)
-        signature_release(&w->file);
-    free(w);
-}
-
-void versions_release(struct target_disk *d)
-{
-    struct versions *v = d->versions;
+    struct recipes *all = d->recipes;
     struct naming *n;
 
-    if (!v)
+    if (!all)
         return;
-    while ((n = v->asked)) {
-        v->asked = n->next;
+    while (all->list)
+        free_recipe(all->list);
+    while ((n = all->asked)) {
+        all->asked = n->next;
         free(n);
     }
-    free(v->asking);
-    free(v->cook.piece);
-    free(v->cook.joined);
-    buf_release(&v->cook.operands);
-    free(v);
-    d->versions = NULL;
+    free(all->asking);
+    free(all->making.piece);
+    free(all->making.joining.data);
+    buf_release(&all->making.joining.operands);
+    free(all);
+    d->recipes = NULL;
 }

@@ -1,0 +1,43 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Objects of what no parser understands (docs/protocol.md, "LIST, BLOCKLIST,
+ * HELD"), the target's part: those that are not found by their digest are
+ * looked for block by block, anywhere in the references.
+ *
+ * An object that is handed over counts as WANT_HELPED (want.h) until it is
+ * asked for whole or its recipe is complete (recipe.h).  What is read for a
+ * recipe may have changed since it was found: the passes will tell.
+ */
+#ifndef PLUGIN_TARGET_BLOCKLIST_H
+#define PLUGIN_TARGET_BLOCKLIST_H
+
+#include <stdbool.h>
+
+#include "plugin/target/objects.h"
+
+/* An object that was handed over. */
+struct unmatched;
+
+/* Hands an object over; any thread.  *taken_r: it is one of these, and can be
+ * looked for.  0 or -ENOMEM. */
+int blocklist_ask(struct target_disk *d, const struct wire_object *o,
+                  uint64_t number, bool *taken_r);
+/* With the lock held: no more objects will be handed over.  Begins the steps,
+ * if there are any objects.  0 or an error of the wire. */
+int blocklist_begin(struct target_disk *d);
+/* Takes a BLOCKLIST.  -EPROTO if the source breaks the protocol. */
+int blocklist_take(struct target_disk *d, const struct frame *f);
+
+/* The object, if HELD was sent for it and it was not asked for here before;
+ * else NULL.  Borrowed until blocklist_release(). */
+const struct unmatched *blocklist_take_object(struct target_disk *d,
+                                              uint64_t number);
+/* Reads what is held of it, from the references.  -EPROTO: not all of that is
+ * held.  What cannot be read comes as zeros. */
+int blocklist_read(struct target_disk *d, const struct unmatched *u,
+                   void *data, size_t length, uint64_t offset);
+
+/* No thread may work on the disk any more. */
+void blocklist_release(struct target_disk *d);
+
+#endif
