@@ -122,8 +122,10 @@ static int copy_range(int from, int to, off_t start, off_t end)
         n = pread(from, buffer, n, start);
         if (n <= 0)
             return n ? -errno : -EIO;
-        if (pwrite(to, buffer, n, start) != n)
-            return errno ? -errno : -EIO;
+        /* What a short write leaves is copied next, or tells why not. */
+        n = pwrite(to, buffer, n, start);
+        if (n <= 0)
+            return n ? -errno : -EIO;
     }
     return 0;
 }

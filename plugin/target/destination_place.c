@@ -68,11 +68,6 @@ enum passage {
     PASSAGE_OVER,               /* that is gone: there is no way back */
 };
 
-static bool cannot(int errnum)
-{
-    return errnum == EINVAL || errnum == ENOSYS || errnum == EOPNOTSUPP;
-}
-
 /* Where the file system knows no exchange (NFS): a link does not replace
  * anything either.  Over an older copy, there is no more than the look right
  * before. */
@@ -97,7 +92,8 @@ static int move(const struct destination *d, const char *staging,
     *how_r = d->nothing ? PASSAGE_ALONE : PASSAGE_EXCHANGE;
     if (!renameat2(d->directory_fd, staging, d->directory_fd, name, flags))
         return 0;
-    return cannot(errno) ? move_simply(d, staging, name, how_r) : -errno;
+    return rename_flags_unknown(errno) ?
+        move_simply(d, staging, name, how_r) : -errno;
 }
 
 /* Whether a name is the one of what we have written. */

@@ -44,7 +44,7 @@ static bool is_ours(int directory, const char *name, const struct stat *made)
     return ours;
 }
 
-static bool cannot(int errnum)
+bool rename_flags_unknown(int errnum)
 {
     return errnum == EINVAL || errnum == ENOSYS || errnum == EOPNOTSUPP;
 }
@@ -64,7 +64,7 @@ int placeholder_remove(int directory, const char *name,
     snprintf(aside, sizeof(aside), ".xl-dedup-gone-%ld-%llu", (long)getpid(),
              (unsigned long long)made->st_ino);
     if (renameat2(directory, name, directory, aside, RENAME_NOREPLACE)) {
-        if (!cannot(errno))
+        if (!rename_flags_unknown(errno))
             return -errno;
         return unlinkat(directory, name, 0) ? -errno : 0;
     }

@@ -6,6 +6,7 @@
 #ifndef PLUGIN_TARGET_PLACEHOLDER_H
 #define PLUGIN_TARGET_PLACEHOLDER_H
 
+#include <stdbool.h>
 #include <sys/stat.h>
 
 /* Makes it in a directory.  -EEXIST: something has that name. */
@@ -18,5 +19,9 @@ int placeholder_make(int directory, const char *name, struct stat *st_r);
  */
 int placeholder_remove(int directory, const char *name,
                        const struct stat *made);
+
+/* Whether an error of renameat2() means that the file system does not know its
+ * flags (NFS): then there is only the plain renaming. */
+bool rename_flags_unknown(int errnum);
 
 #endif
