@@ -11,7 +11,7 @@
 #include "plugin/cmd/commands.h"
 #include "plugin/state/configuration.h"
 #include "plugin/state/record.h"
-#include "plugin/target/destination.h"
+#include "plugin/target/destination_path.h"
 
 static const char help[] =
 "Usage: xl-dedup allow PATH\n"

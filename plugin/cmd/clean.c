@@ -20,7 +20,7 @@
 #include "plugin/state/configuration.h"
 #include "plugin/state/record.h"
 #include "plugin/state/unfinished.h"
-#include "plugin/target/destination.h"
+#include "plugin/target/destination_path.h"
 
 #define DAYS_MAX 36500
 

@@ -19,6 +19,8 @@
 #include "plugin/base/paths.h"
 #include "plugin/image/thin.h"
 #include "plugin/target/destination.h"
+#include "plugin/target/destination_lookout.h"
+#include "plugin/target/destination_write.h"
 #include "plugin/target/placeholder.h"
 
 /* Where names cannot be taken away none is to be made. */

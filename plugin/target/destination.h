@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * The place at the target where a disk is to go: whether it may go there
- * (design rules 7 and 8), and the writing.
+ * The place at the target where a disk is to go.  Whether it may go there is
+ * said by destination_check.h, the writing is in destination_write.h, the watch
+ * over what others do there in destination_lookout.h, the end in
+ * destination_place.h.
  *
  * A regular file is rebuilt in a staging file beside it (".NAME.xl-dedup")
  * and renamed over it when it is complete, so the path holds the old content
@@ -27,10 +29,10 @@
 #include <sys/stat.h>
 
 #include "plugin/image/blockdev.h"
-#include "plugin/image/users.h"
 #include "plugin/image/image.h"
 #include "plugin/image/owner.h"
 #include "plugin/image/stamp.h"
+#include "plugin/image/users.h"
 #include "plugin/state/record.h"
 #include "plugin/target/coalesce.h"
 #include "plugin/target/guard.h"
@@ -97,24 +99,6 @@ struct destination {
     { .directory_fd = -1, .fd = -1, .storage = IMAGE_INIT, .direct_fd = -1, \
       .replaced_fd = -1, .guard = GUARD_INIT }
 
-/* Between two looks at who uses a device that is written to. */
-#define LOOK_SECONDS 10
-
-/*
- * What a path is to mean from now on, for free(): where its last component is
- * a symbolic link to a regular file, the file's own place, so that staging,
- * space, records and the exchange of names are where the file is; else the path
- * as it is (a device is known by its lasting name, /dev/VG/LV).  A link that
- * leads nowhere is refused as destination_check() refuses.
- */
-int destination_resolve(const char *path, char **resolved_r, char *why,
-                        size_t size);
-
-/* Whether the disk may go there.  If not, returns a negative errno and why
- * (size bytes) says the cause and the way out in one line, without the name
- * of the disk or the host.  Nothing is changed. */
-int destination_check(struct destination *d, char *why, size_t size);
-
 /*
  * For the test whether both hosts share the storage: creates an empty file of
  * a random name beside a regular file's path.  *name_r: its last component,
@@ -130,28 +114,6 @@ int destination_open(struct destination *d, char *why, size_t size);
  * anything is; nothing is made or changed. */
 int destination_look(struct destination *d, char *why, size_t size);
 
-/* Before the guest is suspended: whether at the path is still what was checked.
- * Makes the path exist, as an empty file if need be, for a libxl that looks
- * for it before the disk is final.  -EBUSY with a reason. */
-int destination_placeholder(struct destination *d);
-
-/* Writing.  Errors are logged; -ENOSPC is passed on, -EBUSY comes with a
- * reason. */
-int destination_write(struct destination *d, const void *data, size_t length,
-                      uint64_t offset);
-/* The same, but whole blocks of zeros become holes of a file. */
-int destination_fill(struct destination *d, const void *data, size_t length,
-                     uint64_t offset);
-/*
- * The same for content that can be had again: it may stay in memory, and go to
- * the storage with what belongs beside it, until one of the two functions below
- * that bring it there.  Errors may be told later, and of other content.
- */
-int destination_coalesce(struct destination *d, const void *data, size_t length,
-                         uint64_t offset);
-/* Makes bytes read as zero: a hole in a file, and on a device that can have
- * some (a thin volume in whole blocks of its pool); else zeros. */
-int destination_zero(struct destination *d, uint64_t offset, uint64_t length);
 /* Brings everything to the storage.  Nothing is coalesced from then on, and by
  * nobody meanwhile. */
 int destination_sync(struct destination *d);
@@ -171,51 +133,8 @@ int destination_read(const struct destination *d, void *data, size_t length,
 void destination_drop(struct destination *d, uint64_t offset,
                       uint64_t length);
 
-/*
- * The disk is complete: makes it durable, puts it in place, records it, with
- * the digest of a device.  It is open for reading only from then on.  If that
- * fails, what was at the path is there again, and the staging file stays for
- * the next try; if even that cannot be done, the disk stays in place, recorded.
- * -EPIPE: it was not wanted any more, and nothing is replaced.
- */
-int destination_place(struct destination *d, const uint8_t root[HASH_BYTES]);
-
 /* Closes.  Unless it was placed, the staging file stays for the next try and
  * a placeholder is removed, if it still is one. */
 void destination_release(struct destination *d);
-
-/* The staging file of a path, for free(). */
-char *destination_staging_path(const char *path);
-
-/* Between the parts of this module. */
-
-/* Of destination_open(): prepares for destination_coalesce(). */
-void destination_begin_coalescing(struct destination *d);
-/* Of destination_open(): nobody uses the device, which is open, and nobody has
- * written to it since it was checked. */
-int destination_lookout_begin(struct destination *d, char *why, size_t size);
-/* Before a write: from time to time, whether that still is so. */
-int destination_lookout(struct destination *d);
-void destination_lookout_end(struct destination *d);
-/* Before something depends on it: whether at path still is what was found, and
- * nobody uses it.  -EBUSY, why as in destination_check(). */
-int destination_look_again(const struct destination *d, char *why,
-                           size_t size);
-int destination_explain_came(const struct destination *d, char *why,
-                             size_t size);
-/* Whether a file is what was found, unchanged; renamed: but for its name, which
- * changes one of its times. */
-bool destination_is_found(const struct destination *d, const struct stat *st,
-                          bool renamed);
-/* Opens a file of the directory for reading, if it is that; the same for the
- * one at path.  -EBUSY: it is not. */
-int destination_open_name(const struct destination *d, const char *name,
-                          bool renamed);
-int destination_open_found(const struct destination *d);
-/* -EBUSY if somebody uses a file or device, other than by reading it. */
-int destination_find_user(const struct destination *d, int fd, char *why,
-                          size_t size);
-/* Keeps the reason; returns rc. */
-int destination_give_up(struct destination *d, int rc, const char *why);
 
 #endif

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Whether a disk may go to its destination; see destination.h.  What can only
- * fail at the end is tried here already. */
+/* Whether a disk may go to its destination; see destination_check.h. */
 #include "config.h"
 
 #include <errno.h>
@@ -19,51 +18,9 @@
 #include "plugin/base/paths.h"
 #include "plugin/content/segment.h"
 #include "plugin/image/node.h"
-#include "plugin/image/users.h"
-#include "plugin/target/destination.h"
-
-char *destination_staging_path(const char *path)
-{
-    char *directory = path_dirname(path), *result = NULL;
-
-    if (directory && asprintf(&result, "%s/.%s.xl-dedup", directory,
-                              path_basename(path)) < 0)
-        result = NULL;
-    free(directory);
-    return result;
-}
-
-static int explain_dangling(const char *path, char *why, size_t size)
-{
-    char target[4096];
-    ssize_t n = readlink(path, target, sizeof(target) - 1);
-
-    target[n > 0 ? n : 0] = '\0';
-    return explain(why, size, -ENOENT, "%s is a symbolic link there to %s, "
-                   "which does not exist; make an empty file of that, or "
-                   "remove the link", path, target);
-}
-
-int destination_resolve(const char *path, char **resolved_r, char *why,
-                        size_t size)
-{
-    struct stat link, st;
-    bool dangling = false;
-
-    *resolved_r = NULL;
-    /* What else is wrong with the path the check will say. */
-    if (path[0] != '/' || lstat(path, &link) || !S_ISLNK(link.st_mode))
-        *resolved_r = strdup(path);
-    else if (stat(path, &st))
-        dangling = errno == ENOENT;
-    else if (S_ISREG(st.st_mode))
-        *resolved_r = realpath(path, NULL);
-    if (dangling)
-        return explain_dangling(path, why, size);
-    if (!*resolved_r)
-        *resolved_r = strdup(path);
-    return *resolved_r ? 0 : -ENOMEM;
-}
+#include "plugin/target/destination_check.h"
+#include "plugin/target/destination_lookout.h"
+#include "plugin/target/destination_path.h"
 
 static int check_busy(const struct destination *d, const struct stat *st,
                       char *why, size_t size)
@@ -76,20 +33,6 @@ static int check_busy(const struct destination *d, const struct stat *st,
             return explain(why, size, -EBUSY, "%s is in use by %s there; shut "
                            "that down first", d->path, b->user);
     return 0;
-}
-
-int destination_find_user(const struct destination *d, int fd, char *why,
-                          size_t size)
-{
-    char user[256];
-
-    if (!users_find_writing(fd, user, sizeof(user)))
-        return 0;
-    if (!strncmp(user, "/dev/loop", 9))
-        return explain(why, size, -EBUSY, "%s is in use by %s there; detach "
-                       "it first (losetup -d %s)", d->path, user, user);
-    return explain(why, size, -EBUSY, "%s is in use by %s there; end that "
-                   "first", d->path, user);
 }
 
 /* The directory */

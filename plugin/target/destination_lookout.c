@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* Whether what was checked is still there, unchanged and not in use; see
- * destination.h. */
+ * destination_lookout.h. */
 #include "config.h"
 
 #include <errno.h>
@@ -14,7 +14,8 @@
 #include "plugin/base/clock.h"
 #include "plugin/base/log.h"
 #include "plugin/base/paths.h"
-#include "plugin/target/destination.h"
+#include "plugin/image/users.h"
+#include "plugin/target/destination_lookout.h"
 
 #define WHY_BYTES 4096
 
@@ -62,6 +63,20 @@ int destination_open_name(const struct destination *d, const char *name,
 int destination_open_found(const struct destination *d)
 {
     return destination_open_name(d, path_basename(d->path), false);
+}
+
+int destination_find_user(const struct destination *d, int fd, char *why,
+                          size_t size)
+{
+    char user[256];
+
+    if (!users_find_writing(fd, user, sizeof(user)))
+        return 0;
+    if (!strncmp(user, "/dev/loop", 9))
+        return explain(why, size, -EBUSY, "%s is in use by %s there; detach "
+                       "it first (losetup -d %s)", d->path, user, user);
+    return explain(why, size, -EBUSY, "%s is in use by %s there; end that "
+                   "first", d->path, user);
 }
 
 /* Files */

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* A complete disk is put in its place; see destination.h.
+/* A complete disk is put in its place; see destination_place.h.
  * Source: rename(2). */
 #include "config.h"
 
@@ -12,7 +12,8 @@
 
 #include "plugin/base/log.h"
 #include "plugin/base/paths.h"
-#include "plugin/target/destination.h"
+#include "plugin/target/destination_lookout.h"
+#include "plugin/target/destination_place.h"
 #include "plugin/target/placeholder.h"
 
 #define WHY_BYTES 4096

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Writing to the destination; see destination.h. */
+/* Writing to the destination; see destination_write.h. */
 #include "config.h"
 
 #include <errno.h>
@@ -14,7 +14,8 @@
 #include "plugin/base/log.h"
 #include "plugin/base/zero.h"
 #include "plugin/proto.h"
-#include "plugin/target/destination.h"
+#include "plugin/target/destination_lookout.h"
+#include "plugin/target/destination_write.h"
 
 #define HOLE_BLOCK 4096u
 #define DIRECT_MIN (64u << 10)  /* less goes to the storage with other things */

@@ -5,10 +5,11 @@ libplugin_la_SOURCES += \
 	%D%/coalesce.c %D%/coalesce.h \
 	%D%/delta.c %D%/delta.h \
 	%D%/destination.c %D%/destination.h \
-	%D%/destination_check.c \
-	%D%/destination_lookout.c \
-	%D%/destination_place.c \
-	%D%/destination_write.c \
+	%D%/destination_check.c %D%/destination_check.h \
+	%D%/destination_lookout.c %D%/destination_lookout.h \
+	%D%/destination_path.c %D%/destination_path.h \
+	%D%/destination_place.c %D%/destination_place.h \
+	%D%/destination_write.c %D%/destination_write.h \
 	%D%/disk.h \
 	%D%/guard.c %D%/guard.h \
 	%D%/index_disk.c %D%/index_disk.h \

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "plugin/target/destination_write.h"
 #include "plugin/target/place.h"
 
 int place_begin(struct target_disk *d)

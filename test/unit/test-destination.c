@@ -24,6 +24,11 @@
 #include "plugin/base/paths.h"
 #include "plugin/image/blockdev.h"
 #include "plugin/target/destination.h"
+#include "plugin/target/destination_check.h"
+#include "plugin/target/destination_lookout.h"
+#include "plugin/target/destination_path.h"
+#include "plugin/target/destination_place.h"
+#include "plugin/target/destination_write.h"
 
 #define SIZE 3000000
 

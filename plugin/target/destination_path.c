@@ -1,0 +1,58 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* What a destination's path means; see destination_path.h. */
+#include "config.h"
+
+#include <errno.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "plugin/base/log.h"
+#include "plugin/base/paths.h"
+#include "plugin/target/destination_path.h"
+
+char *destination_staging_path(const char *path)
+{
+    char *directory = path_dirname(path), *result = NULL;
+
+    if (directory && asprintf(&result, "%s/.%s.xl-dedup", directory,
+                              path_basename(path)) < 0)
+        result = NULL;
+    free(directory);
+    return result;
+}
+
+static int explain_dangling(const char *path, char *why, size_t size)
+{
+    char target[4096];
+    ssize_t n = readlink(path, target, sizeof(target) - 1);
+
+    target[n > 0 ? n : 0] = '\0';
+    return explain(why, size, -ENOENT, "%s is a symbolic link there to %s, "
+                   "which does not exist; make an empty file of that, or "
+                   "remove the link", path, target);
+}
+
+int destination_resolve(const char *path, char **resolved_r, char *why,
+                        size_t size)
+{
+    struct stat link, st;
+    bool dangling = false;
+
+    *resolved_r = NULL;
+    /* What else is wrong with the path the check will say. */
+    if (path[0] != '/' || lstat(path, &link) || !S_ISLNK(link.st_mode))
+        *resolved_r = strdup(path);
+    else if (stat(path, &st))
+        dangling = errno == ENOENT;
+    else if (S_ISREG(st.st_mode))
+        *resolved_r = realpath(path, NULL);
+    if (dangling)
+        return explain_dangling(path, why, size);
+    if (!*resolved_r)
+        *resolved_r = strdup(path);
+    return *resolved_r ? 0 : -ENOMEM;
+}

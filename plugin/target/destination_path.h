@@ -1,0 +1,24 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * What a destination's path means, and where its staging file is.  Nothing is
+ * made or changed.
+ */
+#ifndef PLUGIN_TARGET_DESTINATION_PATH_H
+#define PLUGIN_TARGET_DESTINATION_PATH_H
+
+#include <stddef.h>
+
+/*
+ * What a path is to mean from now on, for free(): where its last component is
+ * a symbolic link to a regular file, the file's own place, so that staging,
+ * space, records and the exchange of names are where the file is; else the path
+ * as it is (a device is known by its lasting name, /dev/VG/LV).  A link that
+ * leads nowhere is refused as destination_check() refuses.
+ */
+int destination_resolve(const char *path, char **resolved_r, char *why,
+                        size_t size);
+
+/* The staging file of a path, for free().  NULL: out of memory. */
+char *destination_staging_path(const char *path);
+
+#endif
