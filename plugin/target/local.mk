@@ -16,6 +16,7 @@ libplugin_la_SOURCES += \
 	%D%/local_copy.c %D%/local_copy.h \
 	%D%/local_search.c %D%/local_search.h \
 	%D%/objects.c %D%/objects.h \
+	%D%/offer.c %D%/offer.h \
 	%D%/pass.c %D%/pass.h \
 	%D%/place.c %D%/place.h \
 	%D%/placeholder.c %D%/placeholder.h \
@@ -25,6 +26,7 @@ libplugin_la_SOURCES += \
 	%D%/reference.c %D%/reference.h \
 	%D%/refresh.c %D%/refresh.h \
 	%D%/segments.c %D%/segments.h \
+	%D%/session.c %D%/session.h \
 	%D%/signature.c %D%/signature.h \
 	%D%/want.c %D%/want.h \
 	%D%/witness.c %D%/witness.h

@@ -2,73 +2,33 @@
 /*
  * The target's engine; see receiver.h.
  *
- * One thread takes the frames in their order and hands them to bulk.c and
- * pass.c.  It alone decides about the course of the session.
+ * One thread takes the frames in their order and hands them to the chapters
+ * (offer.c, bulk.c, recipe.c, blocklist.c, pass.c, delta.c, witness.c).  It
+ * alone decides about the course of the session.
  */
 #include "config.h"
 
 #include <errno.h>
-#include <inttypes.h>
-#include <limits.h>
-#include <sodium.h>
-#include <stdarg.h>
-#include <stdio.h>
+#include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
-#include "plugin/base/log.h"
-#include "plugin/base/paths.h"
-#include "plugin/image/identity.h"
-#include "plugin/image/stamp.h"
-#include "plugin/state/unfinished.h"
 #include "plugin/target/blocklist.h"
 #include "plugin/target/bulk.h"
 #include "plugin/target/delta.h"
-#include "plugin/target/destination_check.h"
-#include "plugin/target/destination_path.h"
 #include "plugin/target/destination_place.h"
-#include "plugin/target/disk.h"
 #include "plugin/target/index_disk.h"
+#include "plugin/target/offer.h"
 #include "plugin/target/pass.h"
 #include "plugin/target/receiver.h"
 #include "plugin/target/recipe.h"
 #include "plugin/target/segments.h"
+#include "plugin/target/session.h"
 #include "plugin/target/witness.h"
 #include "plugin/wire/listing.h"
 
-#define WHY_BYTES 4096
 /* Of 4 KiB, looked for at once: 12 GiB, and about 100 MB of memory. */
 #define BLOCKS_MAX (3u << 20)
-
-struct known_path {
-    char *vdev;
-    char *path;
-    struct known_path *next;
-};
-
-struct receiver {
-    struct wire *wire;
-    struct inbox *inbox;
-    const struct configuration *conf;
-    struct receiver_events events;
-    struct threadpool *pool;
-    struct references *references;
-    atomic_size_t blocks_left;
-    struct known_path *paths;
-    const struct used_path *busy;
-    char *uuid;
-    bool push;
-    bool dry;                   /* nothing is to be written */
-    bool offered;               /* DISKS_END was seen */
-    bool failed;                /* FAIL was sent */
-    struct target_disk **disks;
-    unsigned n_disks;
-    unsigned n_checked;
-    unsigned n_accepted;
-    unsigned n_placed;
-};
 
 int receiver_new(struct receiver **r_r, struct wire *w, struct inbox *in,
                  const struct configuration *conf,
@@ -188,368 +148,11 @@ void receiver_set_busy(struct receiver *r, const struct used_path *busy)
 
 void receiver_fail(struct receiver *r, const char *fmt, ...)
 {
-    char text[WHY_BYTES];
     va_list ap;
 
-    if (r->failed)
-        return;
-    r->failed = true;
     va_start(ap, fmt);
-    vsnprintf(text, sizeof(text), fmt, ap);
+    session_vrefuse(r, fmt, ap);
     va_end(ap);
-    /* The source shows it; if it cannot be reached, it goes to our log. */
-    if (wire_send(r->wire, FRAME_FAIL, PROTO_NO_DISK, text, strlen(text)))
-        log_error("%s", text);
-}
-
-/* Offer */
-
-/* The admin sits at the source. */
-static void put_abandoned(const struct receiver *r, struct buf *b)
-{
-    struct unfinished a;
-
-    unfinished_count(r->conf->state_dir, r->conf->remind_days, r->uuid, &a);
-    if (!a.count)
-        return;
-    buf_put_text_u64(b, "abandoned", a.count);
-    buf_put_text_u64(b, "abandoned_bytes", a.bytes);
-    buf_put_text_u64(b, "abandoned_days", r->conf->remind_days);
-}
-
-/* Else the xl of this host does. */
-static bool source_names_paths(const struct receiver *r)
-{
-    return r->push || r->dry;
-}
-
-static int take_hello(struct receiver *r, const struct frame *f)
-{
-    struct buf b = BUF_INIT;
-    const char *uuid, *mode, *dry;
-    uint64_t timeout;
-    char host[256] = "";
-    int rc;
-
-    if (r->uuid || !text_valid(f->data, f->length))
-        return -EPROTO;
-    uuid = text_get(f->data, f->length, "uuid", 0);
-    mode = text_get(f->data, f->length, "mode", 0);
-    if (!uuid || !mode)
-        return -EPROTO;
-    dry = text_get(f->data, f->length, "dry", 0);
-    r->push = !strcmp(mode, "push");
-    r->dry = dry && !strcmp(dry, "1");
-    r->uuid = strdup(uuid);
-    if (!r->uuid)
-        return -ENOMEM;
-    if (!text_get_u64(f->data, f->length, "timeout", &timeout) &&
-        timeout >= WIRE_TIMEOUT_MIN && timeout <= 86400)
-        wire_set_timeout(r->wire, timeout);
-    gethostname(host, sizeof(host) - 1);
-    buf_put_text(&b, "host", host);
-    put_abandoned(r, &b);
-    rc = wire_send_buf(r->wire, FRAME_HELLO, PROTO_NO_DISK, &b);
-    buf_release(&b);
-    return rc;
-}
-
-static int take_ids(struct target_disk *d, const struct frame *f)
-{
-    const char *id;
-
-    d->ids = calloc(IDENTITIES_MAX, sizeof(*d->ids));
-    if (!d->ids)
-        return -ENOMEM;
-    while (d->n_ids < IDENTITIES_MAX &&
-           (id = text_get(f->data, f->length, "id", d->n_ids))) {
-        d->ids[d->n_ids] = strdup(id);
-        if (!d->ids[d->n_ids++])
-            return -ENOMEM;
-    }
-    return 0;
-}
-
-static int describe_disk(struct receiver *r, struct target_disk *d,
-                         const struct frame *f)
-{
-    const char *vdev = text_get(f->data, f->length, "vdev", 0);
-    const char *base = text_get(f->data, f->length, "base", 0);
-    const char *kind = text_get(f->data, f->length, "kind", 0);
-    const char *dest = text_get(f->data, f->length, "dest", 0);
-    const char *stamp = text_get(f->data, f->length, "stamp", 0);
-    uint64_t sector = 0;
-
-    if (!vdev || !base || !kind || (source_names_paths(r) && !dest) ||
-        text_get_u64(f->data, f->length, "size", &d->size) ||
-        text_get_u64(f->data, f->length, "used", &d->dest.used) ||
-        d->size == 0 || d->size > PROTO_DISK_BYTES_MAX)
-        return -EPROTO;
-    d->vdev = strdup(vdev);
-    d->base = strdup(base);
-    if (source_names_paths(r))
-        d->path = strdup(dest);
-    if (!d->vdev || !d->base || (source_names_paths(r) && !d->path))
-        return -ENOMEM;
-    if (r->dry && stamp)
-        d->shared = stamp_text_is(d->path, stamp);
-    d->dry = r->dry;
-    d->dest.served = !r->push;
-    if (!text_get_u64(f->data, f->length, "sector", &sector))
-        d->dest.sectors.logical = sector < UINT_MAX ? sector : UINT_MAX;
-    owner_take(f->data, f->length, &d->dest.owner);
-    return take_ids(d, f);
-}
-
-static int take_list(struct target_disk *d, const struct frame *f)
-{
-    const char *hex = text_get(f->data, f->length, "list", 0);
-    size_t n;
-
-    if (!hex)
-        return 0;
-    d->lists = !sodium_hex2bin(d->offered_list, HASH_BYTES, hex, strlen(hex),
-                               NULL, &n, NULL) && n == HASH_BYTES;
-    return d->lists ? 0 : -EPROTO;
-}
-
-static int take_disk(struct receiver *r, const struct frame *f)
-{
-    struct target_disk *d, **list;
-    int rc;
-
-    if (!r->uuid || r->offered || f->disk != r->n_disks ||
-        r->n_disks >= PROTO_DISKS_MAX || !text_valid(f->data, f->length))
-        return -EPROTO;
-    list = realloc(r->disks, (r->n_disks + 1) * sizeof(*list));
-    d = calloc(1, sizeof(*d));
-    if (list)
-        r->disks = list;
-    if (!list || !d) {
-        free(d);
-        return -ENOMEM;
-    }
-    r->disks[r->n_disks++] = d;
-    pthread_mutex_init(&d->lock, NULL);
-    d->number = f->disk;
-    d->dest = (struct destination)DESTINATION_INIT;
-    d->wire = r->wire;
-    d->pool = r->pool;
-    d->references = r->references;
-    d->blocks_left = &r->blocks_left;
-    rc = describe_disk(r, d, f);
-    if (!rc)
-        rc = take_list(d, f);
-    return rc ? rc : segments_init(d);
-}
-
-static int find_path(struct receiver *r, struct target_disk *d)
-{
-    const struct known_path *p;
-
-    if (source_names_paths(r))
-        return 0;
-    for (p = r->paths; p; p = p->next)
-        if (!strcmp(p->vdev, d->vdev)) {
-            d->path = strdup(p->path);
-            return d->path ? 0 : -ENOMEM;
-        }
-    receiver_fail(r, "disk %s: the configuration that arrived does not have "
-                  "it; was another one given with -C?", d->vdev);
-    return -ENOENT;
-}
-
-static void fail_shared(struct receiver *r, const struct target_disk *d)
-{
-    receiver_fail(r, "disk %s: %s is the same storage on both hosts; nothing "
-                  "is to be copied: use xl migrate without --dedup", d->vdev,
-                  d->path);
-}
-
-/* Whether a device here is the one that the source reads. */
-static bool same_device(const struct target_disk *d)
-{
-    char *ids[IDENTITIES_MAX];
-    bool same = false;
-    struct stat st;
-    size_t n, i, j;
-
-    if (d->n_ids == 0 || stat(d->path, &st) || !S_ISBLK(st.st_mode))
-        return false;
-    n = device_identities(&identity_system, st.st_rdev, ids, IDENTITIES_MAX);
-    for (i = 0; i < n; i++) {
-        for (j = 0; j < d->n_ids; j++)
-            same = same || !strcmp(ids[i], d->ids[j]);
-        free(ids[i]);
-    }
-    return same;
-}
-
-/* Whether the listing of an earlier session is the one that the source has. */
-static bool knows_list(struct receiver *r, struct target_disk *d)
-{
-    uint8_t digest[HASH_BYTES];
-
-    d->known_list = listing_open(r->conf->state_dir, d->path);
-    if (!d->lists || !d->known_list || !listing_digest(d->known_list, digest) ||
-        memcmp(digest, d->offered_list, HASH_BYTES))
-        return false;
-    listing_agree(d->known_list);
-    return true;
-}
-
-static int accept_disk(struct receiver *r, struct target_disk *d)
-{
-    char why[WHY_BYTES] = "out of memory";
-    struct buf b = BUF_INIT;
-    int rc;
-
-    rc = d->dry ? destination_look(&d->dest, why, sizeof(why)) :
-        destination_open(&d->dest, why, sizeof(why));
-    if (rc) {
-        receiver_fail(r, "disk %s: %s", d->vdev, why);
-        return rc;
-    }
-    d->accepted = true;
-    d->comparing = d->dest.block ? !d->dest.blank : d->dest.resumed;
-    r->n_accepted++;
-    buf_put_text(&b, "base", d->comparing ? "1" : "0");
-    if (d->dest.own.physical)
-        buf_put_text_u64(&b, "physical", d->dest.own.physical);
-    witness_seal(d);
-    if (d->doubtful)
-        buf_put_text(&b, "witness", d->path);
-    if (knows_list(r, d))
-        buf_put_text(&b, "list", "1");
-    rc = wire_send_buf(r->wire, FRAME_DISK_OK, d->number, &b);
-    buf_release(&b);
-    return rc;
-}
-
-/* Nothing is made ready before all disks have been found good. */
-static int accept_all(struct receiver *r)
-{
-    unsigned i;
-    int rc = 0;
-
-    for (i = 0; i < r->n_disks && !rc; i++)
-        rc = accept_disk(r, r->disks[i]);
-    return rc;
-}
-
-static int check_destination(struct receiver *r, struct target_disk *d)
-{
-    char why[WHY_BYTES] = "out of memory";
-    int rc = destination_check(&d->dest, why, sizeof(why));
-
-    if (rc) {
-        receiver_fail(r, "disk %s: %s", d->vdev, why);
-        return rc;
-    }
-    r->n_checked++;
-    return r->n_checked == r->n_disks ? accept_all(r) : 0;
-}
-
-/* Whether the source still waits for its disks. */
-static bool is_wanted(void *opaque)
-{
-    struct receiver *r = opaque;
-
-    return !inbox_over(r->inbox);
-}
-
-/* From here on the disk's path is where it really goes. */
-static int resolve_path(struct receiver *r, struct target_disk *d)
-{
-    char why[WHY_BYTES] = "out of memory", *resolved;
-    int rc = destination_resolve(d->path, &resolved, why, sizeof(why));
-
-    if (rc) {
-        receiver_fail(r, "disk %s: %s", d->vdev, why);
-        return rc;
-    }
-    d->named = d->path;
-    d->path = resolved;
-    d->dest.path = d->path;
-    d->dest.named = strcmp(d->named, d->path) ? d->named : NULL;
-    return 0;
-}
-
-/* Shared storage comes first: what else there is to say of it (it exists, it
- * is in use) only follows from that. */
-static int check_disk(struct receiver *r, struct target_disk *d)
-{
-    int rc;
-
-    rc = find_path(r, d);
-    if (!rc)
-        rc = resolve_path(r, d);
-    if (rc)
-        return rc;
-    d->dest.uuid = r->uuid;
-    d->dest.vdev = d->vdev;
-    d->dest.size = d->size;
-    d->dest.busy = r->busy;
-    d->dest.state_dir = r->conf->state_dir;
-    d->dest.guard_program = "/proc/self/exe";
-    d->dest.is_wanted = is_wanted;
-    d->dest.opaque = r;
-    if (d->shared || same_device(d)) {
-        fail_shared(r, d);
-        return -EEXIST;
-    }
-    /* Where no file can be made, the check will find the reason. */
-    if (!d->dry && !destination_probe(&d->dest, &d->probe) && d->probe)
-        return wire_send(r->wire, FRAME_PROBE, d->number, d->probe,
-                         strlen(d->probe));
-    return check_destination(r, d);
-}
-
-static int take_probed(struct receiver *r, struct target_disk *d,
-                       const struct frame *f)
-{
-    /* Before the probe a disk of a migration has no path. */
-    if (!d->probe || f->length != 1)
-        return -EPROTO;
-    destination_unprobe(&d->dest, d->probe);
-    d->probe = NULL;
-    if (f->data[0] && !strcmp(path_basename(d->path), d->base)) {
-        fail_shared(r, d);
-        return -EEXIST;
-    }
-    return check_destination(r, d);
-}
-
-static int start_references(struct receiver *r)
-{
-    unsigned i;
-    int rc = 0;
-
-    for (i = 0; i < r->n_disks && !rc; i++)
-        if (r->disks[i]->dest.exists)
-            rc = references_add(r->references, r->disks[i]->path);
-    if (r->dry)
-        references_keep_index(r->references);
-    return rc ? rc : references_start(r->references);
-}
-
-static int event(struct receiver *r, int (*handler)(void *))
-{
-    return handler ? handler(r->events.opaque) : 0;
-}
-
-static int take_disks_end(struct receiver *r)
-{
-    unsigned i;
-    int rc;
-
-    if (!r->uuid || r->offered)
-        return -EPROTO;
-    r->offered = true;
-    rc = event(r, r->events.configured);
-    for (i = 0; i < r->n_disks && !rc; i++)
-        rc = check_disk(r, r->disks[i]);
-    return rc;
 }
 
 /* Course */
@@ -564,7 +167,7 @@ static int take_ballast(struct receiver *r)
 static void give_reason(struct receiver *r, const struct target_disk *d)
 {
     if (d->dest.reason)
-        receiver_fail(r, "disk %s: %s", d->vdev, d->dest.reason);
+        session_refuse(r, "disk %s: %s", d->vdev, d->dest.reason);
 }
 
 static int make_placeholder(struct receiver *r, struct target_disk *d)
@@ -589,7 +192,7 @@ static int take_restore(struct receiver *r)
     for (i = 0; i < r->n_disks && !rc; i++)
         rc = make_placeholder(r, r->disks[i]);
     if (!rc)
-        rc = event(r, r->events.restore);
+        rc = session_raise(r, r->events.restore);
     return rc ? rc :
         wire_send(r->wire, FRAME_RESTORING, PROTO_NO_DISK, NULL, 0);
 }
@@ -605,7 +208,7 @@ static int take_memory_end(struct receiver *r, const struct frame *f)
         return -EPROTO;
     rc = r->events.memory_end(r->events.opaque, bytes, digest);
     /* A guest without disks has nothing else to wait for. */
-    return rc || r->n_disks > 0 ? rc : event(r, r->events.final);
+    return rc || r->n_disks > 0 ? rc : session_raise(r, r->events.final);
 }
 
 int receiver_read(struct receiver *r, uint64_t disk, uint64_t offset,
@@ -625,8 +228,8 @@ static int place(struct receiver *r, struct target_disk *d)
 
     if (d->dry || d->placed || !d->bulk_done || !segments_complete(d) ||
         delta_is_pending(d)) {
-        receiver_fail(r, "disk %s: asked to put it in place before it was "
-                      "verified", d->vdev);
+        session_refuse(r, "disk %s: asked to put it in place before it was "
+                       "verified", d->vdev);
         return -EPROTO;
     }
     /* A file is known again by its inode and times, at no cost. */
@@ -639,9 +242,9 @@ static int place(struct receiver *r, struct target_disk *d)
     d->placed = true;
     r->n_placed++;
     /* The source may have lost patience meanwhile: its guest runs on. */
-    if (!is_wanted(r))
+    if (!session_is_wanted(r))
         return -EPIPE;
-    rc = r->n_placed == r->n_disks ? event(r, r->events.final) : 0;
+    rc = r->n_placed == r->n_disks ? session_raise(r, r->events.final) : 0;
     return rc ? rc : wire_send(r->wire, FRAME_PLACED, d->number, NULL, 0);
 }
 
@@ -649,9 +252,9 @@ static int take_session_frame(struct receiver *r, const struct frame *f)
 {
     switch (f->type) {
     case FRAME_HELLO:
-        return take_hello(r, f);
+        return offer_take_hello(r, f);
     case FRAME_DISKS_END:
-        return take_disks_end(r);
+        return offer_take_disks_end(r);
     case FRAME_BALLAST:
         return take_ballast(r);
     case FRAME_RESTORE:
@@ -743,7 +346,7 @@ static int take_disk_frame(struct receiver *r, struct target_disk *d,
     if (f->type == FRAME_PASS_END)
         listing_note_end(d->known_list);
     if (f->type == FRAME_PROBED)
-        return take_probed(r, d, f);
+        return offer_take_probed(r, d, f);
     if (f->type == FRAME_WITNESS)
         return witness_take(d, f);
     if (f->type == FRAME_APART)
@@ -755,13 +358,26 @@ static int take_disk_frame(struct receiver *r, struct target_disk *d,
     return d->bulk_done ? take_pass_frame(d, f) : take_bulk_frame(d, f);
 }
 
+static int start_references(struct receiver *r)
+{
+    unsigned i;
+    int rc = 0;
+
+    for (i = 0; i < r->n_disks && !rc; i++)
+        if (r->disks[i]->dest.exists)
+            rc = references_add(r->references, r->disks[i]->path);
+    if (r->dry)
+        references_keep_index(r->references);
+    return rc ? rc : references_start(r->references);
+}
+
 static int take_frame(struct receiver *r, const struct frame *f)
 {
     unsigned accepted = r->n_accepted;
     int rc;
 
     if (f->type == FRAME_DISK)
-        rc = take_disk(r, f);
+        rc = offer_take_disk(r, f);
     else if (f->disk == PROTO_NO_DISK)
         rc = take_session_frame(r, f);
     else if (f->disk < r->n_disks)
@@ -796,9 +412,9 @@ void receiver_enter(struct receiver *r)
 
 static void explain_protocol(struct receiver *r, const struct frame *f)
 {
-    receiver_fail(r, "the target was sent %s where it does not belong; the "
-                  "versions of xl-dedup on both hosts do not fit together, or "
-                  "one of them is at fault", proto_name(f->type));
+    session_refuse(r, "the target was sent %s where it does not belong; the "
+                   "versions of xl-dedup on both hosts do not fit together, or "
+                   "one of them is at fault", proto_name(f->type));
 }
 
 /* One line for the admin at the source; details are in our own log. */
@@ -814,18 +430,18 @@ static void say_failure(struct receiver *r, const struct frame *f, int rc)
     else if (rc == -EPROTO)
         explain_protocol(r, f);
     else if (!d || !d->path)
-        receiver_fail(r, "the target cannot go on at %s: %s",
-                      proto_name(f->type), strerror(-rc));
+        session_refuse(r, "the target cannot go on at %s: %s",
+                       proto_name(f->type), strerror(-rc));
     else if (rc == -ENOSPC)
-        receiver_fail(r, "disk %s: no space left for %s; free some there and "
-                      "try again, what arrived is kept in %s", d->vdev,
-                      d->path, d->dest.staging_path);
+        session_refuse(r, "disk %s: no space left for %s; free some there and "
+                       "try again, what arrived is kept in %s", d->vdev,
+                       d->path, d->dest.staging_path);
     else if (f->type == FRAME_PLACE)
-        receiver_fail(r, "disk %s: %s cannot be put in place: %s", d->vdev,
-                      d->path, strerror(-rc));
+        session_refuse(r, "disk %s: %s cannot be put in place: %s", d->vdev,
+                       d->path, strerror(-rc));
     else
-        receiver_fail(r, "disk %s: %s cannot be rebuilt: %s", d->vdev, d->path,
-                      strerror(-rc));
+        session_refuse(r, "disk %s: %s cannot be rebuilt: %s", d->vdev, d->path,
+                       strerror(-rc));
 }
 
 int receiver_run(struct receiver *r)
@@ -842,8 +458,8 @@ int receiver_run(struct receiver *r)
         }
         if (rc) {
             if (rc != -EPIPE && rc != -ECONNABORTED)
-                receiver_fail(r, "cannot wait for the source: %s",
-                              strerror(-rc));
+                session_refuse(r, "cannot wait for the source: %s",
+                               strerror(-rc));
             return rc;
         }
         bye = f.type == FRAME_BYE;
