@@ -34,7 +34,7 @@
 struct zone {
     size_t image;
     uint64_t from, to;              /* bytes */
-    unsigned phases;                /* bit p: blocks begin p sectors behind a
+    unsigned phases;                /* bit p: blocks begin p sectors after a
                                        multiple of a block */
     unsigned looked_at;             /* blocks */
     size_t n_slots;
@@ -167,8 +167,8 @@ static uint64_t find_data(const struct image *img, uint64_t offset,
     return data < stop ? data : stop;
 }
 
-/* Reads length bytes at offset, and what comes behind for the blocks that
- * begin in there and end later.  *there_r: bytes that were read. */
+/* Reads length bytes at offset, and what follows for the blocks that begin in
+ * there and end later.  *there_r: bytes that were read. */
 static int read_some(const struct image *img, uint64_t offset, size_t length,
                      uint8_t *data, size_t *there_r)
 {
@@ -314,7 +314,7 @@ static void look_ahead(struct blocksearch *s)
     s->full = news > 0 && news >= looked_at / FULL;
 }
 
-/* Whether the present zone is to be read: also if the one before or behind is
+/* Whether the present zone is to be read: also if the one before or after is
  * worth it, since what lies together rarely ends where a zone does.  With the
  * lock held. */
 static bool enter_zone(struct blocksearch *s)

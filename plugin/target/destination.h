@@ -59,7 +59,7 @@ struct destination {
     bool (*is_wanted)(void *opaque);
     void *opaque;
 
-    /* Nothing may be written: set by who knows of a doubt (witness.c). */
+    /* Nothing may be written: set while there is a doubt (witness.c). */
     bool sealed;
 
     /* Set by destination_check(). */

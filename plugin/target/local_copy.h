@@ -15,7 +15,7 @@
 #include "plugin/target/destination.h"
 
 /*
- * Hands over the holding's content in order: to copy() what is still to be
+ * Hands over the basis's content in order: to copy() what is still to be
  * brought to where the extents (ascending by logical) say, to check() what is
  * there already.  Returns the first non-zero value of these, or -EIO or
  * -ENOMEM.

@@ -43,7 +43,7 @@ void place_touch_object(const struct batch *b, const struct wire_object *o)
 /* Writing */
 
 /* Writes, and notes that the digests of these segments are old; at the end
- * once more, for who may have read them meanwhile (readback.h). */
+ * once more, for readback.h may have read them meanwhile. */
 static int put(struct target_disk *d, const void *data, size_t length,
                uint64_t offset, bool arrived)
 {

@@ -31,8 +31,7 @@ struct receiver_events {
                         const struct stat *made);
     /* All bulk is here: libxl may begin to restore. */
     int (*restore)(void *opaque);
-    /* The source has sent all of the memory stream: so many bytes, with this
-     * digest. */
+    /* The source has sent all of the memory stream: its length and digest. */
     int (*memory_end)(void *opaque, uint64_t bytes,
                       const uint8_t digest[HASH_BYTES]);
     /* All disks are final: the tail of the memory may go. */

@@ -12,7 +12,7 @@
  *
  * A reference is only read.  It may be in use by a guest that writes to it,
  * and the index may be old, so a hit is a hint: whoever copies from it hashes
- * what he copies.
+ * what is copied.
  */
 #ifndef PLUGIN_TARGET_REFERENCE_H
 #define PLUGIN_TARGET_REFERENCE_H
@@ -50,7 +50,7 @@ int references_start(struct references *r);
 /*
  * Finds an object by the first PROTO_SHORT_DIGEST bytes of its digest and its
  * size.  nth: 0, then 1 and so on if what was found before turned out to be
- * something else.  The holding is to be released before the references are.
+ * something else.  *h_r is to be released before the references are.
  */
 bool references_find(struct references *r, const uint8_t *short_digest,
                      uint64_t size, unsigned nth, struct basis *h_r);
@@ -81,9 +81,10 @@ const struct image *references_image(struct references *r, size_t i);
  * What is not found while an image is read for the first time may be found in
  * a moment.  references_news() before the search, references_wait() after it
  * has failed: true if there is something new to be searched, false if the
- * object is to be asked for.  Waits for the images at most so long as the
- * configuration says; after that it keeps so many bytes asked for as keep the
- * link busy.  references_arrived(): so many bytes of what was asked for came.
+ * object is to be asked for.  Waits for the images for at most the time
+ * that the configuration says; after that it keeps enough bytes asked for to
+ * keep the link busy.  references_arrived(): this number of bytes of what was
+ * asked for has arrived.
  */
 uint64_t references_news(struct references *r);
 bool references_wait(struct references *r, uint64_t news, uint64_t size);

@@ -38,12 +38,12 @@ static void read_held(const struct file_signature *s, void *data, size_t length,
         memset(data, 0, length);
 }
 
-/* How many bytes behind a piece are to be seen. */
+/* The number of bytes after a piece that are to be seen. */
 static size_t beyond_of(const struct file_signature *s, uint64_t end)
 {
-    uint64_t behind = s->shape.size - end;
+    uint64_t left = s->shape.size - end;
 
-    return behind < X86_OPERANDS_BEYOND ? behind : X86_OPERANDS_BEYOND;
+    return left < X86_OPERANDS_BEYOND ? left : X86_OPERANDS_BEYOND;
 }
 
 /* Takes a piece of code apart, beyond which there is what is to be seen, and
