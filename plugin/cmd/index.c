@@ -23,6 +23,7 @@
 #include "plugin/base/log.h"
 #include "plugin/cmd/commands.h"
 #include "plugin/cmd/util.h"
+#include "plugin/content/manifest_hash.h"
 #include "plugin/image/image_list.h"
 #include "plugin/index/index.h"
 #include "plugin/index/index_add.h"

@@ -16,6 +16,7 @@
 #include "plugin/base/paths.h"
 #include "plugin/cmd/commands.h"
 #include "plugin/cmd/util.h"
+#include "plugin/content/manifest_hash.h"
 
 static int usage(const char *command, const char *what, const char *word)
 {

@@ -17,7 +17,7 @@
 
 #include "plugin/base/escape.h"
 #include "plugin/base/log.h"
-#include "plugin/content/manifest_hash.h"
+#include "plugin/content/manifest.h"
 
 #define PIECE (256u << 10)     /* stays in the cache of a processor */
 
@@ -185,33 +185,19 @@ out:
     return rc;
 }
 
-int manifest_hash(struct manifest *m, const struct manifest_options *opt)
-{
-    return manifest_hash_run(m, opt);
-}
-
-int manifest_build(const struct image *img,
-                   const struct manifest_options *opt,
-                   struct manifest **m_r)
-{
-    int rc = manifest_parse(img, NULL, m_r);
-
-    if (!rc)
-        rc = manifest_hash(*m_r, opt);
-    if (rc) {
-        manifest_free(*m_r);
-        *m_r = NULL;
-    }
-    return rc;
-}
-
 void manifest_free(struct manifest *m)
 {
+    struct raw_chunk *c;
+
     if (!m)
         return;
     if (m->map)
         fsparse_map_free(m->map);
-    manifest_hash_free(m);
+    while ((c = m->chunks)) {
+        m->chunks = c->next;
+        free(c);
+    }
+    free(m->raw);
     free(m->files);
     free(m);
 }

@@ -66,8 +66,16 @@ struct object {
     struct fsparse_extent raw;      /* a raw object's only extent */
 };
 
+#define RAW_CHUNK 64
+
+/* Raw objects stay where they were made, in chunks of a list. */
+struct raw_chunk {
+    struct raw_chunk *next;
+    size_t n;
+    struct object objects[RAW_CHUNK];
+};
+
 struct segment_sink;
-struct raw_chunk;                   /* manifest_hash.c */
 
 struct manifest {
     const struct image *image;      /* borrowed */
@@ -145,18 +153,6 @@ struct manifest_options {
  * known yet.  0: it is for manifest_hash(), once, and manifest_free(); or a
  * negative errno, logged. */
 int manifest_parse(const struct image *img, struct fsparse_map *map,
-                   struct manifest **m_r);
-
-/* Reads the whole image (holes excepted) about once, about in order, and
- * completes its manifest.  Memory grows with the number of files and of raw
- * objects; each thread has 2 MiB of buffers.
- * Returns 0 or a negative errno, logged.  A read error in one object is an
- * error of the whole. */
-int manifest_hash(struct manifest *m, const struct manifest_options *opt);
-
-/* Both: a manifest for manifest_free(), or a negative errno, logged. */
-int manifest_build(const struct image *img,
-                   const struct manifest_options *opt,
                    struct manifest **m_r);
 
 void manifest_free(struct manifest *m);

@@ -42,18 +42,10 @@
 #define BUFFER_SIZE RAW_OBJECT_MAX
 #define PIECE (256u << 10)      /* of a file; stays in a processor's cache */
 #define BUFFER_ALIGN 4096u
-#define CHUNK 64                /* raw objects */
 #define PACKED_MIN (32u << 10)  /* content that is shorter does not matter */
 #define PACKED_SAMPLE (2u << 10)
 
 _Static_assert(RAW_OBJECT_MAX == PROTO_SEGMENT, "spans lie in segments");
-
-/* Raw objects stay where they were made, in chunks of a list. */
-struct raw_chunk {
-    struct raw_chunk *next;
-    size_t n;
-    struct object objects[CHUNK];
-};
 
 struct hashing {
     struct manifest *m;
@@ -234,7 +226,7 @@ static struct object *new_raw(struct worker *w)
 {
     struct manifest *m = w->h->m;
 
-    if (!w->raw || w->raw->n == CHUNK) {
+    if (!w->raw || w->raw->n == RAW_CHUNK) {
         w->raw = malloc(sizeof(*w->raw));
         if (!w->raw) {
             log_error("no memory for raw objects");
@@ -498,7 +490,7 @@ static void hashing_release(struct hashing *h)
     pthread_mutex_destroy(&h->lock);
 }
 
-int manifest_hash_run(struct manifest *m, const struct manifest_options *opt)
+int manifest_hash(struct manifest *m, const struct manifest_options *opt)
 {
     struct hashing h = { .m = m, .opt = opt };
     unsigned i, n = threads_count(opt->threads, m->image->block);
@@ -527,13 +519,17 @@ int manifest_hash_run(struct manifest *m, const struct manifest_options *opt)
     return rc;
 }
 
-void manifest_hash_free(struct manifest *m)
+int manifest_build(const struct image *img,
+                   const struct manifest_options *opt,
+                   struct manifest **m_r)
 {
-    struct raw_chunk *c;
+    int rc = manifest_parse(img, NULL, m_r);
 
-    while ((c = m->chunks)) {
-        m->chunks = c->next;
-        free(c);
+    if (!rc)
+        rc = manifest_hash(*m_r, opt);
+    if (rc) {
+        manifest_free(*m_r);
+        *m_r = NULL;
     }
-    free(m->raw);
+    return rc;
 }

@@ -1,19 +1,20 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* The threads that read an image and hash its objects; see manifest_hash.c. */
+/* Hashing the objects of an image: how a manifest gets to know their content. */
 #ifndef PLUGIN_CONTENT_MANIFEST_HASH_H
 #define PLUGIN_CONTENT_MANIFEST_HASH_H
 
 #include "plugin/content/manifest.h"
 
-/*
- * Expects m->image, m->map and one object per file with size, zero and
- * unusable decided.  Sets the hashes of the files that are not zero, sets
- * zero where the content turns out so, and adds the raw objects.
- * Returns 0 or a negative errno, logged.
- */
-int manifest_hash_run(struct manifest *m, const struct manifest_options *opt);
+/* Reads the whole image (holes excepted) about once, about in order, and
+ * completes its manifest.  Memory grows with the number of files and of raw
+ * objects; each thread has 2 MiB of buffers.
+ * Returns 0 or a negative errno, logged.  A read error in one object is an
+ * error of the whole. */
+int manifest_hash(struct manifest *m, const struct manifest_options *opt);
 
-/* Frees the raw objects of a manifest. */
-void manifest_hash_free(struct manifest *m);
+/* Both: a manifest for manifest_free(), or a negative errno, logged. */
+int manifest_build(const struct image *img,
+                   const struct manifest_options *opt,
+                   struct manifest **m_r);
 
 #endif

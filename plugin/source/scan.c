@@ -20,6 +20,7 @@
 #include "plugin/base/clock.h"
 #include "plugin/base/log.h"
 #include "plugin/base/priority.h"
+#include "plugin/content/manifest_hash.h"
 #include "plugin/proto.h"
 #include "plugin/source/blocklist.h"
 #include "plugin/source/rounds.h"

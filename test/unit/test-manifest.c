@@ -20,6 +20,7 @@
 #include "plugin/base/log.h"
 #include "plugin/base/zero.h"
 #include "plugin/content/manifest.h"
+#include "plugin/content/manifest_hash.h"
 #include "plugin/content/recent_files.h"
 #include "plugin/content/segment.h"
 #include "plugin/proto.h"

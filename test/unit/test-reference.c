@@ -8,6 +8,7 @@
 
 #include "test/unit/unit.h"
 
+#include "plugin/content/manifest_hash.h"
 #include "plugin/index/index_add.h"
 #include "plugin/index/index_open.h"
 #include "plugin/target/reference.h"
