@@ -33,6 +33,7 @@
 #include "plugin/match/x86_bcj.h"
 #include "plugin/target/blocklist.h"
 #include "plugin/target/bulk.h"
+#include "plugin/target/destination_storage.h"
 #include "plugin/target/destination_write.h"
 #include "plugin/target/index_disk.h"
 #include "plugin/target/local_search.h"

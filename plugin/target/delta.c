@@ -13,6 +13,7 @@
 #include <string.h>
 
 #include "plugin/target/delta.h"
+#include "plugin/target/destination_storage.h"
 #include "plugin/target/destination_write.h"
 #include "plugin/target/segments.h"
 

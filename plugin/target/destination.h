@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * The place at the target where a disk is to go.  Whether it may go there is
- * said by destination_check.h, the writing is in destination_write.h, the watch
- * over what others do there in destination_lookout.h, the end in
- * destination_place.h.
+ * The place at the target where a disk is to go, which several files share:
+ * destination_check.h says whether it may go there, destination_storage.h opens
+ * it, brings what was written to the storage and closes it,
+ * destination_lookout.h watches what others do there, destination_write.h
+ * writes, and destination_place.h puts the complete disk in place.
  *
  * A regular file is rebuilt in a staging file beside it (".NAME.xl-dedup")
  * and renamed over it when it is complete, so the path holds the old content
@@ -71,7 +72,7 @@ struct destination {
     int directory_fd;           /* that of a regular file, or -1 */
     bool nothing;               /* is at path; else: */
     struct stat found;          /* what is */
-    struct stamp stamp;          /* of a device */
+    struct stamp stamp;         /* of a device */
 
     /* Set by destination_open(). */
     bool thin;                  /* a device that is a thin volume */
@@ -98,43 +99,5 @@ struct destination {
 #define DESTINATION_INIT \
     { .directory_fd = -1, .fd = -1, .storage = IMAGE_INIT, .direct_fd = -1, \
       .replaced_fd = -1, .guard = GUARD_INIT }
-
-/*
- * For the test whether both hosts share the storage: creates an empty file of
- * a random name beside a regular file's path.  *name_r: its last component,
- * or NULL for a block device; for destination_unprobe(), which removes it.
- */
-int destination_probe(const struct destination *d, char **name_r);
-void destination_unprobe(const struct destination *d, char *name);
-
-/* Opens for writing, the same kind of answer as destination_check(). */
-int destination_open(struct destination *d, char *why, size_t size);
-
-/* Instead of destination_open(): opens what is there for reading only, if
- * anything is; nothing is made or changed. */
-int destination_look(struct destination *d, char *why, size_t size);
-
-/* Brings everything to the storage.  Nothing is coalesced from then on, and by
- * nobody meanwhile. */
-int destination_sync(struct destination *d);
-/* Brings the content of a range there, which is not durable before
- * destination_sync().  An error is told once, here or there, and is of the
- * whole disk.  -EOPNOTSUPP: that cannot be done here. */
-int destination_flush(struct destination *d, uint64_t offset, uint64_t length);
-/* Has the system begin with that for all that was written so far, and does not
- * wait.  Only a hint: errors are told by the two above. */
-void destination_begin_flush(struct destination *d);
-/* Reads what was written and not only coalesced, from the cache if it is
- * there. */
-int destination_read(const struct destination *d, void *data, size_t length,
-                     uint64_t offset);
-/* Drops cached pages, so that reading them back tells what the storage holds;
- * after one of these. */
-void destination_drop(struct destination *d, uint64_t offset,
-                      uint64_t length);
-
-/* Closes.  Unless it was placed, the staging file stays for the next try and
- * a placeholder is removed, if it still is one. */
-void destination_release(struct destination *d);
 
 #endif

@@ -14,6 +14,7 @@
 #include "plugin/base/paths.h"
 #include "plugin/target/destination_lookout.h"
 #include "plugin/target/destination_place.h"
+#include "plugin/target/destination_storage.h"
 #include "plugin/target/placeholder.h"
 
 #define WHY_BYTES 4096

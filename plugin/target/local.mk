@@ -4,11 +4,12 @@ libplugin_la_SOURCES += \
 	%D%/bulk.c %D%/bulk.h \
 	%D%/coalesce.c %D%/coalesce.h \
 	%D%/delta.c %D%/delta.h \
-	%D%/destination.c %D%/destination.h \
+	%D%/destination.h \
 	%D%/destination_check.c %D%/destination_check.h \
 	%D%/destination_lookout.c %D%/destination_lookout.h \
 	%D%/destination_path.c %D%/destination_path.h \
 	%D%/destination_place.c %D%/destination_place.h \
+	%D%/destination_storage.c %D%/destination_storage.h \
 	%D%/destination_write.c %D%/destination_write.h \
 	%D%/disk.h \
 	%D%/guard.c %D%/guard.h \
@@ -22,6 +23,7 @@ libplugin_la_SOURCES += \
 	%D%/placeholder.c %D%/placeholder.h \
 	%D%/readback.c %D%/readback.h \
 	%D%/receiver.c %D%/receiver.h \
+	%D%/receiver_events.h \
 	%D%/recipe.c %D%/recipe.h \
 	%D%/reference.c %D%/reference.h \
 	%D%/refresh.c %D%/refresh.h \

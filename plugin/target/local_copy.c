@@ -8,6 +8,7 @@
 #include <sys/ioctl.h>
 #include <sys/stat.h>
 
+#include "plugin/target/destination_storage.h"
 #include "plugin/target/local_copy.h"
 
 #define CLONE_MIN (64u << 10)       /* bytes: less is written as fast */

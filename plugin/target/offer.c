@@ -16,6 +16,7 @@
 #include "plugin/state/unfinished.h"
 #include "plugin/target/destination_check.h"
 #include "plugin/target/destination_path.h"
+#include "plugin/target/destination_storage.h"
 #include "plugin/target/offer.h"
 #include "plugin/target/segments.h"
 #include "plugin/target/session.h"

@@ -17,6 +17,7 @@
 
 #include "plugin/base/log.h"
 #include "plugin/target/delta.h"
+#include "plugin/target/destination_storage.h"
 #include "plugin/target/destination_write.h"
 #include "plugin/target/pass.h"
 #include "plugin/target/segments.h"

@@ -8,6 +8,7 @@
 #include "plugin/base/clock.h"
 #include "plugin/base/hugepage.h"
 #include "plugin/base/priority.h"
+#include "plugin/target/destination_storage.h"
 #include "plugin/target/readback.h"
 
 #define RUN 16u             /* segments brought to the storage at a time */

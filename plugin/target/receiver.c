@@ -17,6 +17,7 @@
 #include "plugin/target/bulk.h"
 #include "plugin/target/delta.h"
 #include "plugin/target/destination_place.h"
+#include "plugin/target/destination_storage.h"
 #include "plugin/target/index_disk.h"
 #include "plugin/target/offer.h"
 #include "plugin/target/pass.h"

@@ -14,32 +14,12 @@
 #include <stdint.h>
 
 #include "plugin/state/configuration.h"
-#include "plugin/target/destination.h"
+#include "plugin/image/users.h"
+#include "plugin/target/receiver_events.h"
 #include "plugin/wire/inbox.h"
 #include "plugin/wire/wire.h"
 
 struct receiver;
-
-/* What a migration does at certain points; NULL members are skipped.  A
- * negative errno ends the session. */
-struct receiver_events {
-    /* Waits for the disks of the received configuration and names them with
-     * receiver_set_path(). */
-    int (*configured)(void *opaque);
-    /* An empty file was made at path, to stand for a disk. */
-    void (*placeholder)(void *opaque, const char *path,
-                        const struct stat *made);
-    /* All bulk is here: libxl may begin to restore. */
-    int (*restore)(void *opaque);
-    /* The source has sent all of the memory stream: its length and digest. */
-    int (*memory_end)(void *opaque, uint64_t bytes,
-                      const uint8_t digest[HASH_BYTES]);
-    /* All disks are final: the tail of the memory may go. */
-    int (*final)(void *opaque);
-    /* The watched descriptor (inbox_watch) became readable. */
-    int (*watched)(void *opaque);
-    void *opaque;
-};
 
 /* Borrows everything. */
 int receiver_new(struct receiver **r_r, struct wire *w, struct inbox *in,

@@ -11,8 +11,10 @@
 #include <stdarg.h>
 #include <stdbool.h>
 
+#include "plugin/state/configuration.h"
 #include "plugin/target/disk.h"
-#include "plugin/target/receiver.h"
+#include "plugin/target/receiver_events.h"
+#include "plugin/wire/inbox.h"
 
 #define WHY_BYTES 4096
 

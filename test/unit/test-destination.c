@@ -28,6 +28,7 @@
 #include "plugin/target/destination_lookout.h"
 #include "plugin/target/destination_path.h"
 #include "plugin/target/destination_place.h"
+#include "plugin/target/destination_storage.h"
 #include "plugin/target/destination_write.h"
 
 #define SIZE 3000000

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* The place at the target where a disk is to go; see destination.h. */
+/* The storage at a destination; see destination_storage.h. */
 #include "config.h"
 
 #include <errno.h>
@@ -18,8 +18,8 @@
 #include "plugin/base/log.h"
 #include "plugin/base/paths.h"
 #include "plugin/image/thin.h"
-#include "plugin/target/destination.h"
 #include "plugin/target/destination_lookout.h"
+#include "plugin/target/destination_storage.h"
 #include "plugin/target/destination_write.h"
 #include "plugin/target/placeholder.h"
 
