@@ -11,6 +11,7 @@
 #include <sys/ioctl.h>
 #include <unistd.h>
 
+#include "plugin/base/block_run.h"
 #include "plugin/base/log.h"
 #include "plugin/base/zero.h"
 #include "plugin/proto.h"
@@ -129,42 +130,35 @@ int destination_zero(struct destination *d, uint64_t offset, uint64_t length)
     return rc ? rc : write_zeros(d, to, end - to);
 }
 
-/* Length of the run from p on that is (zero) or is not all zero, in blocks
- * aligned at the destination. */
-static size_t run_length(const uint8_t *p, size_t length, uint64_t offset,
-                         bool *zero_r)
-{
-    size_t done = 0, n;
-    bool zero;
+struct content {
+    const uint8_t *data;
+    uint64_t offset;            /* at the destination */
+};
 
-    while (done < length) {
-        n = HOLE_BLOCK - (offset + done) % HOLE_BLOCK;
-        zero = n == HOLE_BLOCK && n <= length - done &&
-            data_is_zero(p + done, n);
-        if (n > length - done)
-            n = length - done;
-        if (done == 0)
-            *zero_r = zero;
-        else if (zero != *zero_r)
-            break;
-        done += n;
-    }
-    return done;
+/* Only whole blocks of the destination can become holes. */
+static enum block_kind kind_of(const void *opaque, uint64_t at, size_t n)
+{
+    const struct content *c = opaque;
+
+    return n == HOLE_BLOCK && data_is_zero(c->data + (at - c->offset), n) ?
+        BLOCK_ZERO : BLOCK_DATA;
 }
 
-/* Hands content on in such runs. */
+/* Hands content on in runs that are all zero or not. */
 static int each_run(struct destination *d, const uint8_t *p, size_t length,
                     uint64_t offset,
                     int (*take)(struct destination *d, const uint8_t *p,
                                 size_t length, uint64_t offset, bool zero))
 {
-    bool zero = false;
-    size_t n;
+    const struct content c = { p, offset };
+    const uint64_t end = offset + length;
+    enum block_kind kind;
+    uint64_t n;
     int rc = 0;
 
-    for (; length > 0 && !rc; p += n, offset += n, length -= n) {
-        n = run_length(p, length, offset, &zero);
-        rc = take(d, p, n, offset, zero);
+    for (; offset < end && !rc; p += n, offset += n) {
+        n = block_run(offset, end, HOLE_BLOCK, kind_of, &c, &kind);
+        rc = take(d, p, n, offset, kind == BLOCK_ZERO);
     }
     return rc;
 }
