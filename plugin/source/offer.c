@@ -196,49 +196,58 @@ static int take_accepted(const struct offer *o, struct source_disk *d,
             return -EPROTO;
         listing_agree(d->listing);
     }
-    doubt_free(d->doubt);
-    d->doubt = NULL;
     there = text_get(f->data, f->length, "witness", 0);
     return there ?
         doubt_begin(d, text_escape(there, shown, sizeof(shown))) : 0;
 }
 
-/* Takes a frame of the target's while it makes up its mind. */
+/* Takes a frame of the target's while it makes up its mind.  accepted: by the
+ * number of the disk. */
 static int take_answer(const struct offer *o, const struct frame *f,
-                       unsigned *accepted)
+                       bool *accepted)
 {
     const struct session *s = o->session;
     int rc;
 
     if (f->disk < s->n_disks && f->type == FRAME_PROBE)
         return answer_probe(o, f);
-    if (f->disk >= s->n_disks || f->type != FRAME_DISK_OK)
+    if (f->disk >= s->n_disks || f->type != FRAME_DISK_OK ||
+        accepted[f->disk])
         return inbox_misplaced(s->inbox, f);
+    accepted[f->disk] = true;
     rc = take_accepted(o, s->disks[f->disk], f);
-    (*accepted)++;
     return rc ? inbox_misplaced(s->inbox, f) : 0;
+}
+
+static bool all_are(const bool *accepted, unsigned n)
+{
+    while (n > 0 && accepted[n - 1])
+        n--;
+    return n == 0;
 }
 
 int offer_send(const struct session *s, const struct sender_options *opt)
 {
     const struct offer o = { s, opt };
-    unsigned i, accepted = 0;
+    bool *accepted = calloc(s->n_disks + 1, sizeof(*accepted));
     struct frame f;
+    unsigned i;
     int rc;
 
-    rc = say_hello(&o);
+    rc = accepted ? say_hello(&o) : -ENOMEM;
     for (i = 0; i < s->n_disks && !rc; i++)
         rc = offer_disk(&o, s->disks[i]);
     if (!rc)
         rc = wire_send(s->wire, FRAME_DISKS_END, PROTO_NO_DISK, NULL, 0);
     if (!rc)
         rc = hear_hello(&o);
-    while (!rc && accepted < s->n_disks) {
+    while (!rc && !all_are(accepted, s->n_disks)) {
         rc = inbox_next(s->inbox, PROTO_NO_DISK, &f);
         if (rc)
             break;
-        rc = take_answer(&o, &f, &accepted);
+        rc = take_answer(&o, &f, accepted);
         frame_release(&f);
     }
+    free(accepted);
     return rc ? rc : inbox_split(s->inbox, s->n_disks);
 }
