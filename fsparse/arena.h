@@ -15,7 +15,7 @@ struct arena {
     size_t used;                /* of the last chunk */
 };
 
-/* A copy of length bytes and a NUL behind them, or NULL without memory. */
+/* A copy of length bytes and a NUL after them, or NULL without memory. */
 char *arena_copy(struct arena *a, const void *data, size_t length);
 
 void arena_release(struct arena *a);

@@ -50,10 +50,10 @@ int intake_check_free(struct build *b, bool complete);
 /* Says in the partitions' notes which files were left out. */
 int intake_note_left_out(struct build *b);
 
-/* A text for people behind what is in *note_r already. */
+/* A text for people after what is in *note_r already. */
 int build_note(struct build *b, const char **note_r, const char *text);
 
-/* Puts a region behind those that there are, as one with the last if it goes
+/* Puts a region after those that there are, as one with the last if it goes
  * on where that ends. */
 int build_lay(struct build *b, const struct fsparse_region *r);
 

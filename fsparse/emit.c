@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * Emit: see emit.h.  One buffer; a record begins with room for the largest
- * one behind it, so that putting into it needs no checks but the strings'.
+ * one after it, so that putting into it needs no checks but the strings'.
  */
 #include "config.h"
 

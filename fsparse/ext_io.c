@@ -2,8 +2,8 @@
 /*
  * Ext_io: see ext_io.h.
  *
- * What lies partly behind the window's end reads as zeros there, what lies
- * wholly behind it is an error: else a superblock that promises more than
+ * What lies partly beyond the window's end reads as zeros there, what lies
+ * wholly beyond it is an error: else a superblock that promises more than
  * the disk has would have us walk gigabytes of zeros, or allocate them.
  *
  * The superblock is read once, checked, and what was checked is what the

@@ -194,7 +194,7 @@ static void extent_trim(struct fsparse_extent *x, uint64_t n)
     x->length -= n;
 }
 
-/* Cuts x to what the file may have.  Slack behind the end of the file is
+/* Cuts x to what the file may have.  Slack beyond the end of the file is
  * normal; whatever else goes is worth a flag. */
 static void extent_cut(const struct build *b, struct fsparse_file *f,
                        struct fsparse_extent *x)

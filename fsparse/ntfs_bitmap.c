@@ -2,7 +2,7 @@
 /*
  * Ntfs_bitmap: see ntfs_bitmap.h.
  *
- * The backup of the boot sector and what else lies behind the last cluster
+ * The backup of the boot sector and what else lies beyond the last cluster
  * has no bit, so it is never free.
  */
 #include "config.h"
@@ -89,7 +89,7 @@ static uint8_t *read_bitmap(ntfs_volume *vol, struct claims *c)
     return NULL;
 }
 
-/* The next run of free clusters at or behind *from; 0: there is none. */
+/* The next run of free clusters at or after *from; 0: there is none. */
 static uint64_t next_free(const uint8_t *bits, uint64_t n, uint64_t *from)
 {
     uint64_t i = *from, end;

@@ -62,7 +62,7 @@ static const ATTR_RECORD *attribute_at(const MFT_RECORD *m, uint32_t at,
     return length % 8 || length < least || length > end - at ? NULL : a;
 }
 
-/* at and end stay within the record, and end behind at. */
+/* at and end stay within the record, and end after at. */
 static void claim_record(struct walk *k, const MFT_RECORD *m)
 {
     uint32_t at = le16_to_cpu(m->attrs_offset);

@@ -8,7 +8,7 @@
 #include "fsparse/emit.h"
 #include "fsparse/record.h"
 
-/* Maps the request, a regular file on fd; c is what comes behind its magic.
+/* Maps the request, a regular file on fd; c is what comes after its magic.
  * Returns 0 or a negative errno. */
 int plain_request(int fd, struct record_cursor *c);
 

@@ -28,7 +28,7 @@ struct process {
 int process_start(struct process *p, const char *task, int image_fd,
                   int request_fd);
 
-/* Reads at most size bytes: how many, 0 at the end, -ETIME behind the
+/* Reads at most size bytes: how many, 0 at the end, -ETIME after the
  * deadline, or another negative errno. */
 ssize_t process_read(struct process *p, void *buf, size_t size);
 

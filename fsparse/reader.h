@@ -20,7 +20,7 @@ int reader_start(struct reader *r, const char *task, int image_fd,
 
 /* Waits for one record and checks its frame; the payload is valid until the
  * next call.  -ENODATA: the parser has ended, -EBADMSG: not a record,
- * -ETIME: behind the deadline, -EACCES: it refuses to parse. */
+ * -ETIME: after the deadline, -EACCES: it refuses to parse. */
 int reader_next(struct reader *r, uint32_t *type_r, const void **payload_r,
                 size_t *length_r);
 

@@ -82,7 +82,7 @@ struct record_header {
 #define RECORD_PARTITIONS_MAX 256u
 
 /* What is left of a payload.  A read past its end sets bad and yields zero,
- * so that a caller checks once, behind the last read. */
+ * so that a caller checks once, after the last read. */
 struct record_cursor {
     const uint8_t *next;
     size_t left;

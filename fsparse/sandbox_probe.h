@@ -6,7 +6,7 @@
  * lines instead of records:
  *
  *   check     one line for each layer: '+' it holds, '-' it does not, '!' nor
- *             would anything be parsed; then its name and, behind a colon, why
+ *             would anything be parsed; then its name and, after a colon, why
  *   try N     the name of the Nth attempt; then, if the process still lives
  *             after it, '+' it was refused and the error, '!' it was not.  No
  *             line: there are no more attempts

@@ -2,7 +2,7 @@
 /*
  * Window: the part of the image that one file system may see.
  *
- * Reads behind the window's end and reads that fail deliver zeros and are
+ * Reads beyond the window's end and reads that fail deliver zeros and are
  * counted: in a truncated or damaged image as much as possible is parsed, and
  * the library's loops end because zeros mean nothing to them.  Holes of an
  * image file are not read: the inode tables of an empty file system may lie

@@ -190,7 +190,7 @@ static int transfer(struct sender *s)
     return rc ? rc : sender_place(s);
 }
 
-static int rehearse(struct sender *s, const struct wire_options *wire)
+static int estimate(struct sender *s, const struct wire_options *wire)
 {
     struct estimate_options opt = {
         .level = wire->level, .rate = wire->bytes_per_second,
@@ -206,7 +206,7 @@ static int send_image(const struct push_options *o, struct sender *s,
     int rc = sender_offer(s, w, in);
 
     if (!rc)
-        rc = o->dry ? rehearse(s, &o->wire) : transfer(s);
+        rc = o->dry ? estimate(s, &o->wire) : transfer(s);
     if (!rc)
         rc = wire_send(w, FRAME_BYE, PROTO_NO_DISK, NULL, 0);
     inbox_explain(in, rc);

@@ -92,7 +92,7 @@ struct estimate {
 };
 
 static int compress(struct reservoir *s, int level, double rate,
-                    struct freight_rehearsal *r)
+                    struct freight_estimate *r)
 {
     struct freight_sample *pieces = calloc(s->n_kept + 1, sizeof(*pieces));
     size_t i;
@@ -104,7 +104,7 @@ static int compress(struct reservoir *s, int level, double rate,
     for (i = 0; i < s->n_kept; i++)
         pieces[i] = (struct freight_sample){ s->kept[i].data,
                                              s->kept[i].length };
-    rc = freight_rehearse(level, rate, COMPRESS_SECONDS, pieces, s->n_kept,
+    rc = freight_estimate(level, rate, COMPRESS_SECONDS, pieces, s->n_kept,
                           r);
     free(pieces);
     return rc;
@@ -113,7 +113,7 @@ static int compress(struct reservoir *s, int level, double rate,
 /* What `bytes` of content come to when they are sent.  What the sample covers
  * counts as it was compressed; the rest counts as the sample's second half,
  * because by then the level had adapted itself to the link. */
-static double scale(const struct freight_rehearsal *r, uint64_t bytes)
+static double scale(const struct freight_estimate *r, uint64_t bytes)
 {
     double in = r->in - r->half_in, out = r->out - r->half_out;
 
@@ -129,7 +129,7 @@ static double scale(const struct freight_rehearsal *r, uint64_t bytes)
 static int estimate_sample(struct reservoir *s, uint64_t more, int level,
                            double rate, struct estimate *e)
 {
-    struct freight_rehearsal r;
+    struct freight_estimate r;
     int rc = compress(s, level, rate, &r);
 
     e->content += s->bytes + more;

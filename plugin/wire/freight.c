@@ -80,7 +80,7 @@ struct freight {
     uint8_t *out;
     uint16_t disk;
     uint64_t flushed, unflushed;    /* bytes in */
-    double rate;                    /* of a rehearsal's line, or 0 */
+    double rate;                    /* of an estimate's line, or 0 */
     struct adapt_level level;
     struct adapt_level_sample sample;
     double start;                   /* when the sample began */
@@ -222,7 +222,7 @@ static void *carry(void *opaque)
     return NULL;
 }
 
-/* Hands what was compressed to the other thread, or lets a rehearsal's line
+/* Hands what was compressed to the other thread, or lets an estimate's line
  * take it.  *seconds_r: of waiting. */
 static int hand_over(struct freight *f, size_t length, double *seconds_r)
 {
@@ -541,9 +541,9 @@ static int count_piece(void *opaque, uint16_t disk, const void *data,
     return 0;
 }
 
-int freight_rehearse(int level, double rate, double seconds,
+int freight_estimate(int level, double rate, double seconds,
                      const struct freight_sample *samples, size_t n,
-                     struct freight_rehearsal *r)
+                     struct freight_estimate *r)
 {
     struct freight f = { .send = count_piece, .opaque = &r->out,
                          .rate = rate };

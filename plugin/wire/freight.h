@@ -45,13 +45,13 @@ int freight_put(struct freight *f, uint16_t type, uint16_t disk,
  * wait. */
 void freight_flush(struct freight *f);
 
-/* A piece of content for freight_rehearse(), borrowed. */
+/* A piece of content for freight_estimate(), borrowed. */
 struct freight_sample {
     const void *data;
     size_t length;
 };
 
-struct freight_rehearsal {
+struct freight_estimate {
     uint64_t in, out;           /* bytes */
     uint64_t half_in, half_out; /* the part of these in the first half */
     int level;                  /* zstd's, at the end */
@@ -63,8 +63,8 @@ struct freight_rehearsal {
  * `seconds` at the latest, with what was taken until then.  0 or a negative
  * errno.
  */
-int freight_rehearse(int level, double rate, double seconds,
+int freight_estimate(int level, double rate, double seconds,
                      const struct freight_sample *samples, size_t n,
-                     struct freight_rehearsal *r);
+                     struct freight_estimate *r);
 
 #endif
