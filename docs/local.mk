@@ -1,6 +1,7 @@
 # The tarball has the man pages, so that pod2man is needed to change them only.
 DOC_PAGES = docs/xl-dedup.8 docs/xl-dedup.conf.5 docs/xl-migrate-dedup.8
 EXTRA_DIST += \
+	%D%/architecture.md \
 	%D%/bench.md \
 	%D%/faults.md \
 	%D%/protocol.md \
