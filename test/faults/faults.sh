@@ -12,6 +12,8 @@
 # with "staged-": an earlier try has left a staging file; with "copied-": an
 # earlier copy is in place.  OUTCOME:
 #   untouched, resumed   the guest runs on at the source, and xl says so
+#   running              the same, for a fault that comes when the guest may or
+#                        may not have been suspended
 #   killed               it runs on there; xl died of the signal
 #   moved                it runs at the target
 #   off/TARGET           the source host was reset; at the target it is such
@@ -175,6 +177,10 @@ check_guest()
 {
     case $1 in
     untouched | resumed) said "guest $1"; wanted=running/gone ;;
+    running)
+        grep -q '^guest untouched$\|^guest resumed$' "$tmp/out" ||
+            complain "was not said: how the guest is"
+        wanted=running/gone ;;
     killed) grep -q guest "$tmp/out" && complain "xl lived"
         wanted=running/gone ;;
     moved) said "guest moved"; wanted=gone/running ;;

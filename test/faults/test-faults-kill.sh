@@ -37,7 +37,7 @@ copied-listing target:LISTING:1:target untouched less hostb is kept there
 data target:FREIGHT:20:target untouched any hostb is kept there
 live target:SEGMENTS:1:target untouched less hostb is kept there
 restore target:RESTORE:1:target untouched less hostb is kept there
-restoring source:RESTORING:1:target resumed less hostb is kept there
+restoring source:RESTORING:1:target running less hostb is kept there
 memory target:CODED:2:target resumed less hostb is kept there
 memory-end target:MEMORY_END:1:target resumed less hostb is kept there
 final target:PATCH:1:target resumed less hostb is kept there
