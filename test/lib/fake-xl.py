@@ -199,6 +199,14 @@ class Disks:
                 "pid": str(os.getpid())})
             if not device and os.path.exists(path):
                 self.opened.append(os.open(path, os.O_RDONLY))
+        # As a device model that goes on for a moment when xl has been killed.
+        if env("FAKE_KILLED"):
+            model = subprocess.Popen(["sleep", "3"], pass_fds=self.opened,
+                                     stdin=subprocess.DEVNULL,
+                                     stdout=subprocess.DEVNULL,
+                                     stderr=subprocess.DEVNULL)
+            for disk in self.disks:
+                disk["pid"] = str(model.pid)
         if env("FAKE_ATTACHED") and not os.path.exists(env("FAKE_ATTACHED")):
             with open(env("FAKE_ATTACHED"), "w") as f:
                 for disk in self.disks:
