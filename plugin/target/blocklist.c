@@ -415,8 +415,6 @@ static bool is_stopped(void *opaque)
     return d->error != 0;
 }
 
-static void probed(void *opaque);
-
 static int begin_probe(struct target_disk *d, size_t answered)
 {
     struct blocklist *s = d->blocklist;
@@ -517,9 +515,9 @@ static void put_held(const struct blocklist *s, const struct unmatched *u,
     }
 }
 
-/* Objects first to last of a frame in the making. */
+/* Sends a frame that tells of objects first ... end - 1. */
 static int send_held(struct target_disk *d, size_t first, size_t end,
-                      const bool *chosen, struct buf *b)
+                     const bool *chosen, struct buf *b)
 {
     size_t i;
     int rc;

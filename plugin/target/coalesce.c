@@ -11,8 +11,8 @@
  * that was written is not put together again: what comes late is up to the
  * caller.
  *
- * The lock covers everything but the memory of slots, which belongs to their
- * users, and to who writes them when there are none.
+ * The lock covers everything but the memory of slots: that belongs to their
+ * users, and when they have none, to the thread that writes them.
  */
 #include "config.h"
 

@@ -24,9 +24,9 @@ typedef int coalesce_write(void *opaque, const void *data, size_t length,
 int coalesce_new(struct coalesce **c_r, uint64_t size, coalesce_write *write,
                  void *opaque);
 
-/* Takes content: returns how many bytes of it, from the first on, as far as its
- * first segment goes; or 0 if the caller has to write those.  Negative:
- * something could not be written. */
+/* Takes content, as far as its first segment goes.  Returns how many bytes of
+ * it, from the first on; 0 if the caller has to write that part; a negative
+ * errno if something could not be written. */
 ssize_t coalesce_put(struct coalesce *c, const void *data, size_t length,
                      uint64_t offset);
 
@@ -34,7 +34,7 @@ ssize_t coalesce_put(struct coalesce *c, const void *data, size_t length,
  * there.  0 or a negative errno, also of an earlier failure.  c may be NULL. */
 int coalesce_settle(struct coalesce *c, uint64_t offset, uint64_t length);
 
-/* Does not write.  c may be NULL. */
+/* Drops what it holds, without writing it.  c may be NULL. */
 void coalesce_free(struct coalesce *c);
 
 #endif

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Who notes where a device stands; see guard.h.  The caller has threads, so
- * that posix_spawn is used rather than fork. */
+/* The process that notes where a device stands; see guard.h.  The caller has
+ * threads, so posix_spawn is used rather than fork. */
 #include "config.h"
 
 #include <errno.h>

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Local copies; see local_copy.h. */
+/* Copying what this host holds; see local_copy.h. */
 #include "config.h"
 
 #include <errno.h>

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Reading back beside the rebuild; see readback.h. */
+/* Reading back beside the bulk copy; see readback.h. */
 #include "config.h"
 
 #include <errno.h>
