@@ -12,6 +12,7 @@
 #include <stdbool.h>
 
 #include "fsparse/ext_check.h"
+#include "fsparse/numbers.h"
 
 #define LOG_BLOCK_MAX 6u        /* 64 KiB, from 1 KiB on */
 #define LOG_CLUSTER_MAX 19u     /* 512 MiB */
@@ -40,11 +41,6 @@ static bool has_incompat(const struct ext2_super_block *sb, uint32_t feature)
 static bool has_ro_compat(const struct ext2_super_block *sb, uint32_t feature)
 {
     return (ext2fs_le32_to_cpu(sb->s_feature_ro_compat) & feature) != 0;
-}
-
-static bool is_power_of_2(uint64_t n)
-{
-    return n && !(n & (n - 1));
 }
 
 static const char *check_blocks(const struct ext2_super_block *sb,

@@ -33,6 +33,7 @@ xl_dedup_parse_SOURCES = \
 	%D%/ntfs_device.c %D%/ntfs_device.h \
 	%D%/ntfs_names.c %D%/ntfs_names.h \
 	%D%/ntfs_plain.c %D%/ntfs_plain.h \
+	%D%/numbers.h \
 	%D%/opens.c %D%/opens.h \
 	%D%/parse.c \
 	%D%/parse_plain.c %D%/parse_plain.h \

@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "fsparse/ntfs_check.h"
+#include "fsparse/numbers.h"
 
 #define SECTOR_MIN 256u
 #define SECTOR_MAX 4096u
@@ -68,26 +69,6 @@ struct attribute {
     uint32_t length;
 };
 
-static uint32_t le16(const uint8_t *p)
-{
-    return p[0] | (uint32_t)p[1] << 8;
-}
-
-static uint32_t le32(const uint8_t *p)
-{
-    return le16(p) | le16(p + 2) << 16;
-}
-
-static uint64_t le64(const uint8_t *p)
-{
-    return le32(p) | (uint64_t)le32(p + 4) << 32;
-}
-
-static bool is_power_of_2(uint64_t n)
-{
-    return n && !(n & (n - 1));
-}
-
 /* A number of sectors, or, from 0xf4 on, of halvings: 256 - n is the power
  * of 2.  Beyond 2 MiB no such number is meant. */
 static uint64_t cluster_sectors(uint8_t n)
@@ -115,7 +96,7 @@ static bool is_within(uint64_t first, const struct ntfs_geometry *g,
 const char *ntfs_check_boot(const uint8_t boot[NTFS_CHECK_BOOT_BYTES],
                             uint64_t length, struct ntfs_geometry *g)
 {
-    uint64_t sector = le16(boot + BOOT_SECTOR_BYTES);
+    uint64_t sector = get_le16(boot + BOOT_SECTOR_BYTES);
     uint64_t sectors = cluster_sectors(boot[BOOT_CLUSTER_SECTORS]);
     uint64_t record, index;
 
@@ -134,11 +115,11 @@ const char *ntfs_check_boot(const uint8_t boot[NTFS_CHECK_BOOT_BYTES],
     index = record_bytes(boot[BOOT_INDEX], g->cluster);
     if (!is_power_of_2(index) || index < RECORD_MIN || index > INDEX_MAX)
         return "damaged: the size of index records";
-    g->clusters = le64(boot + BOOT_SECTORS) / sectors;
+    g->clusters = get_le64(boot + BOOT_SECTORS) / sectors;
     if (!g->clusters || g->clusters > INT64_MAX / g->cluster)
         return "damaged: the number of sectors";
-    g->mft = le64(boot + BOOT_MFT);
-    g->mirror = le64(boot + BOOT_MIRROR);
+    g->mft = get_le64(boot + BOOT_MFT);
+    g->mirror = get_le64(boot + BOOT_MIRROR);
     if (!is_within(g->mft, g, length) || !is_within(g->mirror, g, length) ||
         g->mft == g->mirror)
         return "damaged: the position of $MFT";
@@ -149,8 +130,8 @@ const char *ntfs_check_boot(const uint8_t boot[NTFS_CHECK_BOOT_BYTES],
  * places. */
 static bool fix_up(uint8_t *record, size_t size)
 {
-    size_t at = le16(record + RECORD_FIXUP);
-    size_t n = le16(record + RECORD_FIXUPS), i;
+    size_t at = get_le16(record + RECORD_FIXUP);
+    size_t n = get_le16(record + RECORD_FIXUPS), i;
 
     /* The list must not lie where it is put to use. */
     if (at % 2 || n != size / PROTECTED + 1 || at + 2 * n > PROTECTED - 2)
@@ -172,10 +153,11 @@ static bool take_attribute(const uint8_t *record, uint32_t at, uint32_t used,
     uint32_t left = used - at;
 
     a->bytes = record + at;
-    a->type = left >= 4 ? le32(a->bytes) : 0;
+    a->type = left >= 4 ? get_le32(a->bytes) : 0;
     if (a->type == TYPE_END)
         return true;
-    a->length = left >= ATTR_RESIDENT_HEAD ? le32(a->bytes + ATTR_LENGTH) : 0;
+    a->length = left >= ATTR_RESIDENT_HEAD ?
+        get_le32(a->bytes + ATTR_LENGTH) : 0;
     return a->type && a->length >= ATTR_RESIDENT_HEAD && a->length % 8 == 0 &&
            a->length <= left;
 }
@@ -196,7 +178,7 @@ static int64_t run_number(const uint8_t *p, unsigned n)
 static bool check_runs(const struct attribute *a, uint64_t clusters,
                        int64_t *first_r)
 {
-    uint32_t at = le16(a->bytes + ATTR_RUNS);
+    uint32_t at = get_le16(a->bytes + ATTR_RUNS);
     int64_t place = 0, count, step;
     uint64_t total = 0;
     bool first = true;
@@ -229,24 +211,24 @@ static bool check_non_resident(const struct attribute *a)
 
     if (a->bytes[ATTR_NON_RESIDENT] != 1 ||
         a->length < ATTR_NON_RESIDENT_HEAD ||
-        le16(a->bytes + ATTR_RUNS) < ATTR_NON_RESIDENT_HEAD)
+        get_le16(a->bytes + ATTR_RUNS) < ATTR_NON_RESIDENT_HEAD)
         return false;
-    first = le64(a->bytes + ATTR_FIRST);
-    last = le64(a->bytes + ATTR_LAST);
+    first = get_le64(a->bytes + ATTR_FIRST);
+    last = get_le64(a->bytes + ATTR_LAST);
     /* Of nothing, the last one is -1. */
     if (first > INT64_MAX || (last > INT64_MAX && last != UINT64_MAX) ||
         (last != UINT64_MAX && last < first))
         return false;
-    if (!first && (le64(a->bytes + ATTR_ALLOCATED) > INT64_MAX ||
-                   le64(a->bytes + ATTR_DATA_SIZE) > INT64_MAX ||
-                   le64(a->bytes + ATTR_INITIALIZED) > INT64_MAX))
+    if (!first && (get_le64(a->bytes + ATTR_ALLOCATED) > INT64_MAX ||
+                   get_le64(a->bytes + ATTR_DATA_SIZE) > INT64_MAX ||
+                   get_le64(a->bytes + ATTR_INITIALIZED) > INT64_MAX))
         return false;
     return check_runs(a, 0, &unused);
 }
 
 static bool check_attribute(const struct attribute *a)
 {
-    uint32_t name = le16(a->bytes + ATTR_NAME);
+    uint32_t name = get_le16(a->bytes + ATTR_NAME);
     uint32_t name_bytes = 2u * a->bytes[ATTR_NAME_LENGTH];
     uint32_t value, value_bytes;
 
@@ -254,21 +236,21 @@ static bool check_attribute(const struct attribute *a)
         return false;
     if (a->bytes[ATTR_NON_RESIDENT])
         return check_non_resident(a);
-    value = le16(a->bytes + ATTR_VALUE);
-    value_bytes = le32(a->bytes + ATTR_VALUE_LENGTH);
+    value = get_le16(a->bytes + ATTR_VALUE);
+    value_bytes = get_le32(a->bytes + ATTR_VALUE_LENGTH);
     return !value_bytes ||
            (value <= a->length && value_bytes <= a->length - value);
 }
 
 bool ntfs_check_record(const uint8_t *record, size_t size)
 {
-    uint32_t at = le16(record + RECORD_ATTRIBUTES);
-    uint32_t used = le32(record + RECORD_USED), before = 0;
+    uint32_t at = get_le16(record + RECORD_ATTRIBUTES);
+    uint32_t used = get_le32(record + RECORD_USED), before = 0;
     struct attribute a;
 
     if (memcmp(record, "FILE", 4) || used > size || at % 8 ||
         at < RECORD_HEAD || at > used ||
-        le32(record + RECORD_ALLOCATED) != size)
+        get_le32(record + RECORD_ALLOCATED) != size)
         return false;
     for (; take_attribute(record, at, used, &a); at += a.length) {
         if (a.type == TYPE_END)
@@ -288,20 +270,21 @@ static bool check_mft_data(const struct attribute *a,
     int64_t first = -1;
 
     return a->bytes[ATTR_NON_RESIDENT] && !a->bytes[ATTR_NAME_LENGTH] &&
-           !le64(a->bytes + ATTR_FIRST) && check_runs(a, g->clusters, &first) &&
+           !get_le64(a->bytes + ATTR_FIRST) &&
+           check_runs(a, g->clusters, &first) &&
            first == (int64_t)g->mft &&
-           le64(a->bytes + ATTR_DATA_SIZE) <=
-           le64(a->bytes + ATTR_ALLOCATED) &&
-           le64(a->bytes + ATTR_INITIALIZED) <=
-           le64(a->bytes + ATTR_DATA_SIZE) &&
-           le64(a->bytes + ATTR_ALLOCATED) / g->cluster <= g->clusters;
+           get_le64(a->bytes + ATTR_DATA_SIZE) <=
+           get_le64(a->bytes + ATTR_ALLOCATED) &&
+           get_le64(a->bytes + ATTR_INITIALIZED) <=
+           get_le64(a->bytes + ATTR_DATA_SIZE) &&
+           get_le64(a->bytes + ATTR_ALLOCATED) / g->cluster <= g->clusters;
 }
 
 static bool check_list(const struct attribute *a)
 {
     uint64_t bytes = a->bytes[ATTR_NON_RESIDENT] ?
-                     le64(a->bytes + ATTR_DATA_SIZE) :
-                     le32(a->bytes + ATTR_VALUE_LENGTH);
+                     get_le64(a->bytes + ATTR_DATA_SIZE) :
+                     get_le32(a->bytes + ATTR_VALUE_LENGTH);
 
     return bytes && bytes <= LIST_MAX;
 }
@@ -315,10 +298,10 @@ const char *ntfs_check_mft(uint8_t *record, const struct ntfs_geometry *g)
 
     if (!fix_up(record, g->record) ||
         !ntfs_check_record(record, g->record) ||
-        !(le16(record + RECORD_FLAGS) & IN_USE))
+        !(get_le16(record + RECORD_FLAGS) & IN_USE))
         return damaged;
-    used = le32(record + RECORD_USED);
-    for (at = le16(record + RECORD_ATTRIBUTES);
+    used = get_le32(record + RECORD_USED);
+    for (at = get_le16(record + RECORD_ATTRIBUTES);
          take_attribute(record, at, used, &a) && a.type != TYPE_END;
          at += a.length) {
         if (a.type == TYPE_LIST && !check_list(&a))

@@ -14,6 +14,7 @@
 #include <string.h>
 #include <strings.h>
 
+#include "fsparse/numbers.h"
 #include "fsparse/tables.h"
 #include "fsparse/window.h"
 
@@ -28,17 +29,6 @@ struct tables {
     struct partition *list;
     size_t n;
 };
-
-static uint32_t get_le32(const uint8_t *p)
-{
-    return p[0] | (uint32_t)p[1] << 8 | (uint32_t)p[2] << 16 |
-           (uint32_t)p[3] << 24;
-}
-
-static uint64_t get_le64(const uint8_t *p)
-{
-    return get_le32(p) | (uint64_t)get_le32(p + 4) << 32;
-}
 
 static void doubt(struct partition *p, const char *text)
 {
