@@ -38,7 +38,7 @@ packages=(
     xen-hypervisor-4.17-amd64 xen-utils-4.17 qemu-system-xen
     linux-image-amd64
     openssh-server openssh-client iproute2 procps
-    e2fsprogs ntfs-3g fdisk lvm2 dmsetup blktrace busybox-static
+    e2fsprogs ntfs-3g fdisk lvm2 dmsetup blktrace busybox-static openssl
     libsodium23 libzstd1 libjson-c5 libblkid1 libext2fs2 libseccomp2 liblmdb0
 )
 excluded=(

@@ -19,6 +19,7 @@ tracker_test()
     return "$rc"
 }
 
+on a 'modprobe zram num_devices=0'
 for test in refused events loop lost muted blktrace dm zram; do
     assert "tracker: $test" tracker_test a "$test"
     tail -1 "$case_dir/assert.out" | sed 's/^/          /'
