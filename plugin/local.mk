@@ -7,7 +7,8 @@ libblake3.a: Makefile
 	$(AM_V_GEN)rm -rf $@ blake3-objects && mkdir blake3-objects && \
 	for part in blake3.c blake3_dispatch.c blake3_portable.c \
 	    $(BLAKE3_PARTS); do \
-	    $(CC) $(CFLAGS) -w -fPIC $(BLAKE3_DEFINES) -c \
+	    $(CC) $(CFLAGS) $(XD_HARDENING_CFLAGS) -w -fPIC \
+	        $(BLAKE3_DEFINES) -c \
 	        -o blake3-objects/$$part.o $(BLAKE3_SOURCE)/$$part || exit 1; \
 	done && $(AR) cr $@ blake3-objects/*.o && rm -r blake3-objects
 else
