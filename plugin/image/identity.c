@@ -42,6 +42,7 @@ struct found {
     const struct identity_sources *from;
     char **names;
     size_t n, max;
+    int rc;                     /* why there may be more */
 };
 
 /* Adds a name, and what stands for the part of that device. */
@@ -65,6 +66,8 @@ add(struct found *f, const char *part, const char *fmt, ...)
     f->names[f->n] = strdup(name);
     if (f->names[f->n])
         f->n++;
+    else
+        f->rc = -ENOMEM;
 }
 
 /* Reads an attribute, without blanks around it. */
@@ -144,15 +147,16 @@ static bool add_luks(struct found *f, const char *uuid, const char *part)
 static void add_mapping(struct found *f, const char *uuid,
                         char part[PART])
 {
-    unsigned number;
-    int at = 0;
+    size_t digits = strncmp(uuid, "part", 4) ? 0 :
+        strspn(uuid + 4, "0123456789");
 
-    if (sscanf(uuid, "part%u-%n", &number, &at) == 1 && at > 0) {
+    if (digits > 0 && digits < 10 && uuid[4 + digits] == '-') {
         char longer[PART];
 
-        snprintf(longer, sizeof(longer), ":part%u%.40s", number, part);
+        snprintf(longer, sizeof(longer), ":part%.*s%.40s", (int)digits,
+                 uuid + 4, part);
         memcpy(part, longer, sizeof(longer));
-        uuid += at;
+        uuid += 4 + digits + 1;
     }
     if (!strncmp(uuid, "mpath-", 6))
         add_multipath(f, uuid + 6, part);
@@ -299,12 +303,14 @@ static void run_show(const char *program, int out)
 }
 
 /* For free(), or NULL. */
-static char *show_drbd(const char *program)
+static char *show_drbd(struct found *f, const char *program)
 {
     char *text = malloc(DRBD_BYTES);
     pid_t child;
     int fd[2];
 
+    if (!text)
+        f->rc = -ENOMEM;
     if (!text || pipe2(fd, O_CLOEXEC)) {
         free(text);
         return NULL;
@@ -395,7 +401,7 @@ static void parse_drbd(struct found *f, char *text, unsigned wanted,
 
 static void add_drbd(struct found *f, unsigned wanted, const char *part)
 {
-    char *text = f->from->drbdsetup ? show_drbd(f->from->drbdsetup) : NULL;
+    char *text = f->from->drbdsetup ? show_drbd(f, f->from->drbdsetup) : NULL;
 
     if (text)
         parse_drbd(f, text, wanted, part);
@@ -485,10 +491,10 @@ static void look(struct found *f, const char *directory, const char *part,
     look_at_whole(f, directory, inner);
 }
 
-size_t device_identities(const struct identity_sources *from, dev_t device,
-                         char **names, size_t max)
+int device_identities(const struct identity_sources *from, dev_t device,
+                      char **names, size_t max, size_t *n)
 {
-    struct found f = { from, names, 0, max };
+    struct found f = { from, names, 0, max, 0 };
     char path[PATH_MAX], directory[PATH_MAX], boot[TEXT];
 
     if (read_text(boot, from->proc, "sys/kernel/random/boot_id"))
@@ -497,5 +503,10 @@ size_t device_identities(const struct identity_sources *from, dev_t device,
              major(device), minor(device));
     if (realpath(path, directory))
         look(&f, directory, "", 0);
-    return f.n;
+    else if (errno == ENOMEM)
+        f.rc = -ENOMEM;
+    while (f.rc && f.n > 0)
+        free(names[--f.n]);
+    *n = f.n;
+    return f.rc;
 }

@@ -39,9 +39,9 @@ extern const struct identity_sources identity_system;
 
 #define IDENTITIES_MAX 16
 
-/* Finds the names of a block device: at most max, each for free(); no two are
- * equal.  Returns their number. */
-size_t device_identities(const struct identity_sources *from, dev_t device,
-                         char **names, size_t max);
+/* Finds the names of a block device: n, at most max, each for free(); no two
+ * are equal.  Returns 0, or -ENOMEM and none. */
+int device_identities(const struct identity_sources *from, dev_t device,
+                      char **names, size_t max, size_t *n);
 
 #endif

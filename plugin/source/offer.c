@@ -60,8 +60,8 @@ static int offer_disk(const struct offer *o, struct source_disk *d)
     char *ids[IDENTITIES_MAX], *stamp = NULL, *real = realpath(d->path, NULL);
     struct buf b = BUF_INIT;
     struct sector_sizes sectors;
-    size_t n, i;
-    int rc;
+    size_t n = 0, i;
+    int rc = 0;
 
     if (!real) {
         rc = -errno;
@@ -84,14 +84,16 @@ static int offer_disk(const struct offer *o, struct source_disk *d)
     if (o->opt->dry && (stamp = stamp_text(d->path)))
         buf_put_text(&b, "stamp", stamp);
     free(stamp);
-    n = d->image.block ? device_identities(&identity_system, d->image.dev,
-                                           ids, IDENTITIES_MAX) : 0;
+    if (d->image.block)
+        rc = device_identities(&identity_system, d->image.dev, ids,
+                               IDENTITIES_MAX, &n);
     for (i = 0; i < n; i++) {
         buf_put_text(&b, "id", ids[i]);
         free(ids[i]);
     }
     offer_listing(o, d, &b);
-    rc = wire_send_buf(o->session->wire, FRAME_DISK, d->number, &b);
+    if (!rc)
+        rc = wire_send_buf(o->session->wire, FRAME_DISK, d->number, &b);
     buf_release(&b);
     return rc;
 }

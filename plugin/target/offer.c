@@ -186,22 +186,24 @@ static void fail_shared(struct receiver *r, const struct target_disk *d)
 }
 
 /* Whether a device here is the one that the source reads. */
-static bool same_device(const struct target_disk *d)
+static int find_same_device(const struct target_disk *d, bool *same)
 {
     char *ids[IDENTITIES_MAX];
-    bool same = false;
     struct stat st;
     size_t n, i, j;
+    int rc;
 
+    *same = false;
     if (d->n_ids == 0 || stat(d->path, &st) || !S_ISBLK(st.st_mode))
-        return false;
-    n = device_identities(&identity_system, st.st_rdev, ids, IDENTITIES_MAX);
+        return 0;
+    rc = device_identities(&identity_system, st.st_rdev, ids, IDENTITIES_MAX,
+                           &n);
     for (i = 0; i < n; i++) {
         for (j = 0; j < d->n_ids; j++)
-            same = same || !strcmp(ids[i], d->ids[j]);
+            *same = *same || !strcmp(ids[i], d->ids[j]);
         free(ids[i]);
     }
-    return same;
+    return rc;
 }
 
 /* Whether the listing of an earlier session is the one that the source has. */
@@ -290,6 +292,7 @@ static int resolve_path(struct receiver *r, struct target_disk *d)
  * is in use) only follows from that. */
 static int check_disk(struct receiver *r, struct target_disk *d)
 {
+    bool same;
     int rc;
 
     rc = find_path(r, d);
@@ -305,7 +308,12 @@ static int check_disk(struct receiver *r, struct target_disk *d)
     d->dest.guard_program = "/proc/self/exe";
     d->dest.is_wanted = session_is_wanted;
     d->dest.opaque = r;
-    if (d->shared || same_device(d)) {
+    rc = find_same_device(d, &same);
+    if (rc) {
+        session_refuse(r, "disk %s: out of memory", d->vdev);
+        return rc;
+    }
+    if (d->shared || same) {
         fail_shared(r, d);
         return -EEXIST;
     }

@@ -110,8 +110,8 @@ static void end(struct host *h)
 static void look(struct host *h, unsigned minor)
 {
     forget(h);
-    h->n = device_identities(&h->from, makedev(9, minor), h->names,
-                             IDENTITIES_MAX);
+    assert(!device_identities(&h->from, makedev(9, minor), h->names,
+                              IDENTITIES_MAX, &h->n));
 }
 
 static bool has(const struct host *h, const char *name)
