@@ -2,9 +2,11 @@
 /*
  * Blocks that are looked for; see blocktable.h.
  *
- * An open table: the hash, which is as good as random because its key is
- * secret, tells where to begin; at least a quarter of the slots stays empty.
- * A place is one word, so that it is read and written at once.
+ * An open table, of which at least a quarter of the slots stays empty.  The
+ * hashes come from a peer that knows the key with which they were made and may
+ * have made them up: where to begin is told by a hash of the hash, with a key
+ * that never leaves the table.  A place is one word, so that it is read and
+ * written at once.
  */
 #include "config.h"
 
@@ -27,6 +29,7 @@ struct slot {
 };
 
 struct blocktable {
+    uint8_t key[crypto_shorthash_KEYBYTES];
     struct slot *slots;
     size_t mask;
     size_t n;
@@ -46,6 +49,7 @@ int blocktable_new(struct blocktable **t_r, size_t blocks)
         free(t);
         return -ENOMEM;
     }
+    randombytes_buf(t->key, sizeof(t->key));
     t->mask = n - 1;
     *t_r = t;
     return 0;
@@ -69,10 +73,19 @@ uint64_t blocktable_hash(const uint8_t key[PROTO_KEY], const void *block)
     return get_le(hash, PROTO_LIST_HASH);
 }
 
+static size_t first_slot(const struct blocktable *t, uint64_t hash)
+{
+    uint8_t in[8], out[crypto_shorthash_BYTES];
+
+    put_le64(in, hash);
+    crypto_shorthash(out, in, sizeof(in), t->key);
+    return get_le64(out) & t->mask;
+}
+
 /* The slot of a hash, or the empty one where it would be. */
 static size_t find(const struct blocktable *t, uint64_t hash)
 {
-    size_t i = hash & t->mask;
+    size_t i = first_slot(t, hash);
 
     while (t->slots[i].hash && t->slots[i].hash != hash)
         i = (i + 1) & t->mask;

@@ -5,7 +5,8 @@
  *
  * Blocks are added by one thread before any is looked up; then all functions
  * are safe for any number of threads.  What is said of a place is a hint: the
- * hash is short, and the image may be written to.
+ * hash is short, and the image may be written to.  Hashes may have been chosen
+ * by somebody who wants the table to be slow: it is not.
  */
 #ifndef PLUGIN_MATCH_BLOCKTABLE_H
 #define PLUGIN_MATCH_BLOCKTABLE_H

@@ -183,13 +183,22 @@ static uint32_t find(const struct matcher *m, uint64_t hash)
     return NONE;
 }
 
-static int prepare(struct matcher *m)
+/* By squaring: the peer says how long a block is. */
+static uint64_t raise(uint64_t base, uint32_t n)
 {
     uint64_t power = 1;
+
+    for (; n > 0; n >>= 1, base = multiply(base, base))
+        if (n & 1)
+            power = multiply(power, base);
+    return power;
+}
+
+static int prepare(struct matcher *m)
+{
+    uint64_t power = raise(m->rolling.base, m->sketch.block);
     size_t i, slots = 16;
 
-    for (i = 0; i < m->sketch.block; i++)
-        power = multiply(power, m->rolling.base);
     for (i = 0; i < 256; i++)
         m->gone[i] = PRIME - multiply(i + 1, power);
     while (slots < 2 * m->n_full)

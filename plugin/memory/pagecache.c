@@ -3,11 +3,16 @@
  * Pages that were sent; see pagecache.h.
  *
  * Two hash tables with chains through the slots, and a doubly linked list in
- * the order of use, all by slot number.
+ * the order of use, all by slot number.  A guest may choose the numbers of its
+ * frames so that they would come into one chain: a factor that it does not know
+ * spreads them (Dietzfelbinger and others, "A reliable randomized algorithm for
+ * the closest-pair problem", 1997: two numbers meet with a probability of at
+ * most two in the size of the table).  The hashes of pages are keyed.
  */
 #include "config.h"
 
 #include <errno.h>
+#include <sodium.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -31,6 +36,7 @@ struct pagecache {
     uint32_t newest;
     uint32_t oldest;
     uint32_t mask;              /* of both tables */
+    uint64_t factor;            /* odd */
     uint32_t *by_pfn;
     uint32_t *by_hash;
     struct slot *slot;
@@ -48,6 +54,8 @@ int pagecache_new(struct pagecache **c_r, uint32_t slots)
         size *= 2;
     c->slots = slots;
     c->mask = size - 1;
+    randombytes_buf(&c->factor, sizeof(c->factor));
+    c->factor |= 1;
     c->newest = c->oldest = NONE;
     c->by_pfn = malloc(size * sizeof(*c->by_pfn));
     c->by_hash = malloc(size * sizeof(*c->by_hash));
@@ -87,7 +95,8 @@ const uint8_t *pagecache_content(const struct pagecache *c, uint32_t slot)
 
 static uint32_t *pfn_chain(struct pagecache *c, uint64_t pfn)
 {
-    return &c->by_pfn[(pfn ^ pfn >> 20) & c->mask];
+    /* The upper bits are the good ones; the table has at most 2^30 chains. */
+    return &c->by_pfn[(pfn * c->factor >> 32) & c->mask];
 }
 
 static uint32_t *hash_chain(struct pagecache *c, uint64_t hash)

@@ -23,6 +23,7 @@ unit_tests = \
 	%D%/test-segment \
 	%D%/test-send-order \
 	%D%/test-source-copy \
+	%D%/test-tables \
 	%D%/test-tail \
 	%D%/test-taskgroup \
 	%D%/test-threadpool \
