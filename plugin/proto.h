@@ -19,6 +19,7 @@
 #define PROTO_OPTIONAL 0x8000
 
 #define PROTO_DISKS_MAX 256
+#define PROTO_VDEV_MAX 16384        /* bytes of what names a disk */
 #define PROTO_DISK_BYTES_MAX (UINT64_C(1) << 56)
 #define PROTO_OBJECTS_MAX (UINT64_C(1) << 24)
 #define PROTO_EXTENTS_MAX (UINT64_C(1) << 26)

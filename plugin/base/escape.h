@@ -1,13 +1,37 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Names that a guest or a peer chose, made fit for terminals and for JSON. */
+/*
+ * Text that a guest, a peer, xenstore or a record chose, made fit for
+ * terminals, logs and JSON.
+ *
+ * The result is valid UTF-8 on one line, in which every character is seen and
+ * none changes how another is seen.  Letters, digits, marks and signs of all
+ * scripts stay; bytes that are no UTF-8, control and format characters (ESC,
+ * line ends, bidirectional controls, zero-width characters), blanks other than
+ * U+0020 and U+3000, private characters and noncharacters become \xHH, byte by
+ * byte.  A character that Unicode has not assigned yet stays, so that names in
+ * newer scripts than this list can be read; a letter of a script that is
+ * written from right to left is shown as its terminal shows it.
+ *
+ * All of these cut at whole characters to fit size, which counts the NUL, need
+ * four bytes for one at most, and return buf.
+ */
 #ifndef PLUGIN_BASE_ESCAPE_H
 #define PLUGIN_BASE_ESCAPE_H
 
+#include <stdbool.h>
 #include <stddef.h>
 
-/* Copies text (any bytes) as printable UTF-8 that can be told apart from any
- * other: backslash, control characters and what is not UTF-8 become \xHH, byte
- * by byte.  Cuts at whole characters to fit size.  Returns buf. */
+/* Escapes a backslash, too, so that no two texts have the same result. */
 char *text_escape(const char *text, char *buf, size_t size);
+
+/* And the blank, for one column of a table. */
+char *text_escape_word(const char *text, char *buf, size_t size);
+
+/* Leaves the backslash alone, so that what is escaped already stays as it is:
+ * for whole messages. */
+char *text_escape_line(const char *text, char *buf, size_t size);
+
+/* Whether text_escape_line() would change nothing. */
+bool text_is_printable(const char *text);
 
 #endif

@@ -2,6 +2,10 @@
 /*
  * Messages; see log.h.
  *
+ * Nearly every message holds something that a guest, a peer or a path says, so
+ * all of them are escaped here (escape.h), whole: whoever calls need not think
+ * of it, and what is escaped already stays as it is.
+ *
  * xtl's stdio logger writes "CONTEXT: LEVEL: TEXT: STRERROR".  Its own
  * progress lines are made for done/total pairs of xc and cannot carry a text
  * of ours, so progress is written here: on a terminal one line that is
@@ -19,11 +23,13 @@
 #include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <syslog.h>
 #include <unistd.h>
 
 #include "plugin/base/clock.h"
+#include "plugin/base/escape.h"
 #include "plugin/base/log.h"
 
 #define CONTEXT "xl-dedup"
@@ -43,6 +49,32 @@ static xentoollog_logger *get_logger(void)
         logger = xtl_createlogger_stdiostream(stderr, least,
                                               XTL_STDIOSTREAM_HIDE_PROGRESS);
     return (xentoollog_logger *)logger;
+}
+
+/* The message on one line, to be freed; NULL: no memory. */
+static __attribute__((format(printf, 1, 0)))
+char *make_line(const char *fmt, va_list ap)
+{
+    char *text, *line;
+    size_t size;
+
+    if (vasprintf(&text, fmt, ap) < 0)
+        return NULL;
+    size = 4 * strlen(text) + 1;
+    line = malloc(size);
+    if (line)
+        text_escape_line(text, line, size);
+    free(text);
+    return line;
+}
+
+/* Called with the lock held.  Without memory it is at least said which message
+ * it would have been. */
+static void show(xentoollog_logger *xtl, xentoollog_level level, int errnum,
+                 const char *line, const char *fmt)
+{
+    xtl_log(xtl, level, errnum, CONTEXT, "%s%s", line ? "" : "no memory: ",
+            line ? line : fmt);
 }
 
 static void erase_progress(void)
@@ -65,29 +97,33 @@ void log_msg(xentoollog_level level, int errnum, const char *fmt, ...)
 {
     int saved = errno;
     xentoollog_logger *xtl;
+    char *line;
     va_list ap;
 
+    va_start(ap, fmt);
+    line = make_line(fmt, ap);
+    va_end(ap);
     pthread_mutex_lock(&lock);
     xtl = get_logger();
     if (xtl && level >= least) {
         erase_progress();
-        va_start(ap, fmt);
-        xtl_logv(xtl, level, errnum, CONTEXT, fmt, ap);
-        va_end(ap);
+        show(xtl, level, errnum, line, fmt);
     }
     pthread_mutex_unlock(&lock);
+    free(line);
     errno = saved;
 }
 
 void log_lasting(xentoollog_level level, const char *fmt, ...)
 {
     int saved = errno;
-    char line[1024];
+    char text[1024], line[4096];
     va_list ap;
 
     va_start(ap, fmt);
-    vsnprintf(line, sizeof(line), fmt, ap);
+    vsnprintf(text, sizeof(text), fmt, ap);
     va_end(ap);
+    text_escape_line(text, line, sizeof(line));
     log_msg(level, -1, "%s", line);
     openlog(CONTEXT, LOG_PID, LOG_DAEMON);
     syslog(level >= XTL_ERROR ? LOG_ERR : level >= XTL_WARN ? LOG_WARNING :
@@ -97,16 +133,13 @@ void log_lasting(xentoollog_level level, const char *fmt, ...)
 
 /* Rewrites the terminal's last line.  A line longer than the terminal would
  * wrap and could not be taken back, so it is cut at 79 columns. */
-static void show_on_terminal(const char *fmt, va_list ap)
+static void show_on_terminal(const char *text)
 {
     char line[80];
     int width;
 
-    width = vsnprintf(line, sizeof(line), fmt, ap);
-    if (width < 0)
-        return;
-    if (width >= (int)sizeof(line))
-        width = sizeof(line) - 1;
+    /* No character is wider than it has bytes. */
+    width = strlen(text_escape_line(text, line, sizeof(line)));
     fprintf(stderr, "\r%-*s", shown_width, line);
     fflush(stderr);
     if (width > shown_width)
@@ -119,22 +152,25 @@ void log_progress(const char *fmt, ...)
     bool tty = isatty(STDERR_FILENO);
     int64_t now = monotonic_ms();
     xentoollog_logger *xtl;
+    char *line;
     va_list ap;
 
+    va_start(ap, fmt);
+    line = make_line(fmt, ap);
+    va_end(ap);
     pthread_mutex_lock(&lock);
     xtl = get_logger();
     if (!next_ms && !tty)
         next_ms = now + PROGRESS_EVERY * 1000;  /* what is quick is silent */
     if (xtl && XTL_PROGRESS >= least && now >= next_ms) {
         next_ms = now + (tty ? PROGRESS_TTY_MS : PROGRESS_EVERY * 1000);
-        va_start(ap, fmt);
         if (tty)
-            show_on_terminal(fmt, ap);
+            show_on_terminal(line ? line : fmt);
         else
-            xtl_logv(xtl, XTL_PROGRESS, -1, CONTEXT, fmt, ap);
-        va_end(ap);
+            show(xtl, XTL_PROGRESS, -1, line, fmt);
     }
     pthread_mutex_unlock(&lock);
+    free(line);
     errno = saved;
 }
 

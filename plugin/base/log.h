@@ -8,6 +8,9 @@
  * stderr: stdout belongs to the result of a command or to the migration
  * protocol.
  *
+ * What is shown is one line, and printable whatever it is made of: see
+ * text_escape_line().
+ *
  * An error is logged once, where its cause is known; callers only propagate the
  * code.  The functions named log_ preserve errno, and may be called by any
  * thread.

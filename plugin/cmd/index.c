@@ -411,17 +411,19 @@ static int check_image(void *opaque, const struct index_image *i)
     struct checking *c = opaque;
     const char *state = state_of(i);
     struct index_spotcheck sample = { 0 };
+    char path[4096];
     int rc = 0;
 
+    text_escape(i->path, path, sizeof(path));
     if (strncmp(state, "current", 7)) {
-        printf("%s: %s\n", i->path, state);
+        printf("%s: %s\n", path, state);
         c->not_current++;
     }
     if (c->o->sample && strcmp(state, "gone"))
         rc = index_spotcheck(c->store, i, c->o->sample, &sample);
     if (sample.differ)
         printf("%s: %" PRIu64 " of %" PRIu64 " objects are not what they "
-               "were\n", i->path, sample.differ, sample.compared);
+               "were\n", path, sample.differ, sample.compared);
     c->compared += sample.compared;
     c->differ += sample.differ;
     return rc == -ENOMEM ? rc : 0;

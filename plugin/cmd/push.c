@@ -17,6 +17,7 @@
 #include <unistd.h>
 
 #include "plugin/base/clock.h"
+#include "plugin/base/escape.h"
 #include "plugin/base/exit.h"
 #include "plugin/base/log.h"
 #include "plugin/cmd/commands.h"
@@ -232,6 +233,7 @@ static int connect_and_send(const struct push_options *o, const char *image,
         .skip_free = !strcmp(o->free, "skip"),
         .dry = o->dry, .state_dir = state_dir,
     };
+    char vdev[PROTO_VDEV_MAX + 1];
     struct peer p = PEER_INIT;
     struct sender *s;
     struct inbox *in;
@@ -241,7 +243,9 @@ static int connect_and_send(const struct push_options *o, const char *image,
     rc = sender_new(&s, &opt);
     if (rc)
         return rc;
-    rc = sender_add_disk(s, image, image, dest);
+    /* What names the disk is shown at both hosts. */
+    text_escape(image, vdev, sizeof(vdev));
+    rc = sender_add_disk(s, vdev, image, dest);
     if (!rc)
         rc = connect_peer(o, &p);
     if (!rc)

@@ -74,15 +74,17 @@ static void format_age(int64_t seconds, char *text, size_t size)
 
 static void print_row(const struct record *r, bool old)
 {
-    char when[32] = "?", age[32], path[4096];
+    char when[32] = "?", age[32], role[64], disk[4096], path[4096];
     time_t t = r->time;
     struct tm tm;
 
     if (localtime_r(&t, &tm))
         strftime(when, sizeof(when), "%F %T", &tm);
+    text_escape_word(r->role, role, sizeof(role));
+    text_escape_word(r->vdev, disk, sizeof(disk));
     format_age(unfinished_age(r), age, sizeof(age));
-    printf("%-10s %-8s %s %8s %10.1f %10.1f %s%s\n", r->role, r->vdev, when,
-           age, r->size / 1e6, unfinished_bytes(r->path) / 1e6,
+    printf("%-10s %-8s %s %8s %10.1f %10.1f %s%s\n", role, disk, when, age,
+           r->size / 1e6, unfinished_bytes(r->path) / 1e6,
            text_escape(r->path, path, sizeof(path)),
            access(r->path, F_OK) ? " (gone)" : old ? " (old)" : "");
 }

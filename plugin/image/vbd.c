@@ -15,6 +15,8 @@
 #include "plugin/base/fdio.h"
 #include "plugin/image/vbd.h"
 
+#define NAME_MAX_BYTES 32
+
 #define BACKENDS "/sys/bus/xen-backend/devices"
 
 static bool read_attribute(const char *entry, const char *name, char *text,
@@ -87,6 +89,14 @@ static unsigned long virtual_number(unsigned disk, unsigned partition)
     return disk < 16 && partition < 16 ?
         202ul << 8 | disk << 4 | partition :
         1ul << 28 | (unsigned long)disk << 8 | partition;
+}
+
+bool vbd_name_is_one(const char *vdev)
+{
+    size_t n = strspn(vdev, "abcdefghijklmnopqrstuvwxyz"
+                            "ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789/");
+
+    return n > 0 && n <= NAME_MAX_BYTES && !vdev[n];
 }
 
 int vbd_number(const char *vdev, unsigned long *number_r)

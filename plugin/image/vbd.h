@@ -21,6 +21,11 @@ struct vbd {
  * whether it did; without Xen there are none. */
 bool vbd_each(bool (*each)(void *opaque, const struct vbd *v), void *opaque);
 
+/* Whether vdev may be the name of a virtual device at all: letters, digits and
+ * slashes, 32 bytes at most.  libxl knows fewer ("xvda", "hdc", "d2p1", a
+ * number), but those of another version may be other ones. */
+bool vbd_name_is_one(const char *vdev);
+
 /* Tells the number of a virtual device that libxl calls "xvda", "hdc" or
  * "d2p1".  0, or -EINVAL: there is no such name. */
 int vbd_number(const char *vdev, unsigned long *number_r);

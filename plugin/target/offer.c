@@ -10,9 +10,11 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "plugin/base/escape.h"
 #include "plugin/base/paths.h"
 #include "plugin/image/identity.h"
 #include "plugin/image/stamp.h"
+#include "plugin/image/vbd.h"
 #include "plugin/state/unfinished.h"
 #include "plugin/target/destination_check.h"
 #include "plugin/target/destination_path.h"
@@ -89,6 +91,14 @@ static int take_ids(struct target_disk *d, const struct frame *f)
     return 0;
 }
 
+/* A disk of a migration is named as its guest knows it, that of a push by its
+ * path.  It is in every message and in the records. */
+static bool names_disk(const struct receiver *r, const char *vdev)
+{
+    return r->push ? *vdev && strlen(vdev) <= PROTO_VDEV_MAX &&
+        text_is_printable(vdev) : vbd_name_is_one(vdev);
+}
+
 static int describe_disk(struct receiver *r, struct target_disk *d,
                          const struct frame *f)
 {
@@ -99,7 +109,8 @@ static int describe_disk(struct receiver *r, struct target_disk *d,
     const char *stamp = text_get(f->data, f->length, "stamp", 0);
     uint64_t sector = 0;
 
-    if (!vdev || !base || !kind || (source_names_paths(r) && !dest) ||
+    if (!vdev || !names_disk(r, vdev) || !base || !kind ||
+        (source_names_paths(r) && !dest) ||
         text_get_u64(f->data, f->length, "size", &d->size) ||
         text_get_u64(f->data, f->length, "used", &d->dest.used) ||
         d->size == 0 || d->size > PROTO_DISK_BYTES_MAX)

@@ -14,7 +14,6 @@
 
 #include "plugin/base/bytes.h"
 #include "plugin/base/clock.h"
-#include "plugin/base/escape.h"
 #include "plugin/base/log.h"
 #include "plugin/proto.h"
 #include "plugin/wire/inbox.h"
@@ -311,15 +310,11 @@ int inbox_wait(struct inbox *in, int fd, int milliseconds)
     }
 }
 
-/* The peer's words, on one line and without what a terminal would obey. */
+/* The peer's words. */
 static void log_message(const struct inbox *in)
 {
-    char text[4096], shown[4096];
-
-    snprintf(text, sizeof(text), "%s", in->message);
-    if (*text)
-        log_error("%s: %s", in->peer,
-                  text_escape(text, shown, sizeof(shown)));
+    if (*in->message)
+        log_error("%s: %.4000s", in->peer, in->message);
 }
 
 /* Says it once.  Called with the lock held. */

@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "plugin/base/log.h"
+#include "plugin/image/vbd.h"
 #include "plugin/xl/guestdisk.h"
 
 static int refuse(const char *vdev, const char *cause, const char *way_out)
@@ -21,6 +22,9 @@ int guest_disk_check(const struct guest_disk *d)
     const char *vdev = d->vdev, *path = d->path;
     char cause[512];
 
+    if (!vbd_name_is_one(vdev))
+        return refuse(vdev, "this is no name of a virtual device",
+                      "name a configuration with -C in which it has one");
     if (d->format && strcmp(d->format, "raw")) {
         snprintf(cause, sizeof(cause), "its format is %s, only raw images "
                  "can be moved", d->format);

@@ -3,6 +3,7 @@ cmd_tests = \
 	%D%/test-compare.sh \
 	%D%/test-compare-packed.sh \
 	%D%/test-docs.sh \
+	%D%/test-escape.sh \
 	%D%/test-hardening.sh \
 	%D%/test-includes.sh \
 	%D%/test-index-command.sh \

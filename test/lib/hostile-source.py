@@ -511,7 +511,10 @@ for late in ("SEGMENTS", "SEGMENT", "PATCH", "DELTA", "PLACE", "DATA",
 
 # Disks
 disks(empty=dict(size=0), no_size=dict(size=None), no_vdev=dict(vdev=None),
-      no_used=dict(used=None), no_dest=dict(dest=None),
+      escapes_vdev=dict(vdev="\x1b]0;owned\x07\x1b[2J"),
+      lines_vdev=dict(vdev="/x\nxl-dedup: info: all disks verified"),
+      turned_vdev=dict(vdev="/\u202egmi.x"), empty_vdev=dict(vdev=""),
+      long_vdev=dict(vdev="/" * 16385), no_used=dict(used=None), no_dest=dict(dest=None),
       no_kind=dict(kind=None), no_base=dict(base=None),
       negative=dict(size=-1), word=dict(size="large"),
       at_the_limit=dict(size=1 << 56),

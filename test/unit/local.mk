@@ -9,6 +9,7 @@ unit_tests = \
 	%D%/test-coalesce \
 	%D%/test-control \
 	%D%/test-destination \
+	%D%/test-escape \
 	%D%/test-handshake \
 	%D%/test-identity \
 	%D%/test-inbox \

@@ -16,7 +16,6 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "plugin/base/escape.h"
 #include "plugin/base/log.h"
 #include "plugin/base/zero.h"
 #include "plugin/content/manifest.h"
@@ -662,26 +661,9 @@ static void test_random(void)
     }
 }
 
-static void test_text(void)
-{
-    char buf[64];
-
-    assert(!strcmp(text_escape("a\n\\\xff\xc3\xa9", buf, sizeof(buf)),
-                   "a\\x0a\\x5c\\xff\xc3\xa9"));
-    assert(!strcmp(text_escape("\xed\xa0\x80", buf, sizeof(buf)),
-                   "\\xed\\xa0\\x80"));         /* a surrogate */
-    assert(!strcmp(text_escape("\xc0\x80\xe2\x82", buf, sizeof(buf)),
-                   "\\xc0\\x80\\xe2\\x82"));    /* overlong; cut short */
-    assert(!strcmp(text_escape("\xc2\x9b", buf, sizeof(buf)),
-                   "\\xc2\\x9b"));              /* a terminal's CSI */
-    assert(!strcmp(text_escape("ab\xc3\xa9", buf, 4), "ab"));
-    assert(!strcmp(text_escape("ab\n", buf, 4), "ab"));
-}
-
 int main(void)
 {
     log_init(XTL_WARN);
-    test_text();
     test_zero_elision();
     test_hostile();
     test_gap_budget();

@@ -44,6 +44,17 @@ static void no_names(void)
         assert(vbd_number(names[i], &number) == -EINVAL);
 }
 
+/* What may come from a peer at all. */
+static void names(void)
+{
+    assert(vbd_name_is_one("xvda") && vbd_name_is_one("51712"));
+    assert(vbd_name_is_one("abcdefghijklmnopqrstuvwxyz012345"));
+    assert(!vbd_name_is_one("abcdefghijklmnopqrstuvwxyz0123456"));
+    assert(!vbd_name_is_one("") && !vbd_name_is_one("xvd a"));
+    assert(!vbd_name_is_one("xvda\n") && !vbd_name_is_one("\x1b[2J"));
+    assert(!vbd_name_is_one("-xvda") && !vbd_name_is_one("\xc3\xa4"));
+}
+
 static bool never(void *opaque, const struct vbd *v)
 {
     (void)opaque;
@@ -55,6 +66,7 @@ int main(void)
 {
     RUN(known);
     RUN(no_names);
+    RUN(names);
     /* With Xen or without: nobody has stopped it. */
     assert(!vbd_each(never, NULL));
     return 0;
