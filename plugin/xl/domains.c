@@ -222,7 +222,10 @@ int domains_list(struct domains *d, const char *domain)
 
 int domains_read(struct domains *d, const char *config)
 {
-    const char *const argv[] = { "xl", "create", "-q", "-n", config, NULL };
+    /* As an operand it would be an option if it began with "-", and text of a
+     * configuration if it had a "=". */
+    const char *const argv[] = { "xl", "create", "-q", "-n", "-f", config,
+                                 NULL };
 
     return parse(d, argv);
 }

@@ -7,7 +7,7 @@ they are used.
   fake-xl.py [OPTIONS] migrate -s '' [OPTIONS] DOMAIN RUNE
   fake-xl.py [OPTIONS] migrate-receive [OPTIONS]
   fake-xl.py list -l -- [DOMAIN]    in the form of 4.17
-  fake-xl.py create -q -n CONFIG
+  fake-xl.py create -q -n -f CONFIG
 
 Environment:
   FAKE_DISKS        "vdev=path[=target path] ..." (no blanks in paths)

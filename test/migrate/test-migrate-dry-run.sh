@@ -54,7 +54,7 @@ dry --dedup-level=3 --dedup-bwlimit=8M
 said 'the rate given'
 said 'memory: at most 201.3 MB.*'
 said 'upper bound'
-grep -q '^create -q -n g1.cfg$' "$xl_log" || fail "-C was not looked at"
+grep -q '^create -q -n -f g1.cfg$' "$xl_log" || fail "-C was not looked at"
 estimate=$(awk '$1 ~ /^xvd/ { kb += $6 * 1000 } END { print int(kb) }' out)
 migrate --dedup-level=3
 [ "$status" = 0 ] || { cat err >&2; fail "migration: $status"; }
