@@ -26,3 +26,18 @@ const char *path_basename(const char *path)
 
     return slash ? slash + 1 : path;
 }
+
+bool path_is_plain(const char *path)
+{
+    size_t n;
+
+    if (path[0] != '/')
+        return false;
+    for (; *path; path += n) {
+        path += strspn(path, "/");
+        n = strcspn(path, "/");
+        if ((n == 1 || n == 2) && !strncmp(path, "..", n))
+            return false;
+    }
+    return true;
+}

@@ -77,13 +77,15 @@ static int open_device(struct image *img)
     return img->direct_fd < 0 ? img->direct_fd : 0;
 }
 
-/* Opens and examines img->path.  Says nothing. */
-static int open_any(struct image *img)
+/* Opens and examines what has the name.  Says nothing. */
+static int open_any(struct image *img, int directory, const char *name,
+                    int flags)
 {
     struct stat st;
 
     /* O_NONBLOCK: a fifo would make us wait for a writer. */
-    img->fd = open(img->path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
+    img->fd = openat(directory, name, O_RDONLY | O_CLOEXEC | O_NONBLOCK |
+                     O_NOCTTY | flags);
     if (img->fd < 0 || fstat(img->fd, &st))
         return -errno;
     if (S_ISBLK(st.st_mode)) {
@@ -99,13 +101,14 @@ static int open_any(struct image *img)
     return 0;
 }
 
-int image_open(struct image *img, const char *path)
+int image_open_at(struct image *img, int directory, const char *name,
+                  int flags, const char *path)
 {
     int rc;
 
     *img = (struct image)IMAGE_INIT;
     img->path = strdup(path);
-    rc = img->path ? open_any(img) : -ENOMEM;
+    rc = img->path ? open_any(img, directory, name, flags) : -ENOMEM;
     if (!rc)
         return 0;
     if (rc == -ENOTBLK)
@@ -118,6 +121,11 @@ int image_open(struct image *img, const char *path)
         log_errno(rc, "%s: cannot open the image", path);
     image_release(img);
     return rc;
+}
+
+int image_open(struct image *img, const char *path)
+{
+    return image_open_at(img, AT_FDCWD, path, 0, path);
 }
 
 void image_release(struct image *img)

@@ -42,6 +42,10 @@ struct image {
  * logged: it is neither a regular file nor a block device, or cannot be
  * read. */
 int image_open(struct image *img, const char *path);
+/* The same of a name in an open directory.  flags: 0, or O_NOFOLLOW if it may
+ * not be a symbolic link; path: what it is called in messages. */
+int image_open_at(struct image *img, int directory, const char *name,
+                  int flags, const char *path);
 void image_release(struct image *img);
 
 /* Reads exactly length bytes at offset (any alignment).  0, or -EIO with a log

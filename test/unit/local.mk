@@ -21,6 +21,7 @@ unit_tests = \
 	%D%/test-reference \
 	%D%/test-rolling \
 	%D%/test-rsh \
+	%D%/test-safe-path \
 	%D%/test-segment \
 	%D%/test-send-order \
 	%D%/test-source-copy \
