@@ -44,7 +44,7 @@ static int open_lock(const char *directory)
         return fd;
     if (asprintf(&path, "%s.writer", directory) < 0)
         return -ENOMEM;
-    fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+    fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
     if (fd < 0)
         fd = -errno;
     free(path);

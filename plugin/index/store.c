@@ -365,7 +365,7 @@ static int lock_directory(const char *directory)
 
     if (asprintf(&path, "%s.lock", directory) < 0)
         return -ENOMEM;
-    fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, MODE);
+    fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, MODE);
     free(path);
     if (fd < 0)
         return -errno;

@@ -4,11 +4,14 @@
 
 #include <ctype.h>
 #include <errno.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "plugin/base/log.h"
+#include "plugin/base/paths.h"
+#include "plugin/base/safe_path.h"
 #include "plugin/state/configuration.h"
 
 #define DEFAULT_PATH SYSCONFDIR "/xl-dedup/xl-dedup.conf"
@@ -31,16 +34,34 @@ static char *trim(char *s)
     return s;
 }
 
-static int add_reference(struct configuration *c, const char *value)
+static int add_text(char ***list, size_t *n, const char *value)
 {
-    char **list = realloc(c->references,
-                          (c->n_references + 1) * sizeof(*list));
+    char **longer = realloc(*list, (*n + 1) * sizeof(*longer));
 
-    if (!list)
+    if (!longer)
         return -ENOMEM;
-    c->references = list;
-    list[c->n_references] = strdup(value);
-    return list[c->n_references++] ? 0 : -ENOMEM;
+    *list = longer;
+    longer[*n] = strdup(value);
+    return longer[*n] ? (*n)++, 0 : -ENOMEM;
+}
+
+static void forget_texts(char ***list, size_t *n)
+{
+    while (*n > 0)
+        free((*list)[--*n]);
+    free(*list);
+    *list = NULL;
+}
+
+int configuration_add_destination(struct configuration *c, const char *glob)
+{
+    return path_is_plain(glob) ?
+        add_text(&c->destinations, &c->n_destinations, glob) : -EINVAL;
+}
+
+void configuration_forget_destinations(struct configuration *c)
+{
+    forget_texts(&c->destinations, &c->n_destinations);
 }
 
 static int set_number(size_t *n, const char *value, size_t most)
@@ -76,7 +97,9 @@ static int set(struct configuration *c, const char *key, const char *value)
     if (value[0] != '/')
         return -EINVAL;
     if (!strcmp(key, "reference"))
-        return add_reference(c, value);
+        return add_text(&c->references, &c->n_references, value);
+    if (!strcmp(key, "destination"))
+        return configuration_add_destination(c, value);
     if (strcmp(key, "state"))
         return -EINVAL;
     free(c->state_dir);
@@ -112,23 +135,52 @@ static int parse_file(struct configuration *c, FILE *f, const char *path)
     }
     if (rc == -EINVAL)
         log_error("%s: line %u is none of 'reference = /GLOB', "
-                  "'state = /DIRECTORY', 'trace-buffer = BYTES', "
+                  "'destination = /GLOB', 'state = /DIRECTORY', "
+                  "'trace-buffer = BYTES', "
                   "'remind = DAYS', 'index-wait = SECONDS'", path, number);
     free(line);
     return rc;
 }
 
-int configuration_load(struct configuration *c)
+const char *configuration_path(void)
 {
     const char *path = getenv("XL_DEDUP_CONFIG");
+
+    return path ? path : DEFAULT_PATH;
+}
+
+/* Whoever could write there could plant links, and records of his own. */
+static int check_state(const char *directory)
+{
+    static const char *const below[] = {
+        "", "/records", "/index", "/listings"
+    };
+    char path[PATH_MAX], why[PATH_MAX + 512];
+    size_t i;
+
+    for (i = 0; i < sizeof(below) / sizeof(below[0]); i++) {
+        if (snprintf(path, sizeof(path), "%s%s", directory, below[i]) >=
+            (int)sizeof(path))
+            return -ENAMETOOLONG;
+        /* What is not there yet will be made; what else is wrong is told by
+         * whoever needs it. */
+        if (safe_path_check(path, why, sizeof(why)) == -EPERM) {
+            log_error("state is kept in %s, but %s", directory, why);
+            return -EPERM;
+        }
+    }
+    return 0;
+}
+
+int configuration_load(struct configuration *c)
+{
+    const char *path = configuration_path();
     FILE *f;
     int rc = 0;
 
     memset(c, 0, sizeof(*c));
     c->remind_days = DEFAULT_REMIND;
     c->index_wait = INDEX_WAIT;
-    if (!path)
-        path = DEFAULT_PATH;
     f = fopen(path, "re");
     if (f) {
         rc = parse_file(c, f, path);
@@ -141,6 +193,8 @@ int configuration_load(struct configuration *c)
         c->state_dir = strdup(DEFAULT_STATE);
         rc = c->state_dir ? 0 : -ENOMEM;
     }
+    if (!rc)
+        rc = check_state(c->state_dir);
     if (rc)
         configuration_release(c);
     return rc;
@@ -148,11 +202,8 @@ int configuration_load(struct configuration *c)
 
 void configuration_release(struct configuration *c)
 {
-    size_t i;
-
-    for (i = 0; i < c->n_references; i++)
-        free(c->references[i]);
-    free(c->references);
+    forget_texts(&c->references, &c->n_references);
+    configuration_forget_destinations(c);
     free(c->state_dir);
     memset(c, 0, sizeof(*c));
 }

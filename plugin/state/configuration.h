@@ -6,6 +6,9 @@
  * Lines "key = value"; '#' begins a comment.  Keys:
  *   reference   glob of image files or block devices that this host may
  *               take content from; may be given several times
+ *   destination glob of directories, files and block devices that a disk may go
+ *               to; may be given several times; target/destination_list.h says
+ *               what it means, and what holds if there is none
  *   state       directory of the records of received disks
  *               (LOCALSTATEDIR/lib/xl-dedup)
  *   trace-buffer    bytes in which the kernel traces writes, per processor
@@ -20,19 +23,40 @@
 
 #include <stddef.h>
 
+/* Whose disks may only go to what `destination` names. */
+enum confinement {
+    CONFINE_PUSHES,             /* a migration's go where xl is told to look */
+    CONFINE_ALL,
+    CONFINE_NONE,
+};
+
 struct configuration {
     char **references;
     size_t n_references;
+    char **destinations;        /* none: the standard ones */
+    size_t n_destinations;
+    enum confinement confine;
     char *state_dir;
     size_t trace_buffer;        /* 0: the tracker's default */
     unsigned remind_days;       /* 0: never */
     size_t index_wait;          /* seconds */
 };
 
-/* Reads the file.  0 and what configuration_release() takes, or a negative
- * errno: -EINVAL for what it does not understand, file and line of which have
- * been logged. */
+/* The file. */
+const char *configuration_path(void);
+
+/* Reads the file, and looks at the state directory.  0 and what
+ * configuration_release() takes, or a negative errno, logged: -EINVAL for what
+ * it does not understand, with file and line; -EPERM for a state directory that
+ * others can write to, who could have us follow their links there. */
 int configuration_load(struct configuration *c);
+
+/* Adds a destination as the key does, and forgets all of them.  The first
+ * returns 0, -ENOMEM, or -EINVAL (not logged) for what is not an absolute path
+ * or has ".." in it. */
+int configuration_add_destination(struct configuration *c, const char *glob);
+void configuration_forget_destinations(struct configuration *c);
+
 void configuration_release(struct configuration *c);
 
 #endif

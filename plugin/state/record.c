@@ -121,7 +121,8 @@ static int write_atomically(const char *path, const char *text)
 
     if (asprintf(&temporary, "%s.new", path) < 0)
         return -ENOMEM;
-    fd = open(temporary, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+    fd = open(temporary, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC |
+              O_NOFOLLOW, 0600);
     if (fd < 0) {
         rc = -errno;
         goto out;

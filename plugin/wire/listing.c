@@ -405,7 +405,8 @@ static int write_file(const char *file, const struct listing *l)
 {
     size_t n;
     char *header = header_of(l->path, &n);
-    int fd = open(file, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600), rc;
+    int fd = open(file, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW,
+                  0600), rc;
 
     rc = !header ? -ENOMEM : fd < 0 ? -errno : fd_write_all(fd, header, n);
     if (!rc)
