@@ -161,7 +161,7 @@ static const char this_host[] = "this host";
 static int connect_peer(const struct push_options *o, struct peer *p)
 {
     static char self[PATH_MAX];
-    const char *const local[] = { self, "receive", NULL };
+    const char *const local[] = { self, "receive", "--local", NULL };
     const char **command = o->command;
     ssize_t n;
 
@@ -308,9 +308,10 @@ int cmd_push(int argc, char **argv)
     return push(&o) ? XD_EXIT_FAILED : XD_EXIT_OK;
 }
 
-/* In the dry run of a migration nobody else tells what the domains here use. */
+/* Where no xl takes part nobody else tells what the domains here use. */
 struct receiving {
     struct receiver *receiver;
+    const struct configuration *conf;
     struct used_path *used;
 };
 
@@ -324,16 +325,28 @@ static int add_used(struct receiving *r, const struct domain *d)
     return rc;
 }
 
+/* Of a push only where guests' disks lie is wanted, and there need not be any
+ * Xen. */
+static bool has_xl(void)
+{
+    return !access("/proc/xen/capabilities", F_OK) || getenv("XL_DEDUP_XL");
+}
+
 static int ask_domains(void *opaque)
 {
     struct receiving *r = opaque;
+    bool push = receiver_is_push(r->receiver);
     struct domains all;
     size_t i;
     int rc;
 
-    if (!receiver_is_dry(r->receiver) || receiver_is_push(r->receiver))
+    if (push ? r->conf->n_destinations > 0 ||
+               r->conf->confine == CONFINE_NONE || !has_xl() :
+               !receiver_is_dry(r->receiver))
         return 0;
     rc = domains_list(&all, NULL);
+    if (rc && push)
+        return 0;
     if (rc) {
         receiver_fail(r->receiver, "xl cannot list the domains there; does "
                       "Xen run?");
@@ -348,7 +361,7 @@ static int ask_domains(void *opaque)
 
 int cmd_receive(int argc, char **argv)
 {
-    struct receiving receiving = { NULL, NULL };
+    struct receiving receiving = { NULL, NULL, NULL };
     struct receiver_events events = {
         .configured = ask_domains, .opaque = &receiving,
     };
@@ -356,10 +369,12 @@ int cmd_receive(int argc, char **argv)
     struct receiver *r = NULL;
     struct inbox *in;
     struct wire *w = NULL;
+    bool local;
     int rc;
 
-    (void)argv;
-    if (argc > 1) {
+    /* The admin of this host has named the path. */
+    local = argc == 2 && !strcmp(argv[1], "--local");
+    if (argc > 1 && !local) {
         log_error("receive takes no arguments; it is run by xl-dedup push");
         return XD_EXIT_USAGE;
     }
@@ -367,6 +382,9 @@ int cmd_receive(int argc, char **argv)
     rc = configuration_load(&conf);
     if (rc)
         return XD_EXIT_FAILED;
+    if (local)
+        conf.confine = CONFINE_NONE;
+    receiving.conf = &conf;
     rc = peer_accept(&w);
     if (!rc)
         rc = wire_keep_alive(w);

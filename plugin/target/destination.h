@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * The place at the target where a disk is to go, which several files share:
- * destination_check.h says whether it may go there, destination_storage.h opens
- * it, brings what was written to the storage and closes it,
- * destination_lookout.h watches what others do there, destination_write.h
- * writes, and destination_place.h puts the complete disk in place.
+ * destination_enter.h opens its directory, destination_check.h says whether it
+ * may go there, destination_storage.h opens it, brings what was written to the
+ * storage and closes it, destination_lookout.h watches what others do there,
+ * destination_write.h writes, and destination_place.h puts the complete disk in
+ * place.
  *
  * A regular file is rebuilt in a staging file beside it (".NAME.xl-dedup")
  * and renamed over it when it is complete, so the path holds the old content
@@ -41,7 +42,8 @@
 struct lookout;
 
 struct destination {
-    /* Set by the caller before destination_check(); borrowed. */
+    /* Set by the caller before destination_check(); borrowed.  The first two
+     * are changed by destination_enter(). */
     const char *path;           /* absolute, of destination_resolve() */
     const char *named;          /* as the user has it, if different; or NULL:
                                    records may have this name */
@@ -63,13 +65,15 @@ struct destination {
     /* Nothing may be written: set while there is a doubt (witness.c). */
     bool sealed;
 
+    /* Set by destination_enter(). */
+    int directory_fd;           /* where path is; or -1 */
+
     /* Set by destination_check(). */
     bool block;
     bool exists;                /* a known earlier copy is there */
     bool blank;                 /* a device that reads all zero */
     struct sector_sizes own;    /* what it will be served with; 0: not known */
     char *staging_path;         /* of a regular file */
-    int directory_fd;           /* that of a regular file, or -1 */
     bool nothing;               /* is at path; else: */
     struct stat found;          /* what is */
     struct stamp stamp;         /* of a device */

@@ -19,6 +19,7 @@
 #include "plugin/content/segment.h"
 #include "plugin/image/node.h"
 #include "plugin/target/destination_check.h"
+#include "plugin/target/destination_enter.h"
 #include "plugin/target/destination_lookout.h"
 #include "plugin/target/destination_path.h"
 
@@ -36,18 +37,6 @@ static int check_busy(const struct destination *d, const struct stat *st,
 }
 
 /* The directory */
-
-static int open_directory(struct destination *d, const char *directory,
-                          char *why, size_t size)
-{
-    d->directory_fd = open(directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    if (d->directory_fd >= 0)
-        return 0;
-    if (errno == ENOENT)
-        return explain(why, size, -ENOENT, "the directory %s does not exist "
-                       "there; create it", directory);
-    return explain(why, size, -errno, "%s: %s", directory, strerror(errno));
-}
 
 /* With one of these nothing can take the name's place. */
 static int check_attributes(int directory_fd, const char *name,
@@ -80,13 +69,11 @@ static int check_mount(const struct destination *d, const char *directory,
     return 0;
 }
 
-static int check_directory(struct destination *d, const char *directory,
-                           char *why, size_t size)
+static int check_directory(const struct destination *d,
+                           const char *directory, char *why, size_t size)
 {
-    int rc = open_directory(d, directory, why, size);
+    int rc = check_mount(d, directory, why, size);
 
-    if (!rc)
-        rc = check_mount(d, directory, why, size);
     if (!rc)
         rc = check_attributes(d->directory_fd, ".", directory, why, size);
     if (!rc && fsync(d->directory_fd))
@@ -107,7 +94,8 @@ static int check_space(const struct destination *d, const char *directory,
     if (fstatvfs(d->directory_fd, &fs))
         return explain(why, size, -errno, "%s: %s", directory,
                        strerror(errno));
-    if (!stat(d->staging_path, &st))
+    if (!fstatat(d->directory_fd, path_basename(d->staging_path), &st,
+                 AT_SYMLINK_NOFOLLOW))
         have = (uint64_t)st.st_blocks * 512;
     available = (uint64_t)fs.f_bavail * fs.f_frsize + have;
     if (d->used <= available)
@@ -128,7 +116,8 @@ static bool has_no_nameless(int errnum)
 static bool is_needless(const struct destination *d, int errnum)
 {
     return (errnum == ENOSPC || errnum == EDQUOT) &&
-        !access(d->staging_path, F_OK);
+        !faccessat(d->directory_fd, path_basename(d->staging_path), F_OK,
+                   AT_SYMLINK_NOFOLLOW);
 }
 
 /* A file that never gets a name shows whether one could be made, of that
@@ -218,7 +207,7 @@ static int check_content(struct destination *d, char *why, size_t size)
 {
     struct image img = IMAGE_INIT;
     struct stat st;
-    int rc = image_open(&img, d->path);
+    int rc = destination_image(d, d->path, &img);
 
     if (rc)
         return explain(why, size, rc, "%s cannot be read: %s", d->path,
@@ -334,7 +323,7 @@ static int check_device_sectors(struct destination *d,
 static int check_device_content(struct destination *d, char *why, size_t size)
 {
     struct image img = IMAGE_INIT;
-    int rc = image_open(&img, d->path);
+    int rc = destination_image(d, d->path, &img);
 
     if (rc)
         return explain(why, size, rc, "%s cannot be read: %s", d->path,
@@ -364,7 +353,7 @@ static int check_open_device(struct destination *d, int fd, char *why,
         return explain(why, size, -EROFS, "%s is read-only there; make it "
                        "writable (blockdev --setrw, lvchange -p rw)",
                        d->path);
-    rc = stamp_of(d->path, &d->stamp);
+    rc = stamp_of_fd(fd, &d->stamp);
     if (rc || fstat(fd, &d->found))
         return explain(why, size, rc ? rc : -errno, "%s: %s", d->path,
                        strerror(rc ? -rc : errno));
@@ -377,7 +366,8 @@ static int check_device(struct destination *d, char *why, size_t size)
 
     d->block = true;
     /* Exclusive: neither mounted nor part of something else. */
-    fd = open(d->path, O_RDONLY | O_EXCL | O_CLOEXEC);
+    fd = openat(d->directory_fd, path_basename(d->path),
+                O_RDONLY | O_EXCL | O_CLOEXEC);
     if (fd < 0)
         return explain(why, size, -errno, "%s cannot be opened for this disk "
                        "alone: %s; unmount or detach it there", d->path,
@@ -389,19 +379,11 @@ static int check_device(struct destination *d, char *why, size_t size)
 
 /* All */
 
-/* Files are made, devices are not: a file there would fill the memory. */
-static bool is_device_name(const char *path)
-{
-    return !strncmp(path, "/dev/", 5) && strncmp(path, "/dev/shm/", 9);
-}
-
 static int check_absent(struct destination *d, char *why, size_t size)
 {
     d->nothing = true;
-    if (is_device_name(d->path))
-        return explain(why, size, -ENOENT, "%s does not exist there; create "
-                       "it with %" PRIu64 " bytes (for LVM: lvcreate -L "
-                       "%" PRIu64 "b)", d->path, d->size, d->size);
+    if (destination_is_device_name(d->path))
+        return destination_explain_no_device(d->path, d->size, why, size);
     return check_file(d, why, size);
 }
 
@@ -423,18 +405,14 @@ static int check_present(struct destination *d, const struct stat *st,
 int destination_check(struct destination *d, char *why, size_t size)
 {
     struct stat st;
+    int rc;
 
-    if (d->path[0] != '/')
-        return explain(why, size, -EINVAL, "'%s' is not an absolute path",
-                       d->path);
-    if (!*path_basename(d->path))
-        return explain(why, size, -EINVAL, "'%s' is not the name of a file",
-                       d->path);
     d->staging_path = destination_staging_path(d->path);
     if (!d->staging_path)
         return -ENOMEM;
-    if (!stat(d->path, &st))
+    rc = destination_stat(d, &st);
+    if (!rc)
         return check_present(d, &st, why, size);
-    return errno == ENOENT ? check_absent(d, why, size) :
-        explain(why, size, -errno, "%s: %s", d->path, strerror(errno));
+    return rc == -ENOENT ? check_absent(d, why, size) :
+        explain(why, size, rc, "%s: %s", d->path, strerror(-rc));
 }

@@ -8,7 +8,8 @@
 
 #include "plugin/target/destination.h"
 
-/* Whether the disk may go there.  If not, returns a negative errno and why
+/* Whether the disk may go there, the directory of which was entered
+ * (destination_enter.h).  If not, returns a negative errno and why
  * (size bytes) says the cause and the way out in one line, without the name
  * of the disk or the host.  Nothing is changed there; the members of *d that
  * say so are set. */

@@ -15,6 +15,7 @@
 #include "plugin/base/log.h"
 #include "plugin/base/paths.h"
 #include "plugin/image/users.h"
+#include "plugin/target/destination_enter.h"
 #include "plugin/target/destination_lookout.h"
 
 #define WHY_BYTES 4096
@@ -137,7 +138,7 @@ static int look_at_device(const struct destination *d, char *why, size_t size)
 {
     struct stat st;
 
-    if (stat(d->path, &st) || !S_ISBLK(st.st_mode) ||
+    if (destination_stat(d, &st) || !S_ISBLK(st.st_mode) ||
         st.st_rdev != d->found.st_rdev)
         return explain(why, size, -EBUSY, "%s is another device there than "
                        "when the disk was offered; it is left alone: see what "
@@ -159,7 +160,7 @@ static bool was_written_to(const struct destination *d)
     struct stat st;
 
     return fstat(d->fd, &st) || st.st_rdev != d->found.st_rdev ||
-        stamp_of(d->path, &now) || now.size != d->stamp.size ||
+        stamp_of_fd(d->fd, &now) || now.size != d->stamp.size ||
         now.diskseq != d->stamp.diskseq || now.written != d->stamp.written;
 }
 

@@ -3,7 +3,7 @@
 #include "config.h"
 
 #include <errno.h>
-#include <stdbool.h>
+#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -23,6 +23,19 @@ char *destination_staging_path(const char *path)
         result = NULL;
     free(directory);
     return result;
+}
+
+bool destination_is_device_name(const char *path)
+{
+    return !strncmp(path, "/dev/", 5) && strncmp(path, "/dev/shm/", 9);
+}
+
+int destination_explain_no_device(const char *path, uint64_t bytes, char *why,
+                                  size_t size)
+{
+    return explain(why, size, -ENOENT, "%s does not exist there; create it "
+                   "with %" PRIu64 " bytes (for LVM: lvcreate -L %" PRIu64
+                   "b)", path, bytes, bytes);
 }
 
 static int explain_dangling(const char *path, char *why, size_t size)

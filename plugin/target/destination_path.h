@@ -6,7 +6,9 @@
 #ifndef PLUGIN_TARGET_DESTINATION_PATH_H
 #define PLUGIN_TARGET_DESTINATION_PATH_H
 
+#include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 /*
  * What a path is to mean from now on, for free(): where its last component is
@@ -17,6 +19,14 @@
  */
 int destination_resolve(const char *path, char **resolved_r, char *why,
                         size_t size);
+
+/* Whether only a device may be there: files are made, devices are not, and a
+ * file in /dev would fill the memory. */
+bool destination_is_device_name(const char *path);
+
+/* Explains that a device of so many bytes is not there.  -ENOENT. */
+int destination_explain_no_device(const char *path, uint64_t bytes, char *why,
+                                  size_t size);
 
 /* The staging file of a path, for free().  NULL: out of memory. */
 char *destination_staging_path(const char *path);

@@ -12,6 +12,7 @@
 
 #include "plugin/base/log.h"
 #include "plugin/base/paths.h"
+#include "plugin/target/destination_enter.h"
 #include "plugin/target/destination_lookout.h"
 #include "plugin/target/destination_place.h"
 #include "plugin/target/destination_storage.h"
@@ -42,13 +43,26 @@ int destination_placeholder(struct destination *d)
     return 0;
 }
 
-/* A file that stood for the disk is no older one. */
-static void dress(const struct destination *d, int old)
+/* Gives the disk, which is in its place, the owner and mode that it is to have:
+ * a staging file is never anybody's but ours, or it would not be known as ours.
+ * A file that stood for the disk is no older one. */
+static int dress(const struct destination *d, int old)
 {
     if (old >= 0 && !d->placeholder)
         owner_copy(old, d->fd, d->path);
-    else
+    else if (d->owner.known)
         owner_give(d->fd, d->path, &d->owner);
+    else
+        return 0;
+    return fsync(d->fd) ? -errno : 0;
+}
+
+/* It becomes a staging file again. */
+static void undress(const struct destination *d)
+{
+    if (fchown(d->fd, geteuid(), getegid()) || fchmod(d->fd, 0600))
+        log_errno(-errno, "disk %s: %s cannot be given back to us", d->vdev,
+                  d->staging_path);
 }
 
 /* A host that is reset between the renaming and the last record would have a
@@ -58,7 +72,7 @@ static void record_early(struct destination *d)
     struct record_key key = { d->uuid, d->vdev, d->path };
     struct image now = IMAGE_INIT;
 
-    if (!image_open(&now, d->staging_path))
+    if (!destination_image(d, d->staging_path, &now))
         record_intend(d->state_dir, &key, &now);
     image_release(&now);
 }
@@ -133,12 +147,16 @@ static int check_replaced(struct destination *d, const char *staging,
     return destination_find_user(d, fd, why, size);
 }
 
-static int settle(struct destination *d, const char *staging,
+/* old: what was there, open; or -1. */
+static int settle(struct destination *d, const char *staging, int old,
                   enum passage how, char *why, size_t size)
 {
     int rc = how == PASSAGE_EXCHANGE ?
         check_replaced(d, staging, why, size) : 0;
 
+    if (!rc && (rc = dress(d, old)))
+        explain(why, size, rc, "%s could not be brought to its storage: %s",
+                d->path, strerror(-rc));
     if (!rc && fsync(d->directory_fd))
         rc = explain(why, size, -errno, "%s cannot be put in place: its "
                      "directory cannot be brought to its storage there: %s",
@@ -156,7 +174,7 @@ static void take_record_back(struct destination *d)
 
     if (!d->exists)
         record_remove(d->state_dir, &key);
-    else if (!image_open(&now, d->path) && !fstat(now.fd, &st) &&
+    else if (!destination_image(d, d->path, &now) && !fstat(now.fd, &st) &&
              destination_is_found(d, &st, true))
         record_write(d->state_dir, &key, RECORD_RECEIVED, &now, NULL);
     image_release(&now);
@@ -170,6 +188,7 @@ static int undo(struct destination *d, const char *staging, const char *name,
 
     if (move_back(d, staging, name, how)) {
         d->placed = false;
+        undress(d);
         take_record_back(d);
         fsync(d->directory_fd);
         return destination_give_up(d, rc, why);
@@ -178,7 +197,7 @@ static int undo(struct destination *d, const char *staging, const char *name,
     return destination_give_up(d, rc, more);
 }
 
-static int exchange(struct destination *d, char *why, size_t size)
+static int exchange(struct destination *d, int old, char *why, size_t size)
 {
     const char *staging = path_basename(d->staging_path);
     const char *name = path_basename(d->path);
@@ -199,7 +218,7 @@ static int exchange(struct destination *d, char *why, size_t size)
         return rc;
     }
     d->placed = true;
-    rc = settle(d, staging, how, why, size);
+    rc = settle(d, staging, old, how, why, size);
     if (rc)
         return undo(d, staging, name, how, rc, why);
     if (how == PASSAGE_EXCHANGE &&
@@ -214,16 +233,15 @@ static int put_in_place(struct destination *d)
     char why[WHY_BYTES];
     int old = d->nothing ? -1 : destination_open_found(d), rc = 0;
 
-    dress(d, old);
-    if (old >= 0)
-        close(old);
     if (fsync(d->fd))
         rc = -errno;
     if (!rc && d->is_wanted && !d->is_wanted(d->opaque))
-        return -EPIPE;
+        rc = -EPIPE;
     if (!rc)
-        rc = exchange(d, why, sizeof(why));
-    if (rc && !d->reason)
+        rc = exchange(d, old, why, sizeof(why));
+    if (old >= 0)
+        close(old);
+    if (rc && rc != -EPIPE && !d->reason)
         log_errno(rc, "disk %s: %s cannot be put in place", d->vdev, d->path);
     return rc;
 }
@@ -247,7 +265,7 @@ static int record_placed(struct destination *d, const uint8_t root[HASH_BYTES])
     record_remove(d->state_dir, &unfinished);
     if (d->named)
         record_remove(d->state_dir, &named);
-    rc = image_open(&now, d->path);
+    rc = destination_image(d, d->path, &now);
     /* Without its record the copy is as good; only its return trip is not. */
     if (!rc)
         record_write(d->state_dir, &key, RECORD_RECEIVED, &now, root);

@@ -18,72 +18,53 @@
 #include "plugin/base/log.h"
 #include "plugin/base/paths.h"
 #include "plugin/image/thin.h"
+#include "plugin/target/destination_enter.h"
 #include "plugin/target/destination_lookout.h"
 #include "plugin/target/destination_storage.h"
 #include "plugin/target/destination_write.h"
 #include "plugin/target/placeholder.h"
 
 /* Where names cannot be taken away none is to be made. */
-static bool keeps_names(const char *directory)
+static bool keeps_names(int directory)
 {
     struct statx st;
 
-    return !statx(AT_FDCWD, directory, 0, 0, &st) &&
+    return !statx(directory, "", AT_EMPTY_PATH, 0, &st) &&
         st.stx_attributes & STATX_ATTR_APPEND;
 }
 
 int destination_probe(const struct destination *d, char **name_r)
 {
-    char *directory, *path = NULL;
     uint64_t random;
     struct stat st;
-    int fd, rc = 0;
+    int fd;
 
     *name_r = NULL;
-    /* destination_check() refuses these: nothing is to be made for them. */
-    if (d->path[0] != '/' || !*path_basename(d->path))
+    if (!destination_stat(d, &st) && !S_ISREG(st.st_mode))
         return 0;
-    if (!stat(d->path, &st) && !S_ISREG(st.st_mode))
-        return 0;
+    if (keeps_names(d->directory_fd))
+        return -EPERM;
     randombytes_buf(&random, sizeof(random));
-    directory = path_dirname(d->path);
-    if (!directory ||
-        asprintf(name_r, ".xl-dedup-probe-%016" PRIx64, random) < 0 ||
-        asprintf(&path, "%s/%s", directory, *name_r) < 0) {
-        rc = -ENOMEM;
-        goto out;
+    if (asprintf(name_r, ".xl-dedup-probe-%016" PRIx64, random) < 0) {
+        *name_r = NULL;
+        return -ENOMEM;
     }
-    if (keeps_names(directory)) {
-        rc = -EPERM;
-        goto out;
-    }
-    fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
-    if (fd < 0)
-        rc = -errno;
-    else
-        close(fd);
-out:
-    if (rc) {
+    fd = openat(d->directory_fd, *name_r, O_WRONLY | O_CREAT | O_EXCL |
+                O_NOFOLLOW | O_CLOEXEC, 0600);
+    if (fd < 0) {
+        fd = -errno;
         free(*name_r);
         *name_r = NULL;
+        return fd;
     }
-    free(path);
-    free(directory);
-    return rc;
+    close(fd);
+    return 0;
 }
 
 void destination_unprobe(const struct destination *d, char *name)
 {
-    char *directory, *path;
-
-    if (!name)
-        return;
-    directory = path_dirname(d->path);
-    if (directory && asprintf(&path, "%s/%s", directory, name) >= 0) {
-        unlink(path);
-        free(path);
-    }
-    free(directory);
+    if (name)
+        unlinkat(d->directory_fd, name, 0);
     free(name);
 }
 
@@ -92,14 +73,15 @@ static int open_device(struct destination *d, char *why, size_t size)
     struct record_key key = { d->uuid, d->vdev, d->path };
     int rc;
 
-    d->fd = open(d->path, O_RDWR | O_EXCL | O_CLOEXEC);
+    d->fd = openat(d->directory_fd, path_basename(d->path),
+                   O_RDWR | O_EXCL | O_CLOEXEC);
     if (d->fd < 0)
         return explain(why, size, -errno, "%s cannot be opened for writing: "
                        "%s", d->path, strerror(errno));
     rc = destination_lookout_begin(d, why, size);
     if (rc)
         return rc;
-    rc = image_open(&d->storage, d->path);
+    rc = destination_image(d, d->path, &d->storage);
     if (!rc)
         rc = record_begin(d->state_dir, &key, &d->storage);
     d->thin = !rc && device_is_thin(d->storage.dev);
@@ -170,23 +152,97 @@ static bool is_storage(const struct destination *d, const struct stat *st)
         d->storage.ino == (uint64_t)st->st_ino;
 }
 
+static int explain_foreign(const struct destination *d, const struct stat *st,
+                           char *why, size_t size)
+{
+    char what[128];
+
+    if (st->st_uid != geteuid())
+        snprintf(what, sizeof(what), "belongs to user %u",
+                 (unsigned)st->st_uid);
+    else if ((st->st_mode & 07777) != 0600)
+        snprintf(what, sizeof(what), "has the mode %03o, not 600",
+                 (unsigned)st->st_mode & 07777);
+    else if (st->st_nlink != 1)
+        snprintf(what, sizeof(what), "has other names (hard links)");
+    else
+        snprintf(what, sizeof(what), "lies on another file system");
+    return explain(why, size, -EPERM, "%s is there and %s, so it is no "
+                   "unfinished copy of ours; see what it is and remove it",
+                   d->staging_path, what);
+}
+
+/* A staging file that was there before must be one that only we can have made,
+ * and that nobody else can have put there or can write to: another name of it
+ * may stand where others can. */
+static int check_staging(const struct destination *d, int fd,
+                         struct stat *st_r, char *why, size_t size)
+{
+    struct stat directory;
+
+    if (fstat(fd, st_r) || fstat(d->directory_fd, &directory))
+        return explain(why, size, -errno, "%s: %s", d->staging_path,
+                       strerror(errno));
+    if (!S_ISREG(st_r->st_mode))
+        return explain(why, size, -EINVAL, "%s is not a regular file; remove "
+                       "it", d->staging_path);
+    if (st_r->st_uid == geteuid() && (st_r->st_mode & 07777) == 0600 &&
+        st_r->st_nlink == 1 && st_r->st_dev == directory.st_dev)
+        return 0;
+    return explain_foreign(d, st_r, why, size);
+}
+
+/* O_NONBLOCK: a fifo of that name would make us wait. */
+static int open_old_staging(const struct destination *d, int flags)
+{
+    int fd = openat(d->directory_fd, path_basename(d->staging_path),
+                    flags | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
+
+    return fd < 0 ? -errno : fd;
+}
+
+/* *made_r: it was not there, so it is ours whatever it looks like. */
+static int make_staging(struct destination *d, bool *made_r, char *why,
+                        size_t size)
+{
+    d->fd = openat(d->directory_fd, path_basename(d->staging_path),
+                   O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600);
+    *made_r = d->fd >= 0;
+    if (*made_r)
+        return 0;
+    if (errno != EEXIST)
+        return explain(why, size, -errno, "%s cannot be created: %s",
+                       d->staging_path, strerror(errno));
+    d->fd = open_old_staging(d, O_RDWR);
+    if (d->fd >= 0)
+        return 0;
+    return explain(why, size, d->fd, "%s is there, but cannot be opened (%s); "
+                   "see what it is and remove it", d->staging_path,
+                   strerror(-d->fd));
+}
+
+static int lock_staging(struct destination *d, struct stat *st_r, char *why,
+                        size_t size)
+{
+    bool made;
+    int rc = make_staging(d, &made, why, size);
+
+    if (!rc && flock(d->fd, LOCK_EX | LOCK_NB))
+        rc = explain(why, size, -EBUSY, "%s is being written by another "
+                     "migration", d->staging_path);
+    if (!rc && made)
+        return fstat(d->fd, st_r) ? -errno : 0;
+    return rc ? rc : check_staging(d, d->fd, st_r, why, size);
+}
+
 static int open_staging(struct destination *d, char *why, size_t size)
 {
     struct record_key key = { d->uuid, d->vdev, d->staging_path };
     struct stat st;
-    int rc;
+    int rc = lock_staging(d, &st, why, size);
 
-    d->fd = openat(d->directory_fd, path_basename(d->staging_path),
-                   O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
-    if (d->fd < 0)
-        return explain(why, size, -errno, "%s cannot be created: %s",
-                       d->staging_path, strerror(errno));
-    if (flock(d->fd, LOCK_EX | LOCK_NB))
-        return explain(why, size, -EBUSY, "%s is being written by another "
-                       "migration", d->staging_path);
-    if (fstat(d->fd, &st) || !S_ISREG(st.st_mode))
-        return explain(why, size, -EINVAL, "%s is not a regular file; remove "
-                       "it", d->staging_path);
+    if (rc)
+        return rc;
     d->resumed = st.st_blocks > 0;
     if (!d->resumed && st.st_size == 0)
         prepare_empty(d);
@@ -197,13 +253,13 @@ static int open_staging(struct destination *d, char *why, size_t size)
         return explain(why, size, -errno, "%s cannot be made %" PRIu64
                        " bytes long: %s", d->staging_path, d->size,
                        strerror(errno));
-    rc = image_open(&d->storage, d->staging_path);
+    rc = destination_image(d, d->staging_path, &d->storage);
     if (rc)
         return explain(why, size, rc, "%s cannot be read: %s",
                        d->staging_path, strerror(-rc));
     if (!is_storage(d, &st))
-        return explain(why, size, -EBUSY, "the directory of %s is being "
-                       "replaced there; try again", d->path);
+        return explain(why, size, -EBUSY, "%s is being replaced there; try "
+                       "again", d->staging_path);
     /* So that 'xl-dedup status' finds what a failed try leaves. */
     record_write(d->state_dir, &key, RECORD_UNFINISHED, &d->storage, NULL);
     return 0;
@@ -225,7 +281,7 @@ int destination_open(struct destination *d, char *why, size_t size)
 static int look_at(struct destination *d, const char *path, char *why,
                    size_t size)
 {
-    int rc = image_open(&d->storage, path);
+    int rc = destination_image(d, path, &d->storage);
 
     if (rc)
         return explain(why, size, rc, "%s cannot be read: %s", path,
@@ -240,10 +296,10 @@ static int look_at_staging(struct destination *d, int fd, char *why,
                            size_t size)
 {
     struct stat st;
+    int rc = check_staging(d, fd, &st, why, size);
 
-    if (fstat(fd, &st) || !S_ISREG(st.st_mode))
-        return explain(why, size, -EINVAL, "%s is not a regular file; remove "
-                       "it", d->staging_path);
+    if (rc)
+        return rc;
     /* Given back at once: it must not be in the way of anybody. */
     if (flock(fd, LOCK_SH | LOCK_NB))
         return explain(why, size, -EBUSY, "%s is being written by another "
@@ -259,11 +315,11 @@ int destination_look(struct destination *d, char *why, size_t size)
 
     if (d->block)
         return look_at(d, d->path, why, size);
-    fd = open(d->staging_path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW |
-                               O_NONBLOCK);
-    if (fd < 0 && errno != ENOENT)
-        return explain(why, size, -errno, "%s cannot be opened: %s",
-                       d->staging_path, strerror(errno));
+    fd = open_old_staging(d, O_RDONLY);
+    if (fd < 0 && fd != -ENOENT)
+        return explain(why, size, fd, "%s is there, but cannot be opened (%s); "
+                       "see what it is and remove it", d->staging_path,
+                       strerror(-fd));
     rc = fd < 0 ? 0 : look_at_staging(d, fd, why, size);
     if (fd >= 0)
         close(fd);

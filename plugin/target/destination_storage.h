@@ -16,7 +16,12 @@
 int destination_probe(const struct destination *d, char **name_r);
 void destination_unprobe(const struct destination *d, char *name);
 
-/* Opens for writing, the same kind of answer as destination_check(). */
+/*
+ * Opens for writing, the same kind of answer as destination_check().  The
+ * staging file is made, and only by us; one that is there is gone on with if it
+ * is a regular file of our user, with mode 0600, no second name and on the
+ * directory's own file system.  Anything else is refused and stays as it is.
+ */
 int destination_open(struct destination *d, char *why, size_t size);
 
 /* Instead of destination_open(): opens what is there for reading only, if

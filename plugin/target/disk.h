@@ -47,7 +47,8 @@ struct target_disk {
     struct listing *known_list;     /* NULL before the disk is accepted */
     bool lists;                     /* the source has one, of this digest: */
     uint8_t offered_list[HASH_BYTES];
-    bool shared;                    /* if dry: the source's file is this */
+    char *stamp;                    /* if dry: of the source's file (stamp.h);
+                                       or NULL */
     bool dry;                       /* nothing is to be written */
     uint64_t size;                  /* bytes */
     struct destination dest;

@@ -6,6 +6,8 @@ libplugin_la_SOURCES += \
 	%D%/delta.c %D%/delta.h \
 	%D%/destination.h \
 	%D%/destination_check.c %D%/destination_check.h \
+	%D%/destination_enter.c %D%/destination_enter.h \
+	%D%/destination_list.c %D%/destination_list.h \
 	%D%/destination_lookout.c %D%/destination_lookout.h \
 	%D%/destination_path.c %D%/destination_path.h \
 	%D%/destination_place.c %D%/destination_place.h \

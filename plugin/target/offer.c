@@ -17,7 +17,7 @@
 #include "plugin/image/vbd.h"
 #include "plugin/state/unfinished.h"
 #include "plugin/target/destination_check.h"
-#include "plugin/target/destination_path.h"
+#include "plugin/target/destination_enter.h"
 #include "plugin/target/destination_storage.h"
 #include "plugin/target/offer.h"
 #include "plugin/target/segments.h"
@@ -44,6 +44,27 @@ static bool source_names_paths(const struct receiver *r)
     return r->push || r->dry;
 }
 
+/* Each mode has its command here, so that whoever may only have one of them run
+ * gets no more than that.  Only a dry run of either goes to the same, for there
+ * is no xl then. */
+static int take_mode(struct receiver *r, const char *mode)
+{
+    bool beside_xl = r->events.restore != NULL;
+
+    r->push = !strcmp(mode, "push");
+    if (!r->push && strcmp(mode, "migrate"))
+        return -EPROTO;
+    if (r->push && beside_xl)
+        session_refuse(r, "the command there must end up running 'xl-dedup "
+                       "receive', not 'xl-dedup receive-xl', which takes no "
+                       "images but those of a guest that migrates");
+    else if (!r->push && !beside_xl && !r->dry)
+        session_refuse(r, "the command there must end up running 'xl-dedup "
+                       "receive-xl', not 'xl-dedup receive', which takes no "
+                       "guests");
+    return r->failed ? -ENOTSUP : 0;
+}
+
 int offer_take_hello(struct receiver *r, const struct frame *f)
 {
     struct buf b = BUF_INIT;
@@ -59,8 +80,10 @@ int offer_take_hello(struct receiver *r, const struct frame *f)
     if (!uuid || !mode)
         return -EPROTO;
     dry = text_get(f->data, f->length, "dry", 0);
-    r->push = !strcmp(mode, "push");
     r->dry = dry && !strcmp(dry, "1");
+    rc = take_mode(r, mode);
+    if (rc)
+        return rc;
     r->uuid = strdup(uuid);
     if (!r->uuid)
         return -ENOMEM;
@@ -121,8 +144,11 @@ static int describe_disk(struct receiver *r, struct target_disk *d,
         d->path = strdup(dest);
     if (!d->vdev || !d->base || (source_names_paths(r) && !d->path))
         return -ENOMEM;
-    if (r->dry && stamp)
-        d->shared = stamp_text_is(d->path, stamp);
+    if (r->dry && stamp) {
+        d->stamp = strdup(stamp);
+        if (!d->stamp)
+            return -ENOMEM;
+    }
     d->dry = r->dry;
     d->dest.served = !r->push;
     if (!text_get_u64(f->data, f->length, "sector", &sector))
@@ -205,7 +231,8 @@ static int find_same_device(const struct target_disk *d, bool *same)
     int rc;
 
     *same = false;
-    if (d->n_ids == 0 || stat(d->path, &st) || !S_ISBLK(st.st_mode))
+    if (d->n_ids == 0 || destination_stat(&d->dest, &st) ||
+        !S_ISBLK(st.st_mode))
         return 0;
     rc = device_identities(&identity_system, st.st_rdev, ids, IDENTITIES_MAX,
                            &n);
@@ -282,21 +309,34 @@ static int check_destination(struct receiver *r, struct target_disk *d)
     return r->n_checked == r->n_disks ? accept_all(r) : 0;
 }
 
+/* Whether the disks of the session may only go to what the list has.  A path
+ * that xl was given is root's word, as the program is that xl is to run. */
+static bool is_confined(const struct receiver *r)
+{
+    return r->conf->confine == CONFINE_ALL ||
+        (r->conf->confine == CONFINE_PUSHES && r->push);
+}
+
+static int list_places(struct receiver *r)
+{
+    return is_confined(r) && !r->places ?
+        destination_list_new(&r->places, r->conf, r->busy) : 0;
+}
+
 /* From here on the disk's path is where it really goes. */
-static int resolve_path(struct receiver *r, struct target_disk *d)
+static int enter_path(struct receiver *r, struct target_disk *d)
 {
     char why[WHY_BYTES] = "out of memory", *resolved;
-    int rc = destination_resolve(d->path, &resolved, why, sizeof(why));
+    int rc;
 
-    if (rc) {
-        session_refuse(r, "disk %s: %s", d->vdev, why);
-        return rc;
-    }
+    d->dest.path = d->path;
+    d->dest.size = d->size;
+    rc = destination_enter(&d->dest, r->places, &resolved, why, sizeof(why));
     d->named = d->path;
     d->path = resolved;
-    d->dest.path = d->path;
-    d->dest.named = strcmp(d->named, d->path) ? d->named : NULL;
-    return 0;
+    if (rc)
+        session_refuse(r, "disk %s: %s", d->vdev, why);
+    return rc;
 }
 
 /* Shared storage comes first: what else there is to say of it (it exists, it
@@ -308,12 +348,11 @@ static int check_disk(struct receiver *r, struct target_disk *d)
 
     rc = find_path(r, d);
     if (!rc)
-        rc = resolve_path(r, d);
+        rc = enter_path(r, d);
     if (rc)
         return rc;
     d->dest.uuid = r->uuid;
     d->dest.vdev = d->vdev;
-    d->dest.size = d->size;
     d->dest.busy = r->busy;
     d->dest.state_dir = r->conf->state_dir;
     d->dest.guard_program = "/proc/self/exe";
@@ -324,7 +363,7 @@ static int check_disk(struct receiver *r, struct target_disk *d)
         session_refuse(r, "disk %s: out of memory", d->vdev);
         return rc;
     }
-    if (d->shared || same) {
+    if ((d->stamp && stamp_text_is(d->path, d->stamp)) || same) {
         fail_shared(r, d);
         return -EEXIST;
     }
@@ -359,6 +398,8 @@ int offer_take_disks_end(struct receiver *r)
         return -EPROTO;
     r->offered = true;
     rc = session_raise(r, r->events.configured);
+    if (!rc)
+        rc = list_places(r);
     for (i = 0; i < r->n_disks && !rc; i++)
         rc = check_disk(r, r->disks[i]);
     return rc;

@@ -74,6 +74,7 @@ static void disk_free(struct target_disk *d)
     free(d->path);
     free(d->named);
     free(d->base);
+    free(d->stamp);
     free(d);
 }
 
@@ -115,6 +116,7 @@ void receiver_free(struct receiver *r)
         free(p->path);
         free(p);
     }
+    destination_list_free(r->places);
     free(r->uuid);
     free(r);
 }

@@ -12,6 +12,7 @@
 #include <stdbool.h>
 
 #include "plugin/state/configuration.h"
+#include "plugin/target/destination_list.h"
 #include "plugin/target/disk.h"
 #include "plugin/target/receiver_events.h"
 #include "plugin/wire/inbox.h"
@@ -34,6 +35,7 @@ struct receiver {
     atomic_size_t blocks_left;
     struct known_path *paths;
     const struct used_path *busy;
+    struct destination_list *places;    /* where disks may go; or NULL */
     char *uuid;
     bool push;
     bool dry;                   /* nothing is to be written */

@@ -140,7 +140,8 @@ xl_dedup()      # NAME OPTION...
     rm -rf "$work"/state-{near,far}
     mkdir "$work"/state-{near,far}
     echo "state = $work/state-near" >"$work/near.conf"
-    printf 'state = %s\nreference = %s\n' "$work/state-far" "$reference" \
+    printf 'state = %s\nreference = %s\ndestination = %s\n' \
+        "$work/state-far" "$reference" "$work" \
         >"$work/far.conf"
     [ -z "${INDEXED:-}" ] ||
         XL_DEDUP_CONFIG=$work/far.conf "$build/xl-dedup" index 2>"$work/err" \

@@ -5,9 +5,13 @@
 #   tmpdir            creates $tmp and goes there; gone at exit
 #   cleanup_fn CMD    runs CMD at exit, the last added first
 #   unmount DIR       waits for processes that look at it
+#   destinations      for the configuration of a host of this test: pushes may go
+#                     anywhere below $tmp, and to loop devices
 
 set -u
 LC_ALL=C.UTF-8; export LC_ALL
+# xl-dedup refuses directories that a group may write to.
+umask 022
 name=$(basename "$0" .sh)
 cleanups=:
 
@@ -48,6 +52,8 @@ unmount() {
     done
     umount "$1"
 }
+
+destinations() { printf 'destination = %s\n' "$tmp" '/dev/loop*'; }
 
 # seed N: the test's random numbers; SEED of the environment wins.
 seed() {

@@ -26,6 +26,7 @@ END
     # the wait must not depend on how busy the machine is
     printf 'state = %s\nreference = %s/b/reference*.img\nindex-wait = 900\n' \
         "$tmp/state-b" "$tmp" >"$tmp/b.conf"
+    destinations | tee -a "$tmp/a.conf" >>"$tmp/b.conf"
     PATH=$tmp/bin:$PATH
     XL_DEDUP=$tmp/bin/xl-dedup
     XL_DEDUP_CONFIG=$tmp/a.conf

@@ -1,4 +1,5 @@
 push_tests = \
+	%D%/test-destinations.sh \
 	%D%/test-holes.sh \
 	%D%/test-index-receive.sh \
 	%D%/test-local-copies.sh \
@@ -18,10 +19,12 @@ push_tests = \
 	%D%/test-push-written.sh \
 	%D%/test-receive-hostile.sh \
 	%D%/test-resume.sh \
+	%D%/test-staging.sh \
 	%D%/test-stale-holes.sh \
 	%D%/test-wire-decode.sh
 TESTS += $(push_tests)
-EXTRA_DIST += $(push_tests) %D%/dry-run.sh %D%/random-image.py
+EXTRA_DIST += $(push_tests) %D%/dry-run.sh %D%/name-destination.py \
+	%D%/random-image.py
 
 # Storage that is wrong about its holes, preloaded; -rpath as in lib.
 check_LTLIBRARIES += libstaleholes.la

@@ -62,8 +62,8 @@ for size in 1 4095 1048577 3000001; do
 done
 
 # no space: said before anything is written
-push a/disk.img "hostb:/nonexistent/dir/x.img"
-said 'the directory /nonexistent/dir does not exist'
+push a/disk.img "hostb:$tmp/nonexistent/x.img"
+said "the directory $tmp/nonexistent does not exist"
 push a/disk.img "nohost"
 [ "$status" = 0 ] || fail "local push"
 cmp a/disk.img nohost || fail "local copy differs"

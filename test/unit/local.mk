@@ -10,6 +10,7 @@ unit_tests = \
 	%D%/test-control \
 	%D%/test-destination \
 	%D%/test-escape \
+	%D%/test-destination-list \
 	%D%/test-handshake \
 	%D%/test-identity \
 	%D%/test-inbox \
