@@ -30,6 +30,7 @@
 
 #include "plugin/base/clock.h"
 #include "plugin/base/escape.h"
+#include "plugin/base/exit.h"
 #include "plugin/base/log.h"
 
 #define CONTEXT "xl-dedup"
@@ -41,6 +42,7 @@ static xentoollog_logger_stdiostream *logger;
 static xentoollog_level least = XTL_PROGRESS;
 static int shown_width;         /* of the progress line on the terminal */
 static int64_t next_ms;         /* no progress line before this */
+static bool said_error;         /* at least one has been logged */
 
 /* Called with the lock held; NULL if memory is short. */
 static xentoollog_logger *get_logger(void)
@@ -68,15 +70,6 @@ char *make_line(const char *fmt, va_list ap)
     return line;
 }
 
-/* Called with the lock held.  Without memory it is at least said which message
- * it would have been. */
-static void show(xentoollog_logger *xtl, xentoollog_level level, int errnum,
-                 const char *line, const char *fmt)
-{
-    xtl_log(xtl, level, errnum, CONTEXT, "%s%s", line ? "" : "no memory: ",
-            line ? line : fmt);
-}
-
 static void erase_progress(void)
 {
     if (shown_width > 0)
@@ -93,6 +86,20 @@ void log_init(xentoollog_level minimum)
     pthread_mutex_unlock(&lock);
 }
 
+/* That memory is short must be said without any. */
+static __attribute__((format(printf, 3, 0)))
+void log_without_memory(xentoollog_level level, int errnum, const char *fmt,
+                        va_list ap)
+{
+    char text[1024], line[4 * sizeof(text)];
+
+    vsnprintf(text, sizeof(text), fmt, ap);
+    fprintf(stderr, "%s: %s: %s%s%s\n", CONTEXT, xtl_level_to_string(level),
+            text_escape_line(text, line, sizeof(line)),
+            errnum >= 0 ? ": " : "",
+            errnum >= 0 ? strerrordesc_np(errnum) : "");
+}
+
 void log_msg(xentoollog_level level, int errnum, const char *fmt, ...)
 {
     int saved = errno;
@@ -104,14 +111,32 @@ void log_msg(xentoollog_level level, int errnum, const char *fmt, ...)
     line = make_line(fmt, ap);
     va_end(ap);
     pthread_mutex_lock(&lock);
+    said_error = said_error || level >= XTL_ERROR;
     xtl = get_logger();
-    if (xtl && level >= least) {
+    if (level >= least) {
         erase_progress();
-        show(xtl, level, errnum, line, fmt);
+        va_start(ap, fmt);
+        if (xtl && line)
+            xtl_log(xtl, level, errnum, CONTEXT, "%s", line);
+        else
+            log_without_memory(level, errnum, fmt, ap);
+        va_end(ap);
     }
     pthread_mutex_unlock(&lock);
     free(line);
     errno = saved;
+}
+
+int log_exit(const char *command, int rc)
+{
+    bool said;
+
+    pthread_mutex_lock(&lock);
+    said = said_error;
+    pthread_mutex_unlock(&lock);
+    if (rc && !said)
+        log_errno(rc, "%s failed", command);
+    return rc ? XD_EXIT_FAILED : XD_EXIT_OK;
 }
 
 void log_lasting(xentoollog_level level, const char *fmt, ...)
@@ -162,12 +187,12 @@ void log_progress(const char *fmt, ...)
     xtl = get_logger();
     if (!next_ms && !tty)
         next_ms = now + PROGRESS_EVERY * 1000;  /* what is quick is silent */
-    if (xtl && XTL_PROGRESS >= least && now >= next_ms) {
+    if (xtl && line && XTL_PROGRESS >= least && now >= next_ms) {
         next_ms = now + (tty ? PROGRESS_TTY_MS : PROGRESS_EVERY * 1000);
         if (tty)
-            show_on_terminal(line ? line : fmt);
+            show_on_terminal(line);
         else
-            show(xtl, XTL_PROGRESS, -1, line, fmt);
+            xtl_log(xtl, XTL_PROGRESS, -1, CONTEXT, "%s", line);
     }
     pthread_mutex_unlock(&lock);
     free(line);

@@ -34,6 +34,10 @@ void log_msg(xentoollog_level level, int errnum, const char *fmt, ...)
 void log_lasting(xentoollog_level level, const char *fmt, ...)
     __attribute__((format(printf, 2, 3)));
 
+/* The exit status of a command that ended with rc (0 or -errno).  If it failed
+ * and no error was logged, as where memory was short, that is done here. */
+int log_exit(const char *command, int rc);
+
 /* A progress line (rewritten in place on a terminal, rare otherwise). */
 void log_progress(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 

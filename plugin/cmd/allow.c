@@ -80,5 +80,5 @@ int cmd_allow(int argc, char **argv)
         return XD_EXIT_USAGE;
     }
     rc = allow(path);
-    return rc ? XD_EXIT_FAILED : XD_EXIT_OK;
+    return log_exit("allow", rc);
 }

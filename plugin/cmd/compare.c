@@ -320,12 +320,13 @@ int cmd_compare(int argc, char **argv)
         return status;
     argv += optind;
     n = argc - optind;
-    if (content_open(&target, argv[0], &opt))
-        return XD_EXIT_FAILED;
+    rc = content_open(&target, argv[0], &opt);
+    if (rc)
+        return log_exit("compare", rc);
     rc = compare(&target, argv + 1, n - 1, &opt, &result);
     if (!rc)
         rc = opt.json ? print_json(argv, n, &result) :
                         print_table(argv, n, &result);
     content_release(&target);
-    return cmd_finish(rc ? XD_EXIT_FAILED : XD_EXIT_OK);
+    return cmd_finish(log_exit("compare", rc));
 }

@@ -508,7 +508,7 @@ static int take_option(struct index_options *o, int c)
     case 'd':
         free(o->directory);
         o->directory = strdup(optarg);
-        return o->directory ? CMD_GO_ON : XD_EXIT_FAILED;
+        return o->directory ? CMD_GO_ON : log_exit("index", -ENOMEM);
     default:
         return usage("wrong options", "");
     }
@@ -558,15 +558,15 @@ static int run(struct index_options *o)
     if (!o->directory)
         o->directory = index_directory(conf.state_dir);
     if (!o->directory)
-        status = XD_EXIT_FAILED;
+        status = log_exit("index", -ENOMEM);
     else if (o->action == CHECK)
         status = check(o);
     else if (o->action == LIST)
-        status = list(o) ? XD_EXIT_FAILED : XD_EXIT_OK;
+        status = log_exit("index", list(o));
     else if (o->action == DROP)
-        status = drop(o) ? XD_EXIT_FAILED : XD_EXIT_OK;
+        status = log_exit("index", drop(o));
     else
-        status = update(o, &conf) ? XD_EXIT_FAILED : XD_EXIT_OK;
+        status = log_exit("index", update(o, &conf));
     configuration_release(&conf);
     return cmd_finish(status);
 }

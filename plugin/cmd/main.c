@@ -82,8 +82,10 @@ int main(int argc, char **argv)
 {
     const struct command *c;
 
-    if (!have_standard_files())
+    if (!have_standard_files()) {
+        perror("xl-dedup: /dev/null");
         return XD_EXIT_FAILED;
+    }
     /* Several processes of two hosts share the admin's terminal: a line must
      * not come in pieces. */
     setvbuf(stderr, NULL, _IOLBF, 4096);

@@ -305,7 +305,7 @@ int cmd_push(int argc, char **argv)
         return status;
     signal(SIGPIPE, SIG_IGN);
     /* Threads of a session that failed may still use what o holds. */
-    return push(&o) ? XD_EXIT_FAILED : XD_EXIT_OK;
+    return log_exit("push", push(&o));
 }
 
 /* Where no xl takes part nobody else tells what the domains here use. */
@@ -381,7 +381,7 @@ int cmd_receive(int argc, char **argv)
     signal(SIGPIPE, SIG_IGN);
     rc = configuration_load(&conf);
     if (rc)
-        return XD_EXIT_FAILED;
+        return log_exit("receive", rc);
     if (local)
         conf.confine = CONFINE_NONE;
     receiving.conf = &conf;
@@ -400,5 +400,5 @@ int cmd_receive(int argc, char **argv)
     receiver_free(r);
     used_paths_release(receiving.used);
     configuration_release(&conf);
-    return rc ? XD_EXIT_FAILED : XD_EXIT_OK;
+    return log_exit("receive", rc);
 }

@@ -314,11 +314,12 @@ int cmd_scan(int argc, char **argv)
     status = cmd_parse(argc, argv, help, 1, 1, &opt);
     if (status != CMD_GO_ON)
         return status;
-    if (cmd_manifest(&img, argv[optind], false, &opt, &m))
-        return XD_EXIT_FAILED;
+    rc = cmd_manifest(&img, argv[optind], false, &opt, &m);
+    if (rc)
+        return log_exit("scan", rc);
     count(m, &t);
     rc = opt.json ? print_json(m, &t) : print_text(m, &t);
     manifest_free(m);
     image_release(&img);
-    return cmd_finish(rc ? XD_EXIT_FAILED : XD_EXIT_OK);
+    return cmd_finish(log_exit("scan", rc));
 }

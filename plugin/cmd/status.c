@@ -169,7 +169,8 @@ static int list(struct listing *l, bool json)
     if (!json && !l->check)
         printf("%-10s %-8s %-19s %8s %10s %10s %s\n", "what", "disk", "when",
                "age", "MB", "on disk", "path");
-    record_list(l->conf->state_dir, show, l);
+    if (log_exit("status", record_list(l->conf->state_dir, show, l)))
+        return XD_EXIT_FAILED;
     if (json && print_json(l))
         return XD_EXIT_FAILED;
     return l->check && l->old ? XD_EXIT_DIFFERENT : XD_EXIT_OK;

@@ -291,13 +291,15 @@ static int print_ranges(struct job *job, bool json)
 {
     size_t i, n = job->n_ranges;
     struct fsparse_map *map = NULL;
+    char note[256];
     int rc = 0;
 
-    if (n && fsparse_map_image(job->a.fd, job->a.size, &map)) {
-        log_warn("%s: cannot be parsed to say where the differences lie",
-                 job->a.path);
+    if (n && fsparse_map_image(job->a.fd, job->a.size, &map))
         map = NULL;
-    }
+    if (n && (!map || (map->note && *map->note)))
+        log_warn("%s: cannot be parsed to say where the differences lie%s%s",
+                 job->a.path, map ? ": " : "",
+                 map ? text_escape(map->note, note, sizeof(note)) : "");
     n = n < RANGES_SHOWN ? n : RANGES_SHOWN;
     for (i = 0; i < n && !rc; i++) {
         rc = print_range(map, &job->ranges[i], json);
@@ -359,17 +361,19 @@ static int verify(struct job *job, char **paths,
     bool same;
     int rc;
 
-    if (image_open(&job->a, paths[0]) || image_open(&job->b, paths[1]))
-        return XD_EXIT_FAILED;
+    if ((rc = image_open(&job->a, paths[0])) ||
+        (rc = image_open(&job->b, paths[1])))
+        return log_exit("verify", rc);
     image_believe_holes(&job->a, false);
     image_believe_holes(&job->b, false);
     job->common = job->a.size < job->b.size ? job->a.size : job->b.size;
-    if (compare(job, opt->threads))
-        return XD_EXIT_FAILED;
+    rc = compare(job, opt->threads);
+    if (rc)
+        return log_exit("verify", rc);
     same = job->a.size == job->b.size && !job->blocks;
     rc = opt->json ? print_json(job, same) : print_text(job, same);
     if (rc)
-        return XD_EXIT_FAILED;
+        return log_exit("verify", rc);
     return cmd_finish(same ? XD_EXIT_OK : XD_EXIT_DIFFERENT);
 }
 

@@ -257,6 +257,6 @@ int cmd_estimate_xl(int argc, char **argv)
     signal(SIGPIPE, SIG_IGN);
     if (configuration_load(&r.conf))
         return XD_EXIT_FAILED;
-    return run(&r, (const char *const *)(argv + optind)) ? XD_EXIT_FAILED :
-        XD_EXIT_OK;
+    return log_exit("estimate-xl",
+                    run(&r, (const char *const *)(argv + optind)));
 }

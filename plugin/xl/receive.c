@@ -393,5 +393,5 @@ int cmd_receive_xl(int argc, char **argv)
         return XD_EXIT_USAGE;
     }
     signal(SIGPIPE, SIG_IGN);
-    return run(&m, argv + 1) ? XD_EXIT_FAILED : XD_EXIT_OK;
+    return log_exit("receive-xl", run(&m, argv + 1));
 }

@@ -734,6 +734,5 @@ int cmd_send_xl(int argc, char **argv)
     fcntl(m.control_fd, F_SETFD, FD_CLOEXEC);
     m.start = monotonic_seconds();
     /* Threads may still use what m holds: the process ends with it. */
-    return run(&m, (const char *const *)(argv + optind)) ?
-        XD_EXIT_FAILED : XD_EXIT_OK;
+    return log_exit("send-xl", run(&m, (const char *const *)(argv + optind)));
 }
