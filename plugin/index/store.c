@@ -207,7 +207,7 @@ static int walk_free_pages(MDB_env *env, MDB_txn *t)
     MDB_val key, value;
     MDB_envinfo info;
     MDB_cursor *c;
-    size_t page, n;
+    size_t page, n = 0;
     int rc = mdb_env_info(env, &info);
 
     if (!rc)

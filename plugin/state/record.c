@@ -55,14 +55,23 @@ static char *file_name(const char *state_dir, const struct record_key *key)
     return path;
 }
 
-static void add_string(struct json_object *o, const char *key, const char *v)
+/* Takes v, which may be NULL.  0 or -ENOMEM. */
+static int add(struct json_object *o, const char *key, struct json_object *v)
 {
-    json_object_object_add(o, key, json_object_new_string(v));
+    if (v && !json_object_object_add(o, key, v))
+        return 0;
+    json_object_put(v);
+    return -ENOMEM;
 }
 
-static void add_number(struct json_object *o, const char *key, int64_t v)
+static int add_string(struct json_object *o, const char *key, const char *v)
 {
-    json_object_object_add(o, key, json_object_new_int64(v));
+    return add(o, key, json_object_new_string(v));
+}
+
+static int add_number(struct json_object *o, const char *key, int64_t v)
+{
+    return add(o, key, json_object_new_int64(v));
 }
 
 static int add_stamp(struct json_object *o, int fd)
@@ -71,46 +80,53 @@ static int add_stamp(struct json_object *o, int fd)
     struct stamp m;
     int rc = stamp_of_fd(fd, &m);
 
-    if (rc)
+    if (rc || (rc = add_number(o, "size", m.size)) ||
+        (rc = add_number(o, "dev", m.dev)))
         return rc;
-    add_number(o, "size", m.size);
-    add_number(o, "dev", m.dev);
     if (m.block) {
         sodium_bin2hex(boot, sizeof(boot), m.boot, STAMP_BOOT);
-        add_number(o, "diskseq", m.diskseq);
-        add_number(o, "written", m.written);
-        add_string(o, "boot", boot);
-    } else {
-        add_number(o, "ino", m.ino);
-        add_number(o, "mtime_ns", m.mtime_ns);
-        add_number(o, "ctime_ns", m.ctime_ns);
+        if ((rc = add_number(o, "diskseq", m.diskseq)) ||
+            (rc = add_number(o, "written", m.written)))
+            return rc;
+        return add_string(o, "boot", boot);
     }
-    return 0;
+    if ((rc = add_number(o, "ino", m.ino)) ||
+        (rc = add_number(o, "mtime_ns", m.mtime_ns)))
+        return rc;
+    return add_number(o, "ctime_ns", m.ctime_ns);
 }
 
-static struct json_object *encode(const struct record_key *key,
-                                  const char *role, const struct image *img,
-                                  const uint8_t *root)
+static int encode_into(struct json_object *o, const struct record_key *key,
+                       const char *role, const struct image *img,
+                       const uint8_t *root)
+{
+    char hex[2 * HASH_BYTES + 1];
+    int rc = add_stamp(o, img->fd);
+
+    if (rc || (rc = add_string(o, "uuid", key->uuid)) ||
+        (rc = add_string(o, "vdev", key->vdev)) ||
+        (rc = add_string(o, "path", key->path)) ||
+        (rc = add_string(o, "role", role)) ||
+        (rc = add_number(o, "time", time(NULL))) || !root)
+        return rc;
+    sodium_bin2hex(hex, sizeof(hex), root, HASH_BYTES);
+    return add_string(o, "digest", hex);
+}
+
+/* 0 and an object, or -errno and NULL. */
+static int encode(struct json_object **o_r, const struct record_key *key,
+                  const char *role, const struct image *img,
+                  const uint8_t *root)
 {
     struct json_object *o = json_object_new_object();
-    char hex[2 * HASH_BYTES + 1];
+    int rc = o ? encode_into(o, key, role, img, root) : -ENOMEM;
 
-    if (!o)
-        return NULL;
-    if (add_stamp(o, img->fd)) {
+    if (rc) {
         json_object_put(o);
-        return NULL;
+        o = NULL;
     }
-    add_string(o, "uuid", key->uuid);
-    add_string(o, "vdev", key->vdev);
-    add_string(o, "path", key->path);
-    add_string(o, "role", role);
-    add_number(o, "time", time(NULL));
-    if (root) {
-        sodium_bin2hex(hex, sizeof(hex), root, HASH_BYTES);
-        add_string(o, "digest", hex);
-    }
-    return o;
+    *o_r = o;
+    return rc;
 }
 
 /* Writes text to path so that after a crash there is the old or the new. */
@@ -156,19 +172,20 @@ static int prepare_directories(const char *state_dir)
     return rc;
 }
 
-/* Takes the object. */
+/* Takes the object, or says why there is none: rc. */
 static int write_object(const char *state_dir, const struct record_key *key,
-                        struct json_object *o)
+                        struct json_object *o, int rc)
 {
     char *path = file_name(state_dir, key);
-    int rc = -ENOMEM;
+    const char *text = rc || !path ? NULL :
+        json_object_to_json_string_ext(o, JSON_C_TO_STRING_PRETTY);
 
-    if (o && path) {
+    if (!rc && !text)
+        rc = -ENOMEM;
+    if (!rc)
         rc = prepare_directories(state_dir);
-        if (!rc)
-            rc = write_atomically(path, json_object_to_json_string_ext(
-                                            o, JSON_C_TO_STRING_PRETTY));
-    }
+    if (!rc)
+        rc = write_atomically(path, text);
     if (rc)
         log_errno(rc, "record of disk %s cannot be written below %s; a later "
                   "migration back will not know this copy", key->vdev,
@@ -182,38 +199,88 @@ int record_write(const char *state_dir, const struct record_key *key,
                  const char *role, const struct image *img,
                  const uint8_t root[HASH_BYTES])
 {
-    return write_object(state_dir, key, encode(key, role, img, root));
+    struct json_object *o;
+    int rc = encode(&o, key, role, img, root);
+
+    return write_object(state_dir, key, o, rc);
 }
 
-/* NULL: there is none that can be read. */
-static struct json_object *read_object(const char *state_dir,
-                                       const struct record_key *key)
+/* More than any record has. */
+#define TEXT_BYTES 65536
+
+static int read_text(int fd, char *text)
+{
+    size_t length = 0;
+    ssize_t n;
+
+    do {
+        n = read(fd, text + length, TEXT_BYTES - 1 - length);
+        if (n < 0 && errno != EINTR)
+            return -errno;
+        length += n > 0 ? n : 0;
+    } while (n != 0 && length < TEXT_BYTES - 1);
+    text[length] = '\0';
+    return 0;
+}
+
+/* 0 and an object, or NULL if there is none or it is damaged. */
+static int read_file(const char *name, struct json_object **o_r)
+{
+    enum json_tokener_error error = json_tokener_success;
+    int fd = open(name, O_RDONLY | O_CLOEXEC), rc;
+    char *text;
+
+    *o_r = NULL;
+    if (fd < 0)
+        return errno == ENOENT || errno == ENOTDIR ? 0 : -errno;
+    text = malloc(TEXT_BYTES);
+    rc = text ? read_text(fd, text) : -ENOMEM;
+    close(fd);
+    if (!rc) {
+        *o_r = json_tokener_parse_verbose(text, &error);
+        if (!*o_r && error == json_tokener_success)
+            rc = -ENOMEM;
+    }
+    free(text);
+    return rc;
+}
+
+/* The same for a key.  Logs failure. */
+static int read_object(const char *state_dir, const struct record_key *key,
+                       struct json_object **o_r)
 {
     char *name = file_name(state_dir, key);
-    struct json_object *o = name ? json_object_from_file(name) : NULL;
+    int rc = name ? read_file(name, o_r) : -ENOMEM;
 
+    if (rc) {
+        log_errno(rc, "the record of %s cannot be read", key->path);
+        *o_r = NULL;
+    }
     free(name);
-    return o;
+    return rc;
 }
 
 int record_intend(const char *state_dir, const struct record_key *key,
                   const struct image *img)
 {
-    struct json_object *o = read_object(state_dir, key), *next;
+    struct json_object *o, *next = NULL;
+    int rc = read_object(state_dir, key, &o);
 
+    if (rc)
+        return rc;
     if (!json_object_is_type(o, json_type_object)) {
         json_object_put(o);
-        o = encode(key, RECORD_RECEIVED, img, NULL);
+        rc = encode(&o, key, RECORD_RECEIVED, img, NULL);
     }
-    next = o ? json_object_new_object() : NULL;
-    if (!next || add_stamp(next, img->fd)) {
+    if (!rc && !(next = json_object_new_object()))
+        rc = -ENOMEM;
+    if (!rc)
+        rc = add_stamp(next, img->fd);
+    if (rc)
         json_object_put(next);
-        json_object_put(o);
-        o = NULL;
-    } else {
-        json_object_object_add(o, NEXT, next);
-    }
-    return write_object(state_dir, key, o);
+    else
+        rc = add(o, NEXT, next);
+    return write_object(state_dir, key, o, rc);
 }
 
 int record_allow(const char *state_dir, const char *path,
@@ -336,8 +403,9 @@ static bool is_allowed(const char *state_dir, const char *path,
                        const struct image *img)
 {
     struct record_key key = { ANY_DISK, ANY_DISK, path };
-    struct json_object *o = read_object(state_dir, &key);
-    bool allowed = o && is_unchanged(o, img);
+    struct json_object *o;
+    bool allowed = !read_object(state_dir, &key, &o) && o &&
+        is_unchanged(o, img);
 
     json_object_put(o);
     return allowed;
@@ -357,9 +425,11 @@ enum record_match record_check(const char *state_dir,
                                const struct record_key *key,
                                const struct image *img)
 {
-    struct json_object *o = read_object(state_dir, key);
-    enum record_match m = o ? match(o, img) : RECORD_NONE;
+    enum record_match m = RECORD_NONE;
+    struct json_object *o;
 
+    if (!read_object(state_dir, key, &o) && o)
+        m = match(o, img);
     if (m != RECORD_SAME && is_allowed(state_dir, key->path, img))
         m = RECORD_ALLOWED;
     json_object_put(o);
@@ -387,10 +457,14 @@ static int list_one(const char *name,
                     int (*each)(void *opaque, const struct record *r),
                     void *opaque)
 {
-    struct json_object *o = json_object_from_file(name);
     struct record r = { 0 };
-    int rc = 0;
+    struct json_object *o;
+    int rc = read_file(name, &o);
 
+    if (rc) {
+        log_errno(rc, "%s", name);
+        return rc;
+    }
     if (o) {
         r.uuid = string_of(o, "uuid");
         r.vdev = string_of(o, "vdev");
@@ -418,14 +492,21 @@ int record_list(const char *state_dir,
     if (asprintf(&directory, "%s/records", state_dir) < 0)
         return -ENOMEM;
     n = scandir(directory, &entries, NULL, alphasort);
+    if (n < 0 && errno != ENOENT && errno != ENOTDIR) {
+        rc = -errno;
+        log_errno(rc, "%s", directory);
+    }
     for (i = 0; i < n; i++) {
         size_t length = strlen(entries[i]->d_name);
 
         if (!rc && length > 5 &&
-            !strcmp(entries[i]->d_name + length - 5, ".json") &&
-            asprintf(&name, "%s/%s", directory, entries[i]->d_name) >= 0) {
-            rc = list_one(name, each, opaque);
-            free(name);
+            !strcmp(entries[i]->d_name + length - 5, ".json")) {
+            if (asprintf(&name, "%s/%s", directory, entries[i]->d_name) < 0) {
+                rc = -ENOMEM;
+            } else {
+                rc = list_one(name, each, opaque);
+                free(name);
+            }
         }
         free(entries[i]);
     }

@@ -83,7 +83,8 @@ struct record {
 #define RECORD_ALLOW "allowed"
 
 /* Calls each() for every record until it returns non-zero, and returns that.
- * Damaged records are skipped with a warning.  each() may remove it. */
+ * Damaged records are skipped with a warning; one that cannot be read is an
+ * error, logged.  each() may remove it. */
 int record_list(const char *state_dir,
                 int (*each)(void *opaque, const struct record *r),
                 void *opaque);
@@ -98,7 +99,8 @@ enum record_match {
 };
 
 /* Compares img with the record, and with what record_allow() noted.  For a
- * device its digest is computed, which reads all of it. */
+ * device its digest is computed, which reads all of it.  What cannot be read
+ * is logged, and taken for none: nothing is overwritten then. */
 enum record_match record_check(const char *state_dir,
                                const struct record_key *key,
                                const struct image *img);
