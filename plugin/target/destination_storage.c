@@ -410,9 +410,12 @@ static void remove_placeholder(const struct destination *d)
         return;
     rc = placeholder_remove(d->directory_fd, path_basename(d->path),
                             &d->found);
-    if (rc)
+    if (rc == -EBUSY)
         log_warn("disk %s: %s is not the empty file any more that stood for "
                  "the disk, and stays", d->vdev, d->path);
+    else if (rc)
+        log_errno(rc, "disk %s: the empty file %s cannot be removed, and "
+                  "does not hinder the next try", d->vdev, d->path);
 }
 
 /* From now on every write to the device is somebody else's. */

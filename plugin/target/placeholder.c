@@ -26,8 +26,9 @@ int placeholder_make(int directory, const char *name, struct stat *st_r)
     return rc;
 }
 
-/* Whether a name is that of the file, as it was made and left. */
-static bool is_ours(int directory, const char *name, const struct stat *made)
+/* 0 if the name is that of the file, as it was made and left, or -EBUSY. */
+static int check_ours(int directory, const char *name,
+                      const struct stat *made)
 {
     int fd = openat(directory, name,
                     O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
@@ -36,12 +37,13 @@ static bool is_ours(int directory, const char *name, const struct stat *made)
     bool ours;
 
     if (fd < 0)
-        return false;
+        return errno == ENFILE || errno == EMFILE || errno == ENOMEM ?
+            -errno : -EBUSY;
     ours = !fstat(fd, &st) && S_ISREG(st.st_mode) && st.st_size == 0 &&
         st.st_dev == made->st_dev && st.st_ino == made->st_ino &&
         !users_find_writing(fd, user, sizeof(user));
     close(fd);
-    return ours;
+    return ours ? 0 : -EBUSY;
 }
 
 bool rename_flags_unknown(int errnum)
@@ -55,12 +57,14 @@ int placeholder_remove(int directory, const char *name,
                        const struct stat *made)
 {
     char aside[NAME_MAX + 1];
+    int rc;
 
     if (faccessat(directory, name, F_OK, AT_SYMLINK_NOFOLLOW) &&
         errno == ENOENT)
         return 0;
-    if (!is_ours(directory, name, made))
-        return -EBUSY;
+    rc = check_ours(directory, name, made);
+    if (rc)
+        return rc;
     snprintf(aside, sizeof(aside), ".xl-dedup-gone-%ld-%llu", (long)getpid(),
              (unsigned long long)made->st_ino);
     if (renameat2(directory, name, directory, aside, RENAME_NOREPLACE)) {
@@ -68,8 +72,10 @@ int placeholder_remove(int directory, const char *name,
             return -errno;
         return unlinkat(directory, name, 0) ? -errno : 0;
     }
-    if (is_ours(directory, aside, made))
-        return unlinkat(directory, aside, 0) ? -errno : 0;
-    return renameat2(directory, aside, directory, name, RENAME_NOREPLACE) ?
-        -errno : -EBUSY;
+    rc = check_ours(directory, aside, made);
+    if (!rc)
+        rc = unlinkat(directory, aside, 0) ? -errno : 0;
+    if (rc && renameat2(directory, aside, directory, name, RENAME_NOREPLACE))
+        return -errno;
+    return rc;
 }
