@@ -8,7 +8,7 @@ requires python3 mke2fs cmp
 [ -e "$abs_top_builddir/.libs/libfailio.so" ] || skip "no libfailio.so"
 
 # a sanitized helper wants its runtime first
-ASAN_OPTIONS=verify_asan_link_order=0:detect_leaks=0
+ASAN_OPTIONS=${ASAN_OPTIONS-}:verify_asan_link_order=0:detect_leaks=0
 export ASAN_OPTIONS
 faults_setup
 rows <<'END'

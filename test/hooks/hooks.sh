@@ -39,7 +39,7 @@ FAKE_LOG=$tmp/libxl.log
 HELPER_LOG=$tmp/helper.log
 export FAKE_LOG HELPER_LOG
 # an address-sanitized module is preloaded before its runtime
-ASAN_OPTIONS=verify_asan_link_order=0:detect_leaks=0
+ASAN_OPTIONS=${ASAN_OPTIONS-}:verify_asan_link_order=0:detect_leaks=0
 export ASAN_OPTIONS
 unset XL_DEDUP XL_DEDUP_XL XL_DEDUP_HOOKS LD_PRELOAD
 

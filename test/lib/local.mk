@@ -40,3 +40,8 @@ check_LTLIBRARIES += libfakebackends.la
 libfakebackends_la_SOURCES = %D%/fake-backends.c
 libfakebackends_la_LDFLAGS = $(AM_LDFLAGS) -rpath /nowhere -avoid-version \
 	-shared
+
+# The N-th call of a kind fails, preloaded.
+check_LTLIBRARIES += libfailnth.la
+libfailnth_la_SOURCES = %D%/failnth.c
+libfailnth_la_LDFLAGS = $(AM_LDFLAGS) -rpath /nowhere -avoid-version -shared

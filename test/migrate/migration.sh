@@ -36,7 +36,7 @@ END
     unset LD_PRELOAD
     # For a build with sanitizers: a helper ends with its threads, and what
     # they hold is no leak; the hooks are preloaded before the runtime.
-    ASAN_OPTIONS=detect_leaks=0:verify_asan_link_order=0
+    ASAN_OPTIONS=${ASAN_OPTIONS-}:detect_leaks=0:verify_asan_link_order=0
     export ASAN_OPTIONS
 }
 

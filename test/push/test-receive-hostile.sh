@@ -12,7 +12,7 @@ printf 'state = %s\nreference = %s/b/reference.img\nreference = %s/b/blocks.img\
 destinations >>"$tmp/conf"
 XL_DEDUP_CONFIG=$tmp/conf
 # Under sanitizers: an allocation that fails is an answer, a crash is not.
-ASAN_OPTIONS=allocator_may_return_null=1:detect_leaks=0:exitcode=99
+ASAN_OPTIONS=${ASAN_OPTIONS-}:allocator_may_return_null=1:detect_leaks=0:exitcode=99
 UBSAN_OPTIONS=halt_on_error=1:exitcode=99
 export XL_DEDUP_CONFIG ASAN_OPTIONS UBSAN_OPTIONS
 truncate -s 3M "$tmp/device.img"
