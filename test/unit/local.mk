@@ -1,5 +1,5 @@
-# Each is one file and links of libplugin what it needs (LDADD).  test-wire and
-# test-buf include the modules that they test.
+# Each is one file and links of libplugin what it needs (LDADD).  test-wire,
+# test-buf and test-window include the modules that they test.
 unit_tests = \
 	%D%/test-adapt-effort \
 	%D%/test-adapt-level \
@@ -34,6 +34,7 @@ unit_tests = \
 	%D%/test-trace-parse \
 	%D%/test-users \
 	%D%/test-vbd \
+	%D%/test-window \
 	%D%/test-wire \
 	%D%/test-x86-bcj \
 	%D%/test-x86-operands
