@@ -18,6 +18,7 @@
 
 #include "fsparse/ext.h"
 #include "fsparse/ext_claims.h"
+#include "fsparse/ext_extents.h"
 #include "fsparse/ext_io.h"
 #include "fsparse/ext_names.h"
 #include "fsparse/record.h"
@@ -73,29 +74,17 @@ static errcode_t walk_blocks(struct ext *x)
                                  BLOCK_FLAG_DATA_ONLY, NULL, visit_block, x);
 }
 
-static errcode_t walk_extents(struct ext *x)
+/* What is unwritten reads as zeros; its blocks are residual. */
+static bool visit_extent(void *opaque, const struct ext2fs_extent *extent)
 {
-    ext2_extent_handle_t handle;
-    struct ext2fs_extent extent;
-    errcode_t err;
-    int op = EXT2_EXTENT_ROOT;
+    struct ext *x = opaque;
 
-    err = ext2fs_extent_open2(x->fs, x->ino, x->inode, &handle);
-    if (err)
-        return err;
-    while (spend(x)) {
-        err = ext2fs_extent_get(handle, op, &extent);
-        if (err)
-            break;
-        op = EXT2_EXTENT_NEXT;
-        /* What is unwritten reads as zeros; its blocks are residual. */
-        if (extent.e_flags & EXT2_EXTENT_FLAGS_LEAF &&
-            !(extent.e_flags & EXT2_EXTENT_FLAGS_UNINIT))
-            emit_blocks(x, extent.e_lblk, extent.e_pblk, extent.e_len);
-    }
-    ext2fs_extent_free(handle);
-    return err == EXT2_ET_EXTENT_NO_NEXT || err == EXT2_ET_NO_CURRENT_NODE ?
-           0 : err;
+    if (!spend(x))
+        return false;
+    if (extent->e_flags & EXT2_EXTENT_FLAGS_LEAF &&
+        !(extent->e_flags & EXT2_EXTENT_FLAGS_UNINIT))
+        emit_blocks(x, extent->e_lblk, extent->e_pblk, extent->e_len);
+    return true;
 }
 
 /*
@@ -195,7 +184,8 @@ static void emit_inode(struct ext *x)
     emit_file(x->e, &f);
     if (!ext2fs_inode_has_valid_blocks2(x->fs, x->inode))
         return;
-    err = x->inode->i_flags & EXT4_EXTENTS_FL ? walk_extents(x) :
+    err = x->inode->i_flags & EXT4_EXTENTS_FL ?
+          ext_extents(x->fs, x->ino, x->inode, visit_extent, x) :
           walk_blocks(x);
     if (err || !x->budget)
         emit_cut(x->e);

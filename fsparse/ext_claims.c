@@ -17,6 +17,7 @@
 #include "fsparse/arena.h"
 #include "fsparse/claims.h"
 #include "fsparse/ext_claims.h"
+#include "fsparse/ext_extents.h"
 #include "fsparse/ext_io.h"
 
 /* What is understood here; of others it is unknown what they claim. */
@@ -191,30 +192,14 @@ static errcode_t claim_mapped(struct ext_claims *x)
                                  claim_block, x);
 }
 
-static errcode_t claim_extents(struct ext_claims *x)
+static bool claim_extent(void *opaque, const struct ext2fs_extent *extent)
 {
-    ext2_extent_handle_t handle;
-    struct ext2fs_extent extent;
-    errcode_t err;
-    int op = EXT2_EXTENT_ROOT;
+    struct ext_claims *x = opaque;
 
-    err = ext2fs_extent_open2(x->fs, x->ino, x->inode, &handle);
-    if (err)
-        return err;
-    while (!claims_in_doubt(&x->claims)) {
-        err = ext2fs_extent_get(handle, op, &extent);
-        if (err)
-            break;
-        op = EXT2_EXTENT_NEXT;
-        if (extent.e_flags & EXT2_EXTENT_FLAGS_SECOND_VISIT)
-            continue;
-        claims_add(&x->claims, extent.e_pblk,
-                   extent.e_flags & EXT2_EXTENT_FLAGS_LEAF ? extent.e_len : 1,
-                   "inode", x->ino);
-    }
-    ext2fs_extent_free(handle);
-    return err == EXT2_ET_EXTENT_NO_NEXT || err == EXT2_ET_NO_CURRENT_NODE ?
-           0 : err;
+    claims_add(&x->claims, extent->e_pblk,
+               extent->e_flags & EXT2_EXTENT_FLAGS_LEAF ? extent->e_len : 1,
+               "inode", x->ino);
+    return !claims_in_doubt(&x->claims);
 }
 
 static void note_attributes(struct ext_claims *x)
@@ -271,7 +256,8 @@ static void claim_inode(struct ext_claims *x)
     x->used[x->ino / 8] |= (uint8_t)(1u << x->ino % 8);
     note_attributes(x);
     if (has_blocks(x))
-        err = x->inode->i_flags & EXT4_EXTENTS_FL ? claim_extents(x) :
+        err = x->inode->i_flags & EXT4_EXTENTS_FL ?
+              ext_extents(x->fs, x->ino, x->inode, claim_extent, x) :
               claim_mapped(x);
     if (err)
         claims_doubt(&x->claims, "inode %lu cannot be read or is damaged",

@@ -24,6 +24,7 @@ xl_dedup_parse_SOURCES = \
 	%D%/ext.c %D%/ext.h \
 	%D%/ext_check.c %D%/ext_check.h \
 	%D%/ext_claims.c %D%/ext_claims.h \
+	%D%/ext_extents.c %D%/ext_extents.h \
 	%D%/ext_io.c %D%/ext_io.h \
 	%D%/ext_names.c %D%/ext_names.h \
 	%D%/ntfs.c %D%/ntfs.h %D%/ntfs_lib.h \
