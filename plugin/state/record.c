@@ -391,12 +391,18 @@ static bool same_device(struct json_object *o, const struct image *img)
 int record_begin(const char *state_dir, const struct record_key *key,
                  const struct image *img)
 {
-    struct record_key any = { ANY_DISK, ANY_DISK, key->path };
     int rc = record_write(state_dir, key, RECORD_RECEIVING, img, NULL);
 
     if (!rc)
-        record_remove(state_dir, &any);
+        record_use_up(state_dir, key->path);
     return rc;
+}
+
+void record_use_up(const char *state_dir, const char *path)
+{
+    struct record_key any = { ANY_DISK, ANY_DISK, path };
+
+    record_remove(state_dir, &any);
 }
 
 static bool is_allowed(const char *state_dir, const char *path,

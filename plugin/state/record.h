@@ -56,6 +56,9 @@ int record_intend(const char *state_dir, const struct record_key *key,
 int record_begin(const char *state_dir, const struct record_key *key,
                  const struct image *img);
 
+/* Removes what record_allow() noted of a path: what is there now came by it. */
+void record_use_up(const char *state_dir, const char *path);
+
 /* Notes that the admin allows the device or file at path, as it is now, to be
  * overwritten, once, by whatever disk comes first.  Logs failure; -EOPNOTSUPP,
  * if it could not be known what "now" is. */

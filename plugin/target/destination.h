@@ -3,7 +3,8 @@
  * The place at the target where a disk is to go, which several files share:
  * destination_enter.h opens its directory, destination_check.h says whether it
  * may go there, destination_storage.h opens it, brings what was written to the
- * storage and closes it, destination_lookout.h watches what others do there,
+ * storage and closes it, destination_begin.h notes that a device is going to be
+ * overwritten, destination_lookout.h watches what others do there,
  * destination_write.h writes, and destination_place.h puts the complete disk in
  * place.
  *
@@ -78,7 +79,7 @@ struct destination {
     struct stat found;          /* what is */
     struct stamp stamp;         /* of a device */
 
-    /* Set by destination_open(). */
+    /* Set by destination_open(), and by destination_begin(): guard, begun. */
     bool thin;                  /* a device that is a thin volume */
     bool resumed;               /* the staging file holds something: of an
                                    earlier try, or of the earlier copy */

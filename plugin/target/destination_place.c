@@ -263,6 +263,7 @@ static int record_placed(struct destination *d, const uint8_t root[HASH_BYTES])
     int rc;
 
     record_remove(d->state_dir, &unfinished);
+    record_use_up(d->state_dir, d->path);
     if (d->named)
         record_remove(d->state_dir, &named);
     rc = destination_image(d, d->path, &now);

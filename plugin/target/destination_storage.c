@@ -70,7 +70,6 @@ void destination_unprobe(const struct destination *d, char *name)
 
 static int open_device(struct destination *d, char *why, size_t size)
 {
-    struct record_key key = { d->uuid, d->vdev, d->path };
     int rc;
 
     d->fd = openat(d->directory_fd, path_basename(d->path),
@@ -82,16 +81,10 @@ static int open_device(struct destination *d, char *why, size_t size)
     if (rc)
         return rc;
     rc = destination_image(d, d->path, &d->storage);
-    if (!rc)
-        rc = record_begin(d->state_dir, &key, &d->storage);
     d->thin = !rc && device_is_thin(d->storage.dev);
-    d->begun = !rc;
     if (rc)
         return explain(why, size, rc, "%s cannot be prepared: %s", d->path,
                        strerror(-rc));
-    /* Without it the admin is asked if we are killed. */
-    if (d->guard_program)
-        guard_start(&d->guard, d->guard_program, d->state_dir, &key, d->fd);
     return 0;
 }
 

@@ -5,6 +5,7 @@ libplugin_la_SOURCES += \
 	%D%/coalesce.c %D%/coalesce.h \
 	%D%/delta.c %D%/delta.h \
 	%D%/destination.h \
+	%D%/destination_begin.c %D%/destination_begin.h \
 	%D%/destination_check.c %D%/destination_check.h \
 	%D%/destination_enter.c %D%/destination_enter.h \
 	%D%/destination_list.c %D%/destination_list.h \

@@ -13,6 +13,7 @@
 #include <sodium.h>
 #include <string.h>
 
+#include "plugin/target/destination_begin.h"
 #include "plugin/target/segments.h"
 #include "plugin/target/witness.h"
 
@@ -82,8 +83,13 @@ bool witness_may_compare(struct target_disk *d)
 
 int witness_take_apart(struct target_disk *d, const struct frame *f)
 {
+    int rc;
+
     if (!d->doubtful || d->comparing || f->length > 0)
         return -EPROTO;
+    rc = d->dry ? 0 : destination_begin(&d->dest);
+    if (rc)
+        return rc;
     d->doubtful = false;
     d->dest.sealed = false;
     return 0;

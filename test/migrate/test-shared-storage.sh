@@ -81,12 +81,14 @@ is_shared()
 disk xvda: $there at hostb changes, and nothing was written"
 }
 
+# What is not written to is not on its way, either.
 row="blank, traced"
 storage 0
 guest 'its writes are traced' 0 4000
 migrate
 is_shared
 keeps_all
+records
 
 row="blank, a block that is written all the time"
 storage 0
@@ -94,6 +96,15 @@ guest 'its writes are traced' 300 1 0
 migrate
 is_shared
 keeps_all
+
+# records [ROLE]: what the target has noted of its disks
+records()
+{
+    found=$(sed -n 's/^ *"role": *"\(.*\)",*$/\1/p' \
+        "$tmp"/state-b/records/*.json 2>/dev/null)
+    [ "$found" = "${1:-}" ] ||
+        fail "$row: records: ${found:-none}, not ${1:-none}"
+}
 
 # untraced COMMAND...: while somebody could write through the cache
 untraced()
@@ -117,6 +128,7 @@ guest 'its writes are traced' 2000 3000
 migrate
 is_shared
 keeps_all
+records allowed
 
 row="allowed, not traced"
 storage 20000000
@@ -142,6 +154,7 @@ for row in "one write before the suspension" "zeros before the suspension"; do
     dd if="$tmp/late" of="$tmp/apart.img" bs=4k seek=700 conv=notrunc \
         status=none
     cmp "$tmp/apart.img" "$there" || fail "$row: something was written"
+    records allowed
 done
 
 row="idle, to be wiped"
@@ -152,6 +165,7 @@ migrate --dedup-wipe-source
 helpers_gone
 said "$there at hostb had the same content all the time"
 said "$here is left alone: it may be the storage that the guest uses now"
+records received
 cmp "$tmp/apart.img" "$there" || fail "$row: was overwritten"
 
 # A dry run asks the same; and nothing of it is written.
@@ -209,6 +223,7 @@ two_devices()
     [ -e "$tmp/was-equal" ] || fail "$row: not equal when the memory ended"
     said 'guest moved'
     helpers_gone
+    records received
 }
 
 row="two devices, equal, idle"

@@ -24,6 +24,7 @@
 #include "plugin/base/paths.h"
 #include "plugin/image/blockdev.h"
 #include "plugin/target/destination.h"
+#include "plugin/target/destination_begin.h"
 #include "plugin/target/destination_check.h"
 #include "plugin/target/destination_enter.h"
 #include "plugin/target/destination_lookout.h"
@@ -132,7 +133,7 @@ static void refused(struct destination *d, int rc, const char *text)
     destination_release(d);
 }
 
-static void accepted(struct destination *d)
+static void opened(struct destination *d)
 {
     int rc = check(d, why, sizeof(why));
 
@@ -140,6 +141,13 @@ static void accepted(struct destination *d)
         fprintf(stderr, "refused: %s\n", why);
     assert(!rc);
     assert(!destination_open(d, why, sizeof(why)));
+}
+
+/* As well, and seen not to be the source's own storage. */
+static void accepted(struct destination *d)
+{
+    opened(d);
+    assert(!destination_begin(d));
 }
 
 static void forget(void)
@@ -1304,6 +1312,35 @@ static void device_shrinks(void)
     shrinks(true);
 }
 
+static enum record_match known(const char *name)
+{
+    struct record_key key = { disk().uuid, disk().vdev, name };
+    struct image img = IMAGE_INIT;
+    enum record_match m;
+
+    assert(!image_open(&img, name));
+    m = record_check(state, &key, &img);
+    image_release(&img);
+    return m;
+}
+
+/* As long as nothing is written to it, nothing is noted of it, and what was
+ * allowed is allowed the next time. */
+static void device_is_left_alone(const char *name)
+{
+    struct destination d = device_disk(name);
+
+    assert(known(name) == RECORD_NONE);
+    allow(name);
+    opened(&d);
+    destination_release(&d);
+    assert(known(name) == RECORD_ALLOWED);
+    d = device_disk(name);
+    accepted(&d);
+    destination_release(&d);
+    assert(known(name) == RECORD_SAME);
+}
+
 static void device(void)
 {
     char *file = path_in(directory, "backing"), *name;
@@ -1324,9 +1361,10 @@ static void device(void)
     d = disk();
     d.path = name;
     d.size = 4 << 20;
-    accepted(&d);
+    opened(&d);
     assert(d.block && d.blank && !d.exists);
     destination_release(&d);
+    device_is_left_alone(name);
     assert(!truncate(file, 4 << 20));
     forget();
     d = disk();
