@@ -4,6 +4,7 @@ EXTRA_DIST += \
 	%D%/architecture.md \
 	%D%/bench.md \
 	%D%/faults.md \
+	%D%/fuzzing.md \
 	%D%/protocol.md \
 	%D%/security.md \
 	%D%/upstream.md \

@@ -8,6 +8,7 @@ include %D%/faults/local.mk
 include %D%/push/local.mk
 include %D%/cmd/local.mk
 include %D%/unit/local.mk
+include %D%/fuzz/local.mk
 include %D%/track/local.mk
 include %D%/nested/local.mk
 include %D%/bench/local.mk
