@@ -15,8 +15,9 @@ libfsparse_la_SOURCES = \
 	%D%/record.c %D%/record.h \
 	%D%/trim.c
 
-pkglibexec_PROGRAMS += xl-dedup-parse
-xl_dedup_parse_SOURCES = \
+# All of the parser but main(), for it and for test/fuzz.
+noinst_LTLIBRARIES += libparser.la
+libparser_la_SOURCES = \
 	%D%/fsparse.h \
 	%D%/arena.c %D%/arena.h \
 	%D%/claims.c %D%/claims.h \
@@ -36,7 +37,6 @@ xl_dedup_parse_SOURCES = \
 	%D%/ntfs_plain.c %D%/ntfs_plain.h \
 	%D%/numbers.h \
 	%D%/opens.c %D%/opens.h \
-	%D%/parse.c \
 	%D%/parse_plain.c %D%/parse_plain.h \
 	%D%/partition.c %D%/partition.h \
 	%D%/record.c %D%/record.h \
@@ -46,7 +46,11 @@ xl_dedup_parse_SOURCES = \
 	%D%/sandbox_probe.c %D%/sandbox_probe.h \
 	%D%/tables.c %D%/tables.h \
 	%D%/window.c %D%/window.h
-xl_dedup_parse_CPPFLAGS = $(AM_CPPFLAGS) $(BLKID_CFLAGS) $(EXT2FS_CFLAGS) \
+libparser_la_CPPFLAGS = $(AM_CPPFLAGS) $(BLKID_CFLAGS) $(EXT2FS_CFLAGS) \
 	$(NTFS_CFLAGS) $(SECCOMP_CFLAGS)
-xl_dedup_parse_LDADD = $(BLKID_LIBS) $(EXT2FS_LIBS) $(NTFS_LIBS) \
+
+pkglibexec_PROGRAMS += xl-dedup-parse
+xl_dedup_parse_SOURCES = %D%/parse.c
+xl_dedup_parse_CPPFLAGS = $(libparser_la_CPPFLAGS)
+xl_dedup_parse_LDADD = libparser.la $(BLKID_LIBS) $(EXT2FS_LIBS) $(NTFS_LIBS) \
 	$(SECCOMP_LIBS)

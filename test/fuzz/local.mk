@@ -1,14 +1,17 @@
 # Each target is one file; fuzz.h tells how they are used.
 fuzz_targets = \
 	%D%/fuzz-configuration \
+	%D%/fuzz-ext \
 	%D%/fuzz-index-record \
+	%D%/fuzz-ntfs \
+	%D%/fuzz-partitions \
 	%D%/fuzz-regions
 check_PROGRAMS += $(fuzz_targets)
 TESTS += %D%/test-fuzz-corpus.sh
 
 # They stand before what they test: of that, the linker leaves out what they
 # define themselves.
-check_LTLIBRARIES += libfuzz.la libfuzzmap.la
+check_LTLIBRARIES += libfuzz.la libfuzzmap.la libfuzzdisk.la
 libfuzz_la_SOURCES = %D%/fuzz.c %D%/fuzz.h
 if FUZZING
 fuzz_main = $(LIB_FUZZING_ENGINE)
@@ -17,12 +20,20 @@ libfuzz_la_SOURCES += %D%/replay.c
 endif
 fuzz_libraries = libfuzz.la $(fuzz_main) $(LDADD)
 libfuzzmap_la_SOURCES = %D%/map.c %D%/map.h
+libfuzzdisk_la_SOURCES = %D%/disk.c %D%/disk.h
+fuzz_disk_libraries = libfuzzdisk.la libparser.la libfuzzmap.la \
+	$(fuzz_libraries) $(BLKID_LIBS) $(EXT2FS_LIBS) $(NTFS_LIBS) \
+	$(SECCOMP_LIBS)
 
 %C%_fuzz_configuration_LDADD = $(fuzz_libraries)
+%C%_fuzz_ext_LDADD = $(fuzz_disk_libraries)
 %C%_fuzz_index_record_LDADD = $(fuzz_libraries)
+%C%_fuzz_ntfs_CPPFLAGS = $(libparser_la_CPPFLAGS)
+%C%_fuzz_ntfs_LDADD = $(fuzz_disk_libraries)
+%C%_fuzz_partitions_LDADD = $(fuzz_disk_libraries)
 %C%_fuzz_regions_LDADD = libfuzzmap.la $(fuzz_libraries)
 
-EXTRA_DIST += %D%/run.sh %D%/seeds.py \
+EXTRA_DIST += %D%/libraries.sh %D%/run.sh %D%/seeds.py \
 	%D%/test-fuzz-corpus.sh %D%/corpus
 
 # make fuzz SECONDS=60 [FUZZ='ext ntfs']: builds with clang in fuzz-build/ and

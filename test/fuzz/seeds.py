@@ -7,6 +7,7 @@
 # What these names are not (what fuzzing found) stays as it is.
 import os
 import struct
+import subprocess
 import sys
 import tempfile
 
@@ -99,6 +100,208 @@ def regions():
         '<IIH', 12, 5, 3) + b'why'
 
 
+# Images, as disk.h has them.
+
+def put_sector(out, n, sector):
+    words = (len(sector[:510].rstrip(b'\0')) + 3) // 4
+    if words < 120:
+        out.extend(struct.pack('<BHBB', 3, n, 0, words) +
+                   sector[:4 * words] + sector[510:])
+    else:
+        out.extend(struct.pack('<BHB', 0, n, 1) + sector)
+
+
+def pack(image, flags=1, table=None):
+    """Only what is not zero.  table: what stands there once for all."""
+    out = bytearray(struct.pack('<BH', flags, len(image) // 1024))
+    at = image.find(table) if table else -1
+    if at >= 0:
+        out += struct.pack('<BHB', 2, at // 512, 0)
+        image = image[:at] + bytes(len(table)) + image[at + len(table):]
+    filled = None               # byte, first sector, how many
+
+    def end_filled():
+        nonlocal filled
+        if filled:
+            byte, first, n = filled
+            for i in range(0, n, 255):
+                out.extend(struct.pack('<BHBB', 1, first + i,
+                                       min(255, n - i), byte))
+        filled = None
+
+    for n in range(len(image) // 512):
+        sector = image[n * 512:(n + 1) * 512]
+        same = sector.count(sector[:1]) == 512
+        if filled and (not same or sector[0] != filled[0]):
+            end_filled()
+        if same and sector[0]:
+            filled = (sector[0], filled[1] if filled else n,
+                      (filled[2] if filled else 0) + 1)
+        elif not same:
+            put_sector(out, n, sector)
+    end_filled()
+    return bytes(out)
+
+
+def run(*command, data=None):
+    subprocess.run(command, check=True, input=data,
+                   stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+
+
+def write(path, content):
+    with open(path, 'wb') as f:
+        f.write(content)
+
+
+def read(path):
+    with open(path, 'rb') as f:
+        return f.read()
+
+
+def blank(path, kib):
+    write(path, b'')
+    os.truncate(path, kib * 1024)
+
+
+def make_tree():
+    """Files of bytes that fill sectors, so that seeds stay small."""
+    os.makedirs('tree/d/e', exist_ok=True)
+    write('tree/a', b'a' * 5000)
+    write('tree/d/b', b'b' * 1024)
+    write('tree/d/e/small', b'small')
+    with open('tree/sparse', 'wb') as f:
+        for i in range(6):
+            f.seek(i * 4096)
+            f.write(b's' * 1024)
+    os.symlink('a', 'tree/link')
+    os.symlink('long/' * 14, 'tree/long')
+    os.link('tree/a', 'tree/linked')
+
+
+def mke2fs(kib, *options):
+    blank('image', kib)
+    run('mke2fs', '-q', '-F', '-d', 'tree', '-N', '32',
+        '-U', '01234567-89ab-cdef-0123-456789abcdef',
+        '-E', 'hash_seed=01234567-89ab-cdef-0123-456789abcdef', *options,
+        'image')
+    return read('image')
+
+
+@seeds_of('ext')
+def ext():
+    make_tree()
+    plain = '^has_journal,^resize_inode,^metadata_csum,^uninit_bg'
+    yield '2', pack(mke2fs(128, '-t', 'ext2', '-b', '1024', '-I', '128',
+                           '-O', '^resize_inode'))
+    yield '4', pack(mke2fs(192, '-t', 'ext4', '-b', '1024', '-O', plain))
+    yield 'sums', pack(mke2fs(192, '-t', 'ext4', '-b', '1024', '-O',
+                              '^has_journal,^resize_inode,metadata_csum'))
+    yield 'inline', pack(mke2fs(128, '-t', 'ext4', '-b', '1024', '-I', '256',
+                                '-O', plain + ',inline_data'))
+    yield 'clusters', pack(mke2fs(512, '-t', 'ext4', '-b', '1024', '-C',
+                                  '4096', '-O', plain + ',bigalloc'))
+    yield 'meta', pack(mke2fs(600, '-t', 'ext4', '-b', '1024', '-g', '256',
+                              '-O', plain + ',meta_bg'))
+    yield 'journal', pack(mke2fs(2048, '-t', 'ext3', '-b', '1024', '-O',
+                                 '^resize_inode'))
+    yield 'large', pack(mke2fs(256, '-t', 'ext4', '-b', '4096', '-O', plain))
+    # Extents in a tree, and a directory of several blocks.
+    os.makedirs('tree/many', exist_ok=True)
+    for i in range(40):
+        write('tree/many/' + 'x' * 60 + str(i), b'')
+    with open('tree/holes', 'wb') as f:
+        for i in range(12):
+            f.seek(i * 2048)
+            f.write(b'h' * 1024)
+    yield 'tree', pack(mke2fs(256, '-t', 'ext4', '-b', '1024', '-I', '128',
+                              '-N', '80', '-O', plain))
+    mke2fs(256, '-t', 'ext4', '-b', '1024', '-I', '128', '-N', '80',
+           '-O', plain + ',dir_index')
+    subprocess.run(['e2fsck', '-fyD', 'image'], stdout=subprocess.DEVNULL)
+    yield 'index', pack(read('image'))
+
+
+def upper_case():
+    """The table of upper case letters that mkntfs writes."""
+    blank('image', 2048)
+    run('mkntfs', '-F', '-Q', '-q', '-c', '512', 'image')
+    image = read('image')
+    # It begins with the letters themselves.
+    at = image.find(struct.pack('<64H', *range(64)))
+    return image[at:at + 131072]
+
+
+def mkntfs(kib, cluster, files):
+    blank('image', kib)
+    run('mkntfs', '-F', '-Q', '-q', '-T', '-c', str(cluster), 'image')
+    for name, content, *stream in files:
+        write('content', content)
+        run('ntfscp', '-q', '-f', *['-N' + s for s in stream], 'image',
+            'content', name)
+    return read('image')
+
+
+def compress(image, length, cluster):
+    """Marks the stream of that length as compressed by units of 16 clusters:
+    its list of runs stays, so that a unit is what it is, or zero."""
+    image = bytearray(image)
+    at = image.find(struct.pack('<Q', length), image.find(b'FILE'))
+    while at >= 0:
+        start = at - 0x30
+        if image[start] == 0x80 and image[start + 8] == 1:
+            struct.pack_into('<H', image, start + 0x0c, 1)
+            struct.pack_into('<H', image, start + 0x22, 4)
+        at = image.find(struct.pack('<Q', length), at + 1)
+    return bytes(image)
+
+
+@seeds_of('ntfs')
+def ntfs():
+    table = upper_case()
+    files = [('a', b'a' * 5000), ('small', b'small'), ('b', b'b' * 1024),
+             ('a', b's' * 2048, 'stream')]
+    yield '512', pack(mkntfs(1200, 512, files), table=table)
+    yield '4096', pack(mkntfs(2048, 4096, files), table=table)
+    many = [('file of a long name %d' % i, b'') for i in range(12)]
+    yield 'many', pack(mkntfs(1200, 1024, files + many), table=table)
+    yield 'packed', pack(compress(mkntfs(1200, 512, files), 5000, 512),
+                         table=table)
+
+
+def sfdisk(kib, script, *options):
+    blank('image', kib)
+    run('sfdisk', '-q', *options, 'image', data=script.encode())
+    return bytearray(read('image'))
+
+
+@seeds_of('partitions')
+def partitions():
+    make_tree()
+    small = mke2fs(64, '-t', 'ext2', '-b', '1024', '-I', '128', '-O',
+                   '^resize_inode')
+    yield 'bare', pack(small, 3)
+    uuid = '01234567-89AB-CDEF-0123-456789ABCDEF'
+    dos = sfdisk(2048, 'label: dos\nlabel-id: 0x12345678\nstart=64, size=200\n'
+                 'start=300, size=3000, type=5\nstart=364, size=200\n'
+                 'start=700, size=100\n')
+    yield 'dos', pack(dos, 3)
+    dos[64 * 512:64 * 512 + len(small)] = small
+    yield 'dos-ext', pack(dos, 3)
+    gpt = ('label: gpt\nlabel-id: %s\nfirst-lba: 64\nstart=64, size=200, '
+           'uuid=%s\nstart=300, size=3000, uuid=%s, name=two\n' %
+           (uuid, uuid, uuid.replace('0', 'A')))
+    yield 'gpt', pack(sfdisk(2048, gpt), 3)
+    yield 'sun', pack(sfdisk(4096, 'label: sun\n'), 3)
+    yield 'sgi', pack(sfdisk(4096, 'label: sgi\n'), 3)
+    swap = bytearray(65536)
+    swap[4086:4096] = b'SWAPSPACE2'
+    swap[1024:1036] = struct.pack('<III', 1, 15, 0)
+    yield 'swap', pack(bytes(swap), 3)
+    lvm = bytearray(65536)
+    lvm[512:544] = b'LABELONE' + struct.pack('<QII', 1, 0, 32) + b'LVM2 001'
+    yield 'lvm', pack(bytes(lvm), 3)
+
+
 def main():
     corpus = os.path.abspath(sys.argv[1])
     for target in sys.argv[2:] or sorted(seeds):
@@ -107,8 +310,7 @@ def main():
         with tempfile.TemporaryDirectory() as place:
             os.chdir(place)
             for name, content in seeds[target]():
-                with open(os.path.join(folder, name), 'wb') as f:
-                    f.write(content)
+                write(os.path.join(folder, name), content)
             os.chdir('/')
 
 
