@@ -302,6 +302,64 @@ def partitions():
     yield 'lvm', pack(bytes(lvm), 3)
 
 
+@seeds_of('listing')
+def listing():
+    def frame(kind, payload):
+        return struct.pack('<HI', kind, len(payload)) + payload
+    old = bytes(range(200))
+    new = frame(32, old) + frame(48, bytes(50)) + frame(32, b'')
+    head = struct.pack('<HB', len(old), 3)
+    yield 'packed', b'\0' + head + old + new
+    yield 'cut', b'\0' + head + old + new + frame(32, old)[:90]
+    yield 'long', b'\0' + head + old + struct.pack('<HI', 32, 1 << 21)
+    yield 'stranger', b'\0' + head + old + frame(16, b'x')
+    yield 'raw', b'\1' + head + old + b'\x28\xb5\x2f\xfd\x00\x58' + bytes(20)
+
+
+@seeds_of('memory')
+def memory():
+    yield 'commands', b'\1' + bytes([
+        7,
+        0x27, 0, 1, 0, 0, 2, 9, 9,              # LITERAL: two pages
+        0x24, 0, 0,                             # REPEAT
+        0x21, 5, 2,                             # ENTRIES
+        0x32,                                   # ZERO
+        0x13, 1, 2, 3, 4, 5, 6, 7, 8,           # FILL
+        0x06, 4, 0, 2, 2, 5, 5,                 # DIFFERENCE
+        0x00, 3, 1, 2, 3,                       # RAW
+        1, 0x25, 0, 4, 0, 1])                   # another frame: DISK
+    yield 'content', (b'\0' + struct.pack('<I', 4) + b'\x20\x0a\x08\0' +
+                      b'abcd')
+    pages = bytes([1, 0, 6, 1, 2, 3, 0, 0xd0, 1] +
+                  [n for i in range(6) for n in (i + 1, i)])
+    again = bytes([1, 0, 3, 3, 2, 1, 7, 0, 7, 1, 7, 2])
+    record = bytes([2 | 9 << 2, 5]) + b'hello'
+    yield 'stream', b'\2\50\0' + pages + record + again + bytes([2, 0])
+    yield 'cheap', b'\2\1\1' + pages + again + pages
+    yield 'bytes', b'\3\7\0' + b'LibxlFmt' + struct.pack('>II', 2, 0)
+
+
+@seeds_of('wire')
+def wire():
+    def frame(how, kind, filling, length, data):
+        return bytes([how, kind, 0, filling]) + struct.pack(
+            '<HB', length, len(data)) + data
+    plain = (frame(0, 36, 0, 3, b'abc') + frame(0, 33, 0, 0, b'') +
+             frame(0, 36, 7, 300, b'x'))
+    packed = frame(1, 32, 5, 60000, b'y') + frame(1, 33, 0, 8, b'z' * 8)
+    freight = (frame(2, 36, 9, 40000, b'f') + frame(2, 37, 0, 0, b'') +
+               frame(2 | 4 << 2, 44, 1, 99, b''))
+    yield 'plain', b'\0' + plain
+    yield 'packed', b'\0' + packed + plain
+    yield 'freight', b'\0' + freight + packed + freight
+    yield 'noise', b'\0' + plain + b'\3\5noise'
+    yield 'greeting', b'\1XL-DEDUP' + struct.pack('<HHH', 3, 0, 0) + b'\r\n'
+    yield 'echo', b'\1XL-DEDUP^C^@^@^@^@^@\r\n'
+    yield 'shell', b'\1Welcome to this host!\r\n\r\n'
+    yield 'header', b'\3' + struct.pack('<HHII', 36, 0, 5, 0) + b'hello'
+    yield 'long', b'\3' + struct.pack('<HHII', 36, 0, 1 << 22, 0)
+
+
 def main():
     corpus = os.path.abspath(sys.argv[1])
     for target in sys.argv[2:] or sorted(seeds):
