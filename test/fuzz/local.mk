@@ -7,7 +7,9 @@ fuzz_targets = \
 	%D%/fuzz-memory \
 	%D%/fuzz-ntfs \
 	%D%/fuzz-partitions \
+	%D%/fuzz-receive \
 	%D%/fuzz-regions \
+	%D%/fuzz-send \
 	%D%/fuzz-wire
 check_PROGRAMS += $(fuzz_targets)
 TESTS += %D%/test-fuzz-corpus.sh
@@ -38,7 +40,9 @@ fuzz_disk_libraries = libfuzzdisk.la libparser.la libfuzzmap.la \
 %C%_fuzz_ntfs_CPPFLAGS = $(libparser_la_CPPFLAGS)
 %C%_fuzz_ntfs_LDADD = $(fuzz_disk_libraries)
 %C%_fuzz_partitions_LDADD = $(fuzz_disk_libraries)
+%C%_fuzz_receive_LDADD = libfuzzsession.la libfuzzmap.la $(fuzz_libraries)
 %C%_fuzz_regions_LDADD = libfuzzmap.la $(fuzz_libraries)
+%C%_fuzz_send_LDADD = libfuzzsession.la libfuzzmap.la $(fuzz_libraries)
 %C%_fuzz_wire_LDADD = $(fuzz_libraries)
 
 EXTRA_DIST += %D%/libraries.sh %D%/run.sh %D%/seeds.py \

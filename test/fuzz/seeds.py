@@ -360,6 +360,83 @@ def wire():
     yield 'long', b'\3' + struct.pack('<HHII', 36, 0, 1 << 22, 0)
 
 
+def steps(names, how, *words):
+    """Each word is a name, or a name and a number; nothing is spoiled."""
+    out = bytes([how])
+    for word in words:
+        name, number = word if isinstance(word, tuple) else (word, 0)
+        out += bytes([names.index(name) | number << 5])
+        if name not in ('ANSWER_ALL', 'DISK', 'RIGHT'):
+            out += b'\0'
+    return out
+
+
+@seeds_of('receive')
+def receive():
+    names = ('ANSWER BYTES HELLO DISK DISKS_END PROBED MANIFEST MANIFEST_END '
+             'DATA DATA_END NAMES RECIPE BLOCKLIST SEGMENTS COMPARED SEGMENT '
+             'PATCH DELTA PASS_END WITNESS APART PLACE RESTORE MEMORY_END '
+             'BALLAST BYE ANSWER_ALL').split()
+    dry, migrate, listed, earlier, offer, bulk, done, two = (
+        1 << i for i in range(8))
+
+    def seed(how, *words):
+        return bytes([how, 1]) + steps(names, how, *words)[1:]
+    yield 'course', seed(
+        0, 'HELLO', 'DISK', 'DISKS_END', 'ANSWER_ALL', ('MANIFEST', 2),
+        'MANIFEST_END', 'ANSWER_ALL', 'DATA_END', 'SEGMENTS', 'PASS_END',
+        'ANSWER_ALL', 'PASS_END', 'ANSWER', 'PLACE', 'BYE')
+    yield 'place', seed(done, 'PLACE', 'BYE')
+    yield 'two', seed(done | two, ('MANIFEST', 1), ('MANIFEST_END', 1),
+                      'ANSWER_ALL', ('DATA_END', 1), 'PLACE')
+    yield 'passes', seed(done, ('SEGMENT', 1), 'PATCH', ('PATCH', 1),
+                         'SEGMENTS', 'PASS_END', ('DELTA', 3), 'DELTA',
+                         'PASS_END', 'SEGMENT', 'PASS_END', 'PLACE', 'BYE')
+    yield 'delta', seed(done, ('DELTA', 2), ('DELTA', 4), 'PASS_END', 'PLACE')
+    yield 'migrate', seed(migrate | done, 'RESTORE', 'MEMORY_END', 'PLACE',
+                          'BYE')
+    yield 'dry', seed(dry | bulk, 'BALLAST', 'PASS_END', 'BYE')
+    yield 'dry-base', seed(dry | earlier | bulk, 'PASS_END', 'BYE')
+    yield 'resumed', seed(earlier | done, 'PLACE', 'BYE')
+    yield 'witness', seed(offer, 'WITNESS', 'APART', 'SEGMENTS', 'COMPARED')
+    yield 'data', seed(offer, ('MANIFEST', 7), ('DATA', 0), ('DATA', 1),
+                       ('RECIPE', 1), ('NAMES', 1), ('BLOCKLIST', 2),
+                       'MANIFEST_END', 'ANSWER', 'ANSWER', 'ANSWER',
+                       'DATA_END')
+    yield 'list', seed(listed | offer) + b'\1\x39\0\4\0abcd\0'
+
+
+@seeds_of('send')
+def send():
+    names = ('RIGHT BYTES WANT UNKNOWN SIGNATURE LIST HELD LEFT WANT_END '
+             'BULK_DONE DIFFER BLOCKS PASS_DONE UNLIKE WITNESSED PLACED PROBE '
+             'DISK_OK HELLO').split()
+    dry, base, witness = 1, 2, 4
+
+    def seed(*arguments):
+        return steps(names, *arguments)
+    right = [('RIGHT', 7)]
+    yield 'course', seed(0, *right * 3)
+    yield 'base', seed(base, *right * 3)
+    yield 'witness', seed(base | witness, *right * 4)
+    yield 'blank', seed(witness, *right * 4)
+    yield 'dry', seed(dry, *right * 3)
+    yield 'dry-base', seed(dry | base, *right * 3)
+    offered = [('RIGHT', 1)]
+    yield 'want', seed(0, *offered, 'WANT', ('WANT', 4), *right * 3)
+    yield 'names', seed(0, *offered, 'UNKNOWN', ('SIGNATURE', 1),
+                        ('SIGNATURE', 2), *right * 3)
+    yield 'code', seed(0, *offered, ('SIGNATURE', 4), ('SIGNATURE', 7),
+                       *right * 3)
+    yield 'list', seed(0, *offered, 'LIST', ('HELD', 2), *right * 3)
+    yield 'left', seed(dry | base, *offered, 'LEFT', ('WANT', 5),
+                       ('SIGNATURE', 1), *right * 3)
+    yield 'passes', seed(0, *offered, 'WANT_END', 'BULK_DONE', 'DIFFER',
+                         ('BLOCKS', 1), ('BLOCKS', 2), ('BLOCKS', 4),
+                         ('PASS_DONE', 1), ('BLOCKS', 3), *right * 3)
+    yield 'probe', seed(0, 'HELLO', 'PROBE', 'DISK_OK', *right * 3)
+
+
 def main():
     corpus = os.path.abspath(sys.argv[1])
     for target in sys.argv[2:] or sorted(seeds):
