@@ -4,10 +4,12 @@ fuzz_targets = \
 	%D%/fuzz-ext \
 	%D%/fuzz-index-record \
 	%D%/fuzz-listing \
+	%D%/fuzz-manifest \
 	%D%/fuzz-memory \
 	%D%/fuzz-ntfs \
 	%D%/fuzz-partitions \
 	%D%/fuzz-receive \
+	%D%/fuzz-recipe \
 	%D%/fuzz-regions \
 	%D%/fuzz-send \
 	%D%/fuzz-wire
@@ -36,11 +38,13 @@ fuzz_disk_libraries = libfuzzdisk.la libparser.la libfuzzmap.la \
 %C%_fuzz_ext_LDADD = $(fuzz_disk_libraries)
 %C%_fuzz_index_record_LDADD = $(fuzz_libraries)
 %C%_fuzz_listing_LDADD = libfuzzsession.la $(fuzz_libraries)
+%C%_fuzz_manifest_LDADD = $(fuzz_libraries)
 %C%_fuzz_memory_LDADD = $(fuzz_libraries)
 %C%_fuzz_ntfs_CPPFLAGS = $(libparser_la_CPPFLAGS)
 %C%_fuzz_ntfs_LDADD = $(fuzz_disk_libraries)
 %C%_fuzz_partitions_LDADD = $(fuzz_disk_libraries)
 %C%_fuzz_receive_LDADD = libfuzzsession.la libfuzzmap.la $(fuzz_libraries)
+%C%_fuzz_recipe_LDADD = $(fuzz_libraries)
 %C%_fuzz_regions_LDADD = libfuzzmap.la $(fuzz_libraries)
 %C%_fuzz_send_LDADD = libfuzzsession.la libfuzzmap.la $(fuzz_libraries)
 %C%_fuzz_wire_LDADD = $(fuzz_libraries)

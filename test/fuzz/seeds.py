@@ -316,6 +316,37 @@ def listing():
     yield 'raw', b'\1' + head + old + b'\x28\xb5\x2f\xfd\x00\x58' + bytes(20)
 
 
+@seeds_of('manifest')
+def manifest():
+    def thing(word, size, *extents):
+        return struct.pack('<BHB', word, size, len(extents)) + b''.join(
+            struct.pack('<BHH', *e) for e in extents)
+    file = thing(1, 9000, (0, 4096, 4096), (100, 20000, 4800))
+    piece = thing(2, 5000, (0, 30000, 5000))
+    other = thing(0x80, 100, (0, 40000, 100))
+    head = b'\0' + struct.pack('<H', 64)
+    yield 'frames', head + file + piece + other + piece + file + other
+    yield 'beyond', head + thing(0, 9000, (0, 65535, 9000))
+    yield 'raw', (b'\1' + struct.pack('<HQI', 64, 0, 1) + bytes(16) +
+                  varint(500) + varint(4) + varint(0) + zigzag(8192) +
+                  varint(500))
+
+
+@seeds_of('recipe')
+def recipe():
+    def seed(how, block, width, piece, file, content):
+        return bytes([how, block, width, piece]) + struct.pack(
+            '<H', len(file)) + file + content
+    words = b' '.join(b'word%d' % i for i in range(150))
+    code = b''.join(b'\xe8' + struct.pack('<i', 70000 - 9 * i) + b'\x48\x8b'
+                    b'\x05' + struct.pack('<i', 5000 + i) for i in range(12))
+    yield 'words', seed(0, 0, 7, 20, words, words[300:700] + b'new' + words)
+    yield 'narrow', seed(0, 9, 1, 3, words, words[::-1] + words)
+    yield 'foreign', seed(1, 0, 2, 99, words, words)
+    yield 'code', seed(0, 0, 7, 4, code, b'x' + code)
+    yield 'operands', seed(2, 0, 7, 4, words, code)
+
+
 @seeds_of('memory')
 def memory():
     yield 'commands', b'\1' + bytes([

@@ -12,6 +12,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "plugin/base/threadpool.h"
 #include "plugin/image/users.h"
 #include "plugin/proto.h"
 #include "plugin/target/refresh.h"
@@ -87,6 +88,98 @@ void free_sent(struct sent *s)
     if (s)
         free(s->data);
     free(s);
+}
+
+/* threadpool.h: jobs wait until the engine asks for a frame, and are done in
+ * its thread then, so that the same input does the same each time. */
+
+struct job {
+    struct job *next;
+    threadpool_job *run;
+    void *opaque;
+    uint64_t first, count;
+};
+
+static struct job *jobs, **last_job = &jobs;
+
+struct threadpool {
+    char nothing;
+};
+
+int threadpool_new(struct threadpool **p_r, unsigned threads)
+{
+    static struct threadpool pool;
+
+    (void)threads;
+    *p_r = &pool;
+    return 0;
+}
+
+static void work_off(void)
+{
+    struct job *j;
+    uint64_t i;
+
+    while ((j = jobs)) {
+        jobs = j->next;
+        if (!jobs)
+            last_job = &jobs;
+        for (i = 0; i < j->count; i++)
+            j->run(j->opaque, j->first + i);
+        free(j);
+    }
+}
+
+void threadpool_free(struct threadpool *p)
+{
+    if (p)
+        work_off();
+}
+
+static struct job *new_job(threadpool_job *run, void *opaque, uint64_t start,
+                           uint64_t count)
+{
+    struct job *j = calloc(1, sizeof(*j));
+
+    FUZZ_CHECK(j);
+    *j = (struct job){ NULL, run, opaque, start, count };
+    return j;
+}
+
+int threadpool_add(struct threadpool *p, threadpool_job *run, void *opaque,
+                   uint64_t start, uint64_t count)
+{
+    (void)p;
+    *last_job = new_job(run, opaque, start, count);
+    last_job = &(*last_job)->next;
+    return 0;
+}
+
+int threadpool_add_first(struct threadpool *p, threadpool_job *run,
+                         void *opaque, uint64_t start, uint64_t count)
+{
+    struct job *j = new_job(run, opaque, start, count);
+
+    (void)p;
+    j->next = jobs;
+    if (!jobs)
+        last_job = &j->next;
+    jobs = j;
+    return 0;
+}
+
+int threadpool_run(struct threadpool *p, threadpool_job *run, void *opaque,
+                   uint64_t start, uint64_t count)
+{
+    uint64_t i;
+    int rc = 0, one;
+
+    (void)p;
+    for (i = 0; i < count; i++) {
+        one = run(opaque, start + i);
+        rc = rc ? rc : one;
+    }
+    return rc;
 }
 
 /* wire.h */
@@ -196,6 +289,7 @@ int inbox_next(struct inbox *in, uint16_t disk, struct frame *f)
 
     FUZZ_CHECK((void *)in == &the_inbox);
     pthread_mutex_lock(&turn);
+    work_off();
     there = !over && next_frame(disk, &f->type, &f->disk, &payload);
     pthread_mutex_unlock(&turn);
     if (!there) {

@@ -3,8 +3,9 @@
  * A session whose peer is the fuzzer: this stands in for wire.c and inbox.c, so
  * that an engine gets frames that it has not to wait for and can be run
  * thousands of times in one process.  (What these two do with bytes is
- * fuzz-wire's.)  It stands in as well for what an engine asks of the rest of
- * the host: who uses a file, and a process that reads references.
+ * fuzz-wire's.)  It stands in as well for the pool of threads, and for what an
+ * engine asks of the rest of the host: who uses a file, and a process that
+ * reads references.
  */
 #ifndef TEST_FUZZ_SESSION_H
 #define TEST_FUZZ_SESSION_H
