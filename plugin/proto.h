@@ -30,9 +30,12 @@
 #define PROTO_ZERO 0x80000000u                /* in a record's length */
 #define PROTO_ROUND_BYTES (128u << 20)              /* of DELTAs, at most */
 #define PROTO_ROUND_RECORDS 65536u
+#define PROTO_PROBE ".xl-dedup-probe-"              /* then as many digits: */
+#define PROTO_PROBE_DIGITS 16u                      /* hexadecimal, small */
 #define PROTO_NAME_MAX 4000u                        /* bytes */
 #define PROTO_NAMES_MAX 256u                        /* asked for at once */
 #define PROTO_KEY 16
+#define PROTO_SIGNATURE_KEY 8
 #define PROTO_SIGNATURE_BLOCKS (1u << 17)
 #define PROTO_SIGNATURE_BLOCK_MIN 64u                  /* bytes */
 #define PROTO_SIGNATURE_BLOCK_MAX (1u << 26)

@@ -1,4 +1,5 @@
 libplugin_la_SOURCES += \
+	%D%/allowance.h \
 	%D%/block_run.c %D%/block_run.h \
 	%D%/buf.c %D%/buf.h \
 	%D%/bytes.h \

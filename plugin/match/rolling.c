@@ -13,6 +13,7 @@
 #define PRIME ((UINT64_C(1) << 61) - 1)
 #define FEED (256u << 10)       /* bytes taken at once */
 #define NONE UINT32_MAX
+#define MARGIN 8                /* bits against wrong matches */
 #define PROBES 32               /* places looked at for one hash */
 
 __extension__ typedef unsigned __int128 wide;
@@ -48,7 +49,7 @@ void rolling_init(struct rolling *r, const uint8_t key[ROLLING_KEY_BYTES])
 
     /* Never so small that short blocks would not wrap around. */
     r->base = reduce((le(key, 8) & PRIME) | UINT64_C(1) << 60);
-    r->whiten = le(key + 8, 8);
+    r->whiten = le(key, 8);
     r->powers[0] = 1;
     for (i = 1; i <= ROLLING_STRIDE; i++)
         r->powers[i] = multiply(r->powers[i - 1], r->base);
@@ -98,7 +99,7 @@ static unsigned bits(uint64_t n)
     return b;
 }
 
-void sketch_shape(struct sketch *s, uint64_t wanted)
+void sketch_shape(struct sketch *s)
 {
     unsigned need;
 
@@ -106,10 +107,10 @@ void sketch_shape(struct sketch *s, uint64_t wanted)
         s->size <= 16u << 20 ? 2048 : 4096;
     while (sketch_blocks(s) > PROTO_SIGNATURE_BLOCKS)
         s->block *= 2;
-    /* Each position meets each block; one wrong match in a thousand files
-     * costs less than longer hashes. */
-    need = bits(wanted) + bits(sketch_blocks(s)) + 10;
-    s->width = need < 32 ? 4 : need > 64 ? 8 : (need + 7) / 8;
+    /* Each position meets each block.  One wrong match in a few hundred files
+     * costs less than longer hashes, and those tell more. */
+    need = bits(s->size) + bits(sketch_blocks(s)) + MARGIN;
+    s->width = need < 24 ? 3 : need > 64 ? 8 : (need + 7) / 8;
 }
 
 struct matcher {

@@ -11,7 +11,8 @@
  * point that the key chooses.  It can be rolled, and two different blocks of
  * length n collide for n of 2^61 keys, whoever made them.  So it needs no
  * second, stronger hash beside it, and without the key content cannot be
- * crafted to match.  What is sent of it is cut to a few bytes: a match is a
+ * crafted to match.  What is sent of it is cut to a few bytes, as few as will
+ * do, since each byte tells the other side something of the file: a match is a
  * guess, and the digest of the whole result is what counts.
  *
  * Every position costs the same, whatever content and sketch are.  A matcher is
@@ -23,7 +24,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define ROLLING_KEY_BYTES 16
+#define ROLLING_KEY_BYTES 8
 #define ROLLING_STRIDE 8
 
 struct rolling {
@@ -50,10 +51,11 @@ struct sketch {
 /* How many blocks the held file has. */
 size_t sketch_blocks(const struct sketch *s);
 
-/* Chooses block and width for looking for `wanted` bytes of content in a file
- * of s->size bytes: such that the sketch is small against what it may save,
- * and that a wrong match is rare. */
-void sketch_shape(struct sketch *s, uint64_t wanted);
+/* Chooses block and width for a file of s->size bytes: such that the sketch is
+ * small against what it may save, and that a wrong match is rare in content
+ * that is about as long.  They depend on nothing else, so that all who ask for
+ * a file are told the same. */
+void sketch_shape(struct sketch *s);
 
 /* What takes the result: the content in order, as bytes of its own or as bytes
  * of the held file.  Each function returns 0 or a negative errno, which stops

@@ -169,13 +169,12 @@ static int add_signatures(struct source_disk *d, struct requests *r,
                           const struct frame *f)
 {
     struct cursor c = CURSOR_INIT(f->data, f->length);
-    const uint8_t *key = cursor_get(&c, PROTO_KEY);
     struct signature *signature = NULL;
     uint64_t number = 0;
-    int rc = key ? 0 : -EPROTO;
+    int rc = f->length ? 0 : -EPROTO;
 
     while (!rc && cursor_left(&c) > 0) {
-        rc = recipe_parse_signature(&c, key, &number, &signature);
+        rc = recipe_parse_signature(&c, &number, &signature);
         if (rc)
             break;
         rc = add_request(d, r, number, false);

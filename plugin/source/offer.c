@@ -31,6 +31,13 @@ struct offer {
     const struct sender_options *opt;
 };
 
+/* How far the target is with a disk. */
+enum progress {
+    OFFERED = 0,
+    PROBED,
+    ACCEPTED,
+};
+
 static uint64_t bytes_used(const struct image *img)
 {
     struct stat st;
@@ -98,14 +105,31 @@ static int offer_disk(const struct offer *o, struct source_disk *d)
     return rc;
 }
 
+/* Whether it is a name as only probes have it.  Of others the target would
+ * learn whether they lie beside our image. */
+static bool is_probe(const struct frame *f)
+{
+    static const char digits[] = "0123456789abcdef";
+    const size_t prefix = strlen(PROTO_PROBE);
+    const char *name = (const char *)f->data;
+    size_t i;
+
+    if (f->length != prefix + PROTO_PROBE_DIGITS ||
+        memcmp(name, PROTO_PROBE, prefix))
+        return false;
+    for (i = prefix; i < f->length; i++)
+        if (!memchr(digits, name[i], strlen(digits)))
+            return false;
+    return true;
+}
+
 /* Whether the target's probe file is seen beside our image. */
 static bool sees_probe(const struct source_disk *d, const struct frame *f)
 {
     char *real = realpath(d->path, NULL), *path = NULL;
     bool seen = false;
 
-    if (real && f->length > 0 && f->length <= 255 &&
-        !memchr(f->data, '/', f->length) &&
+    if (real &&
         asprintf(&path, "%.*s%.*s", (int)(path_basename(real) - real), real,
                  (int)f->length, (char *)f->data) >= 0) {
         seen = !access(path, F_OK);
@@ -203,27 +227,30 @@ static int take_accepted(const struct offer *o, struct source_disk *d,
         doubt_begin(d, text_escape(there, shown, sizeof(shown))) : 0;
 }
 
-/* Takes a frame of the target's while it makes up its mind.  accepted: by the
- * number of the disk. */
+/* Takes a frame of the target's while it makes up its mind.  progress: by the
+ * number of the disk; each is probed for once. */
 static int take_answer(const struct offer *o, const struct frame *f,
-                       bool *accepted)
+                       enum progress *progress)
 {
     const struct session *s = o->session;
     int rc;
 
-    if (f->disk < s->n_disks && f->type == FRAME_PROBE)
-        return answer_probe(o, f);
-    if (f->disk >= s->n_disks || f->type != FRAME_DISK_OK ||
-        accepted[f->disk])
+    if (f->disk >= s->n_disks || progress[f->disk] == ACCEPTED)
         return inbox_misplaced(s->inbox, f);
-    accepted[f->disk] = true;
+    if (f->type == FRAME_PROBE && progress[f->disk] == OFFERED && is_probe(f)) {
+        progress[f->disk] = PROBED;
+        return answer_probe(o, f);
+    }
+    if (f->type != FRAME_DISK_OK)
+        return inbox_misplaced(s->inbox, f);
+    progress[f->disk] = ACCEPTED;
     rc = take_accepted(o, s->disks[f->disk], f);
     return rc ? inbox_misplaced(s->inbox, f) : 0;
 }
 
-static bool all_are(const bool *accepted, unsigned n)
+static bool all_accepted(const enum progress *progress, unsigned n)
 {
-    while (n > 0 && accepted[n - 1])
+    while (n > 0 && progress[n - 1] == ACCEPTED)
         n--;
     return n == 0;
 }
@@ -231,25 +258,25 @@ static bool all_are(const bool *accepted, unsigned n)
 int offer_send(const struct session *s, const struct sender_options *opt)
 {
     const struct offer o = { s, opt };
-    bool *accepted = calloc(s->n_disks + 1, sizeof(*accepted));
+    enum progress *progress = calloc(s->n_disks + 1, sizeof(*progress));
     struct frame f;
     unsigned i;
     int rc;
 
-    rc = accepted ? say_hello(&o) : -ENOMEM;
+    rc = progress ? say_hello(&o) : -ENOMEM;
     for (i = 0; i < s->n_disks && !rc; i++)
         rc = offer_disk(&o, s->disks[i]);
     if (!rc)
         rc = wire_send(s->wire, FRAME_DISKS_END, PROTO_NO_DISK, NULL, 0);
     if (!rc)
         rc = hear_hello(&o);
-    while (!rc && !all_are(accepted, s->n_disks)) {
+    while (!rc && !all_accepted(progress, s->n_disks)) {
         rc = inbox_next(s->inbox, PROTO_NO_DISK, &f);
         if (rc)
             break;
-        rc = take_answer(&o, &f, accepted);
+        rc = take_answer(&o, &f, progress);
         frame_release(&f);
     }
-    free(accepted);
+    free(progress);
     return rc ? rc : inbox_split(s->inbox, s->n_disks);
 }

@@ -71,16 +71,18 @@ int recipe_send_names(const struct session *s, const struct source_disk *d,
 
 /* Signatures */
 
-int recipe_parse_signature(struct cursor *c, const uint8_t *key,
-                           uint64_t *number, struct signature **signature_r)
+int recipe_parse_signature(struct cursor *c, uint64_t *number,
+                           struct signature **signature_r)
 {
     struct sketch s = { .hashes = NULL };
+    const uint8_t *key;
     struct signature *a;
     uint64_t block;
     size_t bytes;
     bool code;
 
     *number += cursor_zigzag(c);
+    key = cursor_get(c, PROTO_SIGNATURE_KEY);
     s.size = cursor_varint(c);
     block = cursor_varint(c);
     s.width = cursor_u8(c);

@@ -33,8 +33,8 @@ int recipe_send_names(const struct session *s, const struct source_disk *d,
 /* Parses the next signature of a SIGNATURE frame; c stands after the key.
  * *number: the object of the one before it, then of this one, which is not
  * checked.  *signature_r is for free().  0, -EPROTO or -ENOMEM. */
-int recipe_parse_signature(struct cursor *c, const uint8_t *key,
-                           uint64_t *number, struct signature **signature_r);
+int recipe_parse_signature(struct cursor *c, uint64_t *number,
+                           struct signature **signature_r);
 
 /* Sends the recipe that makes an object of the file that has this signature.
  * 0, or an error of reading, of the wire or of memory. */

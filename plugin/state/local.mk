@@ -1,4 +1,5 @@
 libplugin_la_SOURCES += \
 	%D%/configuration.c %D%/configuration.h \
+	%D%/host_secret.c %D%/host_secret.h \
 	%D%/record.c %D%/record.h \
 	%D%/unfinished.c %D%/unfinished.h

@@ -28,6 +28,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "plugin/base/allowance.h"
 #include "plugin/base/bytes.h"
 #include "plugin/base/log.h"
 #include "plugin/target/blocklist.h"
@@ -145,16 +146,6 @@ static void give_up(struct target_disk *d, int rc)
 
 /* Handing over (STEP_COLLECT) */
 
-static bool reserve(atomic_size_t *left, size_t blocks)
-{
-    size_t now = atomic_load(left);
-
-    while (now >= blocks)
-        if (atomic_compare_exchange_weak(left, &now, now - blocks))
-            return true;
-    return false;
-}
-
 /* With the lock held. */
 static int add_object(struct target_disk *d, const struct wire_object *o,
                      uint64_t number)
@@ -195,13 +186,18 @@ int blocklist_ask(struct target_disk *d, const struct wire_object *o,
     *taken_r = false;
     if (o->kind != KIND_UNPARSED || o->size < SMALLEST ||
         references_count(d->references) == 0 ||
-        !reserve(d->blocks_left, blocks))
+        !allowance_take(d->blocks_left, blocks))
         return 0;
+    /* Each block that is listed is a guess at what this host holds. */
+    if (!allowance_take(&d->told->listed, blocks)) {
+        allowance_give(d->blocks_left, blocks);
+        return 0;
+    }
     pthread_mutex_lock(&d->lock);
     rc = add_object(d, o, number);
     pthread_mutex_unlock(&d->lock);
     if (rc) {
-        atomic_fetch_add(d->blocks_left, blocks);
+        allowance_give(d->blocks_left, blocks);
         return rc;
     }
     references_arrived(d->references, o->size);     /* if ever, later */
@@ -606,6 +602,11 @@ const struct unmatched *blocklist_take_object(struct target_disk *d,
     return u;
 }
 
+uint32_t blocklist_head(const struct unmatched *u)
+{
+    return u->head;
+}
+
 /* What is read in one go: blocks that lie one after the other. */
 struct stretch {
     size_t image;                   /* SIZE_MAX: zeros */
@@ -685,7 +686,7 @@ void blocklist_release(struct target_disk *d)
         free(s->objects[i].hashes);
     free(s->objects);
     free(s->order);
-    atomic_fetch_add(d->blocks_left, s->reserved);
+    allowance_give(d->blocks_left, s->reserved);
     free(s);
     d->blocklist = NULL;
 }

@@ -32,6 +32,8 @@ int blocklist_take(struct target_disk *d, const struct frame *f);
  * else NULL.  Borrowed until blocklist_release(). */
 const struct unmatched *blocklist_take_object(struct target_disk *d,
                                               uint64_t number);
+/* Bytes of it before its first block. */
+uint32_t blocklist_head(const struct unmatched *u);
 /* Reads what is held of it, from the references.  -EPROTO: not all of that is
  * held.  What cannot be read comes as zeros. */
 int blocklist_read(struct target_disk *d, const struct unmatched *u,

@@ -26,6 +26,7 @@
 #ifndef PLUGIN_TARGET_DESTINATION_H
 #define PLUGIN_TARGET_DESTINATION_H
 
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -94,6 +95,7 @@ struct destination {
     struct lookout *lookout;    /* of a device: when it was looked at */
     bool placeholder;           /* found is an empty file of ours */
     bool placed;                /* the staging file has become path */
+    atomic_bool spoiled;        /* the staging file has what must not stay */
     int replaced_fd;            /* of what was there before, or -1 */
 
     /* Set when writing or placing fails: why, for the user, or NULL; what the

@@ -18,6 +18,7 @@
 #include "plugin/base/log.h"
 #include "plugin/base/paths.h"
 #include "plugin/image/thin.h"
+#include "plugin/proto.h"
 #include "plugin/target/destination_enter.h"
 #include "plugin/target/destination_lookout.h"
 #include "plugin/target/destination_storage.h"
@@ -45,7 +46,8 @@ int destination_probe(const struct destination *d, char **name_r)
     if (keeps_names(d->directory_fd))
         return -EPERM;
     randombytes_buf(&random, sizeof(random));
-    if (asprintf(name_r, ".xl-dedup-probe-%016" PRIx64, random) < 0) {
+    if (asprintf(name_r, PROTO_PROBE "%0*" PRIx64, (int)PROTO_PROBE_DIGITS,
+                 random) < 0) {
         *name_r = NULL;
         return -ENOMEM;
     }
@@ -377,8 +379,14 @@ void destination_drop(struct destination *d, uint64_t offset, uint64_t length)
     image_drop_cache(&d->storage, offset, length);
 }
 
-/* A staging file that holds nothing is of no use to the next try. */
-static void remove_empty(const struct destination *d)
+void destination_spoil(struct destination *d)
+{
+    d->spoiled = true;
+}
+
+/* A staging file that holds nothing is of no use to the next try, and one that
+ * holds what must not stay is not for it. */
+static void remove_useless(const struct destination *d)
 {
     struct record_key unfinished = { d->uuid, d->vdev, d->staging_path };
     const char *name = d->staging_path ? path_basename(d->staging_path) :
@@ -387,7 +395,7 @@ static void remove_empty(const struct destination *d)
 
     /* Without storage it was not ours to begin with: somebody has its lock. */
     if (d->block || d->fd < 0 || d->storage.fd < 0 || d->placed ||
-        fstat(d->fd, &st) || st.st_blocks > 0 ||
+        fstat(d->fd, &st) || (st.st_blocks > 0 && !d->spoiled) ||
         fstatat(d->directory_fd, name, &named, AT_SYMLINK_NOFOLLOW) ||
         named.st_dev != st.st_dev || named.st_ino != st.st_ino)
         return;
@@ -420,7 +428,9 @@ static void record_failed(struct destination *d)
         return;
     if (fdatasync(d->fd))
         not_synced(d, -errno);
-    record_write(d->state_dir, &key, RECORD_RECEIVING, &d->storage, NULL);
+    /* Without that the device is refused until it is allowed. */
+    if (!d->spoiled)
+        record_write(d->state_dir, &key, RECORD_RECEIVING, &d->storage, NULL);
     guard_dismiss(&d->guard);
 }
 
@@ -441,7 +451,7 @@ void destination_release(struct destination *d)
     coalesce_settle(d->coalesce, 0, d->size);
     coalesce_free(d->coalesce);
     record_failed(d);
-    remove_empty(d);
+    remove_useless(d);
     remove_placeholder(d);
     image_release(&d->storage);
     close_all(d);

@@ -47,6 +47,10 @@ int destination_read(const struct destination *d, void *data, size_t length,
 void destination_drop(struct destination *d, uint64_t offset,
                       uint64_t length);
 
+/* Any thread: there is something in it that must not stay there, and cannot be
+ * zeroed.  The next try does not go on with it. */
+void destination_spoil(struct destination *d);
+
 /* Closes.  Unless it was placed, the staging file stays for the next try and
  * a placeholder is removed, if it still is one. */
 void destination_release(struct destination *d);

@@ -20,6 +20,7 @@
 #include "plugin/base/threadpool.h"
 #include "plugin/content/segment.h"
 #include "plugin/proto.h"
+#include "plugin/state/host_secret.h"
 #include "plugin/target/destination.h"
 #include "plugin/target/reference.h"
 #include "plugin/wire/wire.h"
@@ -33,6 +34,16 @@ struct objects;
 struct readback;
 struct recipes;
 struct want;
+
+/* What a session may still be told of references, in all disks and in dry runs
+ * as well: it is counted before it is told, and what is beyond is wanted whole.
+ * docs/security.md says what it comes to. */
+struct told {
+    uint8_t secret[HOST_SECRET_BYTES];  /* of this host */
+    atomic_size_t signatures;       /* bytes */
+    atomic_size_t wrong;            /* recipes that come out wrong */
+    atomic_size_t listed;           /* blocks that are looked up */
+};
 
 struct target_disk {
     /* Who it is: offer.c. */
@@ -59,6 +70,9 @@ struct target_disk {
     struct references *references;
     atomic_size_t *blocks_left;     /* that blocklist.c may still look for, in
                                        all disks */
+    struct told *told;
+    atomic_size_t *recipe_memory;   /* bytes that recipes may still take, in
+                                       all disks (assembly.h) */
 
     /* How far it has come. */
     bool accepted;

@@ -1,4 +1,5 @@
 libplugin_la_SOURCES += \
+	%D%/assembly.c %D%/assembly.h \
 	%D%/blocklist.c %D%/blocklist.h \
 	%D%/blocksearch.c %D%/blocksearch.h \
 	%D%/bulk.c %D%/bulk.h \

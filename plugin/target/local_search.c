@@ -2,9 +2,9 @@
 /*
  * Looking for an object in the references; see local_search.h.
  *
- * Content is hashed while it is copied; what is not what the digest says is
- * looked for in the next image that should have it.  A dry run takes the
- * index at its word.
+ * Content is hashed before it is written if it is small, else while it is
+ * copied; what is not what the digest says is taken back, and looked for in the
+ * next image that should have it.  A dry run takes the index at its word.
  */
 #include "config.h"
 
@@ -16,6 +16,7 @@
 #include "plugin/target/place.h"
 
 #define BASES_MAX 4                 /* tried for one object */
+#define SMALL (64u << 10)           /* bytes: less is not shared either */
 
 /* Takes content that is in its place already. */
 static int check_copy(void *opaque, const void *data, size_t length,
@@ -37,27 +38,44 @@ static int check_copy(void *opaque, const void *data, size_t length,
     return 0;
 }
 
+/* Content that is hashed first.  What cannot be read is not the same. */
+static int copy_small(const struct batch *b, const struct wire_object *o,
+                      const struct basis *h, bool *same_r)
+{
+    uint8_t data[SMALL], hash[HASH_BYTES];
+    struct copy c;
+
+    *same_r = false;
+    if (basis_read(h, data, h->size, 0))
+        return 0;
+    digest_of(data, h->size, hash);
+    *same_r = !memcmp(hash, o->digest, PROTO_SHORT_DIGEST);
+    place_copy_begin(&c, b, o);
+    return *same_r ? place_put(&c, data, h->size, 0) : 0;
+}
+
 /* *same_r: it was copied, and is what it should be. */
 static int copy_basis(const struct batch *b, const struct wire_object *o,
                       const struct basis *h, bool *same_r)
 {
     struct copy c;
-    int rc;
+    int rc, cleared;
 
     *same_r = b->disk->dry;
     if (b->disk->dry)
         return 0;
+    if (h->size <= SMALL)
+        return copy_small(b, o, h, same_r);
     place_copy_begin(&c, b, o);
     /* What is shared is not handed to anybody if reading fails before. */
     place_touch_object(b, o);
     rc = local_copy(&b->disk->dest, h, c.extents, o->n_extents, place_copy,
                     check_copy, &c);
     place_touch_object(b, o);
+    *same_r = !rc && place_copy_is(&c, o->digest);
+    cleared = *same_r ? 0 : place_clear_object(b, o);
     /* A reference that cannot be read is as good as none. */
-    if (rc)
-        return rc == -EIO ? 0 : rc;
-    *same_r = place_copy_is(&c, o->digest);
-    return 0;
+    return rc && rc != -EIO ? rc : cleared;
 }
 
 static int from_reference(const struct batch *b, const struct wire_object *o,

@@ -193,6 +193,8 @@ int offer_take_disk(struct receiver *r, const struct frame *f)
     d->pool = r->pool;
     d->references = r->references;
     d->blocks_left = &r->blocks_left;
+    d->recipe_memory = &r->recipe_memory;
+    d->told = &r->told;
     rc = describe_disk(r, d, f);
     if (!rc)
         rc = take_list(d, f);

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "plugin/target/destination_storage.h"
 #include "plugin/target/destination_write.h"
 #include "plugin/target/place.h"
 
@@ -80,14 +81,13 @@ bool place_copy_is(struct copy *c, const uint8_t digest[PROTO_SHORT_DIGEST])
     return !memcmp(hash, digest, PROTO_SHORT_DIGEST);
 }
 
-int place_copy(void *opaque, const void *data, size_t length, uint64_t logical)
+int place_put(struct copy *c, const void *data, size_t length,
+              uint64_t logical)
 {
-    struct copy *c = opaque;
     uint64_t end = logical + length, from, to;
     const struct fsparse_extent *e;
     int rc = 0;
 
-    digest_update(&c->state, data, length);
     while (!rc && c->next < c->object->n_extents) {
         e = &c->extents[c->next];
         if (e->logical >= end)
@@ -101,6 +101,30 @@ int place_copy(void *opaque, const void *data, size_t length, uint64_t logical)
             break;
         c->next++;
     }
+    return rc;
+}
+
+int place_copy(void *opaque, const void *data, size_t length, uint64_t logical)
+{
+    struct copy *c = opaque;
+
+    digest_update(&c->state, data, length);
+    return place_put(c, data, length, logical);
+}
+
+int place_clear_object(const struct batch *b, const struct wire_object *o)
+{
+    const struct fsparse_extent *e = b->extents + o->first_extent;
+    struct target_disk *d = b->disk;
+    uint32_t i;
+    int rc = 0;
+
+    place_touch_object(b, o);
+    for (i = 0; i < o->n_extents && !rc; i++)
+        rc = destination_zero(&d->dest, e[i].physical, e[i].length);
+    place_touch_object(b, o);
+    if (rc)
+        destination_spoil(&d->dest);
     return rc;
 }
 

@@ -41,8 +41,17 @@ void place_copy_begin(struct copy *c, const struct batch *b,
 /* Takes the content from `logical` on: hashes it and writes what extents cover.
  * An object_sink of a struct copy. */
 int place_copy(void *copy, const void *data, size_t length, uint64_t logical);
+/* The same of content that is hashed by somebody else. */
+int place_put(struct copy *c, const void *data, size_t length,
+              uint64_t logical);
 /* At the end: whether the content had that digest. */
 bool place_copy_is(struct copy *c, const uint8_t digest[PROTO_SHORT_DIGEST]);
+
+/* Takes back what was written of an object that turned out to be something
+ * else: the destination reads zero there.  What this host holds must not stay
+ * where the source is told hashes of it.  If it cannot be zeroed the staging
+ * file will not be kept (destination_spoil()).  0, or what zeroing gave. */
+int place_clear_object(const struct batch *b, const struct wire_object *o);
 
 /* Whether the destination itself may hold something useful already. */
 bool place_has_content(const struct destination *dest);

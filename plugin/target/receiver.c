@@ -30,6 +30,15 @@
 
 /* Of 4 KiB, looked for at once: 12 GiB, and about 100 MB of memory. */
 #define BLOCKS_MAX (3u << 20)
+/* Of what recipes put together at the same time.  Several disks, or code that
+ * is as large as it may be, fit; what does not is wanted whole. */
+#define RECIPE_MEMORY ((size_t)160 << 20)
+/* What one session is told of references: signatures of some 10 GB of files
+ * that have changed, whether so many recipes are right that are not, and which
+ * blocks are held of 128 GiB that no parser understands. */
+#define SIGNATURES_MAX ((size_t)64 << 20)
+#define WRONG_MAX 1024u
+#define LISTED_MAX ((size_t)1 << 25)
 
 int receiver_new(struct receiver **r_r, struct wire *w, struct inbox *in,
                  const struct configuration *conf,
@@ -45,6 +54,10 @@ int receiver_new(struct receiver **r_r, struct wire *w, struct inbox *in,
     r->conf = conf;
     r->events = *events;
     r->blocks_left = BLOCKS_MAX;
+    r->recipe_memory = RECIPE_MEMORY;
+    r->told.signatures = SIGNATURES_MAX;
+    r->told.wrong = WRONG_MAX;
+    r->told.listed = LISTED_MAX;
     rc = threadpool_new(&r->pool, 0);
     if (!rc)
         rc = references_new(&r->references, conf, "/proc/self/exe");
@@ -371,6 +384,7 @@ static int start_references(struct receiver *r)
             rc = references_add(r->references, r->disks[i]->path);
     if (r->dry)
         references_keep_index(r->references);
+    host_secret_load(r->conf->state_dir, !r->dry, r->told.secret);
     return rc ? rc : references_start(r->references);
 }
 

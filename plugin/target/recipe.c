@@ -10,11 +10,12 @@
 #include "config.h"
 
 #include <errno.h>
-#include <sodium.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 
+#include "plugin/base/allowance.h"
+#include "plugin/target/assembly.h"
 #include "plugin/target/blocklist.h"
 #include "plugin/target/place.h"
 #include "plugin/target/readback.h"
@@ -29,7 +30,8 @@
 #define UNDERWAY_MAX (4u << 20)     /* bytes of signatures */
 #define SIGNATURE_FRAME (64u << 10) /* bytes, about */
 #define JOB_MAX 64u                 /* signatures */
-#define PIECE SIGNATURE_PIECE
+#define TELL_SHARE 4u               /* a signature has at most one byte for so
+                                       many of the object */
 
 /* An object that waits for its recipe, or is being made by it.  The recipe
  * copies from what this host holds: a file, or blocks here and there. */
@@ -41,16 +43,11 @@ struct recipe {
     const struct batch *batch;
     struct wire_object *object;
 
-    uint64_t held_size;             /* bytes of what is copied from */
-    /* Reads at most PIECE bytes of that; there is room for
-     * X86_OPERANDS_BEYOND more.  -EPROTO: there is no such place. */
-    int (*read)(struct target_disk *d, const struct recipe *r, void *data,
-                size_t length, uint64_t offset);
-    bool to_passes;                 /* if it is not what it should be, the
-                                       passes mend it: few blocks may be wrong,
-                                       because a guest has written to them since
-                                       they were listed */
-    bool code;                      /* it is made as a skeleton */
+    struct assembly_basis basis;    /* what is copied from; keep: if it is
+                                       not what it should be, the passes mend
+                                       it, because few blocks may be wrong: a
+                                       guest has written to them since they were
+                                       listed */
     size_t cost;                    /* of what is under way for it, bytes */
     atomic_bool begun;              /* may be answered: no thread needs it
                                        any more */
@@ -73,29 +70,14 @@ struct job {
     struct recipe *recipes[JOB_MAX];
 };
 
-/* Code on its way from its skeleton. */
-struct joining {
-    struct x86_operands skeleton;
-    uint8_t *data;                  /* PIECE: to be joined with operands */
-    size_t kept;                    /* bytes in it */
-    struct buf operands;
-    size_t used;                    /* bytes of them */
-};
-
 /* The recipe that is being followed. */
 struct making {
     struct recipe *recipe;          /* NULL: none is */
-    struct copy copy;
-    uint64_t done;                  /* bytes of the object */
+    struct assembly *assembly;
     uint64_t copied;                /* end of the last copy */
-    uint8_t *piece;
-    struct joining joining;
 };
 
 struct recipes {
-    uint8_t key[PROTO_KEY];
-    struct rolling rolling;
-
     /* Covered by the disk's lock. */
     struct naming *asking;          /* not sent yet */
     struct naming *asked;           /* in the order sent */
@@ -118,8 +100,6 @@ int recipe_begin(struct target_disk *d)
     if (!all)
         return -ENOMEM;
     all->queue_end = &all->queue;
-    randombytes_buf(all->key, sizeof(all->key));
-    rolling_init(&all->rolling, all->key);
     d->recipes = all;
     return 0;
 }
@@ -208,7 +188,7 @@ int recipe_ask(struct target_disk *d, uint64_t number)
 
 static int send_signatures(struct target_disk *d, struct buf *b)
 {
-    int rc = b->length > PROTO_KEY ?
+    int rc = b->length > 0 ?
         wire_send_buf(d->wire, FRAME_SIGNATURE, d->number, b) : 0;
 
     buf_reset(b);
@@ -237,14 +217,12 @@ static int make_signatures(void *opaque, uint64_t number)
             rc = send_signatures(d, &b);
         if (rc)
             break;
-        if (b.length == 0) {
-            buf_put(&b, d->recipes->key, PROTO_KEY);
+        if (b.length == 0)
             previous = 0;
-        }
         buf_put_zigzag(&b, (int64_t)(r->number - previous));
         previous = r->number;
-        rc = signature_put(&r->file, &d->recipes->rolling, &b);
-        r->code = r->file.code;
+        rc = signature_put(&r->file, &b);
+        r->basis.code = r->file.code;
         atomic_store(&r->begun, true);
     }
     if (!rc)
@@ -320,27 +298,51 @@ static bool has_large_gaps(const struct batch *b, const struct wire_object *o)
     return o->size - held > GAPS_MAX;
 }
 
-static int read_file(struct target_disk *d, const struct recipe *r,
-                     void *data, size_t length, uint64_t offset)
+static int read_file(const void *opaque, void *data, size_t length,
+                     uint64_t offset)
 {
-    (void)d;
+    const struct recipe *r = opaque;
+
     return signature_read(&r->file, data, length, offset);
 }
 
-/* Takes the file over unless it fails. */
+/* Whether a signature is small against what it may save, and the session may
+ * still be told so much.  It is counted before it is made, in dry runs as
+ * well. */
+static bool may_tell(const struct target_disk *d, const struct wire_object *o,
+                     size_t cost)
+{
+    return cost <= o->size / TELL_SHARE &&
+        atomic_load(&d->told->wrong) > 0 &&
+        allowance_take(&d->told->signatures, cost);
+}
+
+/* Takes the file over if it is to be described.  *added_r: it is. */
 static int add_file(struct target_disk *d, uint64_t number,
                     const struct batch *b, struct wire_object *o,
-                    const struct basis *h)
+                    const struct basis *h, bool *added_r)
 {
     struct recipes *all = d->recipes;
-    struct recipe *r = add_recipe(d, number, b, o);
+    struct file_signature file;
+    struct recipe *r;
+    size_t cost;
 
+    signature_init(&file, h, d->told->secret);
+    cost = signature_cost(&file);
+    *added_r = may_tell(d, o, cost);
+    if (!*added_r)
+        return 0;
+    r = add_recipe(d, number, b, o);
     if (!r)
         return -ENOMEM;
-    signature_init(&r->file, h, o->size);
-    r->held_size = h->size;
-    r->read = read_file;
-    r->cost = signature_cost(&r->file) + 16;
+    r->file = file;
+    r->basis = (struct assembly_basis){
+        .size = h->size,
+        .block = file.shape.block,
+        .read = read_file,
+        .opaque = r,
+    };
+    r->cost = cost;
     *all->queue_end = r;
     all->queue_end = &r->next_queued;
     return 0;
@@ -350,21 +352,24 @@ static int take_name(struct target_disk *d, uint64_t number, const char *name)
 {
     const struct batch *b;
     struct wire_object *o = objects_find(d, number, &b);
+    bool added = false;
     struct basis h;
     int rc = 0;
 
-    if (*name && !has_large_gaps(b, o) &&
-        references_find_path(d->references, name, o->size, &h)) {
-        if (!is_in_place(d, b, o, &h)) {
-            rc = add_file(d, number, b, o, &h);
-            if (rc)
-                basis_release(&h);
-            return rc;
-        }
+    if (!*name || has_large_gaps(b, o) ||
+        !references_find_path(d->references, name, o->size, &h)) {
+        rc = want_ask(d, number);
+    } else if (is_in_place(d, b, o, &h)) {
         basis_release(&h);
         if (d->dry)
             rc = want_ask_left(b, o);
     } else {
+        rc = add_file(d, number, b, o, &h, &added);
+        if (added && !rc)
+            return 0;
+        basis_release(&h);
+        if (rc)
+            return rc;
         rc = want_ask(d, number);
     }
     want_leave(d, WANT_HELPED, rc);
@@ -422,10 +427,12 @@ int recipe_take_names(struct target_disk *d, const struct frame *f)
 
 /* Recipes */
 
-static int read_blocks(struct target_disk *d, const struct recipe *r,
-                       void *data, size_t length, uint64_t offset)
+static int read_blocks(const void *opaque, void *data, size_t length,
+                       uint64_t offset)
 {
-    return blocklist_read(d, r->blocks, data, length, offset);
+    const struct recipe *r = opaque;
+
+    return blocklist_read(r->batch->disk, r->blocks, data, length, offset);
 }
 
 /* A recipe for an object of which blocks were found. */
@@ -441,9 +448,14 @@ static int add_blocks(struct target_disk *d, uint64_t number,
     if (!r)
         return -ENOMEM;
     r->blocks = u;
-    r->held_size = o->size;
-    r->read = read_blocks;
-    r->to_passes = true;
+    r->basis = (struct assembly_basis){
+        .size = o->size,
+        .head = blocklist_head(u),
+        .block = PROTO_BLOCK,
+        .keep = true,
+        .read = read_blocks,
+        .opaque = r,
+    };
     r->begun = true;
     return 0;
 }
@@ -462,113 +474,20 @@ static int begin_making(struct target_disk *d, uint64_t number)
     }
     if (!o || !o->recipe || !atomic_load(&o->recipe->begun))
         return -EPROTO;
-    if (!m->piece)
-        m->piece = aligned_alloc(4096, PIECE + 4096);
-    if (!m->joining.data)
-        m->joining.data = malloc(PIECE);
-    if (!m->piece || !m->joining.data)
-        return -ENOMEM;
     m->recipe = o->recipe;
-    m->done = 0;
     m->copied = 0;
-    m->joining.skeleton = (struct x86_operands){ .size = o->size };
-    m->joining.kept = 0;
-    m->joining.used = 0;
-    buf_reset(&m->joining.operands);
-    place_copy_begin(&m->copy, b, o);
-    return 0;
-}
-
-/* Takes what a frame says of operands.  Those which are too many are left out:
- * something is wrong then. */
-static int take_operands(struct joining *j, struct cursor *c)
-{
-    struct buf *b = &j->operands;
-    uint64_t count = cursor_varint(c);
-    const uint8_t *data;
-
-    if (c->bad || count > cursor_left(c) / X86_OPERAND_BYTES)
-        return -EPROTO;
-    data = cursor_get(c, count * X86_OPERAND_BYTES);
-    if (j->used > b->length / 2) {
-        b->length -= j->used;
-        memmove(b->data, b->data + j->used, b->length);
-        j->used = 0;
-    }
-    if (b->length - j->used + count * X86_OPERAND_BYTES <=
-        PROTO_OPERANDS_AHEAD)
-        buf_put(b, data, count * X86_OPERAND_BYTES);
-    return b->failed ? -ENOMEM : 0;
-}
-
-/* Joins what there is, but `beyond` bytes, with its operands.  If the file has
- * changed they may be too few: the digest will tell. */
-static int join(struct making *m, size_t beyond)
-{
-    struct joining *j = &m->joining;
-    const struct buf *b = &j->operands;
-    struct cursor c = CURSOR_INIT(b->data, b->length);
-    uint64_t at = j->skeleton.offset;
-    size_t n = j->kept - beyond;
-    int rc;
-
-    cursor_get(&c, j->used);
-    x86_operands_join(&j->skeleton, j->data, n, beyond, &c);
-    j->used = b->length - cursor_left(&c);
-    rc = place_copy(&m->copy, j->data, n, at);
-    memmove(j->data, j->data + n, beyond);
-    j->kept = beyond;
-    return rc;
-}
-
-static int add_to_skeleton(struct making *m, const uint8_t *p, size_t length)
-{
-    struct joining *j = &m->joining;
-    size_t n;
-    int rc = 0;
-
-    for (; length > 0 && !rc; p += n, length -= n) {
-        n = length < PIECE - j->kept ? length : PIECE - j->kept;
-        memcpy(j->data + j->kept, p, n);
-        j->kept += n;
-        if (j->kept == PIECE)
-            rc = join(m, X86_OPERANDS_BEYOND);
-    }
-    return rc;
-}
-
-static int add(struct making *m, const void *data, size_t length)
-{
-    uint64_t at = m->done;
-
-    m->done += length;
-    return m->recipe->code ? add_to_skeleton(m, data, length) :
-        place_copy(&m->copy, data, length, at);
-}
-
-static int add_held(struct target_disk *d, uint64_t offset, uint64_t length)
-{
-    struct making *m = &d->recipes->making;
-    const struct recipe *r = m->recipe;
-    size_t n;
-    int rc = 0;
-
-    if (offset > r->held_size || length > r->held_size - offset)
-        return -EPROTO;
-    for (; length && !rc; length -= n, offset += n) {
-        n = length < PIECE ? length : PIECE;
-        rc = r->read(d, r, m->piece, n, offset);
-        if (!rc)
-            rc = add(m, m->piece, n);
-    }
-    return rc;
+    if (d->dry)
+        return 0;
+    return assembly_new(&m->assembly, b, o, &m->recipe->basis,
+                        d->recipe_memory);
 }
 
 /* The source is done with this one; rc: or it failed. */
 static int leave(struct target_disk *d, struct recipe *r, int rc)
 {
     d->recipes->underway -= r->cost;
-    d->recipes->making.recipe = NULL;
+    assembly_free(d->recipes->making.assembly);
+    d->recipes->making = (struct making){ NULL, NULL, 0 };
     free_recipe(r);
     want_leave(d, WANT_HELPED, rc);
     return rc ? rc : begin_signatures(d);
@@ -579,15 +498,17 @@ static int end_making(struct target_disk *d, struct cursor *c)
     struct making *m = &d->recipes->making;
     struct recipe *r = m->recipe;
     const uint8_t *digest = cursor_get(c, PROTO_SHORT_DIGEST);
-    int rc = 0;
+    bool right;
+    int rc;
 
-    if (!digest || m->done != r->object->size)
+    if (!digest || assembly_done(m->assembly) != r->object->size)
         return -EPROTO;
-    if (r->code)
-        rc = join(m, 0);
+    rc = assembly_end(m->assembly, digest, &right);
     if (rc)
         return rc;
-    if (place_copy_is(&m->copy, digest) || r->to_passes)
+    if (!right)
+        allowance_take(&d->told->wrong, 1);
+    if (right || r->basis.keep)
         readback_settle(r->batch, r->object);
     else
         rc = want_ask(d, r->number);
@@ -602,16 +523,17 @@ static int take_record(struct target_disk *d, struct cursor *c)
 
     if (n == 0)
         return c->bad ? -EPROTO : end_making(d, c);
-    if (length == 0 || length > m->recipe->object->size - m->done)
+    if (length == 0 ||
+        length > m->recipe->object->size - assembly_done(m->assembly))
         return -EPROTO;
     if (n & 1) {
         m->copied += (uint64_t)cursor_zigzag(c);
         n = m->copied;
         m->copied += length;
-        return c->bad ? -EPROTO : add_held(d, n, length);
+        return c->bad ? -EPROTO : assembly_copy(m->assembly, n, length);
     }
     data = cursor_get(c, length);
-    return data ? add(m, data, length) : -EPROTO;
+    return data ? assembly_add(m->assembly, data, length) : -EPROTO;
 }
 
 int recipe_take(struct target_disk *d, const struct frame *f)
@@ -631,10 +553,10 @@ int recipe_take(struct target_disk *d, const struct frame *f)
         rc = begin_making(d, number);
     if (!rc && d->dry)      /* only the number comes, as the end of it */
         return cursor_left(&c) > 0 ? -EPROTO : leave(d, m->recipe, 0);
-    if (!rc && (m->recipe->number != number || m->recipe->code != code))
+    if (!rc && (m->recipe->number != number || m->recipe->basis.code != code))
         return -EPROTO;
     if (!rc && code)
-        rc = take_operands(&m->joining, &c);
+        rc = assembly_take_operands(m->assembly, &c);
     while (!rc && cursor_left(&c) > 0)
         rc = m->recipe ? take_record(d, &c) : -EPROTO;
     return rc;
@@ -654,9 +576,7 @@ void recipe_release(struct target_disk *d)
         free(n);
     }
     free(all->asking);
-    free(all->making.piece);
-    free(all->making.joining.data);
-    buf_release(&all->making.joining.operands);
+    assembly_free(all->making.assembly);
     free(all);
     d->recipes = NULL;
 }

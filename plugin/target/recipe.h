@@ -5,10 +5,10 @@
  *
  * For an object that is not found by its digest its name is asked for.  If a
  * reference has a file of that name, its signature goes to the source, whose
- * recipe tells what of the object is in there, and brings the rest.  The
- * result is hashed as it is written; if it is not what the source says it
- * read, the object is asked for whole.  Recipes for objects of which
- * blocklist.c has found blocks are followed here as well.
+ * recipe tells what of the object is in there, and brings the rest.  If the
+ * result is not what the source says it read, the object is asked for whole,
+ * and nothing is left of it that was here before (assembly.h).  Recipes for
+ * objects of which blocklist.c has found blocks are followed here as well.
  *
  * An object counts as WANT_HELPED (want.h) from recipe_ask() on until it is
  * made, asked for or given up.

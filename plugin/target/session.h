@@ -33,6 +33,8 @@ struct receiver {
     struct threadpool *pool;
     struct references *references;
     atomic_size_t blocks_left;
+    atomic_size_t recipe_memory;
+    struct told told;
     struct known_path *paths;
     const struct used_path *busy;
     struct destination_list *places;    /* where disks may go; or NULL */

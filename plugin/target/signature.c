@@ -11,12 +11,17 @@
 #include "plugin/target/signature.h"
 
 #define HEAD 4096u              /* tells what a file is */
+/* Bytes of code: another version, which may be somewhat longer, is put together
+ * in memory (assembly.h). */
+#define CODE_MAX (64u << 20)
 
 void signature_init(struct file_signature *s, const struct basis *h,
-                    uint64_t wanted)
+                    const uint8_t secret[HOST_SECRET_BYTES])
 {
     *s = (struct file_signature){ .held = *h, .shape.size = h->size };
-    sketch_shape(&s->shape, wanted);
+    host_secret_derive(secret, "signature", h->object.digest,
+                       sizeof(h->object.digest), s->key, sizeof(s->key));
+    sketch_shape(&s->shape);
 }
 
 void signature_release(struct file_signature *s)
@@ -27,7 +32,7 @@ void signature_release(struct file_signature *s)
 
 size_t signature_cost(const struct file_signature *s)
 {
-    return s->shape.width * sketch_blocks(&s->shape);
+    return 16 + sizeof(s->key) + s->shape.width * sketch_blocks(&s->shape);
 }
 
 /* Something is wrong in what cannot be read: a digest will tell. */
@@ -96,18 +101,19 @@ static int find_kind(struct file_signature *s)
     uint8_t head[HEAD];
 
     read_held(s, head, length, 0);
-    if (s->shape.block > SIGNATURE_PIECE || !x86_bcj_begins(head, length))
+    if (s->shape.size > CODE_MAX || s->shape.block > SIGNATURE_PIECE ||
+        !x86_bcj_begins(head, length))
         return 0;
     s->code = true;
     s->skips = malloc(sketch_blocks(&s->shape));
     return s->skips ? 0 : -ENOMEM;
 }
 
-int signature_put(struct file_signature *s, const struct rolling *r,
-                  struct buf *b)
+int signature_put(struct file_signature *s, struct buf *b)
 {
     uint64_t size = s->shape.size, offset, hash = 0;
     struct x86_operands k = { .size = size };
+    struct rolling r;
     uint8_t *piece;
     size_t n;
     int rc = find_kind(s);
@@ -117,6 +123,8 @@ int signature_put(struct file_signature *s, const struct rolling *r,
     piece = aligned_alloc(4096, SIGNATURE_PIECE + 4096);
     if (!piece)
         return -ENOMEM;
+    rolling_init(&r, s->key);
+    buf_put(b, s->key, sizeof(s->key));
     buf_put_varint(b, size);
     buf_put_varint(b, s->shape.block);
     buf_put_u8(b, s->shape.width | (s->code ? PROTO_SIGNATURE_CODE : 0));
@@ -126,7 +134,7 @@ int signature_put(struct file_signature *s, const struct rolling *r,
                   offset);
         if (s->code)
             split_blocks(s, &k, piece, n);
-        put_hashes(s, r, &hash, piece, n, offset, b);
+        put_hashes(s, &r, &hash, piece, n, offset, b);
     }
     free(piece);
     return 0;

@@ -15,21 +15,26 @@
 #include "plugin/index/basis.h"
 #include "plugin/match/rolling.h"
 #include "plugin/match/x86_operands.h"
+#include "plugin/proto.h"
+#include "plugin/state/host_secret.h"
 
 /* Read at once, at most; a multiple of the blocks of all skeletons. */
 #define SIGNATURE_PIECE (256u << 10)
 
 struct file_signature {
     struct basis held;
+    uint8_t key[PROTO_SIGNATURE_KEY];
     struct sketch shape;        /* without hashes */
     bool code;                  /* shown by its skeleton */
     uint8_t *skips;             /* of code: of the skeleton, by block */
 };
 
-/* Takes the file over, until signature_release(); `wanted`: the bytes of the
- * object whose content will be looked for in it. */
+/* Takes the file over, until signature_release().  secret: of this host
+ * (host_secret.h); the key of the hashes comes from that and from the digest
+ * that the index has of the file.  So whoever asks, and how often, is told the
+ * same of the same content. */
 void signature_init(struct file_signature *s, const struct basis *h,
-                    uint64_t wanted);
+                    const uint8_t secret[HOST_SECRET_BYTES]);
 void signature_release(struct file_signature *s);
 
 /* About the number of bytes that signature_put() puts. */
@@ -38,8 +43,7 @@ size_t signature_cost(const struct file_signature *s);
 /* Puts what a SIGNATURE frame says of the file after the object's number.  What
  * cannot be read counts as zeros, in which nothing will be found.  0 or
  * -ENOMEM.  Must have returned before the first signature_read(). */
-int signature_put(struct file_signature *s, const struct rolling *r,
-                  struct buf *b);
+int signature_put(struct file_signature *s, struct buf *b);
 
 /* Reads length bytes, at most SIGNATURE_PIECE, of what the signature shows;
  * data must have room for X86_OPERANDS_BEYOND bytes more.  -EPROTO: the file

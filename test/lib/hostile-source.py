@@ -64,6 +64,10 @@ PROGRAM = b"\x7fELF\2\1\1".ljust(16, b"\0") + b"\3\0\x3e\0" + b"".join(
     struct.pack("<i", 5000 + n) for n in range(900)) + b"end"
 
 
+# What is too large to be made in memory.
+LARGE = b"".join(hashlib.blake2b(b"%d" % n).digest() for n in range(5 << 14))
+
+
 def make_reference(directory):
     tree = os.path.join(directory, "tree")
     os.makedirs(os.path.join(tree, "dir"))
@@ -71,8 +75,13 @@ def make_reference(directory):
         f.write(HELD)
     with open(os.path.join(tree, "dir", "program"), "wb") as f:
         f.write(PROGRAM)
+    for number, content in enumerate(STALE):
+        with open(os.path.join(tree, "dir", "stale%d" % number), "wb") as f:
+            f.write(content)
+    with open(os.path.join(tree, "dir", "large"), "wb") as f:
+        f.write(LARGE)
     subprocess.run(["mke2fs", "-q", "-t", "ext4", "-d", tree,
-                    os.path.join(directory, "reference.img"), "2M"],
+                    os.path.join(directory, "reference.img"), "8M"],
                    check=True, stderr=subprocess.DEVNULL)
 
 
@@ -318,11 +327,13 @@ class Receiver:
         self.unknown()
         self.send(frame("NAMES", 0, wire.names(name)))
         payload = self.expect("SIGNATURE")
-        c = wire.Cursor(payload[16:])
-        assert (c.zigzag(), c.varint()) == (0, len(content)), "another file"
+        c = wire.Cursor(payload)
+        assert c.zigzag() == 0, "another object"
+        key = c.bytes(8)
+        assert c.varint() == len(content), "another file"
         block, width = c.varint(), c.number("B") & 0x7f
-        assert payload[16:] == wire.signature(0, content, block, width,
-                                           payload[:16], code), "wrong hashes"
+        assert payload == wire.signature(0, content, block, width, key,
+                                         code), "wrong hashes"
         return block
 
     def signature(self):
@@ -680,6 +691,11 @@ recipes("signature", empty=b"", cut=b"\0" * 7, number=wire.recipe(1, b"x"),
         copies_far=wire.recipe(0, (HUGE, 2)),
         copies_much=wire.recipe(0, (0, HUGE)),
         copies_wrap=wire.recipe(0, (N, 1)),
+        # a digest of known bytes and one unknown would be an oracle
+        copies_a_byte=wire.recipe(0, (512, 1)),
+        copies_from_within=wire.recipe(0, (513, 511)),
+        copies_into=wire.recipe(0, (512, 1000)),
+        copies_last_byte=wire.recipe(0, (len(HELD) - 1, 1)),
         goes_on=wire.recipe(0, WHOLE, end=WHOLE) + wire.varint(2) + b"x",
         frame_later=wire.recipe(0, WHOLE[:9]) + b"\1")
 recipes("signature", as_skeleton=wire.recipe(0, WHOLE, end=WHOLE,
@@ -737,6 +753,7 @@ frames("dry_held", dry_recipe_of_blocks=frame("RECIPE", 0, wire.recipe(
 recipes("held", of_wanted=wire.recipe(1, FILLER, end=FILLER),
         of_held=wire.recipe(0, (0, 5 * 4096)),
         of_half_held=wire.recipe(0, (4 * 4096 - 1, 2)),
+        of_a_byte=wire.recipe(0, (0, 1)), of_within=wire.recipe(0, (9, 4087)),
         of_none=wire.recipe(0, (MIB, 1)), of_before=wire.recipe(0, (-1, 2)),
         of_far=wire.recipe(0, (HUGE, 1)), of_much=wire.recipe(0, (0, HUGE)),
         stray_short=wire.recipe(0, (0, 4096), end=STRAY),
@@ -1262,12 +1279,12 @@ def good_listing(command, directory):
 def good_recipe(command, directory):
     """An object is made of what is held and what comes; then recipes that
     give something else than they say: the object is wanted whole."""
-    good = wire.recipe(0, WHOLE[:100], (5, 8900), WHOLE[9000:9500])
+    good = wire.recipe(0, WHOLE[:607], (512, 8192), WHOLE[8799:9500])
     rest = wire.recipe(0, WHOLE[9500:], end=WHOLE)
     for wrong in (None, wire.recipe(0, WHOLE, end=b"other"),
-                  wire.recipe(0, WHOLE[:100], (6, 8900), WHOLE[9000:],
+                  wire.recipe(0, WHOLE[:607], (1024, 8192), WHOLE[8799:],
                               end=WHOLE),
-                  wire.recipe(0, (0, 9000), WHOLE[:-9000], end=WHOLE)):
+                  wire.recipe(0, (0, 9216), WHOLE[:-9216], end=WHOLE)):
         r = Receiver(command, directory)
         r.signature()
         if wrong:
@@ -1287,6 +1304,231 @@ def good_recipe(command, directory):
         r.send(frame("SEGMENTS", 0, ALL), frame("PASS_END", 0))
         assert r.expect("PASS_DONE") == u64(0), "not what it should be"
         place(r)
+
+
+def look_for(secret, directory):
+    """Nothing of it may be in any file there: not in what a next try would go
+    on with."""
+    for name in os.listdir(directory):
+        with open(os.path.join(directory, name), "rb") as f:
+            found = f.read()
+        for at in range(0, len(secret) - 63, max(64, len(secret) // 64)):
+            assert secret[at:at + 64] not in found, "%s has it" % name
+
+
+def ask_for_hashes(r, *content):
+    """The target says what it has of each segment: this."""
+    r.send(frame("DATA_END", 0))
+    r.expect("BULK_DONE")
+    r.send(frame("SEGMENTS", 0, run(0, [wire.digest(b"another")] *
+                                    len(content))), frame("PASS_END", 0))
+    for number, data in enumerate(content):
+        r.expect_blocks(number, data)
+
+
+def keeps_back(command, directory):
+    """What is copied of a file is neither kept nor told of before the digest
+    of the whole is right: whatever comes out wrong, and wherever it ends."""
+    wrong = wire.recipe(0, WHOLE[:607], (512, 8192), WHOLE[8799:],
+                        end=b"what nobody has")
+    r = Receiver(command, directory)
+    r.signature()
+    r.send(frame("RECIPE", 0, wrong))
+    assert r.expect("WANT") == wire.numbers([0])
+    r.expect("WANT_END")
+    ask_for_hashes(r, *[bytes(len(s)) for s in segments()])
+    r.process.stdin.close()
+    finish(r, False)
+    look_for(HELD[512:8704], directory)
+    clean(directory)
+    for part in (wrong[:-20], wire.recipe(0, (0, 9216))):
+        r = Receiver(command, directory)
+        r.signature()
+        r.send(frame("RECIPE", 0, part))
+        r.process.stdin.close()
+        finish(r, False)
+        look_for(HELD[:8704], directory)
+        clean(directory)
+    # the same of code: its skeleton and the operands that were given
+    r = Receiver(command, directory)
+    r.as_code()
+    r.send(frame("RECIPE", 0, wire.recipe(
+        0, (0, 4608), WHOLE[4608:], end=WHOLE,
+        operands=wire.skeleton(PROGRAM)[1])))
+    assert r.expect("WANT") == wire.numbers([0])
+    r.expect("WANT_END")
+    ask_for_hashes(r, *[bytes(len(s)) for s in segments()])
+    r.process.stdin.close()
+    finish(r, False)
+    look_for(PROGRAM[:4608], directory)
+    clean(directory)
+
+
+def large_recipe(r, before, copies, after, end):
+    """An object that begins and ends with what comes along."""
+    frames = [wire.recipe(0, before), wire.recipe(0, copies)]
+    frames += [wire.recipe(0, after[at:at + MIB])
+               for at in range(0, len(after), MIB)]
+    if end is not None:
+        frames.append(wire.recipe(0, end=end))
+    # offsets go on where the last frame ended
+    r.send(*[frame("RECIPE", 0, f) for f in frames])
+
+
+def keeps_back_large(command, directory):
+    """The same of what is too large for memory; and it is made if it is
+    right."""
+    size = len(LARGE)
+    own = hashlib.blake2b(b"own").digest() * (size // 64)
+    for content in (own[:MIB] + LARGE[MIB:3 * MIB] + own[3 * MIB:], None, own):
+        r = Receiver(command, directory)
+        r.offered(size=size)
+        r.expect("PROBE")
+        r.send(frame("PROBED", 0, b"\0"))
+        r.expect("DISK_OK")
+        r.send(frame("MANIFEST", 0, manifest(
+            0, [(wire.digest(own), size, [(0, 0, size)])], kind=1)),
+            frame("MANIFEST_END", 0, u64(1)))
+        r.expect("UNKNOWN")
+        r.send(frame("NAMES", 0, wire.names(b"/dir/large")))
+        r.expect("SIGNATURE")
+        large_recipe(r, own[:MIB], (MIB, 2 * MIB), own[3 * MIB:], content)
+        if content == own:
+            assert r.expect("WANT") == wire.numbers([0])
+        if content:
+            r.expect("WANT_END")
+        if content == own:
+            ask_for_hashes(r, own[:MIB], bytes(MIB), bytes(MIB),
+                           own[3 * MIB:4 * MIB], own[4 * MIB:])
+        elif content:
+            r.send(frame("DATA_END", 0))
+            r.expect("BULK_DONE")
+            r.send(frame("SEGMENTS", 0, run(0, [
+                wire.digest(s) for s in segments(content)])),
+                frame("PASS_END", 0))
+            assert r.expect("PASS_DONE") == u64(0), "not what it should be"
+            place(r, content)
+            continue
+        r.process.stdin.close()
+        finish(r, False)
+        look_for(LARGE[MIB:3 * MIB], directory)
+        clean(directory)
+
+
+def keeps_back_blocks(command, directory):
+    """The same of blocks: where they do not give what the source says, its own
+    bytes are kept, and the passes bring the rest."""
+    r = Receiver(command, directory)
+    r.held()
+    r.send(frame("RECIPE", 0, wire.recipe(
+        0, (0, 4 * 4096), STRAY[4 * 4096:], end=b"what nobody has")))
+    r.expect("WANT_END")
+    ask_for_hashes(r, bytes(4 * 4096) + STRAY[4 * 4096:],
+                   *[bytes(MIB)] * (UNPARSED - 1))
+    r.process.stdin.close()
+    finish(r, False)
+    look_for(STRAY[:4 * 4096], directory)
+    clean(directory)
+
+
+STALE = [b"old content, " * 500, b"older content of a large file" * 9000]
+
+
+def keeps_back_changed(command, directory):
+    """The index has old digests of files that were written to since: what is
+    in them now is not kept, though the old content was asked for."""
+    reference = os.path.join(directory, "..", "reference.img")
+    r = Receiver(command, directory)
+    r.wanted()                  # it is indexed by now
+    r.process.stdin.close()
+    finish(r, False)
+    clean(directory)
+    with open(reference, "r+b") as f:
+        image = f.read()
+        for old in STALE:
+            at = image.index(old)
+            f.seek(at)
+            f.write(old.replace(b"content", b"SECRETS"))
+    objects, at = [], 0
+    for old in STALE:
+        objects.append((wire.digest(old), len(old), [(0, at, len(old))]))
+        at += MIB
+    r = Receiver(command, directory)
+    r.accepted()
+    r.send(frame("MANIFEST", 0, manifest(0, objects)),
+           frame("MANIFEST_END", 0, u64(len(objects))))
+    wanted = 0
+    while wanted < len(objects):
+        f = r.next()
+        assert f.name == "WANT"
+        wanted += wire.Cursor(f.payload).number("I")
+    r.expect("WANT_END")
+    ask_for_hashes(r, *[bytes(len(s)) for s in segments()])
+    r.process.stdin.close()
+    finish(r, False)
+    look_for(b"SECRETS".join(STALE[1].split(b"content")), directory)
+    clean(directory)
+    # the index is made anew for what comes after
+    shutil.rmtree(os.path.join(directory, "..", "..", "state", "index"),
+                  ignore_errors=True)
+
+
+def same_signature(command, directory):
+    """Whoever asks for a file is told the same, however often, whatever the
+    object is like, and in a rehearsal."""
+    said = set()
+    other = manifest(0, [(wire.digest(b"1"), 1 << 22,
+                          [(0, 4096, 5000)])], kind=1)
+    for accepted, objects in (("accepted", NAMED), ("dry_accepted", NAMED),
+                              ("accepted", other)):
+        r = Receiver(command, directory)
+        getattr(r, accepted)()
+        r.send(frame("MANIFEST", 0, objects),
+               frame("MANIFEST_END", 0, u64(1)))
+        r.expect("UNKNOWN")
+        r.send(frame("NAMES", 0, wire.names(b"/dir/file-17.x")))
+        said.add(r.expect("SIGNATURE"))
+        r.process.stdin.close()
+        finish(r, False)
+        clean(directory)
+    assert len(said) == 1, "%d different signatures" % len(said)
+
+
+def told_less(command, directory):
+    """Recipes that come out wrong may be guesses: after so many no file is
+    described any more.  Nor is one whose signature is as long as the object."""
+    r = Receiver(command, directory)
+    r.accepted()
+    many = [(b"nobody has this.", OBJECT_SIZE, EXTENTS)] * 1101 + [
+        (b"nor has he that.", 1025, [(0, 4096, 1025)])]
+    r.send(frame("MANIFEST", 0, manifest(0, many, kind=1)),
+           frame("MANIFEST_END", 0, u64(len(many))))
+    asked, described = [], []
+    while sum(asked) < len(many):
+        asked.append(wire.Cursor(r.expect("UNKNOWN")).number("I"))
+    most = min(1024, sum(asked[:-1]))
+    r.send(*[frame("NAMES", 0, wire.names(*[b"/dir/file-17.x"] * n))
+             for n in asked[:-1]])
+    while len(described) < most:
+        c, n = wire.Cursor(r.expect("SIGNATURE")), 0
+        while c.left():
+            n += c.zigzag()
+            described.append(n)
+            c.bytes(8)
+            size, block = c.varint(), c.varint()
+            c.bytes((c.number("B") & 0x7f) * -(-size // block))
+    r.send(*[frame("RECIPE", 0, wire.recipe(
+        n, (0, 512), bytes(OBJECT_SIZE - 512)) + wire.varint(0) +
+        b"a digest guessed") for n in described],
+        frame("NAMES", 0, wire.names(*[b"/dir/file-17.x"] * asked[-1])))
+    while True:
+        f = r.next()
+        if f.name == "WANT_END":
+            break
+        assert f.name == "WANT", f.name
+    r.process.stdin.close()
+    finish(r, False)
+    clean(directory)
 
 
 def good_skeleton(command, directory):
@@ -1345,8 +1587,9 @@ def good_blocks(command, directory):
     other = b"!" + STRAY[1:]
     good = wire.recipe(0, (0, 4 * 4096), STRAY[4 * 4096:5 * 4096],
                        (5 * 4096, 251 * 4096), end=STRAY)
-    piecemeal = wire.recipe(0, (0, 5000), (5000, 7000), STRAY[12000:MIB - 9],
-                            (MIB - 9, 9), end=STRAY)
+    piecemeal = wire.recipe(0, (0, 4096), (4096, 8192),
+                            STRAY[12288:MIB - 4096], (MIB - 4096, 4096),
+                            end=STRAY)
     wrong = wire.recipe(0, (0, 4 * 4096), STRAY[4 * 4096:], end=other)
     for content, recipe in ((STRAY, good), (STRAY, piecemeal),
                             (other, wrong), (other, None)):
@@ -1370,10 +1613,10 @@ def good_blocks(command, directory):
                                             segments(disk)])),
                frame("PASS_END", 0))
         if recipe == wrong:
-            r.expect_blocks(0, STRAY)
+            r.expect_blocks(0, bytes(4 * 4096) + STRAY[4 * 4096:])
             assert r.expect("PASS_DONE") == u64(1)
             r.send(frame("PATCH", 0, patch(0, wire.digest(other),
-                                           (0, other[:4096]))),
+                                           (0, other[:4 * 4096]))),
                    frame("PASS_END", 0))
         assert r.expect("PASS_DONE") == u64(0), "not what it should be"
         place(r, disk)
@@ -1420,7 +1663,12 @@ def main():
     make_reference(os.path.dirname(directory))
     make_blocks(os.path.dirname(directory))
     sessions = {f.__name__: f for f in (good, good_dry, good_base,
-                                        good_recipe, good_skeleton, good_blocks,
+                                        good_recipe, keeps_back,
+                                        keeps_back_large,
+                                        keeps_back_blocks,
+                                        keeps_back_changed,
+                                        same_signature, told_less,
+                                        good_skeleton, good_blocks,
                                         good_listing,
                                         no_such_file, lies,
                                         *[good_witness][:bool(DEVICE)], goes_away,

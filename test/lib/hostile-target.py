@@ -381,16 +381,15 @@ frames("listed", unknown_none=frame("UNKNOWN", 0, numbers([])),
        unknown_empty=frame("UNKNOWN", 0),
        sources_NAMES=frame("NAMES", 0, wire.names(b"/x")),
        sources_RECIPE=frame("RECIPE", 0, wire.recipe(0, b"x", end=b"x")),
-       signature_no_key=frame("SIGNATURE", 0, KEY[:9]),
+       signature_no_key=frame("SIGNATURE", 0, b"\0" + KEY[:7]),
        signature_number=frame("SIGNATURE", 0,
-                              KEY + wire.signature(HUGE, SHORT)),
+                              wire.signature(HUGE, SHORT)),
        signature_negative=frame("SIGNATURE", 0,
-                                KEY + wire.signature(-1, SHORT)),
-       signature_cut=frame("SIGNATURE", 0, KEY + wire.signature(0, SHORT)[:-1]),
+                                wire.signature(-1, SHORT)),
+       signature_cut=frame("SIGNATURE", 0, wire.signature(0, SHORT)[:-1]),
        signature_long=frame("SIGNATURE", 0,
-                            KEY + wire.signature(0, SHORT) + b"\0"),
-       signature_twice=frame("SIGNATURE", 0, KEY +
-                             wire.signature(0, WHOLE[:99]) +
+                            wire.signature(0, SHORT) + b"\0"),
+       signature_twice=frame("SIGNATURE", 0, wire.signature(0, WHOLE[:99]) +
                              wire.signature(0, SHORT[:99])),
        signature_and_want=frame("WANT", 0, numbers([0, 0])))
 
@@ -398,7 +397,7 @@ frames("listed", unknown_none=frame("UNKNOWN", 0, numbers([])),
 def shapes(**cases):
     for name, (size, block, width) in cases.items():
         frames("listed", **{"signature_" + name: frame(
-            "SIGNATURE", 0, KEY + b"\0" + wire.varint(size) +
+            "SIGNATURE", 0, b"\0" + KEY[:8] + wire.varint(size) +
             wire.varint(block) + bytes([width]) + bytes(1000))})
 
 
@@ -444,15 +443,33 @@ frames("listed", held_and_want=frame("LIST", 0, KEY + numbers([0])) +
        frame("HELD", 0, wire.held(0, 13)) + frame("WANT", 0, numbers([0, 0])))
 
 
-# Probes: only a name beside the image is looked for.
+# Probes: a name beside the image is looked for once, and only if no file of
+# anybody's is called so.
+PROBE = b".xl-dedup-probe-0123456789abcdef"
+
+
 def probes(t):
     t.offered()
-    for name, seen in ((b"beside", 1), (b"missing", 0), (b"", 0),
-                       (b"./image", 0), (b"/etc/passwd", 0),
-                       (b"x" * 256, 0), (b"x" * 100000, 0),
-                       (b"beside/", 0)):
-        t.send(frame("PROBE", 0, name))
-        assert t.until("PROBED") == bytes([seen]), name
+    t.send(frame("PROBE", 0, PROBE))
+    assert t.until("PROBED") == b"\1"
+
+
+def probes_nothing(t):
+    t.offered()
+    t.send(frame("PROBE", 0, PROBE[:-1] + b"0"))
+    assert t.until("PROBED") == b"\0"
+
+
+frames("offered", **{"probe_%d" % number: frame("PROBE", 0, name)
+                     for number, name in enumerate((
+                         b"beside", b"missing", b"", b"./image",
+                         b"/etc/passwd", b"x" * 256, b"x" * 100000, b"beside/",
+                         b"../" + PROBE, PROBE + b"/", PROBE + b"\0",
+                         PROBE[:-1], PROBE + b"0", PROBE[:-1] + b"F",
+                         PROBE[:-1] + b"/", b"x" + PROBE[1:]))})
+frames("offered", probe_twice=frame("PROBE", 0, PROBE) +
+       frame("PROBE", 0, PROBE[:-1] + b"0"))
+frames("accepted", probe_late=frame("PROBE", 0, PROBE))
 
 
 def good(t):
@@ -521,7 +538,7 @@ def recipes(t):
     be asked for again."""
     image = image_content()
     held = b"in front" + image[4096:40000] + b"!" + image[:900]
-    t.send(frame("SIGNATURE", 0, KEY + wire.signature(0, held, 256, 5)))
+    t.send(frame("SIGNATURE", 0, wire.signature(0, held, 256, 5)))
     made, own = read_recipe(t, held)
     assert made and made == image[:len(made)], "not what the disk holds"
     assert own <= len(made) - 36000, "%d bytes sent" % own
@@ -548,7 +565,7 @@ def skeletons(t):
     bones, operands = wire.skeleton(image[SECOND:][:50000])
     held = wire.joined(b"in front" + bones, operands)
     t.send(frame("SIGNATURE", 0,
-                 KEY + wire.signature(1, held, 256, 5, code=True)))
+                 wire.signature(1, held, 256, 5, code=True)))
     made, own = read_recipe(t, held, 1, code=True)
     assert made == image[SECOND:][:len(made)], "not what the disk holds"
     assert own <= len(made) - 48000, "%d bytes sent" % own
@@ -653,7 +670,7 @@ def good_doubt(t):
 
 
 SESSIONS = dict(good=good, good_base=good_base, good_doubt=good_doubt,
-                probes=probes)
+                probes=probes, probes_nothing=probes_nothing)
 
 # While the source has not listed all yet (test-push-early.sh).
 HELD = dict(closes_early=b"", want_end_early=frame("WANT_END", 0))
@@ -714,8 +731,9 @@ def make_image(directory):
     path = os.path.join(directory, "image")
     with open(path, "wb") as f:
         f.write(data)
-    with open(os.path.join(directory, "beside"), "w"):
-        pass
+    for name in (b"beside", PROBE):
+        with open(os.path.join(directory, name.decode()), "w"):
+            pass
     return path, data
 
 
@@ -741,7 +759,8 @@ def push(command, directory, image, name):
         "nothing was said"
     # the rule must have been what ended it, not that we left
     left = name.startswith("closes") or name in ("silent", "greeting_cut",
-                                                 "header_cut", "probes")
+                                                 "header_cut", "probes",
+                                                 "probes_nothing")
     assert left == ("the connection was closed" in said), said
     assert SAYS.get(name, "") in said, said
     return said

@@ -9,6 +9,7 @@ recorded: an order between them is checked by counting, for instance that
 there were as many answers as questions.  Exit status 1 and a line on stderr
 if a rule is broken.
 """
+import re
 import struct
 import sys
 
@@ -66,6 +67,7 @@ class Disk:
         self.recipes = {}           # (copied, own bytes), by object
         self.recipe = None          # [object, bytes so far, copied to,
                                     # copied, operands or None]
+        self.copies = []            # (object, offset, its end) of recipes
         self.skeletons = set()      # objects that are made as such
         self.list = self.unpack = None      # what was known before
         self.unlisted = b""
@@ -342,6 +344,7 @@ class Source(Direction):
             if kind & 1:
                 r[2] += c.zigzag()
                 check(length and r[2] >= 0, "copies nothing")
+                d.copies.append((n, r[2], r[2] + length))
                 r[2] += length
                 r[3] += length
             elif kind:
@@ -511,8 +514,9 @@ class Target(Direction):
                               unknown=[], signatures={},
                               skeletons=set(), lefts=set(),
                               lists={}, held={}, doubtful=False,
-                              unlike=0, witnessed=0)
+                              unlike=0, witnessed=0, blocks={})
                       for n in source.disks}
+        self.probed = set()
 
     def step(self, number, least, new):
         check(number in self.disks, "no such disk")
@@ -542,6 +546,10 @@ class Target(Direction):
 
     def probe(self, c, number):
         self.step(number, 0, 0)
+        check(re.fullmatch(rb"\.xl-dedup-probe-[0-9a-f]{16}", c.data),
+              "no name of a probe")
+        check(number not in self.probed, "probed before")
+        self.probed.add(number)
         return wire.read_message(c.data)
 
     def disk_ok(self, c, number):
@@ -602,10 +610,10 @@ class Target(Direction):
 
     def signature(self, c, number):
         d = self.step(number, 1, 1)
-        c.bytes(16)
         n = count = 0
         while c.left():
             n += c.zigzag()
+            c.bytes(8)
             size, block, width = c.varint(), c.varint(), c.number("B")
             if width & 0x80:
                 d["skeletons"].add(n)
@@ -618,6 +626,7 @@ class Target(Direction):
             check(blocks <= 1 << 17, "too many blocks")
             c.bytes(blocks * width)
             d["signatures"][n] = size
+            d["blocks"][n] = block
             count += 1
         return "%d files" % count
 
@@ -677,6 +686,10 @@ class Target(Direction):
         for n, held in d["held"].items():
             check(self.source.dry or self.source.ended == "FAIL" or
                   source.recipes[n][0] == held, "other blocks of %d" % n)
+        for n, *bounds in source.copies:
+            if n in d["blocks"]:
+                check(all(at % d["blocks"][n] == 0 or at == d["signatures"][n]
+                          for at in bounds), "copies half a block of %d" % n)
         check(not source.blocklists, "a BLOCKLIST that was not asked for")
         check(source.names == d["unknown"] or self.source.ended == "FAIL",
               "the names are not those that were asked for")

@@ -89,8 +89,8 @@ PRIME = (1 << 61) - 1
 def polynomial(key, data, width):
     """The hash of a signature."""
     mask = (1 << 64) - 1
-    first, last = struct.unpack("<QQ", key)
-    base = (first & PRIME | 1 << 60) % PRIME
+    last = struct.unpack("<Q", key)[0]
+    base = (last & PRIME | 1 << 60) % PRIME
     h = 0
     for byte in data:
         h = (h * base + byte + 1) % PRIME
@@ -164,13 +164,13 @@ def names(*values, count=None):
     return out
 
 
-def signature(number, content, block=512, width=6, key=bytes(range(16)),
+def signature(number, content, block=512, width=6, key=bytes(range(8)),
               code=False):
-    """One file, after the key of its frame.  code: shows its skeleton."""
+    """One file.  code: shows its skeleton."""
     content = skeleton(content)[0] if code else content
     hashes = [polynomial(key, content[at:at + block], width)
               for at in range(0, len(content), block)]
-    return zigzag(number) + varint(len(content)) + varint(block) + \
+    return zigzag(number) + key + varint(len(content)) + varint(block) + \
         bytes([width | 0x80 * code]) + b"".join(h.to_bytes(width, "little")
                                   for h in hashes)
 

@@ -12,6 +12,7 @@ unit_tests = \
 	%D%/test-escape \
 	%D%/test-destination-list \
 	%D%/test-handshake \
+	%D%/test-host-secret \
 	%D%/test-identity \
 	%D%/test-inbox \
 	%D%/test-index \
