@@ -1,6 +1,7 @@
 libplugin_la_SOURCES += \
 	%D%/allowance.h \
 	%D%/block_run.c %D%/block_run.h \
+	%D%/budget.c %D%/budget.h \
 	%D%/buf.c %D%/buf.h \
 	%D%/bytes.h \
 	%D%/clock.h \

@@ -16,6 +16,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "plugin/base/budget.h"
 #include "plugin/base/clock.h"
 #include "plugin/base/escape.h"
 #include "plugin/base/exit.h"
@@ -225,13 +226,14 @@ static int send_image(const struct push_options *o, struct sender *s,
 /* The image is examined while the other end comes up. */
 static int connect_and_send(const struct push_options *o, const char *image,
                             const char *dest, const char *identity,
-                            const char *state_dir)
+                            const struct configuration *conf)
 {
     struct sender_options opt = {
         .mode = "push", .name = image, .uuid = identity,
         .peer = o->to.host ? o->to.shown : this_host,
         .skip_free = !strcmp(o->free, "skip"),
-        .dry = o->dry, .state_dir = state_dir,
+        .dry = o->dry, .state_dir = conf->state_dir,
+        .memory_limit = conf->memory_limit,
     };
     char vdev[PROTO_VDEV_MAX + 1];
     struct peer p = PEER_INIT;
@@ -287,7 +289,7 @@ static int push(const struct push_options *o)
         dest = strdup(o->to.path);
     }
     rc = identity && dest ? connect_and_send(o, image, dest, identity,
-                                             conf.state_dir) : -ENOMEM;
+                                             &conf) : -ENOMEM;
 out:
     configuration_release(&conf);
     free(dest);
@@ -366,6 +368,7 @@ int cmd_receive(int argc, char **argv)
         .configured = ask_domains, .opaque = &receiving,
     };
     struct configuration conf;
+    struct budget *budget = NULL;
     struct receiver *r = NULL;
     struct inbox *in;
     struct wire *w = NULL;
@@ -385,19 +388,22 @@ int cmd_receive(int argc, char **argv)
     if (local)
         conf.confine = CONFINE_NONE;
     receiving.conf = &conf;
-    rc = peer_accept(&w);
+    rc = budget_new(&budget, conf.memory_limit);
+    if (!rc)
+        rc = peer_accept(&w, conf.timeout_limit);
     if (!rc)
         rc = wire_keep_alive(w);
     if (!rc)
         rc = inbox_start(&in, w, "the sending host", NULL, NULL);
     if (!rc)
-        rc = receiver_new(&r, w, in, &conf, &events);
+        rc = receiver_new(&r, w, in, &conf, budget, &events);
     receiving.receiver = r;
     if (!rc)
         rc = receiver_run(r);
     if (!rc && !receiver_is_dry(r))
         receiver_enter(r);
     receiver_free(r);
+    budget_free(budget);
     used_paths_release(receiving.used);
     configuration_release(&conf);
     return log_exit("receive", rc);

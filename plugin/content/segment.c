@@ -160,16 +160,23 @@ int segments_hash(const struct image *img, struct threadpool *pool,
     return segments_hash_noted(img, pool, first, count, out, NULL, 0);
 }
 
+void segments_root_add(struct digest *state, const struct segment_digest *d,
+                       uint64_t count)
+{
+    static const uint8_t zero[HASH_BYTES];
+    uint64_t i;
+
+    for (i = 0; i < count; i++)
+        digest_update(state, d[i].zero ? zero : d[i].digest, HASH_BYTES);
+}
+
 void segments_root(const struct segment_digest *d, uint64_t count,
                    uint8_t root[HASH_BYTES])
 {
-    static const uint8_t zero[HASH_BYTES];
     struct digest state;
-    uint64_t i;
 
     digest_init(&state);
-    for (i = 0; i < count; i++)
-        digest_update(&state, d[i].zero ? zero : d[i].digest, HASH_BYTES);
+    segments_root_add(&state, d, count);
     digest_final(&state, root);
 }
 

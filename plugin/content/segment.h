@@ -79,6 +79,9 @@ int segments_hash_noted(const struct image *img, struct threadpool *pool,
  * segment). */
 void segments_root(const struct segment_digest *d, uint64_t count,
                    uint8_t root[HASH_BYTES]);
+/* The same for a disk whose digests come by and by: adds the next ones. */
+void segments_root_add(struct digest *state, const struct segment_digest *d,
+                       uint64_t count);
 
 /* In passing */
 

@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "plugin/base/budget.h"
 #include "plugin/base/buf.h"
 #include "plugin/base/bytes.h"
 #include "plugin/match/blockindex.h"
@@ -79,8 +80,11 @@ void memdecoder_free(struct memdecoder *d)
 
     if (!d)
         return;
-    for (i = 0; d->slot && i < PROTO_MEMORY_SLOTS; i++)
+    for (i = 0; d->slot && i < PROTO_MEMORY_SLOTS; i++) {
+        if (d->slot[i])
+            budget_give(d->opt.budget, PAGE);
         free(d->slot[i]);
+    }
     free(d->slot);
     free(d->disk);
     free(d);
@@ -350,17 +354,30 @@ static int put_repeated(struct memdecoder *d, const struct command *c)
     return rc;
 }
 
+static int make_slot(struct memdecoder *d, uint8_t **slot)
+{
+    int rc = *slot ? 0 : budget_take(d->opt.budget, PAGE,
+                                     "pages of the guest's memory");
+
+    if (rc || *slot)
+        return rc;
+    *slot = malloc(PAGE);
+    if (!*slot)
+        budget_give(d->opt.budget, PAGE);
+    return *slot ? 0 : -ENOMEM;
+}
+
 static int put_literal(struct memdecoder *d, const struct command *c)
 {
     uint64_t i;
+    int rc;
 
     for (i = 0; i < c->count; i++) {
         uint8_t **slot = &d->slot[c->first + i];
 
-        if (!*slot)
-            *slot = malloc(PAGE);
-        if (!*slot)
-            return -ENOMEM;
+        rc = make_slot(d, slot);
+        if (rc)
+            return rc;
         memcpy(*slot, c->data + i * PAGE, PAGE);
     }
     return put(d, c->data, c->count * PAGE);

@@ -15,6 +15,7 @@
 
 #include "plugin/proto.h"
 
+struct budget;
 struct memdecoder;
 
 struct memdecoder_options {
@@ -30,7 +31,9 @@ struct memdecoder_options {
     int (*ask)(void *opaque, const uint32_t *number, uint8_t *const *page,
                size_t count);
     void *opaque;
+    struct budget *budget;      /* for the slots; or NULL */
 };
+
 
 /* opt is copied.  *d_r is for memdecoder_free().  -ENOMEM. */
 int memdecoder_new(struct memdecoder **d_r,
@@ -41,8 +44,8 @@ void memdecoder_free(struct memdecoder *d);
 void memdecoder_set_key(struct memdecoder *d,
                         const uint8_t key[PROTO_MEMORY_KEY]);
 
-/* Takes the content of a frame.  -EPROTO: it breaks the rules; -ENOMEM; or what
- * a callback returned. */
+/* Takes the content of a frame.  -EPROTO: it breaks the rules; -ENOMEM;
+ * -ENOBUFS; or what a callback returned. */
 int memdecoder_frame(struct memdecoder *d, const void *data, size_t length);
 
 #endif

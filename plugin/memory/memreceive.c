@@ -257,7 +257,8 @@ int memreceive_new(struct memreceive **m_r, struct wire *w,
                    const struct memreceive_options *opt)
 {
     struct memreceive *m = calloc(1, sizeof(*m));
-    struct memdecoder_options decoder = { write_out, read_disk, ask, m };
+    struct memdecoder_options decoder = { write_out, read_disk, ask, m,
+                                          opt->budget };
     int rc, i;
 
     if (!m)

@@ -17,6 +17,7 @@
 #include "plugin/base/digest.h"
 #include "plugin/wire/wire.h"
 
+struct budget;
 struct memreceive;
 
 struct memreceive_options {
@@ -28,6 +29,7 @@ struct memreceive_options {
      * most. */
     void (*failed)(void *opaque, int rc);
     void *opaque;
+    struct budget *budget;      /* for what the source has kept here; or NULL */
 };
 
 /* Borrows the wire, for answers; copies opt.  *m_r is for memreceive_stop() and

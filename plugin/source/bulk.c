@@ -6,6 +6,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "plugin/base/budget.h"
+#include "plugin/base/log.h"
 #include "plugin/match/x86_bcj.h"
 #include "plugin/proto.h"
 #include "plugin/source/blocklist.h"
@@ -96,6 +98,7 @@ static int put_content(const struct session *s, struct source_disk *d,
 struct request {
     struct signature *signature;    /* of the file to make it of, or NULL */
     struct held_blocks *held;       /* what it has of it, or NULL */
+    uint32_t taken;                 /* bytes of the budget, for these */
     uint8_t times;                  /* that it was asked for */
     bool waiting;                   /* it is in the order */
 };
@@ -104,6 +107,7 @@ struct request {
 #define TIMES_MAX 2
 
 struct requests {
+    struct budget *budget;
     struct scan *scan;
     struct send_order *order;       /* of those that wait */
     struct request *list;           /* by the objects' numbers on the wire */
@@ -165,6 +169,27 @@ static int add_wanted(struct source_disk *d, struct requests *r,
     return rc;
 }
 
+/* What the target says of an object is kept until its turn comes. */
+static int take_memory(struct requests *r, uint64_t number, size_t bytes)
+{
+    int rc = budget_take(r->budget, bytes, "what the target says it holds");
+
+    if (!rc)
+        r->list[number].taken = bytes;
+    return rc;
+}
+
+/* Drops what the target has said of an object. */
+static void drop_said(struct requests *r, struct request *request)
+{
+    budget_give(r->budget, request->taken);
+    free(request->signature);
+    free(request->held);
+    request->signature = NULL;
+    request->held = NULL;
+    request->taken = 0;
+}
+
 static int add_signatures(struct source_disk *d, struct requests *r,
                           const struct frame *f)
 {
@@ -178,6 +203,8 @@ static int add_signatures(struct source_disk *d, struct requests *r,
         if (rc)
             break;
         rc = add_request(d, r, number, false);
+        if (!rc)
+            rc = take_memory(r, number, signature_bytes(signature));
         if (rc)
             free(signature);
         else
@@ -199,6 +226,8 @@ static int add_held(struct source_disk *d, struct requests *r,
         if (rc)
             break;
         rc = add_request(d, r, number, false);
+        if (!rc)
+            rc = take_memory(r, number, sizeof(*held));
         if (rc)
             free(held);
         else
@@ -278,10 +307,7 @@ static int send_recipe(const struct session *s, struct source_disk *d,
         rc = request->signature ?
             recipe_send(s, d, number, request->signature) :
             recipe_send_from_held(s, d, number, request->held);
-    free(request->signature);
-    free(request->held);
-    request->signature = NULL;
-    request->held = NULL;
+    drop_said(r, request);
     return rc;
 }
 
@@ -350,8 +376,12 @@ static int handle_frame(const struct session *s, struct source_disk *d,
 {
     int rc = take_frame(s, d, r, f);
 
+    char why[512];
+
     if (rc == -EPROTO)
         rc = inbox_misplaced(s->inbox, f);
+    if (rc == -ENOBUFS && budget_explain(s->budget, why, sizeof(why)))
+        log_error("%s: %s", s->peer, why);
     frame_release(f);
     return rc;
 }
@@ -381,10 +411,8 @@ static void requests_release(struct requests *r)
 {
     uint64_t i;
 
-    for (i = 0; i < r->n; i++) {
-        free(r->list[i].signature);
-        free(r->list[i].held);
-    }
+    for (i = 0; i < r->n; i++)
+        drop_said(r, &r->list[i]);
     free(r->list);
     send_order_free(r->order);
     buf_release(&r->data);
@@ -411,7 +439,8 @@ static int end_bulk(const struct session *s, struct source_disk *d)
 static int serve(const struct session *s, struct source_disk *d,
                  struct scan *scan, enum event *end_r)
 {
-    struct requests r = { .scan = scan, .data = BUF_INIT };
+    struct requests r = { .budget = s->budget, .scan = scan,
+                          .data = BUF_INIT };
     int rc = send_order_new(&r.order, d->manifest);
 
     if (!rc)

@@ -55,7 +55,7 @@ static void offer_listing(const struct offer *o, struct source_disk *d,
     uint8_t digest[HASH_BYTES];
 
     if (o->opt->state_dir)
-        d->listing = listing_open(o->opt->state_dir, d->path);
+        d->listing = listing_open(o->opt->state_dir, d->path, NULL);
     if (!d->listing || !listing_digest(d->listing, digest))
         return;
     sodium_bin2hex(hex, sizeof(hex), digest, sizeof(digest));
@@ -218,9 +218,8 @@ static int take_accepted(const struct offer *o, struct source_disk *d,
     compare_physical(o, d, f);
     list = text_get(f->data, f->length, "list", 0);
     if (list && !strcmp(list, "1")) {
-        if (!d->listing)
+        if (!d->listing || !listing_agree(d->listing))
             return -EPROTO;
-        listing_agree(d->listing);
     }
     there = text_get(f->data, f->length, "witness", 0);
     return there ?

@@ -27,6 +27,8 @@ struct sender_options {
                                    skip_free */
     const char *state_dir;      /* where listings are kept; NULL: they are not
                                    used */
+    uint64_t memory_limit;      /* bytes that the target may have a session
+                                   take up here; 0: the default */
     bool dry;                   /* sender_dry_run() follows sender_offer() */
 };
 

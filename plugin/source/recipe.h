@@ -25,6 +25,12 @@ struct signature {
     uint8_t hashes[];
 };
 
+/* What a signature takes, in bytes. */
+static inline size_t signature_bytes(const struct signature *a)
+{
+    return sizeof(*a) + sketch_blocks(&a->sketch) * a->sketch.width;
+}
+
 /* Answers an UNKNOWN frame with the names of the objects in it.  0, -EPROTO: it
  * makes no sense; or what the wire says. */
 int recipe_send_names(const struct session *s, const struct source_disk *d,

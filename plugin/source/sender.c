@@ -15,6 +15,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "plugin/base/budget.h"
 #include "plugin/base/clock.h"
 #include "plugin/base/log.h"
 #include "plugin/base/taskgroup.h"
@@ -52,8 +53,11 @@ int sender_new(struct sender **s_r, const struct sender_options *opt)
     s->opt = *opt;
     s->session.peer = opt->peer;
     pthread_mutex_init(&s->enter, NULL);
-    rc = threadpool_new(&s->session.pool, 0);
+    rc = budget_new(&s->session.budget, opt->memory_limit);
+    if (!rc)
+        rc = threadpool_new(&s->session.pool, 0);
     if (rc) {
+        budget_free(s->session.budget);
         free(s);
         return rc;
     }
@@ -137,6 +141,7 @@ void sender_free(struct sender *s)
     free(s->session.disks);
     threadpool_free(s->session.pool);
     blockindex_free(s->session.index);
+    budget_free(s->session.budget);
     pthread_mutex_destroy(&s->enter);
     free(s);
 }

@@ -13,12 +13,14 @@
 #include "plugin/wire/inbox.h"
 #include "plugin/wire/wire.h"
 
+struct budget;
 struct source_disk;
 
 struct session {
     struct wire *wire;
     struct inbox *inbox;
     struct threadpool *pool;
+    struct budget *budget;          /* for what the target has kept here */
     struct blockindex *index;       /* of what is sent, or NULL */
     const char *peer;               /* name of the target, for messages */
     struct source_disk **disks;     /* by their numbers on the wire */

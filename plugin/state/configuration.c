@@ -5,6 +5,7 @@
 #include <ctype.h>
 #include <errno.h>
 #include <limits.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -20,6 +21,10 @@
 #define REMIND_MAX 36500
 #define INDEX_WAIT 60u              /* seconds */
 #define INDEX_WAIT_MAX 86400u
+#define MEMORY_MIN ((size_t)16 << 20)       /* bytes: less is a mistake */
+#define TIMEOUT_LIMIT 600u          /* seconds */
+#define TIMEOUT_MIN 20u             /* ALIVE comes every ten */
+#define TIMEOUT_MAX 86400u
 #define DEFAULT_STATE LOCALSTATEDIR "/lib/xl-dedup"
 
 static char *trim(char *s)
@@ -75,6 +80,14 @@ static int set_number(size_t *n, const char *value, size_t most)
     return errno || *end || *n > most ? -EINVAL : 0;
 }
 
+static int set_between(size_t *n, const char *value, size_t least,
+                       size_t most)
+{
+    int rc = set_number(n, value, most);
+
+    return rc ? rc : *n < least ? -EINVAL : 0;
+}
+
 static int set_remind(struct configuration *c, const char *value)
 {
     char *end;
@@ -94,6 +107,10 @@ static int set(struct configuration *c, const char *key, const char *value)
         return set_remind(c, value);
     if (!strcmp(key, "index-wait"))
         return set_number(&c->index_wait, value, INDEX_WAIT_MAX);
+    if (!strcmp(key, "memory-limit"))
+        return set_between(&c->memory_limit, value, MEMORY_MIN, SIZE_MAX);
+    if (!strcmp(key, "timeout-limit"))
+        return set_between(&c->timeout_limit, value, TIMEOUT_MIN, TIMEOUT_MAX);
     if (value[0] != '/')
         return -EINVAL;
     if (!strcmp(key, "reference"))
@@ -136,8 +153,9 @@ static int parse_file(struct configuration *c, FILE *f, const char *path)
     if (rc == -EINVAL)
         log_error("%s: line %u is none of 'reference = /GLOB', "
                   "'destination = /GLOB', 'state = /DIRECTORY', "
-                  "'trace-buffer = BYTES', "
-                  "'remind = DAYS', 'index-wait = SECONDS'", path, number);
+                  "'trace-buffer = BYTES', 'remind = DAYS', "
+                  "'index-wait = SECONDS', 'memory-limit = BYTES', "
+                  "'timeout-limit = SECONDS'", path, number);
     free(line);
     return rc;
 }
@@ -181,6 +199,7 @@ int configuration_load(struct configuration *c)
     memset(c, 0, sizeof(*c));
     c->remind_days = DEFAULT_REMIND;
     c->index_wait = INDEX_WAIT;
+    c->timeout_limit = TIMEOUT_LIMIT;
     f = fopen(path, "re");
     if (f) {
         rc = parse_file(c, f, path);

@@ -16,6 +16,10 @@
  *   index-wait      seconds that a session waits for references that were
  *               never indexed, before it asks the source for what they may
  *               hold (60)
+ *   memory-limit    bytes that the peer of a session may have it take up
+ *               (4 GiB, or half of the host's memory)
+ *   timeout-limit   the longest silence of a source, in seconds, that is waited
+ *               for here, whatever the source asks for (600)
  * A missing file is an empty one.
  */
 #ifndef PLUGIN_STATE_CONFIGURATION_H
@@ -40,6 +44,8 @@ struct configuration {
     size_t trace_buffer;        /* 0: the tracker's default */
     unsigned remind_days;       /* 0: never */
     size_t index_wait;          /* seconds */
+    size_t memory_limit;        /* bytes; 0: budget_default() */
+    size_t timeout_limit;       /* seconds */
 };
 
 /* The file. */

@@ -6,7 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "plugin/base/allowance.h"
+#include "plugin/base/budget.h"
 #include "plugin/match/x86_operands.h"
 #include "plugin/target/assembly.h"
 #include "plugin/target/place.h"
@@ -25,8 +25,8 @@ struct assembly {
     const struct batch *batch;
     const struct wire_object *object;
     struct assembly_basis basis;
-    atomic_size_t *memory;
-    size_t taken;                   /* of it */
+    struct budget *budget;
+    size_t taken;                   /* of it, bytes */
     bool dropped;                   /* nothing is made: it is only read on */
 
     uint64_t done;                  /* bytes of the object */
@@ -57,14 +57,16 @@ static int allocate(struct assembly *a)
 
     if (is_in_memory(a))
         most = a->object->size + X86_OPERANDS_BEYOND;
+    if (a->basis.code)
+        most += 2 * PROTO_OPERANDS_AHEAD;
     if ((a->basis.code && a->object->size > ASSEMBLY_CODE_MAX) ||
-        !allowance_take(a->memory, most)) {
+        !budget_take_spare(a->budget, most)) {
         a->dropped = true;
         return 0;
     }
     a->taken = most;
     if (is_in_memory(a))
-        a->data = malloc(most);
+        a->data = malloc(a->object->size + X86_OPERANDS_BEYOND);
     else
         a->piece = aligned_alloc(4096, ASSEMBLY_PIECE + 4096);
     return a->data || a->piece ? 0 : -ENOMEM;
@@ -72,7 +74,7 @@ static int allocate(struct assembly *a)
 
 int assembly_new(struct assembly **a_r, const struct batch *b,
                  const struct wire_object *o,
-                 const struct assembly_basis *basis, atomic_size_t *memory)
+                 const struct assembly_basis *basis, struct budget *budget)
 {
     struct assembly *a = calloc(1, sizeof(*a));
     int rc;
@@ -82,7 +84,7 @@ int assembly_new(struct assembly **a_r, const struct batch *b,
     a->batch = b;
     a->object = o;
     a->basis = *basis;
-    a->memory = memory;
+    a->budget = budget;
     a->skeleton.size = o->size;
     place_copy_begin(&a->copy, b, o);
     digest_init(&a->copied);
@@ -99,7 +101,7 @@ void assembly_free(struct assembly *a)
 {
     if (!a)
         return;
-    allowance_give(a->memory, a->taken);
+    budget_give(a->budget, a->taken);
     buf_release(&a->operands);
     free(a->pieces);
     free(a->piece);

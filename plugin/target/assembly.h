@@ -28,6 +28,7 @@
 #define ASSEMBLY_PIECE (256u << 10)
 
 struct assembly;
+struct budget;
 
 /* What a recipe may copy from. */
 struct assembly_basis {
@@ -45,12 +46,11 @@ struct assembly_basis {
     const void *opaque;
 };
 
-/* *memory: bytes that may still be taken in this session, at least as long as
- * the assembly lives; where they do not suffice, nothing is made.  Copies
- * *basis, and borrows the rest.  *a_r is for assembly_free().  -ENOMEM. */
+/* Where the budget has not enough to spare, nothing is made.  Copies *basis, and
+ * borrows the rest.  *a_r is for assembly_free().  -ENOMEM. */
 int assembly_new(struct assembly **a_r, const struct batch *b,
                  const struct wire_object *o,
-                 const struct assembly_basis *basis, atomic_size_t *memory);
+                 const struct assembly_basis *basis, struct budget *budget);
 void assembly_free(struct assembly *a);
 
 /* How many bytes of the object are there, or of its skeleton. */

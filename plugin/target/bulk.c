@@ -35,11 +35,13 @@
 #include "plugin/target/bulk.h"
 #include "plugin/target/destination_storage.h"
 #include "plugin/target/destination_write.h"
+#include "plugin/target/digest_table.h"
 #include "plugin/target/index_disk.h"
 #include "plugin/target/local_search.h"
 #include "plugin/target/place.h"
 #include "plugin/target/readback.h"
 #include "plugin/target/recipe.h"
+#include "plugin/target/segments.h"
 #include "plugin/target/want.h"
 #include "plugin/target/witness.h"
 
@@ -333,8 +335,7 @@ static int zero_range(struct target_disk *d, uint64_t offset, uint64_t end)
     for (; offset < end && !rc; offset = stop) {
         n = offset / PROTO_SEGMENT;
         stop = (n + 1) * PROTO_SEGMENT < end ? (n + 1) * PROTO_SEGMENT : end;
-        if (d->own[n].known && d->expected[n].known && !d->touched[n] &&
-            segment_equal(&d->own[n], &d->expected[n]))
+        if (!d->touched[n] && segments_agree(d, n))
             continue;
         rc = destination_zero(&d->dest, offset, stop - offset);
         d->touched[n] = 1;
@@ -381,13 +382,12 @@ static void drop_unknown(struct target_disk *d)
 {
     uint64_t first, end, n;
 
-    segments_note_holes(&d->dest.storage, 0, d->n_segments, d->own);
     for (first = 0; first < d->n_segments; first = end) {
         end = first + 1;
-        if (d->own[first].known)
+        if (digest_table_knows(d->own, first))
             continue;
         for (n = end; n < d->n_segments && n < end + DROP_GAP; n++)
-            if (!d->own[n].known)
+            if (!digest_table_knows(d->own, n))
                 end = n + 1;
         destination_drop(&d->dest, first * PROTO_SEGMENT,
                          (end - first) * PROTO_SEGMENT);
@@ -414,7 +414,10 @@ int bulk_take_data_end(struct target_disk *d)
         return rc;
     for (i = 0; i < d->n_segments; i++)
         if (d->touched[i])
-            d->own[i].known = false;
+            digest_table_forget(d->own, i);
+    rc = segments_note_own_holes(d);
+    if (rc)
+        return rc;
     drop_unknown(d);
     release_work(d);
     d->bulk_done = true;

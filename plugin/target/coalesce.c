@@ -22,6 +22,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "plugin/base/budget.h"
 #include "plugin/base/hugepage.h"
 #include "plugin/content/segment.h"
 #include "plugin/proto.h"
@@ -44,6 +45,7 @@ struct slot {
 
 struct coalesce {
     uint64_t size;
+    struct budget *budget;
     coalesce_write *write;
     void *opaque;
     pthread_mutex_t lock;
@@ -55,15 +57,25 @@ struct coalesce {
     int rc;                     /* of the first failure */
 };
 
-int coalesce_new(struct coalesce **c_r, uint64_t size, coalesce_write *write,
-                 void *opaque)
+static uint64_t bytes_of(uint64_t size)
+{
+    return SLOTS * (uint64_t)PROTO_SEGMENT + segment_count(size);
+}
+
+int coalesce_new(struct coalesce **c_r, uint64_t size, struct budget *budget,
+                 coalesce_write *write, void *opaque)
 {
     struct coalesce *c = calloc(1, sizeof(*c));
     unsigned i;
 
     if (!c)
         return -ENOMEM;
+    if (!budget_take_spare(budget, bytes_of(size))) {
+        free(c);
+        return -ENOBUFS;
+    }
     c->size = size;
+    c->budget = budget;
     c->write = write;
     c->opaque = opaque;
     pthread_mutex_init(&c->lock, NULL);
@@ -84,6 +96,7 @@ void coalesce_free(struct coalesce *c)
 {
     if (!c)
         return;
+    budget_give(c->budget, bytes_of(c->size));
     free(c->memory);
     free(c->written);
     pthread_cond_destroy(&c->change);

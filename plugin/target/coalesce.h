@@ -17,12 +17,15 @@ struct coalesce;
 
 /* Writes length bytes of the disk, aligned to 4096 in memory, from one thread
  * or several.  0 or a negative errno.  What is zero is so there already. */
+struct budget;
+
 typedef int coalesce_write(void *opaque, const void *data, size_t length,
                            uint64_t offset);
 
-/* size: of the disk, bytes.  0 or -ENOMEM; takes 16 MiB as it is used. */
-int coalesce_new(struct coalesce **c_r, uint64_t size, coalesce_write *write,
-                 void *opaque);
+/* size: of the disk, bytes.  Takes 16 MiB as it is used, out of the budget,
+ * which may be NULL.  0, -ENOMEM, or -ENOBUFS: it is not worth that much. */
+int coalesce_new(struct coalesce **c_r, uint64_t size, struct budget *budget,
+                 coalesce_write *write, void *opaque);
 
 /* Takes content, as far as its first segment goes.  Returns how many bytes of
  * it, from the first on; 0 if the caller has to write that part; a negative

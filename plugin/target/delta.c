@@ -12,12 +12,16 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "plugin/base/budget.h"
 #include "plugin/target/delta.h"
 #include "plugin/target/destination_storage.h"
 #include "plugin/target/destination_write.h"
+#include "plugin/target/digest_table.h"
 #include "plugin/target/segments.h"
 
 #define READ_BYTES (256u << 10)
+
+static const char purpose[] = "blocks that were written at the source";
 
 /* A record of a DELTA. */
 struct range {
@@ -35,8 +39,9 @@ struct delta {
 
 /* The DELTAs since the last PASS_END. */
 struct delta_round {
+    struct budget *budget;
     struct delta *deltas;
-    size_t n_deltas;
+    size_t n_deltas, deltas_room;
     struct range *ranges;
     size_t n_ranges, room;
     uint64_t bytes;
@@ -55,16 +60,23 @@ static uint64_t last_segment(const struct range *r)
 static int add_range(struct delta_round *a, const struct range *r)
 {
     struct range *list;
+    size_t room = a->room ? 2 * a->room : 64;
+    int rc;
 
     if (a->n_ranges >= PROTO_ROUND_RECORDS ||
         a->bytes + r->length > PROTO_ROUND_BYTES)
         return -EPROTO;
     if (a->n_ranges == a->room) {
-        a->room = a->room ? 2 * a->room : 64;
-        list = realloc(a->ranges, a->room * sizeof(*list));
-        if (!list)
+        rc = budget_take(a->budget, (room - a->room) * sizeof(*list), purpose);
+        if (rc)
+            return rc;
+        list = reallocarray(a->ranges, room, sizeof(*list));
+        if (!list) {
+            budget_give(a->budget, (room - a->room) * sizeof(*list));
             return -ENOMEM;
+        }
         a->ranges = list;
+        a->room = room;
     }
     a->ranges[a->n_ranges++] = *r;
     a->bytes += r->length;
@@ -125,7 +137,8 @@ static int write_range(struct target_disk *d, struct range *r)
         destination_write(&d->dest, r->data, r->length, r->offset);
     r->data = NULL;             /* of a frame that goes */
     for (n = first_segment(r); n <= last_segment(r); n++) {
-        d->own[n].known = d->expected[n].known = false;
+        digest_table_forget(d->own, n);
+        digest_table_forget(d->expected, n);
         d->flags[n] |= SEGMENT_DERIVED;
     }
     d->unsynced = true;
@@ -134,12 +147,24 @@ static int write_range(struct target_disk *d, struct range *r)
 
 static int keep_delta(struct delta_round *a, const struct delta *delta)
 {
-    struct delta *list = realloc(a->deltas, (a->n_deltas + 1) * sizeof(*list));
+    size_t room = a->deltas_room ? 2 * a->deltas_room : 64;
+    struct delta *list;
+    int rc;
 
-    if (!list)
-        return -ENOMEM;
-    a->deltas = list;
-    list[a->n_deltas++] = *delta;
+    if (a->n_deltas == a->deltas_room) {
+        rc = budget_take(a->budget, (room - a->deltas_room) * sizeof(*list),
+                         purpose);
+        if (rc)
+            return rc;
+        list = reallocarray(a->deltas, room, sizeof(*list));
+        if (!list) {
+            budget_give(a->budget, (room - a->deltas_room) * sizeof(*list));
+            return -ENOMEM;
+        }
+        a->deltas = list;
+        a->deltas_room = room;
+    }
+    a->deltas[a->n_deltas++] = *delta;
     return 0;
 }
 
@@ -155,6 +180,7 @@ int delta_take(struct target_disk *d, const struct frame *f)
         d->round = calloc(1, sizeof(*d->round));
     if (!d->round)
         return -ENOMEM;
+    d->round->budget = d->budget;
     delta.first = d->round->n_ranges;
     while (!rc && cursor_left(&c) > 0)
         rc = take_record(d, &c);
@@ -253,6 +279,8 @@ void delta_release(struct target_disk *d)
 {
     if (!d->round)
         return;
+    budget_give(d->budget, d->round->room * sizeof(*d->round->ranges) +
+                d->round->deltas_room * sizeof(*d->round->deltas));
     free(d->round->deltas);
     free(d->round->ranges);
     free(d->round);

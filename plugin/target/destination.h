@@ -41,6 +41,7 @@
 #include "plugin/target/coalesce.h"
 #include "plugin/target/guard.h"
 
+struct budget;
 struct lookout;
 
 struct destination {
@@ -52,6 +53,7 @@ struct destination {
     const char *uuid;
     const char *vdev;
     uint64_t size;              /* of the disk, bytes */
+    struct budget *budget;      /* or NULL */
     uint64_t used;              /* bytes at the source that are not holes */
     bool served;                /* a guest is going to have it */
     struct sector_sizes sectors;    /* of the source; logical 0: not known */

@@ -218,7 +218,7 @@ void destination_begin_coalescing(struct destination *d)
         return;
     d->direct_fd = image_open_direct(&d->storage, O_RDWR);
     if (d->direct_fd >= 0 &&
-        coalesce_new(&d->coalesce, d->size, write_coalesced, d))
+        coalesce_new(&d->coalesce, d->size, d->budget, write_coalesced, d))
         d->coalesce = NULL;
 }
 

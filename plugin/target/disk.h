@@ -26,8 +26,10 @@
 #include "plugin/wire/wire.h"
 
 struct blocklist;
+struct budget;
 struct bulk_position;
 struct delta_round;
+struct digest_table;
 struct index_adding;
 struct listing;
 struct objects;
@@ -68,11 +70,10 @@ struct target_disk {
     struct wire *wire;
     struct threadpool *pool;
     struct references *references;
+    struct budget *budget;
     atomic_size_t *blocks_left;     /* that blocklist.c may still look for, in
                                        all disks */
     struct told *told;
-    atomic_size_t *recipe_memory;   /* bytes that recipes may still take, in
-                                       all disks (assembly.h) */
 
     /* How far it has come. */
     bool accepted;
@@ -86,10 +87,10 @@ struct target_disk {
     uint8_t mark_key[32];           /* for what is told of it then */
     atomic_int error;               /* the first one; disk_fail() */
 
-    /* Segments: segments.c makes these. */
+    /* Segments: segments.c makes these when the disk is accepted. */
     uint64_t n_segments;
-    struct segment_digest *expected;
-    struct segment_digest *own;
+    struct digest_table *expected;
+    struct digest_table *own;
     uint8_t *flags;                 /* SEGMENT_... */
     bool unsynced;                  /* something was written by the passes */
     atomic_uchar *touched;          /* place.c: written by the bulk copy, and

@@ -15,6 +15,7 @@ libplugin_la_SOURCES += \
 	%D%/destination_place.c %D%/destination_place.h \
 	%D%/destination_storage.c %D%/destination_storage.h \
 	%D%/destination_write.c %D%/destination_write.h \
+	%D%/digest_table.c %D%/digest_table.h \
 	%D%/disk.h \
 	%D%/guard.c %D%/guard.h \
 	%D%/index_disk.c %D%/index_disk.h \

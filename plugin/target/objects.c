@@ -6,11 +6,12 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "plugin/base/budget.h"
 #include "plugin/target/objects.h"
 
 struct objects {
     struct batch **batches;         /* by number */
-    size_t n_batches;
+    size_t n_batches, room;
     uint64_t n_objects;
     uint64_t n_extents;
 };
@@ -83,6 +84,7 @@ static void batch_free(struct batch *b)
 {
     if (!b)
         return;
+    budget_give(b->disk->budget, b->taken);
     free(b->objects);
     free(b->extents);
     free(b);
@@ -90,15 +92,54 @@ static void batch_free(struct batch *b)
 
 static int keep_batch(struct objects *all, struct batch *b)
 {
+    size_t room = all->room ? 2 * all->room : 64;
     struct batch **list;
 
-    list = realloc(all->batches, (all->n_batches + 1) * sizeof(*list));
-    if (!list)
-        return -ENOMEM;
-    all->batches = list;
-    list[all->n_batches++] = b;
+    if (all->n_batches == all->room) {
+        list = reallocarray(all->batches, room, sizeof(*list));
+        if (!list)
+            return -ENOMEM;
+        all->batches = list;
+        all->room = room;
+    }
+    all->batches[all->n_batches++] = b;
     all->n_objects += b->count;
     return 0;
+}
+
+/* Extents count twice, for objects_extents() copies them; each batch is in a
+ * list that has room for as many again. */
+static uint64_t bytes_of(const struct batch *b, uint64_t n_extents)
+{
+    return sizeof(*b) + 2 * sizeof(b) + b->count * sizeof(*b->objects) +
+        2 * n_extents * sizeof(*b->extents);
+}
+
+/* Memory for the frame at hand: for as many extents as there may be in it. */
+static int make_room(struct target_disk *d, struct batch *b, uint32_t room)
+{
+    int rc = budget_take(d->budget, bytes_of(b, room),
+                         "the list of a disk's objects");
+
+    if (rc)
+        return rc;
+    b->taken = bytes_of(b, room);
+    b->objects = calloc(b->count, sizeof(*b->objects));
+    b->extents = calloc(room, sizeof(*b->extents));
+    return b->objects && b->extents ? 0 : -ENOMEM;
+}
+
+/* The extents are known.  Shrinking cannot fail in a way that matters. */
+static void give_room(struct target_disk *d, struct batch *b,
+                      uint32_t n_extents)
+{
+    struct fsparse_extent *e = realloc(b->extents, n_extents * sizeof(*e));
+
+    if (!e)
+        return;
+    b->extents = e;
+    budget_give(d->budget, b->taken - bytes_of(b, n_extents));
+    b->taken = bytes_of(b, n_extents);
 }
 
 static int take_batch(struct target_disk *d, const struct frame *f,
@@ -107,9 +148,8 @@ static int take_batch(struct target_disk *d, const struct frame *f,
     struct cursor c = CURSOR_INIT(f->data, f->length);
     uint64_t physical = 0;
     uint32_t i, n_extents = 0, room;
-    int rc = 0;
+    int rc;
 
-    b->disk = d;
     b->first = cursor_u64(&c);
     b->count = cursor_u32(&c);
     /* An object takes at least 21 bytes, an extent at least 3: the peer can
@@ -119,10 +159,7 @@ static int take_batch(struct target_disk *d, const struct frame *f,
         d->objects->n_objects + b->count > PROTO_OBJECTS_MAX)
         return -EPROTO;
     room = cursor_left(&c) / 3;
-    b->objects = calloc(b->count, sizeof(*b->objects));
-    b->extents = calloc(room, sizeof(*b->extents));
-    if (!b->objects || !b->extents)
-        return -ENOMEM;
+    rc = make_room(d, b, room);
     for (i = 0; i < b->count && !rc; i++)
         rc = take_object(d, b, &b->objects[i], &c, &physical, &n_extents,
                          room);
@@ -131,14 +168,8 @@ static int take_batch(struct target_disk *d, const struct frame *f,
     d->objects->n_extents += n_extents;
     if (!rc && d->objects->n_extents > PROTO_EXTENTS_MAX)
         rc = -EPROTO;
-    if (!rc) {
-        /* Shrinking cannot fail in a way that matters. */
-        struct fsparse_extent *e = realloc(b->extents,
-                                           n_extents * sizeof(*e));
-
-        if (e)
-            b->extents = e;
-    }
+    if (!rc)
+        give_room(d, b, n_extents);
     return rc;
 }
 
@@ -151,6 +182,8 @@ int objects_take(struct target_disk *d, const struct frame *f,
     if (!d->objects)
         d->objects = calloc(1, sizeof(*d->objects));
     b = calloc(1, sizeof(*b));
+    if (b)
+        b->disk = d;
     rc = d->objects && b ? take_batch(d, f, b) : -ENOMEM;
     if (!rc)
         rc = keep_batch(d->objects, b);

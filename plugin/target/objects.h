@@ -32,12 +32,13 @@ struct batch {
     struct target_disk *disk;
     uint64_t first;                 /* number of the first object */
     uint32_t count;
+    uint64_t taken;                 /* bytes of the budget, objects.c */
     struct wire_object *objects;
     struct fsparse_extent *extents;
 };
 
 /* Takes a MANIFEST.  *b_r: its batch, which the disk owns.  -EPROTO if the
- * source breaks the protocol, -ENOMEM. */
+ * source breaks the protocol, -ENOMEM, -ENOBUFS. */
 int objects_take(struct target_disk *d, const struct frame *f,
                  struct batch **b_r);
 

@@ -10,6 +10,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "plugin/base/budget.h"
 #include "plugin/base/escape.h"
 #include "plugin/base/paths.h"
 #include "plugin/image/identity.h"
@@ -87,9 +88,13 @@ int offer_take_hello(struct receiver *r, const struct frame *f)
     r->uuid = strdup(uuid);
     if (!r->uuid)
         return -ENOMEM;
-    if (!text_get_u64(f->data, f->length, "timeout", &timeout) &&
-        timeout >= WIRE_TIMEOUT_MIN && timeout <= 86400)
-        wire_set_timeout(r->wire, timeout);
+    /* The source gives up then; here nobody has to wait for longer than this
+     * host's administrator allows. */
+    if (text_get_u64(f->data, f->length, "timeout", &timeout) ||
+        timeout < WIRE_TIMEOUT_MIN)
+        timeout = wire_timeout(r->wire);
+    wire_set_timeout(r->wire, timeout < r->conf->timeout_limit ?
+                     timeout : r->conf->timeout_limit);
     gethostname(host, sizeof(host) - 1);
     buf_put_text(&b, "host", host);
     put_abandoned(r, &b);
@@ -177,6 +182,11 @@ int offer_take_disk(struct receiver *r, const struct frame *f)
     if (!r->uuid || r->offered || f->disk != r->n_disks ||
         r->n_disks >= PROTO_DISKS_MAX || !text_valid(f->data, f->length))
         return -EPROTO;
+    /* What it says may be said twice here: as it came, and resolved. */
+    rc = budget_take(r->budget, sizeof(*d) + 2 * f->length,
+                     "what is said of a disk");
+    if (rc)
+        return rc;
     list = realloc(r->disks, (r->n_disks + 1) * sizeof(*list));
     d = calloc(1, sizeof(*d));
     if (list)
@@ -192,13 +202,14 @@ int offer_take_disk(struct receiver *r, const struct frame *f)
     d->wire = r->wire;
     d->pool = r->pool;
     d->references = r->references;
+    d->budget = r->budget;
+    d->dest.budget = r->budget;
     d->blocks_left = &r->blocks_left;
-    d->recipe_memory = &r->recipe_memory;
     d->told = &r->told;
     rc = describe_disk(r, d, f);
     if (!rc)
         rc = take_list(d, f);
-    return rc ? rc : segments_init(d);
+    return rc;
 }
 
 static int find_path(struct receiver *r, struct target_disk *d)
@@ -251,12 +262,11 @@ static bool knows_list(struct receiver *r, struct target_disk *d)
 {
     uint8_t digest[HASH_BYTES];
 
-    d->known_list = listing_open(r->conf->state_dir, d->path);
+    d->known_list = listing_open(r->conf->state_dir, d->path, r->budget);
     if (!d->lists || !d->known_list || !listing_digest(d->known_list, digest) ||
         memcmp(digest, d->offered_list, HASH_BYTES))
         return false;
-    listing_agree(d->known_list);
-    return true;
+    return listing_agree(d->known_list);
 }
 
 static int accept_disk(struct receiver *r, struct target_disk *d)
@@ -271,6 +281,10 @@ static int accept_disk(struct receiver *r, struct target_disk *d)
         session_refuse(r, "disk %s: %s", d->vdev, why);
         return rc;
     }
+    /* Now that there is a file or device of that size. */
+    rc = segments_init(d);
+    if (rc)
+        return rc;
     d->accepted = true;
     d->comparing = d->dest.block ? !d->dest.blank : d->dest.resumed;
     r->n_accepted++;

@@ -19,11 +19,9 @@
 #include "plugin/target/delta.h"
 #include "plugin/target/destination_storage.h"
 #include "plugin/target/destination_write.h"
+#include "plugin/target/digest_table.h"
 #include "plugin/target/pass.h"
 #include "plugin/target/segments.h"
-
-/* Segments that are hashed before that is told. */
-#define AT_ONCE 256
 
 /* Naming segments that differ */
 
@@ -63,25 +61,8 @@ static int name(struct target_disk *d, uint64_t number)
     if (*flags & SEGMENT_PATCHED)
         return segments_name_whole(d, number);
     *flags |= SEGMENT_NAMED;
-    return d->own[number].zero ? segments_name(d, FRAME_BLOCKS, number) :
-        name_blocks(d, number);
-}
-
-/* Hashes what is not known of [first, first + count).  The source sees that it
- * goes on. */
-static int hash_run(struct target_disk *d, uint64_t first, uint64_t count)
-{
-    uint64_t n;
-    int rc = 0;
-
-    for (; count > 0 && !rc; first += n, count -= n) {
-        n = count < AT_ONCE ? count : AT_ONCE;
-        rc = segments_hash(&d->dest.storage, d->pool, first, n,
-                           d->own + first);
-        if (!rc)
-            wire_worked(d->wire);
-    }
-    return rc;
+    return digest_table_is_zero(d->own, number) ?
+        segments_name(d, FRAME_BLOCKS, number) : name_blocks(d, number);
 }
 
 /* Hashes what is not known of [first, first + count), and names what differs
@@ -89,7 +70,7 @@ static int hash_run(struct target_disk *d, uint64_t first, uint64_t count)
 static int compare_run(struct target_disk *d, uint64_t first, uint64_t count)
 {
     uint64_t i;
-    int rc = hash_run(d, first, count);
+    int rc = segments_hash_own(d, first, count);
 
     for (i = first; i < first + count && !rc; i++) {
         if (segments_verified(d, i))
@@ -121,30 +102,34 @@ static int compare_synced(struct target_disk *d, uint64_t first,
 
 /* Frames */
 
+/* Notes what the source says of a segment. */
+static int expect(struct target_disk *d, uint64_t number, bool zero,
+                  const uint8_t *digest)
+{
+    struct segment_digest e = { .known = true, .zero = zero };
+
+    if (!zero)
+        memcpy(e.digest, digest, HASH_BYTES);
+    return digest_table_put(d->expected, number, 1, &e);
+}
+
 static int take_run(struct target_disk *d, struct cursor *c)
 {
     uint64_t first = cursor_u64(c);
     uint32_t count = cursor_u32(c), i;
     uint8_t zero = cursor_u8(c);
-    const uint8_t *digest;
+    int rc = 0;
 
     if (c->bad || zero > 1 || first > d->n_segments ||
-        count > d->n_segments - first)
+        count > d->n_segments - first ||
+        (!zero && count > cursor_left(c) / HASH_BYTES))
         return -EPROTO;
-    for (i = 0; i < count; i++) {
-        struct segment_digest *e = &d->expected[first + i];
-
-        e->known = true;
-        e->zero = zero;
+    for (i = 0; i < count && !rc; i++) {
         d->flags[first + i] &= ~SEGMENT_DERIVED;
-        if (zero)
-            continue;
-        digest = cursor_get(c, HASH_BYTES);
-        if (!digest)
-            return -EPROTO;
-        memcpy(e->digest, digest, HASH_BYTES);
+        rc = expect(d, first + i, zero, zero ? NULL :
+                    cursor_get(c, HASH_BYTES));
     }
-    return compare_synced(d, first, count);
+    return rc ? rc : compare_synced(d, first, count);
 }
 
 int pass_take_segments(struct target_disk *d, const struct frame *f)
@@ -157,21 +142,21 @@ int pass_take_segments(struct target_disk *d, const struct frame *f)
     return rc;
 }
 
-/* Takes number and digest of a segment that is about to be written. */
+/* Takes number and digest of a segment that is about to be written; zero: that
+ * is all that came of it.  A digest of zeros stands for one that is zero. */
 static int begin_write(struct target_disk *d, struct cursor *c, bool zero,
                        uint64_t *number_r)
 {
     uint64_t number = cursor_u64(c);
     const uint8_t *digest = cursor_get(c, HASH_BYTES);
-    struct segment_digest *e;
+    int rc;
 
     if (c->bad || number >= d->n_segments)
         return -EPROTO;
-    e = &d->expected[number];
-    e->known = true;
-    e->zero = zero;
-    memcpy(e->digest, digest, HASH_BYTES);
-    d->own[number].known = false;
+    digest_table_forget(d->own, number);
+    rc = expect(d, number, zero || sodium_is_zero(digest, HASH_BYTES), digest);
+    if (rc)
+        return rc;
     d->flags[number] &= ~(SEGMENT_NAMED | SEGMENT_DERIVED);
     d->flags[number] |= SEGMENT_WRITTEN;
     d->unsynced = true;
@@ -225,9 +210,6 @@ int pass_take_patch(struct target_disk *d, const struct frame *f)
     if (rc)
         return rc;
     d->flags[number] |= SEGMENT_PATCHED;
-    /* A digest of zeros stands for a segment that is zero now. */
-    d->expected[number].zero = sodium_is_zero(d->expected[number].digest,
-                                              HASH_BYTES);
     while (!rc && cursor_left(&c) > 0)
         rc = take_record(d, number, &c);
     return rc;
@@ -268,7 +250,8 @@ int pass_take_end(struct target_disk *d)
     if (!rc)
         rc = delta_verify(d);
     for (i = 0; i < d->n_segments && !rc; i = end) {
-        for (end = i; end < d->n_segments && d->expected[end].known &&
+        for (end = i; end < d->n_segments &&
+             digest_table_knows(d->expected, end) &&
              !segments_verified(d, end); end++)
             ;
         if (end > i)
@@ -300,9 +283,9 @@ int pass_take_end_dry(struct target_disk *d)
 
 int pass_read_root(struct target_disk *d, uint8_t root[HASH_BYTES])
 {
-    int rc = hash_run(d, 0, d->n_segments);
+    int rc = segments_hash_own(d, 0, d->n_segments);
 
     if (!rc)
-        segments_root(d->own, d->n_segments, root);
+        segments_own_root(d, root);
     return rc;
 }

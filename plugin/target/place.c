@@ -6,19 +6,32 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "plugin/base/budget.h"
 #include "plugin/target/destination_storage.h"
 #include "plugin/target/destination_write.h"
+#include "plugin/target/digest_table.h"
 #include "plugin/target/place.h"
+#include "plugin/target/segments.h"
 
 int place_begin(struct target_disk *d)
 {
+    int rc;
+
+    if (d->touched)
+        return 0;
+    rc = budget_take(d->budget, d->n_segments, "the segments of a disk");
+    if (rc)
+        return rc;
+    d->touched = calloc(d->n_segments + 1, sizeof(*d->touched));
     if (!d->touched)
-        d->touched = calloc(d->n_segments + 1, sizeof(*d->touched));
+        budget_give(d->budget, d->n_segments);
     return d->touched ? 0 : -ENOMEM;
 }
 
 void place_release(struct target_disk *d)
 {
+    if (d->touched)
+        budget_give(d->budget, d->n_segments);
     free(d->touched);
     d->touched = NULL;
 }
@@ -148,12 +161,9 @@ struct place place_look(const struct batch *b, const struct wire_object *o)
         n = e->physical / PROTO_SEGMENT;
         last = (e->physical + e->length - 1) / PROTO_SEGMENT;
         for (; n <= last; n++) {
-            const struct segment_digest *own = &d->own[n];
-
-            if (!own->known || !own->zero)
+            if (!digest_table_is_zero(d->own, n))
                 place.empty = false;
-            if (!own->known || !d->expected[n].known ||
-                !segment_equal(own, &d->expected[n]))
+            if (!segments_agree(d, n))
                 place.same = false;
         }
     }

@@ -8,13 +8,17 @@
 #include "plugin/base/clock.h"
 #include "plugin/base/hugepage.h"
 #include "plugin/base/priority.h"
+#include "plugin/base/budget.h"
 #include "plugin/target/destination_storage.h"
+#include "plugin/target/digest_table.h"
 #include "plugin/target/readback.h"
 
 #define RUN 16u             /* segments brought to the storage at a time */
 #define READ 4u             /* of these, read at a time */
 #define PAUSE_MS 100        /* before looking again for what is complete */
 #define READERS 2u          /* one waits for storage while the other hashes */
+
+#define BUFFERS (READERS * READ * PROTO_SEGMENT)
 
 /* Listed content may cover the disk so often; a list that goes on would cost
  * only time. */
@@ -28,9 +32,11 @@ struct reader {
 
 struct readback {
     struct target_disk *disk;
-    atomic_uint *open;      /* by segment: objects to come */
+    atomic_uint *open;      /* by segment: objects to come; NULL: that would
+                               take too much memory */
     uint64_t listed;        /* segments of all extents */
     bool hopeless;
+    bool buffers;           /* memory for those of the readers is taken */
     struct reader readers[READERS];
     unsigned n_readers;
     pthread_mutex_t lock;   /* covers what follows */
@@ -52,10 +58,15 @@ static struct readback *make(struct target_disk *d)
     if (!r)
         return NULL;
     r->disk = d;
-    r->open = calloc(d->n_segments + 1, sizeof(*r->open));
-    if (!r->open) {
-        free(r);
-        return NULL;
+    if (!budget_take_spare(d->budget, d->n_segments * sizeof(*r->open))) {
+        r->hopeless = true;
+    } else {
+        r->open = calloc(d->n_segments + 1, sizeof(*r->open));
+        if (!r->open) {
+            budget_give(d->budget, d->n_segments * sizeof(*r->open));
+            free(r);
+            return NULL;
+        }
     }
     pthread_mutex_init(&r->lock, NULL);
     monotonic_cond_init(&r->stopping);
@@ -101,7 +112,7 @@ void readback_settle(const struct batch *b, struct wire_object *o)
     uint64_t n, last;
     uint32_t i;
 
-    if (!r || atomic_exchange(&o->settled, true))
+    if (!r || !r->open || atomic_exchange(&o->settled, true))
         return;
     for (i = 0; i < o->n_extents; i++) {
         e = &b->extents[o->first_extent + i];
@@ -161,7 +172,7 @@ static bool take_run(struct reader *reader)
     if (looked < d->n_segments && !r->stop) {
         for (end = n; end < d->n_segments && end < n + RUN && is_ready(r, end);
              end++) {
-            d->own[end].known = false;
+            digest_table_forget(d->own, end);
             atomic_store(&d->touched[end], 0);
         }
         reader->first = n;
@@ -171,12 +182,13 @@ static bool take_run(struct reader *reader)
     return reader->end > 0;
 }
 
-/* How many segments from n on are to be read at a time. */
-static uint64_t unknown(const struct target_disk *d, uint64_t n, uint64_t end)
+/* How many of these are to be read at a time: those before one that is
+ * known. */
+static size_t unknown(const struct segment_digest *now, size_t n)
 {
-    uint64_t count = 0;
+    size_t count = 0;
 
-    while (count < READ && n + count < end && !d->own[n + count].known)
+    while (count < READ && count < n && !now[count].known)
         count++;
     return count;
 }
@@ -188,6 +200,7 @@ static int read_run(struct reader *reader, uint8_t *buf)
     uint64_t first = reader->first, end = reader->end;
     uint64_t start = first * PROTO_SEGMENT, n, count;
     uint64_t length = (end - first) * PROTO_SEGMENT;
+    struct segment_digest now[RUN] = { { .known = false } };
     int rc;
 
     destination_begin_flush(&d->dest);
@@ -195,16 +208,17 @@ static int read_run(struct reader *reader, uint8_t *buf)
     if (!rc)
         destination_drop(&d->dest, start, length);
     if (!rc)
-        segments_note_holes(&d->dest.storage, first, end - first,
-                            &d->own[first]);
+        segments_note_holes(&d->dest.storage, first, end - first, now);
     for (n = first; n < end && !rc && !is_stopped(r); n += count) {
-        count = unknown(d, n, end);
+        count = unknown(now + (n - first), end - n);
         if (count > 0)
             rc = segments_hash_at_once(&d->dest.storage, n, count, buf,
-                                       &d->own[n]);
+                                       now + (n - first));
         else
             count = 1;
     }
+    if (!rc)
+        rc = digest_table_put(d->own, first, n - first, now);
     touch(r, n, end);
     if (rc)
         touch(r, first, end);
@@ -250,7 +264,11 @@ void readback_begin(struct target_disk *d)
     struct readback *r = d->readback;
     struct reader *reader;
 
-    while (r && !r->hopeless && r->n_readers < READERS) {
+    if (!r || r->hopeless || r->buffers ||
+        !budget_take_spare(d->budget, BUFFERS))
+        return;
+    r->buffers = true;
+    while (r->n_readers < READERS) {
         reader = &r->readers[r->n_readers];
         reader->readback = r;
         if (pthread_create(&reader->thread, NULL, work, reader))
@@ -283,6 +301,10 @@ void readback_free(struct target_disk *d)
     readback_end(d);
     pthread_cond_destroy(&r->stopping);
     pthread_mutex_destroy(&r->lock);
+    if (r->buffers)
+        budget_give(d->budget, BUFFERS);
+    if (r->open)
+        budget_give(d->budget, d->n_segments * sizeof(*r->open));
     free(r->open);
     free(r);
     d->readback = NULL;

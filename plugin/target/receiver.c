@@ -30,9 +30,6 @@
 
 /* Of 4 KiB, looked for at once: 12 GiB, and about 100 MB of memory. */
 #define BLOCKS_MAX (3u << 20)
-/* Of what recipes put together at the same time.  Several disks, or code that
- * is as large as it may be, fit; what does not is wanted whole. */
-#define RECIPE_MEMORY ((size_t)160 << 20)
 /* What one session is told of references: signatures of some 10 GB of files
  * that have changed, whether so many recipes are right that are not, and which
  * blocks are held of 128 GiB that no parser understands. */
@@ -41,7 +38,7 @@
 #define LISTED_MAX ((size_t)1 << 25)
 
 int receiver_new(struct receiver **r_r, struct wire *w, struct inbox *in,
-                 const struct configuration *conf,
+                 const struct configuration *conf, struct budget *budget,
                  const struct receiver_events *events)
 {
     struct receiver *r = calloc(1, sizeof(*r));
@@ -52,9 +49,9 @@ int receiver_new(struct receiver **r_r, struct wire *w, struct inbox *in,
     r->wire = w;
     r->inbox = in;
     r->conf = conf;
+    r->budget = budget;
     r->events = *events;
     r->blocks_left = BLOCKS_MAX;
-    r->recipe_memory = RECIPE_MEMORY;
     r->told.signatures = SIGNATURES_MAX;
     r->told.wrong = WRONG_MAX;
     r->told.listed = LISTED_MAX;
@@ -439,9 +436,14 @@ static void say_failure(struct receiver *r, const struct frame *f, int rc)
 {
     const struct target_disk *d = f->disk < r->n_disks ?
         r->disks[f->disk] : NULL;
+    char why[WHY_BYTES];
 
     if (rc == -EPIPE || rc == -ECONNABORTED)
         return;
+    if (rc == -ENOBUFS && budget_explain(r->budget, why, sizeof(why))) {
+        session_refuse(r, "%s", why);
+        return;
+    }
     if (d && d->dest.reason)
         give_reason(r, d);
     else if (rc == -EPROTO)

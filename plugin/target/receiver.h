@@ -13,6 +13,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "plugin/base/budget.h"
 #include "plugin/state/configuration.h"
 #include "plugin/image/users.h"
 #include "plugin/target/receiver_events.h"
@@ -21,9 +22,9 @@
 
 struct receiver;
 
-/* Borrows everything. */
+/* Borrows everything; what the source makes it keep comes from the budget. */
 int receiver_new(struct receiver **r_r, struct wire *w, struct inbox *in,
-                 const struct configuration *conf,
+                 const struct configuration *conf, struct budget *budget,
                  const struct receiver_events *events);
 /* Unfinished disks stay in their staging files for the next try. */
 void receiver_free(struct receiver *r);

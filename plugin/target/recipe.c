@@ -15,6 +15,7 @@
 #include <sys/stat.h>
 
 #include "plugin/base/allowance.h"
+#include "plugin/base/budget.h"
 #include "plugin/target/assembly.h"
 #include "plugin/target/blocklist.h"
 #include "plugin/target/place.h"
@@ -49,12 +50,15 @@ struct recipe {
                                        guest has written to them since they were
                                        listed */
     size_t cost;                    /* of what is under way for it, bytes */
+    uint64_t taken;                 /* bytes of the budget */
     atomic_bool begun;              /* may be answered: no thread needs it
                                        any more */
 
     struct file_signature file;     /* of a file */
     const struct unmatched *blocks; /* else */
 };
+
+static const char purpose[] = "objects whose names are asked for";
 
 /* The objects of an UNKNOWN frame. */
 struct naming {
@@ -78,9 +82,12 @@ struct making {
 };
 
 struct recipes {
+    struct budget *budget;
+
     /* Covered by the disk's lock. */
     struct naming *asking;          /* not sent yet */
     struct naming *asked;           /* in the order sent */
+    struct naming **asked_end;
 
     /* Engine thread only. */
     struct recipe *list;            /* all */
@@ -100,18 +107,29 @@ int recipe_begin(struct target_disk *d)
     if (!all)
         return -ENOMEM;
     all->queue_end = &all->queue;
+    all->asked_end = &all->asked;
+    all->budget = d->budget;
     d->recipes = all;
     return 0;
 }
 
-static struct recipe *add_recipe(struct target_disk *d, uint64_t number,
-                                 const struct batch *b, struct wire_object *o)
+/* bytes: that belong to it, and are taken as well.  0, -ENOMEM or -ENOBUFS. */
+static int add_recipe(struct target_disk *d, uint64_t number,
+                      const struct batch *b, struct wire_object *o,
+                      uint64_t bytes, struct recipe **r_r)
 {
     struct recipes *all = d->recipes;
-    struct recipe *r = calloc(1, sizeof(*r));
+    struct recipe *r;
+    int rc = budget_take(d->budget, sizeof(*r) + bytes, purpose);
 
-    if (!r)
-        return NULL;
+    if (rc)
+        return rc;
+    r = calloc(1, sizeof(*r));
+    if (!r) {
+        budget_give(d->budget, sizeof(*r) + bytes);
+        return -ENOMEM;
+    }
+    r->taken = sizeof(*r) + bytes;
     r->number = number;
     r->batch = b;
     r->object = o;
@@ -121,17 +139,27 @@ static struct recipe *add_recipe(struct target_disk *d, uint64_t number,
     if (r->next)
         r->next->link = &r->next;
     all->list = r;
-    return r;
+    *r_r = r;
+    return 0;
 }
 
-static void free_recipe(struct recipe *r)
+static void free_recipe(struct target_disk *d, struct recipe *r)
 {
+    budget_give(d->budget, r->taken);
     r->object->recipe = NULL;
     *r->link = r->next;
     if (r->next)
         r->next->link = r->link;
     signature_release(&r->file);
     free(r);
+}
+
+static void free_naming(struct recipes *all, struct naming *n)
+{
+    if (!n)
+        return;
+    budget_give(all->budget, sizeof(*n));
+    free(n);
 }
 
 /* Asking for names */
@@ -144,7 +172,7 @@ bool recipe_may_help(const struct target_disk *d, const struct wire_object *o)
 
 int recipe_flush(struct target_disk *d)
 {
-    struct naming *n = d->recipes ? d->recipes->asking : NULL, **end;
+    struct naming *n = d->recipes ? d->recipes->asking : NULL;
     struct buf b = BUF_INIT;
     uint64_t previous = 0;
     uint32_t i;
@@ -153,9 +181,8 @@ int recipe_flush(struct target_disk *d)
     if (!n)
         return 0;
     d->recipes->asking = NULL;
-    for (end = &d->recipes->asked; *end; end = &(*end)->next)
-        ;
-    *end = n;
+    *d->recipes->asked_end = n;
+    d->recipes->asked_end = &n->next;
     buf_put_u32(&b, n->count);
     for (i = 0; i < n->count; i++) {
         buf_put_zigzag(&b, (int64_t)(n->numbers[i] - previous));
@@ -169,11 +196,18 @@ int recipe_flush(struct target_disk *d)
 int recipe_ask(struct target_disk *d, uint64_t number)
 {
     struct recipes *all = d->recipes;
-    int rc = -ENOMEM;
+    int rc = 0;
 
     pthread_mutex_lock(&d->lock);
-    if (!all->asking)
-        all->asking = calloc(1, sizeof(*all->asking));
+    if (!all->asking) {
+        rc = budget_take(all->budget, sizeof(*all->asking), purpose);
+        if (!rc)
+            all->asking = calloc(1, sizeof(*all->asking));
+        if (!rc && !all->asking) {
+            budget_give(all->budget, sizeof(*all->asking));
+            rc = -ENOMEM;
+        }
+    }
     if (all->asking) {
         all->asking->numbers[all->asking->count++] = number;
         rc = all->asking->count == PROTO_NAMES_MAX ? recipe_flush(d) : 0;
@@ -326,15 +360,16 @@ static int add_file(struct target_disk *d, uint64_t number,
     struct file_signature file;
     struct recipe *r;
     size_t cost;
+    int rc;
 
     signature_init(&file, h, d->told->secret);
     cost = signature_cost(&file);
     *added_r = may_tell(d, o, cost);
     if (!*added_r)
         return 0;
-    r = add_recipe(d, number, b, o);
-    if (!r)
-        return -ENOMEM;
+    rc = add_recipe(d, number, b, o, h->n_extents * sizeof(*h->extents), &r);
+    if (rc)
+        return rc;
     r->file = file;
     r->basis = (struct assembly_basis){
         .size = h->size,
@@ -382,8 +417,11 @@ static struct naming *next_naming(struct target_disk *d)
 
     pthread_mutex_lock(&d->lock);
     n = d->recipes ? d->recipes->asked : NULL;
-    if (n)
+    if (n) {
         d->recipes->asked = n->next;
+        if (!n->next)
+            d->recipes->asked_end = &d->recipes->asked;
+    }
     pthread_mutex_unlock(&d->lock);
     return n;
 }
@@ -417,7 +455,7 @@ int recipe_take_names(struct target_disk *d, const struct frame *f)
         if (!rc)
             rc = take_name(d, n->numbers[i], name);
     }
-    free(n);
+    free_naming(d->recipes, n);
     if (!rc && cursor_left(&c) > 0)
         rc = -EPROTO;
     if (!rc)
@@ -441,12 +479,13 @@ static int add_blocks(struct target_disk *d, uint64_t number,
 {
     const struct unmatched *u = blocklist_take_object(d, number);
     struct recipe *r;
+    int rc;
 
     if (!u)
         return -EPROTO;
-    r = add_recipe(d, number, b, o);
-    if (!r)
-        return -ENOMEM;
+    rc = add_recipe(d, number, b, o, 0, &r);
+    if (rc)
+        return rc;
     r->blocks = u;
     r->basis = (struct assembly_basis){
         .size = o->size,
@@ -478,8 +517,7 @@ static int begin_making(struct target_disk *d, uint64_t number)
     m->copied = 0;
     if (d->dry)
         return 0;
-    return assembly_new(&m->assembly, b, o, &m->recipe->basis,
-                        d->recipe_memory);
+    return assembly_new(&m->assembly, b, o, &m->recipe->basis, d->budget);
 }
 
 /* The source is done with this one; rc: or it failed. */
@@ -488,7 +526,7 @@ static int leave(struct target_disk *d, struct recipe *r, int rc)
     d->recipes->underway -= r->cost;
     assembly_free(d->recipes->making.assembly);
     d->recipes->making = (struct making){ NULL, NULL, 0 };
-    free_recipe(r);
+    free_recipe(d, r);
     want_leave(d, WANT_HELPED, rc);
     return rc ? rc : begin_signatures(d);
 }
@@ -570,12 +608,12 @@ void recipe_release(struct target_disk *d)
     if (!all)
         return;
     while (all->list)
-        free_recipe(all->list);
+        free_recipe(d, all->list);
     while ((n = all->asked)) {
         all->asked = n->next;
-        free(n);
+        free_naming(all, n);
     }
-    free(all->asking);
+    free_naming(all, all->asking);
     assembly_free(all->making.assembly);
     free(all);
     d->recipes = NULL;

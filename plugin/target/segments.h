@@ -25,14 +25,25 @@ enum {
                                        are verified since or will be */
 };
 
-/* Makes the table for the size of the disk.  0 or -ENOMEM; either way
+/* Makes the table for the size of the disk.  0, -ENOMEM or -ENOBUFS; either way
  * segments_release() frees it. */
 int segments_init(struct target_disk *d);
 void segments_release(struct target_disk *d);
 
-/* Whether the storage gave what was announced of a segment; of all of them. */
+/* Whether the storage gave what was announced of a segment, as far as is known
+ * now; whether that stands, the DELTAs since included; of all of them. */
+bool segments_agree(const struct target_disk *d, uint64_t number);
 bool segments_verified(const struct target_disk *d, uint64_t number);
 bool segments_complete(const struct target_disk *d);
+
+/* Hashes what is not known of [first, first + count), from the storage.  0 or a
+ * negative errno. */
+int segments_hash_own(struct target_disk *d, uint64_t first, uint64_t count);
+/* Takes for zero what is not known and is nothing but hole.  0, -ENOMEM or
+ * -ENOBUFS. */
+int segments_note_own_holes(struct target_disk *d);
+/* The digest of all digests, as segments_root() gives it; all are known. */
+void segments_own_root(const struct target_disk *d, uint8_t root[HASH_BYTES]);
 
 /* Sends a frame that says no more than the number of a segment: DIFFER asks for
  * all of it, BLOCKS says that it is zero here.  0 or what wire_send() gives. */

@@ -32,8 +32,8 @@ struct receiver {
     struct receiver_events events;
     struct threadpool *pool;
     struct references *references;
+    struct budget *budget;
     atomic_size_t blocks_left;
-    atomic_size_t recipe_memory;
     struct told told;
     struct known_path *paths;
     const struct used_path *busy;

@@ -137,13 +137,13 @@ static int greet(struct line *l, char *garbage, size_t size)
     return rc ? rc : judge(peer);
 }
 
-int greeting_exchange(struct line *l, int watch_fd, char *garbage,
-                      size_t size)
+int greeting_exchange(struct line *l, unsigned limit, int watch_fd,
+                      char *garbage, size_t size)
 {
     unsigned timeout = l->timeout;
     int rc;
 
-    l->timeout = 0;
+    l->timeout = limit;
     l->watch_fd = watch_fd;
     rc = greet(l, garbage, size);
     l->timeout = timeout;

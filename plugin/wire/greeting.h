@@ -8,8 +8,10 @@
 
 #include "plugin/wire/line.h"
 
-/* As wire_greet() in wire.h; before any other thread uses the line. */
-int greeting_exchange(struct line *l, int watch_fd, char *garbage,
+/* As wire_greet() in wire.h; before any other thread uses the line.  limit: to
+ * silence, in seconds; 0: none. */
+int greeting_exchange(struct line *l, unsigned limit, int watch_fd,
+                      char *garbage,
                       size_t size);
 
 #endif

@@ -13,6 +13,7 @@
 #include <unistd.h>
 #include <zstd.h>
 
+#include "plugin/base/budget.h"
 #include "plugin/base/digest.h"
 #include "plugin/base/fdio.h"
 #include "plugin/base/log.h"
@@ -29,6 +30,8 @@
 #define NAME_BYTES 16
 
 struct listing {
+    struct budget *budget;
+    uint64_t taken_old, taken_now;  /* bytes of it */
     char *directory;
     char *file;                     /* in it */
     char *path;                     /* of the disk */
@@ -87,12 +90,25 @@ static char *header_of(const char *path, size_t *length_r)
     return n < 0 ? NULL : header;
 }
 
+/* What is read takes up to twice its length. */
+static bool may_keep_old(struct listing *l)
+{
+    struct stat st;
+
+    if (stat(l->file, &st) || st.st_size <= 0 ||
+        !budget_take_spare(l->budget, 2 * (uint64_t)st.st_size))
+        return false;
+    l->taken_old = 2 * (uint64_t)st.st_size;
+    return true;
+}
+
 static void read_old(struct listing *l)
 {
     size_t n;
     char *header = header_of(l->path, &n);
 
-    if (header && read_file(l->file, &l->old, LISTING_MAX + n) &&
+    if (header && may_keep_old(l) &&
+        read_file(l->file, &l->old, LISTING_MAX + n) &&
         l->old.length > n && !memcmp(l->old.data, header, n)) {
         l->old.length -= n;
         memmove(l->old.data, l->old.data + n, l->old.length);
@@ -120,12 +136,14 @@ static char *resolve(const char *path)
     return all;
 }
 
-struct listing *listing_open(const char *state_dir, const char *path)
+struct listing *listing_open(const char *state_dir, const char *path,
+                             struct budget *budget)
 {
     struct listing *l = calloc(1, sizeof(*l));
 
     if (!l)
         return NULL;
+    l->budget = budget;
     l->path = resolve(path);
     if (asprintf(&l->directory, "%s/" DIRECTORY, state_dir) < 0)
         l->directory = NULL;
@@ -138,10 +156,29 @@ struct listing *listing_open(const char *state_dir, const char *path)
     return l;
 }
 
+/* Far enough back for the old listing, and the new one as well. */
+static int window_log(size_t bytes)
+{
+    int log = WINDOW_LOG_MIN;
+
+    while (log < PROTO_WINDOW_LOG_MAX && (size_t)1 << log < bytes)
+        log++;
+    return log;
+}
+
+/* What unpacking takes: the window, and a frame that has not come whole. */
+static uint64_t unpack_bytes(const struct listing *l)
+{
+    return (UINT64_C(1) << window_log(2 * l->old.length)) +
+        2 * PROTO_RAW_MAX;
+}
+
 void listing_free(struct listing *l)
 {
     if (!l)
         return;
+    budget_give(l->budget, l->taken_old + l->taken_now +
+                (l->agreed ? unpack_bytes(l) : 0));
     ZSTD_freeCCtx(l->pack);
     ZSTD_freeDCtx(l->unpack);
     buf_release(&l->old);
@@ -161,9 +198,11 @@ bool listing_digest(const struct listing *l, uint8_t digest[HASH_BYTES])
     return true;
 }
 
-void listing_agree(struct listing *l)
+bool listing_agree(struct listing *l)
 {
-    l->agreed = l->old.length > 0;
+    l->agreed = l->old.length > 0 &&
+        budget_take_spare(l->budget, unpack_bytes(l));
+    return l->agreed;
 }
 
 static bool belongs(uint16_t type)
@@ -179,31 +218,34 @@ static void put_frame(struct buf *b, uint16_t type, const void *data,
     buf_put(b, data, length);
 }
 
+/* As it grows by doubling, it takes up to twice its length. */
+static bool may_note(struct listing *l, size_t length)
+{
+    if (l->now.length + length > LISTING_MAX ||
+        !budget_take_spare(l->budget, 2 * length))
+        return false;
+    l->taken_now += 2 * length;
+    return true;
+}
+
 static void note(struct listing *l, uint16_t type, const void *data,
                  size_t length)
 {
     if (l->ended || l->too_long)
         return;
-    if (l->now.length + HEADER + length <= LISTING_MAX)
+    if (may_note(l, HEADER + length))
         put_frame(&l->now, type, data, length);
     else
         l->too_long = true;
     l->too_long = l->too_long || l->now.failed;
-    if (l->too_long)
-        buf_release(&l->now);
+    if (!l->too_long)
+        return;
+    buf_release(&l->now);
+    budget_give(l->budget, l->taken_now);
+    l->taken_now = 0;
 }
 
 /* Packing */
-
-/* Far enough back for the old listing, and the new one as well. */
-static int window_log(size_t bytes)
-{
-    int log = WINDOW_LOG_MIN;
-
-    while (log < PROTO_WINDOW_LOG_MAX && (size_t)1 << log < bytes)
-        log++;
-    return log;
-}
 
 static int pack_begin(struct listing *l)
 {
@@ -292,7 +334,7 @@ static int unpack_begin(struct listing *l)
     if (!l->unpack)
         return -ENOMEM;
     ZSTD_DCtx_setParameter(l->unpack, ZSTD_d_windowLogMax,
-                           PROTO_WINDOW_LOG_MAX);
+                           window_log(2 * l->old.length));
     if (ZSTD_isError(ZSTD_DCtx_refPrefix(l->unpack, l->old.data,
                                          l->old.length)))
         return -EIO;

@@ -27,18 +27,22 @@
 /* Longer ones (bytes) are not kept: a million files are a third of that. */
 #define LISTING_MAX (64u << 20)
 
+struct budget;
 struct listing;
 
 /* Begins a new listing for the disk at path (absolute), and reads the one that
- * is kept for it, if there is one.  For listing_free(); NULL if there is no
+ * is kept for it, if there is one.  The budget is borrowed; what it has nothing
+ * to spare for is not kept nor read.  For listing_free(); NULL if there is no
  * memory. */
-struct listing *listing_open(const char *state_dir, const char *path);
+struct listing *listing_open(const char *state_dir, const char *path,
+                             struct budget *budget);
 void listing_free(struct listing *l);
 
 /* The digest of the one that is kept.  false: there is none. */
 bool listing_digest(const struct listing *l, uint8_t digest[HASH_BYTES]);
-/* The peer has the same one. */
-void listing_agree(struct listing *l);
+/* The peer has the same one.  false: it is not to be used, for want of memory
+ * for unpacking. */
+bool listing_agree(struct listing *l);
 
 /* The source: sends a frame of a type that belongs into listings, packed if
  * that was agreed on.  As wire_send_buf(); one thread at a time. */

@@ -318,9 +318,9 @@ int peer_session(struct peer *p, const struct wire_options *options,
 
 /* What the source says by itself is not said here: both have the admin's
  * terminal. */
-int peer_accept(struct wire **w_r)
+int peer_accept(struct wire **w_r, unsigned seconds)
 {
-    struct wire_options options = { 0 };
+    struct wire_options options = { .greeting = seconds };
     char garbage[256];
     int rc;
 
@@ -334,6 +334,8 @@ int peer_accept(struct wire **w_r)
         rc = wire_greet(*w_r, -1, garbage, sizeof(garbage));
     if (rc == -EPROTO)
         log_error("this is no greeting of another xl-dedup: '%s'", garbage);
+    else if (rc == -ETIMEDOUT)
+        log_error("nobody has said anything here for %u seconds", seconds);
     else if (rc == -EILSEQ)
         log_error("there is a terminal on the way here, which changes what "
                   "passes; " NO_TERMINAL);

@@ -40,9 +40,9 @@ int peer_session(struct peer *p, const struct wire_options *options,
                  inbox_bytes *bytes, void *opaque);
 
 /* The other end of that: the session on our standard input and output, up to
- * the greeting.  Says why there is none, if the other end cannot tell.
- * -ENOTTY: one of the two is a terminal. */
-int peer_accept(struct wire **w_r);
+ * the greeting, which is waited for as many seconds.  Says why there is none,
+ * if the other end cannot tell.  -ENOTTY: one of the two is a terminal. */
+int peer_accept(struct wire **w_r, unsigned seconds);
 
 /* Ends what we say, and waits up to a few seconds for the command to end; its
  * wait status, or -1 if it had to be left alone, or is not known. */

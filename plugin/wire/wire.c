@@ -38,6 +38,7 @@ struct wire {
         pthread_cond_t next;
         uint64_t drawn, served;
     } turn;                         /* to send; covers what follows */
+    unsigned greeting;              /* seconds; 0: no limit */
     bool said_last;                 /* FAIL or BYE was sent */
     ZSTD_CStream *compressor;
     struct buf out;
@@ -62,6 +63,7 @@ int wire_new(struct wire **w_r, int in_fd, int out_fd,
     pthread_mutex_init(&w->turn.lock, NULL);
     pthread_cond_init(&w->turn.next, NULL);
     w->level = opt->level;
+    w->greeting = opt->greeting;
     pthread_mutex_init(&w->freight_lock, NULL);
     w->compressor = ZSTD_createCStream();
     w->decompressor = ZSTD_createDStream();
@@ -128,7 +130,7 @@ unsigned wire_timeout(const struct wire *w)
 
 int wire_greet(struct wire *w, int watch_fd, char *garbage, size_t size)
 {
-    return greeting_exchange(&w->line, watch_fd, garbage, size);
+    return greeting_exchange(&w->line, w->greeting, watch_fd, garbage, size);
 }
 
 int wire_keep_alive(struct wire *w)

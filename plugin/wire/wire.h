@@ -26,6 +26,8 @@ struct wire_options {
     int level;              /* zstd's; 0: freight follows the link, all else
                                has the default */
     uint64_t bytes_per_second;      /* cap on what is sent; 0: none */
+    unsigned greeting;      /* the same while the greeting is waited for; 0:
+                               no limit */
     unsigned timeout;       /* seconds without a byte that end the session;
                                0: the default */
 };
@@ -47,9 +49,9 @@ void wire_free(struct wire *w);
  * what came is not a greeting, and garbage (size bytes) holds the first line
  * of it that is not empty, made printable; -EILSEQ: it is a greeting that was
  * changed on the way, as a terminal changes it, or ours that one has echoed;
- * -EPROTONOSUPPORT: another version.  Waits without a limit: somebody may have
- * to type a password.  -ECANCELED: watch_fd (-1: none) was closed at its other
- * end meanwhile.
+ * -EPROTONOSUPPORT: another version; -ETIMEDOUT: see wire_options.greeting.
+ * Without such a limit it waits: somebody may have to type a password.
+ * -ECANCELED: watch_fd (-1: none) was closed at its other end meanwhile.
  */
 int wire_greet(struct wire *w, int watch_fd, char *garbage, size_t size);
 

@@ -139,6 +139,7 @@ static int estimate(struct estimate *r, struct wire *w, struct inbox *in)
         .uuid = d->uuid ? d->uuid : "", .peer = r->host, .dry = true,
         .live = true,
         .state_dir = r->conf.state_dir,
+        .memory_limit = r->conf.memory_limit,
     };
     struct estimate_options how = {
         .level = r->wire.level, .rate = r->wire.bytes_per_second,

@@ -23,6 +23,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "plugin/base/budget.h"
 #include "plugin/base/exit.h"
 #include "plugin/base/log.h"
 #include "plugin/memory/memreceive.h"
@@ -44,6 +45,7 @@
 
 struct migration {
     struct configuration conf;
+    struct budget *budget;
     struct wire *wire;
     struct inbox *inbox;
     struct pump *pump;
@@ -93,8 +95,11 @@ static int read_disk(void *opaque, uint64_t disk, uint64_t offset, void *data,
 static void memory_failed(void *opaque, int rc)
 {
     struct migration *m = opaque;
+    char why[512];
 
-    if (rc == -EPIPE)
+    if (rc == -ENOBUFS && budget_explain(m->budget, why, sizeof(why)))
+        receiver_fail(m->receiver, "%s", why);
+    else if (rc == -EPIPE)
         receiver_fail(m->receiver, "xl has stopped reading the guest's "
                       "memory; see its messages above");
     else
@@ -314,6 +319,7 @@ static int start_memory(struct migration *m)
         .read = read_disk,
         .failed = memory_failed,
         .opaque = m,
+        .budget = m->budget,
     };
 
     return memreceive_new(&m->memory, m->wire, &options);
@@ -330,7 +336,8 @@ static int receive(struct migration *m)
         .watched = listen_hook,
         .opaque = m,
     };
-    int rc = receiver_new(&m->receiver, m->wire, m->inbox, &m->conf, &events);
+    int rc = receiver_new(&m->receiver, m->wire, m->inbox, &m->conf, m->budget,
+                          &events);
 
     if (rc)
         return rc;
@@ -364,7 +371,9 @@ static int run(struct migration *m, char **arguments)
 
     rc = configuration_load(&m->conf);
     if (!rc)
-        rc = peer_accept(&m->wire);
+        rc = budget_new(&m->budget, m->conf.memory_limit);
+    if (!rc)
+        rc = peer_accept(&m->wire, m->conf.timeout_limit);
     if (!rc)
         rc = start_xl(m, arguments, &xl_out);
     if (rc)

@@ -247,6 +247,7 @@ static int take_begin(struct migration *m, const struct control_msg *msg)
         .mode = "migrate", .name = m->name, .uuid = m->uuid, .peer = m->host,
         .live = true, .trace_ring = m->conf.trace_buffer,
         .state_dir = m->conf.state_dir,
+        .memory_limit = m->conf.memory_limit,
     };
     const char *uuid = control_get(msg, "uuid");
     const char *name = control_get(msg, "name");

@@ -43,7 +43,7 @@ static int take(void *opaque, const struct frame *f)
 static struct listing *reopen(struct listing *l)
 {
     listing_free(l);
-    l = listing_open(session_directory(), DISK);
+    l = listing_open(session_directory(), DISK, NULL);
     FUZZ_CHECK(l);
     return l;
 }

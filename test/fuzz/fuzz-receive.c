@@ -23,6 +23,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "plugin/base/budget.h"
 #include "plugin/base/digest.h"
 #include "plugin/content/manifest_hash.h"
 #include "plugin/index/index_add.h"
@@ -39,6 +40,7 @@
 #define OBJECTS_MAX 64u
 #define OBJECT_BLOCKS 8u
 #define STEPS_MAX 120
+#define BUDGET (UINT64_C(64) << 20)
 
 enum how {
     HOW_DRY = 1 << 0,
@@ -679,19 +681,22 @@ static void run(const struct configuration *conf)
     static const struct receiver_events events = {
         .memory_end = take_memory_end,
     };
+    struct budget *budget;
     struct receiver *r;
     struct inbox *inbox;
     struct wire *w = session_begin(next, &inbox);
     char path[200];
     unsigned i;
 
-    FUZZ_CHECK(!receiver_new(&r, w, inbox, conf, &events));
+    FUZZ_CHECK(!budget_new(&budget, BUDGET) &&
+               !receiver_new(&r, w, inbox, conf, budget, &events));
     for (i = 0; i < 2; i++) {
         snprintf(path, sizeof(path), "%s/disks/%u", session_directory(), i);
         FUZZ_CHECK(!receiver_set_path(r, i ? "xvdb" : "xvda", path));
     }
     receiver_run(r);
     receiver_free(r);
+    budget_free(budget);
     session_end();
 }
 

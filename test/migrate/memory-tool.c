@@ -255,8 +255,12 @@ int main(int argc, char **argv)
     struct memencoder_options options = {
         .cache_bytes = 64 << 20, .emit = emit,
     };
-    struct memdecoder_options plain = { compare, read_disk, answer, NULL };
-    struct memdecoder_options hostile = { drop, read_disk, refuse, NULL };
+    struct memdecoder_options plain = {
+        .out = compare, .read = read_disk, .ask = answer,
+    };
+    struct memdecoder_options hostile = {
+        .out = drop, .read = read_disk, .ask = refuse,
+    };
     struct memencoder *encoder;
     struct blockindex *index = NULL;
     int level = 3, window = 22, c;

@@ -3,6 +3,7 @@ push_tests = \
 	%D%/test-holes.sh \
 	%D%/test-index-receive.sh \
 	%D%/test-local-copies.sh \
+	%D%/test-memory-limit.sh \
 	%D%/test-push.sh \
 	%D%/test-push-anywhere.sh \
 	%D%/test-push-code.sh \
@@ -21,10 +22,12 @@ push_tests = \
 	%D%/test-resume.sh \
 	%D%/test-staging.sh \
 	%D%/test-stale-holes.sh \
+	%D%/test-timeout-limit.sh \
 	%D%/test-wire-decode.sh
 TESTS += $(push_tests)
 EXTRA_DIST += $(push_tests) %D%/dry-run.sh %D%/name-destination.py \
 	%D%/random-image.py
+EXTRA_DIST += $(push_tests) %D%/dry-run.sh %D%/ask-memory.py %D%/random-image.py
 
 # Storage that is wrong about its holes, preloaded; -rpath as in lib.
 check_LTLIBRARIES += libstaleholes.la

@@ -5,6 +5,7 @@ unit_tests = \
 	%D%/test-adapt-level \
 	%D%/test-block-run \
 	%D%/test-blocksearch \
+	%D%/test-budget \
 	%D%/test-buf \
 	%D%/test-coalesce \
 	%D%/test-control \

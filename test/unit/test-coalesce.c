@@ -64,7 +64,7 @@ static void begin(struct coalesce **g_r)
 {
     memset(disk, 0, SIZE);
     memset(written, 0, sizeof(written));
-    assert(!coalesce_new(g_r, SIZE, write_segment, disk));
+    assert(!coalesce_new(g_r, SIZE, NULL, write_segment, disk));
 }
 
 static void is_complete(void)

@@ -7,6 +7,7 @@
 
 #include "test/unit/unit.h"
 
+#include "plugin/target/digest_table.h"
 #include "plugin/target/readback.h"
 
 #define MiB PROTO_SEGMENT
@@ -62,7 +63,8 @@ static void begin(void)
         objects[i].first_extent = i;
         objects[i].n_extents = 1;
     }
-    batch = (struct batch){ &disk, 0, 3, objects, extents };
+    batch = (struct batch){ .disk = &disk, .count = 3, .objects = objects,
+                            .extents = extents };
     noise(content, sizeof(content), 4);
     write_file(path, content, sizeof(content));
     disk.vdev = (char *)(uintptr_t)"xvda";
@@ -75,8 +77,7 @@ static void begin(void)
     disk.dest.fd = open(path, O_RDWR | O_CLOEXEC);
     assert(disk.dest.fd >= 0 && !image_open(&disk.dest.storage, path));
     disk.touched = calloc(SEGMENTS, sizeof(*disk.touched));
-    disk.own = calloc(SEGMENTS, sizeof(*disk.own));
-    assert(disk.touched && disk.own);
+    assert(disk.touched && !digest_table_new(&disk.own, SEGMENTS, NULL));
 }
 
 static void end(void)
@@ -87,7 +88,7 @@ static void end(void)
     close(disk.dest.fd);
     free(disk.dest.staging_path);
     free(disk.touched);
-    free(disk.own);
+    digest_table_free(disk.own);
     meanwhile = NULL;
     failure = 0;
 }
@@ -100,18 +101,16 @@ static void wait_for(unsigned segment)
 
 static bool is_right(unsigned segment)
 {
-    struct segment_digest want;
+    struct segment_digest want, own;
 
     segment_digest_of(content + segment * MiB, MiB, &want);
-    return disk.own[segment].known &&
-        segment_equal(&disk.own[segment], &want);
+    digest_table_get(disk.own, segment, 1, &own);
+    return own.known && segment_equal(&own, &want);
 }
 
 static void wait_until_known(unsigned segment)
 {
-    const volatile struct segment_digest *own = disk.own;
-
-    while (!own[segment].known)
+    while (!digest_table_knows(disk.own, segment))
         usleep(1000);
 }
 
@@ -129,8 +128,8 @@ static void what_is_complete(void)
     assert(!readback_end(&disk));
     assert(!disk.touched[0] && is_right(0));
     /* the second object is still to come there */
-    assert(disk.touched[1] && !disk.own[1].known && !flushed[1]);
-    assert(!disk.own[2].known && !flushed[2] && !flushed[4]);
+    assert(disk.touched[1] && !digest_table_knows(disk.own, 1) && !flushed[1]);
+    assert(!digest_table_knows(disk.own, 2) && !flushed[2] && !flushed[4]);
     assert(disk.touched[3] || is_right(3));
     end();
 }
