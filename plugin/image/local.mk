@@ -11,4 +11,5 @@ libplugin_la_SOURCES += \
 	%D%/thin.c %D%/thin.h \
 	%D%/users.c %D%/users.h \
 	%D%/vbd.c %D%/vbd.h \
+	%D%/wipe.c %D%/wipe.h \
 	%D%/writers.c %D%/writers.h

@@ -5,26 +5,23 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <inttypes.h>
-#include <libgen.h>
-#include <linux/fs.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/ioctl.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include "plugin/base/clock.h"
 #include "plugin/base/log.h"
+#include "plugin/base/paths.h"
 #include "plugin/image/node.h"
 #include "plugin/image/users.h"
+#include "plugin/image/wipe.h"
 #include "plugin/source/remove_source.h"
 #include "plugin/state/record.h"
 
 #define POLL_US 200000
-#define WIPE_BYTES (16u << 20)  /* at a time */
 
 struct disposal {
     bool wipe;
@@ -79,100 +76,48 @@ static int wait_lease(const struct removal *r, int fd, double limit)
     return 0;
 }
 
-static int write_zeros(int fd, uint64_t offset, uint64_t length)
-{
-    static uint8_t zeros[1 << 20];
-    ssize_t n;
-
-    while (length > 0) {
-        n = pwrite(fd, zeros, length < sizeof(zeros) ? length : sizeof(zeros),
-                   offset);
-        if (n < 0 && errno == EINTR)
-            continue;
-        if (n <= 0)
-            return n ? -errno : -EIO;
-        offset += n;
-        length -= n;
-    }
-    return 0;
-}
-
-/* Overwrites where there is data.  Not fallocate(): that only marks the blocks
- * as not written and leaves their content on the storage. */
-static int wipe_file(int fd)
-{
-    off_t data = 0, hole;
-    /* A file system may know of data only when they are on the storage. */
-    int rc = fdatasync(fd) ? -errno : 0;
-
-    while (!rc && (data = lseek(fd, data, SEEK_DATA)) >= 0) {
-        hole = lseek(fd, data, SEEK_HOLE);
-        rc = hole < 0 ? -errno : write_zeros(fd, data, hole - data);
-        data = hole;
-    }
-    if (!rc && errno != ENXIO)
-        rc = -errno;
-    return rc;
-}
-
-static int wipe_device(int fd, uint64_t size)
-{
-    uint64_t range[2];
-    bool zeroout = true;
-    int rc = 0;
-
-    for (range[0] = 0; range[0] < size && !rc; range[0] += range[1]) {
-        range[1] = size - range[0] < WIPE_BYTES ? size - range[0] :
-            WIPE_BYTES;
-        log_progress("wiping: %" PRIu64 " of %" PRIu64 " MB",
-                     range[0] / 1000000, size / 1000000);
-        zeroout = zeroout && !ioctl(fd, BLKZEROOUT, range);
-        if (!zeroout)
-            rc = write_zeros(fd, range[0], range[1]);
-    }
-    log_progress_end();
-    return rc;
-}
-
 static int wipe(const struct removal *r, int fd)
 {
-    int rc = r->stamp.block ? wipe_device(fd, r->stamp.size) : wipe_file(fd);
+    int rc = wipe_image(fd);
 
-    if (!rc && fsync(fd))
-        rc = -errno;
     if (rc)
         log_lasting(XTL_ERROR, "disk %s: %s could not be overwritten, it may "
                     "be so in part: %s", r->vdev, r->path, strerror(-rc));
     return rc;
 }
 
-/* So that it is gone after a crash, too. */
-static void sync_directory(const char *path)
-{
-    char *copy = strdup(path);
-    int fd = copy ? open(dirname(copy), O_RDONLY | O_DIRECTORY | O_CLOEXEC) :
-        -1;
-
-    if (fd < 0 || fsync(fd))
-        log_lasting(XTL_WARN, "directory of %s: %s", path, strerror(errno));
-    if (fd >= 0)
-        close(fd);
-    free(copy);
-}
-
 /* The name must still be that of the open file: it may have been given to
  * another one. */
-static int remove_file(const struct removal *r, int fd)
+static int remove_name(const struct removal *r, int directory, int fd)
 {
+    const char *name = path_basename(r->path);
     struct stat named, held;
 
-    if (lstat(r->path, &named) || fstat(fd, &held) ||
-        named.st_dev != held.st_dev || named.st_ino != held.st_ino)
+    if (fstatat(directory, name, &named, AT_SYMLINK_NOFOLLOW) ||
+        fstat(fd, &held) || named.st_dev != held.st_dev ||
+        named.st_ino != held.st_ino)
         return leave(r, -ESTALE, "another file has this name now");
-    if (unlink(r->path))
+    if (unlinkat(directory, name, 0))
         return leave_errno(r, -errno);
-    sync_directory(r->path);
+    /* So that it is gone after a crash, too. */
+    if (fsync(directory))
+        log_lasting(XTL_WARN, "directory of %s: %s", r->path, strerror(errno));
     return 0;
+}
+
+/* The name is looked up and removed in one directory: whoever can exchange that
+ * for another one must not have us remove a file of the same name there. */
+static int remove_file(const struct removal *r, int fd)
+{
+    char *path = path_dirname(r->path);
+    int directory = path ? open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC) : -1;
+    int rc = directory < 0 ? leave_errno(r, path ? -errno : -ENOMEM) :
+        remove_name(r, directory, fd);
+
+    if (directory >= 0)
+        close(directory);
+    free(path);
+    return rc;
 }
 
 static int check_file(const struct removal *r, int fd)
