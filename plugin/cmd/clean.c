@@ -10,17 +10,23 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/file.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "plugin/base/escape.h"
 #include "plugin/base/exit.h"
 #include "plugin/base/log.h"
+#include "plugin/base/paths.h"
+#include "plugin/base/safe_path.h"
 #include "plugin/cmd/commands.h"
 #include "plugin/cmd/util.h"
+#include "plugin/image/users.h"
+#include "plugin/image/wipe.h"
 #include "plugin/state/configuration.h"
 #include "plugin/state/record.h"
 #include "plugin/state/unfinished.h"
 #include "plugin/target/destination_path.h"
+#include "plugin/target/staging.h"
 
 #define DAYS_MAX 36500
 
@@ -37,6 +43,9 @@ static const char help[] =
 "  -n, --dry-run       only say what would be removed\n"
 "  -o, --older-than=N  older than N days, minutes with m, hours with h behind\n"
 "                      the number\n"
+"  -w, --wipe          overwrite with zeros: files before they are removed, and\n"
+"                      of the PATHs also block devices that a failed try has\n"
+"                      begun to write to, if nobody has since\n"
 "  -h, --help          this text\n"
 "\n"
 "Exit status: 0 done, 2 something could not be removed or is not there, 64\n"
@@ -46,6 +55,7 @@ struct cleaning {
     const char *state_dir;
     int64_t seconds;            /* at least so old; -1: not given */
     bool dry_run;
+    bool wipe;
     char **paths;
     int n_paths;
     bool *found;                /* by path */
@@ -77,42 +87,153 @@ static bool is_wanted(const struct cleaning *c, const struct record *r)
     return wanted && (c->seconds < 0 || unfinished_age(r) >= c->seconds);
 }
 
-/* Removes a staging file unless a migration holds its lock.  The record goes
- * under the lock, or it might be that of the next one. */
-static int remove_staging(const struct cleaning *c, const struct record *r)
+/* Overwrites and removes an open staging file, unless a migration holds its
+ * lock.  The record goes under the lock, or it might be that of the next
+ * one. */
+static int remove_open(const struct cleaning *c, const struct record *r,
+                       int directory, int fd)
 {
     struct record_key key = { r->uuid, r->vdev, r->path };
-    int fd = open(r->path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW), rc = 0;
+    int rc = 0;
 
-    if (fd < 0 && errno != ENOENT)
+    if (flock(fd, LOCK_EX | LOCK_NB))
         return -errno;
-    if (fd >= 0 && (flock(fd, LOCK_EX | LOCK_NB) ||
-                    (!c->dry_run && unlink(r->path))))
+    if (c->dry_run)
+        return 0;
+    if (c->wipe)
+        rc = wipe_image(fd);
+    if (!rc && unlinkat(directory, path_basename(r->path), 0))
         rc = -errno;
-    if (!rc && !c->dry_run)
+    if (!rc)
         record_remove(c->state_dir, &key);
-    if (fd >= 0)
+    return rc;
+}
+
+static void forget(const struct cleaning *c, const struct record *r)
+{
+    struct record_key key = { r->uuid, r->vdev, r->path };
+
+    if (!c->dry_run)
+        record_remove(c->state_dir, &key);
+}
+
+/* A record says no more than that we have made such a file there: what has its
+ * name now must be one. */
+static int remove_staging(const struct cleaning *c, const struct record *r,
+                          char *why, size_t size)
+{
+    char *path = path_dirname(r->path);
+    struct stat st;
+    int directory, fd, rc;
+
+    if (!path)
+        return explain(why, size, -ENOMEM, "out of memory");
+    directory = staging_is_name(r->path) ?
+        safe_path_open(path, strlen(path), why, size) :
+        explain(why, size, -EINVAL, "the record of %s is damaged", r->path);
+    free(path);
+    fd = directory < 0 ? directory :
+        staging_open(directory, path_basename(r->path),
+                     c->wipe ? O_RDWR : O_RDONLY, r->path, &st, why, size);
+    if (fd == -ENOENT)
+        forget(c, r);
+    rc = fd == -ENOENT ? 0 : fd;
+    if (fd >= 0) {
+        rc = remove_open(c, r, directory, fd);
+        if (rc)
+            explain(why, size, rc, "%s: %s", r->path, strerror(-rc));
         close(fd);
+    }
+    if (directory >= 0)
+        close(directory);
+    return rc;
+}
+
+static int clean_staging(const struct cleaning *c, const struct record *r)
+{
+    uint64_t bytes = unfinished_bytes(r->path);
+    char path[4096], why[4096];
+    int rc = remove_staging(c, r, why, sizeof(why));
+
+    if (rc == -EWOULDBLOCK)
+        log_warn("%s is being written and left alone", r->path);
+    else if (rc)
+        log_error("%s", why);
+    else
+        printf("%s %s (%.1f MB)\n", c->dry_run ? "would remove" : "removed",
+               text_escape(r->path, path, sizeof(path)), bytes / 1e6);
+    return rc;
+}
+
+/* Only what the failed try has written, and nobody since, may go. */
+static int wipe_open_device(const struct cleaning *c, const struct record *r,
+                            int fd)
+{
+    struct record_key key = { r->uuid, r->vdev, r->path };
+    const struct image img = { .fd = fd, .direct_fd = -1, .block = true };
+    char user[256];
+    int rc;
+
+    if (users_find(fd, user, sizeof(user))) {
+        log_error("%s is in use by %s and left alone", r->path, user);
+        return -EBUSY;
+    }
+    if (record_check(c->state_dir, &key, &img) != RECORD_SAME) {
+        log_error("%s may have been written to since that try failed, and is "
+                  "left alone; if what is there is nobody's, overwrite it with "
+                  "blkdiscard -z", r->path);
+        return -ESTALE;
+    }
+    if (c->dry_run)
+        return 0;
+    rc = wipe_image(fd);
+    if (rc)
+        log_errno(rc, "%s could not be overwritten, it may be so in part",
+                  r->path);
+    else
+        record_remove(c->state_dir, &key);
+    return rc;
+}
+
+/* A device stays, and what it holds of a guest's disk with it.  It is only
+ * overwritten if it was named. */
+static int clean_device(const struct cleaning *c, const struct record *r)
+{
+    char path[4096];
+    int fd, rc;
+
+    text_escape(r->path, path, sizeof(path));
+    if (!c->wipe && c->n_paths > 0) {
+        log_error("%s is a device, and holds a part of a disk; --wipe "
+                  "overwrites it", r->path);
+        return -EINVAL;
+    }
+    if (c->n_paths == 0) {
+        printf("%s holds a part of a disk; 'xl-dedup clean --wipe %s' "
+               "overwrites it\n", path, path);
+        return 0;
+    }
+    /* Exclusive: neither mounted nor part of something else, and no try. */
+    fd = open(r->path, O_RDWR | O_EXCL | O_CLOEXEC);
+    if (fd < 0) {
+        log_errno(-errno, "%s cannot be opened for this alone", r->path);
+        return -errno;
+    }
+    rc = wipe_open_device(c, r, fd);
+    close(fd);
+    if (!rc)
+        printf("%s %s\n", c->dry_run ? "would overwrite" : "overwrote", path);
     return rc;
 }
 
 static int clean_one(void *opaque, const struct record *r)
 {
-    uint64_t bytes = unfinished_bytes(r->path);
     struct cleaning *c = opaque;
-    char path[4096];
     int rc;
 
-    if (!unfinished_is_staging(r) || !is_wanted(c, r))
+    if (!unfinished_is_begun(r) || !is_wanted(c, r))
         return 0;
-    rc = remove_staging(c, r);
-    if (rc == -EWOULDBLOCK)
-        log_warn("%s is being written and left alone", r->path);
-    else if (rc)
-        log_errno(rc, "%s", r->path);
-    else
-        printf("%s %s (%.1f MB)\n", c->dry_run ? "would remove" : "removed",
-               text_escape(r->path, path, sizeof(path)), bytes / 1e6);
+    rc = unfinished_is_staging(r) ? clean_staging(c, r) : clean_device(c, r);
     /* What was named is expected to go. */
     if (rc && (rc != -EWOULDBLOCK || c->n_paths > 0))
         c->failed = true;
@@ -168,6 +289,7 @@ int cmd_clean(int argc, char **argv)
         { "all", no_argument, NULL, 'a' },
         { "dry-run", no_argument, NULL, 'n' },
         { "older-than", required_argument, NULL, 'o' },
+        { "wipe", no_argument, NULL, 'w' },
         { "help", no_argument, NULL, 'h' },
         { NULL, 0, NULL, 0 },
     };
@@ -175,7 +297,7 @@ int cmd_clean(int argc, char **argv)
     struct configuration conf;
     int o, status;
 
-    while ((o = getopt_long(argc, argv, "ano:h", options, NULL)) != -1)
+    while ((o = getopt_long(argc, argv, "ano:wh", options, NULL)) != -1)
         switch (o) {
         case 'a':
             c.seconds = 0;
@@ -186,6 +308,9 @@ int cmd_clean(int argc, char **argv)
         case 'o':
             if (parse_age(optarg, &c.seconds))
                 return XD_EXIT_USAGE;
+            break;
+        case 'w':
+            c.wipe = true;
             break;
         case 'h':
             fputs(help, stdout);

@@ -24,6 +24,7 @@
 #include "plugin/target/destination_storage.h"
 #include "plugin/target/destination_write.h"
 #include "plugin/target/placeholder.h"
+#include "plugin/target/staging.h"
 
 /* Where names cannot be taken away none is to be made. */
 static bool keeps_names(int directory)
@@ -147,94 +148,36 @@ static bool is_storage(const struct destination *d, const struct stat *st)
         d->storage.ino == (uint64_t)st->st_ino;
 }
 
-static int explain_foreign(const struct destination *d, const struct stat *st,
-                           char *why, size_t size)
+/* What is there is gone on with if it is ours, and nothing else is made use
+ * of. */
+static int make_staging(struct destination *d, struct stat *st_r, char *why,
+                        size_t size)
 {
-    char what[128];
+    const char *name = path_basename(d->staging_path);
 
-    if (st->st_uid != geteuid())
-        snprintf(what, sizeof(what), "belongs to user %u",
-                 (unsigned)st->st_uid);
-    else if ((st->st_mode & 07777) != 0600)
-        snprintf(what, sizeof(what), "has the mode %03o, not 600",
-                 (unsigned)st->st_mode & 07777);
-    else if (st->st_nlink != 1)
-        snprintf(what, sizeof(what), "has other names (hard links)");
-    else
-        snprintf(what, sizeof(what), "lies on another file system");
-    return explain(why, size, -EPERM, "%s is there and %s, so it is no "
-                   "unfinished copy of ours; see what it is and remove it",
-                   d->staging_path, what);
-}
-
-/* A staging file that was there before must be one that only we can have made,
- * and that nobody else can have put there or can write to: another name of it
- * may stand where others can. */
-static int check_staging(const struct destination *d, int fd,
-                         struct stat *st_r, char *why, size_t size)
-{
-    struct stat directory;
-
-    if (fstat(fd, st_r) || fstat(d->directory_fd, &directory))
+    d->fd = openat(d->directory_fd, name, O_RDWR | O_CREAT | O_EXCL |
+                   O_CLOEXEC | O_NOFOLLOW, 0600);
+    if (d->fd < 0 && errno == EEXIST)
+        d->fd = staging_open(d->directory_fd, name, O_RDWR, d->staging_path,
+                             st_r, why, size);
+    else if (d->fd < 0)
+        d->fd = explain(why, size, -errno, "%s cannot be created: %s",
+                        d->staging_path, strerror(errno));
+    else if (fstat(d->fd, st_r))
         return explain(why, size, -errno, "%s: %s", d->staging_path,
                        strerror(errno));
-    if (!S_ISREG(st_r->st_mode))
-        return explain(why, size, -EINVAL, "%s is not a regular file; remove "
-                       "it", d->staging_path);
-    if (st_r->st_uid == geteuid() && (st_r->st_mode & 07777) == 0600 &&
-        st_r->st_nlink == 1 && st_r->st_dev == directory.st_dev)
-        return 0;
-    return explain_foreign(d, st_r, why, size);
-}
-
-/* O_NONBLOCK: a fifo of that name would make us wait. */
-static int open_old_staging(const struct destination *d, int flags)
-{
-    int fd = openat(d->directory_fd, path_basename(d->staging_path),
-                    flags | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
-
-    return fd < 0 ? -errno : fd;
-}
-
-/* *made_r: it was not there, so it is ours whatever it looks like. */
-static int make_staging(struct destination *d, bool *made_r, char *why,
-                        size_t size)
-{
-    d->fd = openat(d->directory_fd, path_basename(d->staging_path),
-                   O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600);
-    *made_r = d->fd >= 0;
-    if (*made_r)
-        return 0;
-    if (errno != EEXIST)
-        return explain(why, size, -errno, "%s cannot be created: %s",
-                       d->staging_path, strerror(errno));
-    d->fd = open_old_staging(d, O_RDWR);
-    if (d->fd >= 0)
-        return 0;
-    return explain(why, size, d->fd, "%s is there, but cannot be opened (%s); "
-                   "see what it is and remove it", d->staging_path,
-                   strerror(-d->fd));
-}
-
-static int lock_staging(struct destination *d, struct stat *st_r, char *why,
-                        size_t size)
-{
-    bool made;
-    int rc = make_staging(d, &made, why, size);
-
-    if (!rc && flock(d->fd, LOCK_EX | LOCK_NB))
-        rc = explain(why, size, -EBUSY, "%s is being written by another "
-                     "migration", d->staging_path);
-    if (!rc && made)
-        return fstat(d->fd, st_r) ? -errno : 0;
-    return rc ? rc : check_staging(d, d->fd, st_r, why, size);
+    if (d->fd < 0)
+        return d->fd;
+    return !flock(d->fd, LOCK_EX | LOCK_NB) ? 0 :
+        explain(why, size, -EBUSY, "%s is being written by another migration",
+                d->staging_path);
 }
 
 static int open_staging(struct destination *d, char *why, size_t size)
 {
     struct record_key key = { d->uuid, d->vdev, d->staging_path };
     struct stat st;
-    int rc = lock_staging(d, &st, why, size);
+    int rc = make_staging(d, &st, why, size);
 
     if (rc)
         return rc;
@@ -290,34 +233,31 @@ static int look_at(struct destination *d, const char *path, char *why,
 static int look_at_staging(struct destination *d, int fd, char *why,
                            size_t size)
 {
-    struct stat st;
-    int rc = check_staging(d, fd, &st, why, size);
-
-    if (rc)
-        return rc;
     /* Given back at once: it must not be in the way of anybody. */
     if (flock(fd, LOCK_SH | LOCK_NB))
         return explain(why, size, -EBUSY, "%s is being written by another "
                        "migration", d->staging_path);
     flock(fd, LOCK_UN);
-    d->resumed = st.st_blocks > 0;
-    return d->resumed ? look_at(d, d->staging_path, why, size) : 0;
+    d->resumed = true;
+    return look_at(d, d->staging_path, why, size);
 }
 
 int destination_look(struct destination *d, char *why, size_t size)
 {
-    int fd, rc;
+    struct stat st;
+    int fd, rc = 0;
 
     if (d->block)
         return look_at(d, d->path, why, size);
-    fd = open_old_staging(d, O_RDONLY);
+    fd = staging_open(d->directory_fd, path_basename(d->staging_path),
+                      O_RDONLY, d->staging_path, &st, why, size);
     if (fd < 0 && fd != -ENOENT)
-        return explain(why, size, fd, "%s is there, but cannot be opened (%s); "
-                       "see what it is and remove it", d->staging_path,
-                       strerror(-fd));
-    rc = fd < 0 ? 0 : look_at_staging(d, fd, why, size);
-    if (fd >= 0)
+        return fd;
+    if (fd >= 0) {
+        if (st.st_blocks > 0)
+            rc = look_at_staging(d, fd, why, size);
         close(fd);
+    }
     if (rc || d->resumed || !d->exists)
         return rc;
     d->resumed = true;

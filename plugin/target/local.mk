@@ -35,5 +35,6 @@ libplugin_la_SOURCES += \
 	%D%/segments.c %D%/segments.h \
 	%D%/session.c %D%/session.h \
 	%D%/signature.c %D%/signature.h \
+	%D%/staging.c %D%/staging.h \
 	%D%/want.c %D%/want.h \
 	%D%/witness.c %D%/witness.h

@@ -1,6 +1,7 @@
 cmd_tests = \
 	%D%/test-block-device.sh \
 	%D%/test-compare.sh \
+	%D%/test-clean.sh \
 	%D%/test-compare-packed.sh \
 	%D%/test-docs.sh \
 	%D%/test-escape.sh \

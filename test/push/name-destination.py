@@ -3,12 +3,13 @@
 """A source that names where its disk is to go, plays one session of a few bytes
 and prints a line of what became of it.
 
-  name-destination.py [--mode=MODE] [--dry] [--at=FRAME COMMAND]
-      [--watch=DIR]... PATH TARGET...
+  name-destination.py [--mode=MODE] [--dry] [--until=FRAME] [--size=BYTES]
+      [--at FRAME COMMAND] [--watch=DIR]... PATH TARGET...
 
 TARGET... is the target's command.  COMMAND is run by the shell when the target
-has sent FRAME, before it is answered.  The line is "placed", "estimated" (of a
-dry run) or "refused: " and what the target said.  For every name that came into
+has sent FRAME, before it is answered; --until ends the session there.  The line
+is "placed", "estimated" (of a dry run), "ended" or "refused: " and what the
+target said.  For every name that came into
 a DIR meanwhile, however briefly, a line "made DIR/NAME" follows.
 """
 import argparse
@@ -29,6 +30,10 @@ IN_CREATE, IN_MOVED_TO = 0x100, 0x80
 
 
 class Refused(Exception):
+    pass
+
+
+class Ended(Exception):
     pass
 
 
@@ -83,6 +88,8 @@ class Session:
         assert f and f.name in names, f and f.name
         if self.args.at and self.args.at[0] == f.name:
             subprocess.run(self.args.at[1], shell=True, check=True)
+        if self.args.until == f.name:
+            raise Ended
         return f
 
     def play(self):
@@ -93,7 +100,8 @@ class Session:
             hello["dry"] = 1
         self.send(frame("HELLO", payload=text(**hello)))
         self.expect("HELLO")
-        n = len(CONTENT)
+        content = CONTENT.ljust(self.args.size, b"x")
+        n = len(content)
         self.send(frame("DISK", 0, text(vdev="a", size=n, used=n, base="-",
                                         kind="file", dest=self.args.path)),
                   frame("DISKS_END"))
@@ -104,13 +112,18 @@ class Session:
         if self.args.dry:
             self.send(frame("BYE"))
             return "estimated"
-        if b"base=1\0" in f.payload:
+        if b"witness=" in f.payload:
+            self.send(frame("SEGMENTS", 0, wire.run(0, [wire.digest(content)])),
+                      frame("COMPARED", 0))
+            self.expect("UNLIKE")
+            self.send(frame("APART", 0))
+        elif b"base=1\0" in f.payload:
             self.send(frame("COMPARED", 0))
         self.send(frame("MANIFEST_END", 0, struct.pack("<Q", 0)))
         self.expect("WANT_END")
         self.send(frame("DATA_END", 0))
         self.expect("BULK_DONE")
-        self.send(frame("SEGMENT", 0, wire.segment(0, CONTENT)),
+        self.send(frame("SEGMENT", 0, wire.segment(0, content)),
                   frame("PASS_END", 0))
         self.expect("PASS_DONE")
         self.send(frame("PLACE", 0))
@@ -127,6 +140,8 @@ def main():
     parser = argparse.ArgumentParser()
     parser.add_argument("--mode", default="push")
     parser.add_argument("--dry", action="store_true")
+    parser.add_argument("--until")
+    parser.add_argument("--size", type=int, default=0)
     parser.add_argument("--at", nargs=2)
     parser.add_argument("--watch", action="append", default=[])
     parser.add_argument("path")
@@ -136,6 +151,8 @@ def main():
     session = Session(args)
     try:
         print(session.play())
+    except Ended:
+        print("ended")
     except Refused as reason:
         print("refused:", reason)
     session.end()

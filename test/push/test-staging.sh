@@ -63,7 +63,7 @@ for mode in 660 644; do
 done
 row="a fifo"
 mkfifo "$staging"
-planted "is not a regular file*"
+planted "is there and is not a regular file*"
 
 row="one of ours"
 fill

@@ -1005,6 +1005,19 @@ static void owners(void)
     assert(!stat(path, &st) && st.st_uid == 0 && st.st_gid == 0 &&
            (st.st_mode & 07777) == 0600);
     forget();
+    /* what comes back from its place is a staging file of ours again */
+    d = disk();
+    d.owner = other;
+    arrived(&d);
+    failing_syncs = 1;
+    not_placed(&d, "cannot be brought to its storage");
+    assert(!stat(staging, &st) && st.st_uid == 0 && st.st_gid == 0 &&
+           (st.st_mode & 07777) == 0600);
+    d = disk();
+    accepted(&d);
+    assert(d.resumed);
+    destination_release(&d);
+    forget();
 }
 
 static struct owner offered(const char *user, const char *group,
