@@ -150,7 +150,7 @@ while :; do
 done 2>/dev/null &
 swapper=$!
 cleanup_fn "kill $swapper 2>/dev/null"
-for _ in $(seq 15); do
+for _ in $(seq 8); do
     named "$tmp/ok/swapped/evil"
     case $said in placed) continue ;; esac
     says "refused: *"
@@ -200,5 +200,22 @@ cmp a/disk.img guests/disk.img || fail "$row: differs"
 # and from then on guests' disks lie there
 printf 'state = %s\n' "$tmp/state-b" >b.conf
 XL_DEDUP_CONFIG=$tmp/b.conf
-grep -q '"path": *"[^"]*guests' state-b/records/*.json || fail "$row: no record"
+named "$tmp/guests/more.img"
+says placed
+mkdir guests/below
+named "$tmp/guests/below/more.img"
+refuses "* is none of the places *"
+
+row="where a domain has its disk that runs here"
+mkdir running
+echo disk >running/run.img
+FAKE_BUSY="$tmp/running/run.img=g2"
+export FAKE_BUSY
+named "$tmp/running/new.img"
+says placed
+named "$tmp/running/run.img"
+refuses "$tmp/running/run.img is in use by domain g2 there; *"
+printf 'state = %s\ndestination = %s\n' "$tmp/state-b" "$tmp/ok" >b.conf
+named "$tmp/running/other.img"
+refuses "* is none of the places *"
 pass "destinations"
