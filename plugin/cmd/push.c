@@ -21,6 +21,7 @@
 #include "plugin/base/escape.h"
 #include "plugin/base/exit.h"
 #include "plugin/base/log.h"
+#include "plugin/base/paths.h"
 #include "plugin/cmd/commands.h"
 #include "plugin/cmd/rsh.h"
 #include "plugin/image/blockdev.h"
@@ -260,6 +261,29 @@ static int connect_and_send(const struct push_options *o, const char *image,
     return rc;
 }
 
+/* A path on this host may be relative, as with cp, and go round. */
+static char *local_path(const char *path)
+{
+    char *named = path_dirname(path), *result = NULL;
+    char *directory = named ? realpath(named, NULL) : NULL;
+
+    if (directory) {
+        if (asprintf(&result, "%s/%s", strcmp(directory, "/") ? directory : "",
+                     path_basename(path)) < 0)
+            result = NULL;
+    } else if (path[0] == '/') {
+        result = strdup(path);
+    } else {
+        /* What is wrong with it the other end will say. */
+        directory = getcwd(NULL, 0);
+        if (directory && asprintf(&result, "%s/%s", directory, path) < 0)
+            result = NULL;
+    }
+    free(directory);
+    free(named);
+    return result;
+}
+
 static int push(const struct push_options *o)
 {
     char *image = realpath(o->image, NULL), *identity = NULL, *dest = NULL;
@@ -278,16 +302,7 @@ static int push(const struct push_options *o)
     if (rc)
         goto out;
     identity = image_identity(image);
-    /* A path on this host may be relative, as with cp. */
-    if (!o->to.host && o->to.path[0] != '/') {
-        char *directory = getcwd(NULL, 0);
-
-        if (directory && asprintf(&dest, "%s/%s", directory, o->to.path) < 0)
-            dest = NULL;
-        free(directory);
-    } else {
-        dest = strdup(o->to.path);
-    }
+    dest = o->to.host ? strdup(o->to.path) : local_path(o->to.path);
     rc = identity && dest ? connect_and_send(o, image, dest, identity,
                                              &conf) : -ENOMEM;
 out:

@@ -68,18 +68,28 @@ static int enter(struct destination *d, const struct destination_list *list,
     return d->directory_fd < 0 ? d->directory_fd : 0;
 }
 
-/* What else it may lead to the check will refuse. */
-static int check_link(const struct destination *d, char *why, size_t size)
+/* A device keeps the name that it has, but where a link outside of /dev leads
+ * to it, the list must have the device, too.  What else a link may lead to the
+ * check will refuse. */
+static int check_link(const struct destination *d,
+                      const struct destination_list *list, char *why,
+                      size_t size)
 {
     struct stat st;
+    size_t linked;
+    char *real;
+    int rc;
 
     if (fstatat(d->directory_fd, path_basename(d->path), &st,
                 AT_SYMLINK_NOFOLLOW) || !S_ISLNK(st.st_mode) ||
-        destination_is_device_name(d->path))
+        destination_is_device_name(d->path) || destination_stat(d, &st) ||
+        !S_ISBLK(st.st_mode))
         return 0;
-    return destination_stat(d, &st) || !S_ISBLK(st.st_mode) ? 0 :
-        explain(why, size, -ELOOP, "%s is a symbolic link there to a device; "
-                "name the device itself", d->path);
+    real = realpath(d->path, NULL);
+    rc = real ? destination_list_find(list, real, &linked, why, size) :
+        explain(why, size, -errno, "%s: %s", d->path, strerror(errno));
+    free(real);
+    return rc;
 }
 
 int destination_enter(struct destination *d,
@@ -91,7 +101,7 @@ int destination_enter(struct destination *d,
 
     *resolved_r = NULL;
     if (!rc && list)
-        rc = check_link(d, why, size);
+        rc = check_link(d, list, why, size);
     if (!rc)
         rc = destination_resolve(named, resolved_r, why, size);
     if (rc)

@@ -21,8 +21,8 @@
  *
  * *resolved_r is what the path is to mean from now on, for free(), and d->path
  * becomes that: as destination_resolve() has it.  Where the disk may only go to
- * the list, what a link leads to must be in the list as well, and nothing but
- * /dev has links to devices.
+ * the list, what a link leads to must be in the list as well, but for links of
+ * /dev to devices.
  *
  * A negative errno, and why (size bytes), as of destination_check().
  */

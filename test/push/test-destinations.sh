@@ -181,7 +181,7 @@ if losetup -f >/dev/null 2>&1; then
     cleanup_fn "detach $device"
     ln -s "$device" ok/device
     named "$tmp/ok/device"
-    refuses "$tmp/ok/device is a symbolic link there to a device; name *"
+    refuses "$device is none of the places *"
     named "$device"
     refuses "* write 'destination = $device' *"
 else

@@ -67,6 +67,7 @@ grep -q ' RECIPE .* operands' push.frames || fail "no skeleton"
 ! grep -q ' BLOCKS \| DIFFER ' push.frames || fail "push: corrected"
 record dry
 noise later 30000 | dd of=b/.disk.img.xl-dedup bs=1M seek=2 status=none
+chmod 600 b/.disk.img.xl-dedup
 xl-dedup push --dry-run --free=send a/disk.img "hostb:$tmp/b/disk.img" \
     >out 2>err || fail "dry run"
 rm b/.disk.img.xl-dedup
