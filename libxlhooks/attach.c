@@ -36,6 +36,7 @@
 #include <xenstore.h>
 
 #include "libxlhooks/blockscript.h"
+#include "plugin/base/escape.h"
 #include "plugin/image/blockdev.h"
 
 #define LOCK_DIRECTORY "/var/run/xen-hotplug"
@@ -55,7 +56,11 @@ struct disk {
 
 static void log_way(const char *what, const char *of, const char *why)
 {
-    syslog(LOG_DEBUG, "%s %s%s%s", what, of, why ? ": " : "", why ? why : "");
+    char shown[4096];
+
+    syslog(LOG_DEBUG, "%s %s%s%s", what,
+           text_escape_line(of, shown, sizeof(shown)), why ? ": " : "",
+           why ? why : "");
 }
 
 /* --- xenstore ------------------------------------------------------------- */

@@ -31,6 +31,7 @@
 #include "libxlhooks/helper.h"
 #include "libxlhooks/options.h"
 #include "libxlhooks/rune.h"
+#include "plugin/base/escape.h"
 #include "plugin/xl/control.h"
 
 #define FIRST_FREE_FD 3         /* the rune's shell gets 0 and 1 from xl */
@@ -89,7 +90,11 @@ static const char *path_of(const char *variable, const char *installed)
 
 static int missing(const char *what, const char *path)
 {
-    fprintf(stderr, "xl: %s, %s: %s\n", what, path, strerror(errno));
+    int error = errno;
+    char shown[4096];
+
+    fprintf(stderr, "xl: %s, %s: %s\n", what,
+            text_escape_line(path, shown, sizeof(shown)), strerror(error));
     return 1;
 }
 

@@ -9,17 +9,19 @@
 
 #include "libxlhooks/helper.h"
 #include "libxlhooks/interrupt.h"
+#include "plugin/base/escape.h"
 #include "plugin/xl/control.h"
 
 void hook_log(const char *format, ...)
 {
     int saved = errno;
-    char line[1024];
+    char text[1024], line[4096];
     va_list ap;
 
     va_start(ap, format);
-    vsnprintf(line, sizeof(line), format, ap);
+    vsnprintf(text, sizeof(text), format, ap);
     va_end(ap);
+    text_escape_line(text, line, sizeof(line));
     /* In one piece, since the helper writes to the same stderr. */
     fprintf(stderr, "xl-dedup: %s\n", line);
     errno = saved;

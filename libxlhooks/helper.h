@@ -13,8 +13,8 @@
  * the helper inherits through xl. */
 #define PEER_FD_ENV "XL_DEDUP_PEER_FD"
 
-/* Writes one line to stderr (stdout of migrate-receive is xl's protocol); keeps
- * errno. */
+/* Writes one line to stderr (stdout of migrate-receive is xl's protocol), in
+ * printable text (base/escape.h); keeps errno. */
 void hook_log(const char *format, ...) __attribute__((format(printf, 1, 2)));
 
 /* Returns rc, what sending a message to the helper came to, and logs it if it

@@ -13,6 +13,7 @@ libxlhooks_la_SOURCES = \
 	%D%/suspend.c %D%/suspend.h \
 	%D%/symbols.h \
 	%D%/watcher.c %D%/watcher.h \
+	plugin/base/escape.c plugin/base/escape.h \
 	plugin/xl/control.c \
 	plugin/xl/control.h
 libxlhooks_la_CPPFLAGS = $(AM_CPPFLAGS) $(XENLIGHT_CFLAGS) $(XENSTORE_CFLAGS)
@@ -30,6 +31,7 @@ xl_SOURCES = \
 	%D%/options.h \
 	%D%/rune.c \
 	%D%/rune.h \
+	plugin/base/escape.c plugin/base/escape.h \
 	plugin/base/hostname.h
 xl_LDADD =
 

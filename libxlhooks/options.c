@@ -11,6 +11,7 @@
 #include <xentoollog.h>
 
 #include "libxlhooks/options.h"
+#include "plugin/base/escape.h"
 #include "plugin/base/hostname.h"
 
 #define DEDUP "--dedup"
@@ -106,8 +107,11 @@ bool options_own_rune(const struct options *o)
 
 static int wrong(const char *problem, const char *arg)
 {
+    char shown[4096];
+
     fprintf(stderr, "xl migrate --dedup: %s%s\n"
-            "Try 'xl migrate --dedup --help'.\n", problem, arg);
+            "Try 'xl migrate --dedup --help'.\n", problem,
+            text_escape_line(arg, shown, sizeof(shown)));
     return -EINVAL;
 }
 

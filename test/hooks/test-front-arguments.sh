@@ -114,6 +114,9 @@ for host in -oProxyCommand=x -x root@-oProxyCommand=x -l@b root@ @b; do
     wrong migrate --dedup --dry-run g1 -- "$host"
     wrong migrate --dedup -s 'ssh -p 9' g1 -- "$host"
 done
+wrong migrate --dedup g1 -- "$(printf -- '-b\033[2J\nxl: all is well')"
+grep -q '^xl: ' "$tmp/err.log" && fail "a forged line"
+grep -q "$(printf '\033')" "$tmp/err.log" && fail "an escape: $host"
 wrong migrate --dedup -s '' g1 -- '-c x'
 wrong migrate --dedup -s '' --dry-run g1 -- '-c x'
 
