@@ -22,6 +22,7 @@ struct basis {
     size_t n_extents;
     const uint8_t *inline_data;             /* size bytes, or NULL */
     struct index_object object;             /* owns what is pointed to */
+    struct index_place place;               /* of it in the index */
 };
 
 /* Takes the object over, for basis_release().  False, and the object is

@@ -31,14 +31,25 @@ int index_images(struct store *s, MDB_txn *t, bool all,
 int index_find_image(struct store *s, MDB_txn *t, const char *path,
                      struct index_image *i_r);
 
+/* Which images places are wanted of.  wants() runs in the transaction. */
+struct index_filter {
+    bool (*wants)(void *opaque, uint32_t id);
+    void *opaque;
+};
+
 /* Each fills at most max places, and returns how many it filled, or a negative
- * errno.  Images need not be listed. */
+ * errno.  No image fills more than a few of them, and those that are not wanted
+ * none (filter may be NULL: all are): whatever is entered of one image, it
+ * hides no other.  Images need not be listed. */
 int index_by_hash(struct store *s, MDB_txn *t, const uint8_t *short_digest,
-                  uint64_t size, struct index_place *places, int max);
+                  uint64_t size, const struct index_filter *filter,
+                  struct index_place *places, int max);
 int index_by_path(struct store *s, MDB_txn *t, const char *path,
-                  const char *stream, struct index_place *places, int max);
+                  const char *stream, const struct index_filter *filter,
+                  struct index_place *places, int max);
 /* Paths that differ from this one in numbers only, itself included. */
 int index_by_version(struct store *s, MDB_txn *t, const char *path,
+                     const struct index_filter *filter,
                      struct index_place *places, int max);
 
 /* Reads an object.  0 and memory of its own, for index_object_release(), or

@@ -3,6 +3,7 @@ libplugin_la_SOURCES += \
 	%D%/index.c %D%/index.h \
 	%D%/index_add.c %D%/index_add.h \
 	%D%/index_add_image.c %D%/index_add_image.h \
+	%D%/index_forget.c %D%/index_forget.h \
 	%D%/index_open.c %D%/index_open.h \
 	%D%/index_record.c %D%/index_record.h \
 	%D%/index_spotcheck.c %D%/index_spotcheck.h \

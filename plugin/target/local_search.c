@@ -15,7 +15,9 @@
 #include "plugin/target/local_search.h"
 #include "plugin/target/place.h"
 
-#define BASES_MAX 4                 /* tried for one object */
+/* Tried for one object.  Wrong ones are forgotten afterwards, so that more do
+ * not hide a true one for long. */
+#define BASES_MAX 16
 #define SMALL (64u << 10)           /* bytes: less is not shared either */
 
 /* Takes content that is in its place already. */
@@ -50,8 +52,12 @@ static int copy_small(const struct batch *b, const struct wire_object *o,
         return 0;
     digest_of(data, h->size, hash);
     *same_r = !memcmp(hash, o->digest, PROTO_SHORT_DIGEST);
+    if (!*same_r) {
+        references_wrong(b->disk->references, h);
+        return 0;
+    }
     place_copy_begin(&c, b, o);
-    return *same_r ? place_put(&c, data, h->size, 0) : 0;
+    return place_put(&c, data, h->size, 0);
 }
 
 /* *same_r: it was copied, and is what it should be. */
@@ -75,7 +81,11 @@ static int copy_basis(const struct batch *b, const struct wire_object *o,
     *same_r = !rc && place_copy_is(&c, o->digest);
     cleared = *same_r ? 0 : place_clear_object(b, o);
     /* A reference that cannot be read is as good as none. */
-    return rc && rc != -EIO ? rc : cleared;
+    if (rc && rc != -EIO)
+        return rc;
+    if (!rc && !*same_r)
+        references_wrong(b->disk->references, h);
+    return cleared;
 }
 
 static int from_reference(const struct batch *b, const struct wire_object *o,

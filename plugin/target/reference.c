@@ -24,11 +24,14 @@
 #include "plugin/base/log.h"
 #include "plugin/image/image_list.h"
 #include "plugin/index/index.h"
+#include "plugin/index/index_forget.h"
 #include "plugin/index/index_open.h"
 #include "plugin/target/reference.h"
 #include "plugin/target/refresh.h"
 
 #define PLACES_MAX 64               /* looked at for one object */
+#define WRONG_MAX 4096u             /* entries noted in a session; the next
+                                       one finds the others */
 #define LOOK_MS 100                 /* between looks at the index */
 #define WINDOW (4u << 20)           /* bytes asked for at a time while an
                                        image is read */
@@ -72,6 +75,8 @@ struct references {
     bool running;                   /* there is a thread */
     bool waiting_pays;              /* an image is read for the first time */
     bool stop;
+    struct index_wrong *wrong;      /* to be removed from the index */
+    size_t n_wrong;
     uint64_t news;
     uint64_t asked;                 /* bytes, and not arrived yet */
     time_t deadline;
@@ -135,6 +140,19 @@ static void remove_temporary(const char *directory)
     free(parent);
 }
 
+/* At once and at the end: each time the storage is waited for. */
+static void forget_wrong(struct references *r)
+{
+    int rc = r->store && r->n_wrong > 0 ?
+        index_forget(r->store, r->wrong, r->n_wrong) : 0;
+
+    /* They are found again. */
+    if (rc)
+        log_info("entries of the index that were wrong stay: %s",
+                 strerror(-rc));
+    free(r->wrong);
+}
+
 void references_free(struct references *r)
 {
     size_t i;
@@ -144,6 +162,7 @@ void references_free(struct references *r)
     references_end_refresh(r);
     for (i = 0; r->slots && i < r->list.n; i++)
         image_release(&r->slots[i].image);
+    forget_wrong(r);
     store_close(r->store);
     if (r->temporary)
         remove_temporary(r->directory);
@@ -508,9 +527,23 @@ static bool is_object(const struct index_object *o, const uint8_t *digest,
     return o->size == size && !memcmp(o->digest, digest, PROTO_SHORT_DIGEST);
 }
 
+/* Whether an image is one of this session's. */
+static bool is_ours(void *opaque, uint32_t id)
+{
+    struct references *r = opaque;
+    size_t i;
+
+    pthread_mutex_lock(&r->slots_lock);
+    for (i = 0; i < r->list.n && r->slots[i].id != id; i++)
+        ;
+    pthread_mutex_unlock(&r->slots_lock);
+    return i < r->list.n;
+}
+
 bool references_find(struct references *r, const uint8_t *short_digest,
                      uint64_t size, unsigned nth, struct basis *h_r)
 {
+    const struct index_filter ours = { is_ours, r };
     struct index_place places[PLACES_MAX];
     const struct image *image;
     struct index_object o;
@@ -520,7 +553,8 @@ bool references_find(struct references *r, const uint8_t *short_digest,
 
     if (!r->store || store_read(r->store, &t))
         return false;
-    n = index_by_hash(r->store, t, short_digest, size, places, PLACES_MAX);
+    n = index_by_hash(r->store, t, short_digest, size, &ours, places,
+                      PLACES_MAX);
     for (i = 0; i < n && !found; i++) {
         image = image_of(r, places[i].id);
         if (!image || index_get(r->store, t, places[i], &o))
@@ -531,14 +565,31 @@ bool references_find(struct references *r, const uint8_t *short_digest,
             continue;
         }
         found = basis_of_indexed(h_r, image, &o);
+        if (found)
+            h_r->place = places[i];
     }
     store_read_end(r->store, t);
     return found;
 }
 
+void references_wrong(struct references *r, const struct basis *h)
+{
+    struct index_wrong wrong = { .place = h->place, .size = h->size };
+    struct index_wrong *list;
+
+    memcpy(wrong.digest, h->object.digest, sizeof(wrong.digest));
+    pthread_mutex_lock(&r->lock);
+    if (!r->wrong && r->writable)
+        r->wrong = calloc(WRONG_MAX, sizeof(*list));
+    if (r->wrong && r->n_wrong < WRONG_MAX)
+        r->wrong[r->n_wrong++] = wrong;
+    pthread_mutex_unlock(&r->lock);
+}
+
 bool references_lack(struct references *r, const uint8_t *short_digest,
                      uint64_t size)
 {
+    const struct index_filter ours = { is_ours, r };
     struct index_place place;
     bool reading, lack;
     MDB_txn *t;
@@ -550,7 +601,8 @@ bool references_lack(struct references *r, const uint8_t *short_digest,
         return false;
     if (!r->store || store_read(r->store, &t))
         return !r->store;
-    lack = index_by_hash(r->store, t, short_digest, size, &place, 1) == 0;
+    lack = index_by_hash(r->store, t, short_digest, size, &ours, &place,
+                         1) == 0;
     store_read_end(r->store, t);
     return lack;
 }
@@ -603,6 +655,7 @@ static bool nearest(struct references *r, MDB_txn *t,
 bool references_find_path(struct references *r, const char *path,
                           uint64_t size, struct basis *h_r)
 {
+    const struct index_filter ours = { is_ours, r };
     struct index_place places[PLACES_MAX];
     bool found;
     MDB_txn *t;
@@ -610,10 +663,11 @@ bool references_find_path(struct references *r, const char *path,
 
     if (!r->store || store_read(r->store, &t))
         return false;
-    n = index_by_path(r->store, t, path, "", places, PLACES_MAX);
+    n = index_by_path(r->store, t, path, "", &ours, places, PLACES_MAX);
     found = nearest(r, t, places, n, size, h_r);
     if (!found) {
-        n = index_by_version(r->store, t, path, places, PLACES_MAX);
+        n = index_by_version(r->store, t, path, &ours, places,
+                             PLACES_MAX);
         found = nearest(r, t, places, n, size, h_r);
     }
     store_read_end(r->store, t);

@@ -55,6 +55,10 @@ int references_start(struct references *r);
 bool references_find(struct references *r, const uint8_t *short_digest,
                      uint64_t size, unsigned nth, struct basis *h_r);
 
+/* What references_find() gave was read, and its content is something else: the
+ * index forgets it when the references are freed, if it can be written to. */
+void references_wrong(struct references *r, const struct basis *h);
+
 /* Whether such an object is in none of them and it is not worth waiting for
  * it: without looking at more than the index. */
 bool references_lack(struct references *r, const uint8_t *short_digest,

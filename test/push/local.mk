@@ -1,6 +1,7 @@
 push_tests = \
 	%D%/test-destinations.sh \
 	%D%/test-holes.sh \
+	%D%/test-index-false.sh \
 	%D%/test-index-receive.sh \
 	%D%/test-local-copies.sh \
 	%D%/test-memory-limit.sh \

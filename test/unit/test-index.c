@@ -85,7 +85,7 @@ static bool find(struct store *s, unsigned key, unsigned i)
 
     assert(get_made_up(&m, i, &o));
     assert(!store_read(s, &t));
-    n = index_by_hash(s, t, o.digest, o.size, p, 8);
+    n = index_by_hash(s, t, o.digest, o.size, NULL, p, 8);
     assert(n >= 0);
     for (j = 0; j < n; j++) {
         assert(!index_get(s, t, p[j], &got));
@@ -96,11 +96,11 @@ static bool find(struct store *s, unsigned key, unsigned i)
         index_object_release(&got);
         found = true;
     }
-    names = index_by_path(s, t, m.path, "", p, 8);
+    names = index_by_path(s, t, m.path, "", NULL, p, 8);
     snprintf(m.path, sizeof(m.path), "/usr/lib/f%u-22.3333", i + 10);
-    versions = index_by_version(s, t, m.path, p, 8);
+    versions = index_by_version(s, t, m.path, NULL, p, 8);
     assert((names > 0) == found && (!found || versions > 0));
-    assert(!index_by_path(s, t, m.path, "", p, 8));
+    assert(!index_by_path(s, t, m.path, "", NULL, p, 8));
     store_read_end(s, t);
     return found;
 }

@@ -209,12 +209,114 @@ static void unusable(void)
     free(good);
 }
 
+/* Entries that claim what the image does not hold, as many as there are. */
+struct liar {
+    uint8_t digest[HASH_BYTES];
+    struct fsparse_extent extent;
+};
+
+static bool lie(void *opaque, uint32_t i, struct index_object *o)
+{
+    struct liar *l = opaque;
+
+    (void)i;
+    *o = (struct index_object){ .size = MiB, .extents = &l->extent,
+                                .n_extents = 1, .path = "", .stream = "" };
+    memcpy(o->digest, l->digest, sizeof(o->digest));
+    return true;
+}
+
+static void enter_lies(const char *path, unsigned key, uint32_t n)
+{
+    struct store_options options = { .map_bytes = 0 };
+    struct liar liar = { .extent = { 0, 0, MiB } };
+    struct index_source source = {
+        .n = n, .named = true, .get = lie, .opaque = &liar,
+    };
+    char *name = index_directory(directory);
+    uint8_t *data = allocate(MiB);
+    struct stamp stamp;
+    struct store *s;
+
+    noise(data, MiB, key);
+    digest_of(data, MiB, liar.digest);
+    assert(!stamp_of(path, &stamp) && !index_open(&s, name, &options));
+    assert(!index_add(s, path, &stamp, &source));
+    store_close(s);
+    free(data);
+    free(name);
+}
+
+/* As whoever copies does: tries what is found until it is right.  Returns which
+ * one was, or -1. */
+static int try(struct references *r, unsigned key)
+{
+    uint8_t *data = allocate(MiB), *got = allocate(MiB), hash[HASH_BYTES];
+    struct basis h;
+    unsigned nth;
+    int right = -1;
+
+    noise(data, MiB, key);
+    digest_of(data, MiB, hash);
+    for (nth = 0; right < 0 && nth < 16 &&
+         references_find(r, hash, MiB, nth, &h); nth++) {
+        assert(!basis_stream(&h, sink, got));
+        if (!memcmp(got, data, MiB))
+            right = nth;
+        else
+            references_wrong(r, &h);
+        basis_release(&h);
+    }
+    free(got);
+    free(data);
+    return right;
+}
+
+static int try_anew(char **globs, unsigned key)
+{
+    struct references *r = start(globs, 1);
+    int right;
+
+    assert(!references_start(r));
+    right = try(r, key);
+    references_free(r);
+    return right;
+}
+
+/* What an image claims wrongly comes first, and is forgotten then; and it hides
+ * nothing, however much of it there is. */
+static void lies(void)
+{
+    static const unsigned a[] = { 20 }, b[] = { 21, 22 };
+    char *liar = make_image("liar.ref", a, 1, MiB);
+    char *honest = make_image("true.ref", b, 2, MiB);
+    char *pattern = path_in(directory, "*.ref"), *one = path_in(directory,
+                                                                "true.ref");
+    unsigned sessions = 0;
+    int right;
+
+    enter_lies(liar, 22, 10);
+    enter(honest);
+    while ((right = try_anew(&pattern, 22)) > 0)
+        sessions++;
+    fprintf(stderr, "%u sessions\n", sessions);
+    assert(!right && sessions > 0 && sessions <= 10);
+    /* of an image that is not of this session nothing is tried */
+    assert(!try_anew(&one, 22));
+    assert(!try_anew(&one, 21));
+    free(one);
+    free(pattern);
+    free(honest);
+    free(liar);
+}
+
 int main(void)
 {
     assert(sodium_init() >= 0);
     directory = make_directory_for_test();
     RUN(found);
     RUN(unusable);
+    RUN(lies);
     remove_directory(directory);
     return 0;
 }
