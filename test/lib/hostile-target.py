@@ -6,9 +6,12 @@ crash, and say why: printable UTF-8, whatever the peer sent.
   hostile-target.py XL-DEDUP DIRECTORY [CASE...]
 
 DIRECTORY must not exist.  "--play CASE" is what push runs instead of ssh.
+Cases whose name says two_disks are of a guest with two disks, of which
+"xl-dedup send-xl" is told as the library in xl would.
 """
 import os
 import random
+import socket
 import struct
 import subprocess
 import sys
@@ -149,6 +152,24 @@ frames("listed", closes_listed=b"", placed_never_asked=frame("PLACED", 0),
        pass_done_early=frame("PASS_DONE", 0, u64(0)),
        ok_again=frame("DISK_OK", 0), restoring=frame("RESTORING"),
        bulk_done_of_no_disk=frame("BULK_DONE", 5))
+
+# Of two disks each is accepted once, in any order
+frames("offered",
+       two_disks_ok_twice=frame("DISK_OK", 0, wire.text(base=0)) * 2,
+       two_disks_ok_twice_late=frame("DISK_OK", 1, wire.text(base=0)) * 2 +
+       frame("DISK_OK", 0, wire.text(base=0)))
+
+
+@case("offered")
+def closes_two_disks(t):
+    t.send(*[frame("DISK_OK", n, wire.text(base=0)) for n in (1, 0)])
+    listed = set()
+    while listed != {0, 1}:
+        f = t.next()
+        if f.name == "MANIFEST_END":
+            listed.add(f.disk)
+    sys.exit(0)
+
 
 # One storage under two names: before APART the source sends no content
 def says(shown, mark):
@@ -366,6 +387,8 @@ frames("offered", fail=frame("FAIL", payload=b"disk x: no such luck"),
        fail_endless=frame("FAIL", payload=b"x" * (1 << 20)),
        fail_of_disk=frame("FAIL", 0, b"disk x: no such luck"))
 SAYS = dict(fail="no such luck", fail_of_disk="no such luck",
+            two_disks_ok_twice="DISK_OK where it does not belong",
+            two_disks_ok_twice_late="DISK_OK where it does not belong",
             garbage="You have new mail in /var/mail/root'",
             version="another version", fail_control="all is well",
             good="physical sectors have 512 bytes here and 4096 at hostb")
@@ -737,17 +760,48 @@ def make_image(directory):
     return path, data
 
 
+def message(verb, **fields):
+    """Of the channel between xl and its helper (control.h)."""
+    return b"".join(text.encode() + b"\0" for text in (
+        verb, *("%s=%s" % item for item in fields.items())))
+
+
+def run_push(command, rsh, image, name):
+    dry = ["--dry-run"] * name.startswith("dry_")
+    return subprocess.run([command, "push", *dry, "-e", rsh, image,
+                           "hostb:/x/y"],
+                          stdin=subprocess.DEVNULL, capture_output=True,
+                          timeout=PATIENCE)
+
+
+def run_migration(command, rsh, image):
+    """Of a guest whose two disks are one image; xl says nothing."""
+    xl, helper = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+    disks = [dict(vdev="xvd" + c, path=image, mode="r", backend="qdisk",
+                  backend_domid="0", cdrom="0") for c in "ab"]
+    stream, end = os.pipe()
+    with xl, helper, open(end, "wb"), open(stream, "rb") as stream:
+        xl.send(message("begin", uuid="11111111-2222-3333-4444-555555555555",
+                        name="guest", domid="1"))
+        for disk in disks:
+            xl.send(message("disk", format="raw", script="", **disk))
+            xl.send(message("attached", params="aio:" + image, device="",
+                            pid="0", **disk))
+        xl.send(message("go", busy="all"))
+        return subprocess.run([command, "send-xl", "--host=hostb",
+                               "--control-fd=%d" % helper.fileno(), "--", rsh],
+                              pass_fds=[helper.fileno()], timeout=PATIENCE,
+                              stdin=stream, capture_output=True)
+
+
 def push(command, directory, image, name):
     rsh = os.path.join(directory, "rsh")
     with open(rsh, "w") as f:
         f.write('#!/bin/sh\nexec "%s" "%s" --play %s\n' %
                 (sys.executable, os.path.abspath(__file__), name))
     os.chmod(rsh, 0o755)
-    dry = ["--dry-run"] * name.startswith("dry_")
-    done = subprocess.run([command, "push", *dry, "-e", rsh, image,
-                           "hostb:/x/y"],
-                          stdin=subprocess.DEVNULL, capture_output=True,
-                          timeout=PATIENCE)
+    done = run_migration(command, rsh, image) if "two_disks" in name else \
+        run_push(command, rsh, image, name)
     said = done.stderr.decode()     # UTF-8, whatever the peer sent
     assert "Sanitizer:" not in said and "runtime error" not in said, said
     assert "Traceback" not in said, said
