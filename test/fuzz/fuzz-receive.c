@@ -28,6 +28,7 @@
 #include "plugin/content/manifest_hash.h"
 #include "plugin/index/index_add.h"
 #include "plugin/index/index_add_image.h"
+#include "plugin/match/x86_operands.h"
 #include "plugin/proto.h"
 #include "plugin/target/receiver.h"
 #include "test/fuzz/map.h"
@@ -59,7 +60,7 @@ enum step {
     STEP_NAMES, STEP_RECIPE, STEP_BLOCKLIST, STEP_SEGMENTS, STEP_COMPARED,
     STEP_SEGMENT, STEP_PATCH, STEP_DELTA, STEP_PASS_END, STEP_WITNESS,
     STEP_APART, STEP_PLACE, STEP_RESTORE, STEP_MEMORY_END, STEP_BALLAST,
-    STEP_BYE, STEP_ANSWER_ALL, STEP_COUNT,
+    STEP_BYE, STEP_ANSWER_ALL, STEP_UNPARSED, STEP_COUNT,
 };
 
 struct piece {
@@ -79,13 +80,18 @@ static uint8_t list_key[16];
 static bool answering;                  /* what is asked for, one by one */
 static char reference[200], earlier[200];
 
-/* The disk: blocks of one byte each, and some that are zero. */
+/* The disk: blocks of one byte each, and some that are zero; and where /file2
+ * is (map_put_files()), something that is taken for a program. */
 static void make_content(void)
 {
+    static const uint8_t elf[20] = "\177ELF\2\1\1\0\0\0\0\0\0\0\0\0\3\0\76";
     unsigned i;
 
     for (i = 0; i < BLOCKS; i++)
         memset(disk_content + i * BLOCK, i % 5 ? (int)(i % 97) + 1 : 0, BLOCK);
+    memcpy(disk_content + 20 * BLOCK, elf, sizeof(elf));
+    for (i = 22 * BLOCK; i < 24 * BLOCK; i += 16)
+        memcpy(disk_content + i, "\xe8\0\x10\0\0\x48\x8b\5\0\x20\0\0", 12);
 }
 
 static size_t segment_bytes(unsigned n)
@@ -161,6 +167,28 @@ static void put_manifest(struct buf *b, unsigned number)
     }
 }
 
+/* So many that blocks are looked for: all of the first segment, which nobody
+ * minds. */
+static void put_unparsed(struct buf *b, unsigned number)
+{
+    unsigned i, n = number + 1;
+    struct piece *o;
+
+    buf_put_u64(b, n_objects);
+    buf_put_u32(b, n);
+    for (i = 0; i < n && n_objects < OBJECTS_MAX; i++) {
+        o = &objects[n_objects++];
+        *o = (struct piece){ 0, PROTO_SEGMENT / BLOCK, PROTO_SEGMENT };
+        /* Another one each time, which is not found as a whole. */
+        put_digest(b, &n_objects, sizeof(n_objects), PROTO_SHORT_DIGEST);
+        buf_put_varint(b, o->size);
+        buf_put_varint(b, 1 << PROTO_KIND_BITS | KIND_UNPARSED);
+        buf_put_varint(b, 0);
+        buf_put_zigzag(b, i ? -(int64_t)PROTO_SEGMENT : 0);
+        buf_put_varint(b, o->size);
+    }
+}
+
 static const struct piece *object_of(uint64_t number)
 {
     static const struct piece none = { 0, 1, BLOCK };
@@ -195,7 +223,30 @@ static void put_recipe(struct buf *b, uint64_t number, bool copy)
     put_digest(b, data, o->size, PROTO_SHORT_DIGEST);
 }
 
-static void put_names(struct buf *b, unsigned n)
+/* Of a skeleton, all of which comes with it. */
+static void put_code_recipe(struct buf *b, uint64_t number)
+{
+    const struct piece *o = object_of(number);
+    struct x86_operands x = { .size = o->size };
+    struct buf operands = BUF_INIT, skeleton = BUF_INIT;
+
+    buf_put(&skeleton, disk_content + o->first * BLOCK, o->size);
+    FUZZ_CHECK(!skeleton.failed);
+    x86_operands_split(&x, skeleton.data, o->size, 0, &operands);
+    buf_put_u64(b, number | PROTO_CODE);
+    buf_put_varint(b, operands.length / X86_OPERAND_BYTES);
+    buf_put(b, operands.data, operands.length);
+    buf_put_varint(b, o->size << 1);
+    buf_put(b, skeleton.data, o->size);
+    buf_put_varint(b, 0);
+    put_digest(b, disk_content + o->first * BLOCK, o->size,
+               PROTO_SHORT_DIGEST);
+    buf_release(&operands);
+    buf_release(&skeleton);
+}
+
+/* By turns, beginning with one or the other. */
+static void put_names(struct buf *b, unsigned n, uint64_t first)
 {
     unsigned i;
 
@@ -203,7 +254,8 @@ static void put_names(struct buf *b, unsigned n)
     for (i = 0; i < n; i++) {
         buf_put_varint(b, i ? 5 : 0);
         buf_put_varint(b, i ? 1 : 6);
-        buf_put(b, i ? "x" : "/file1", i ? 1 : 6);
+        buf_put(b, "/file", i ? 0 : 5);
+        buf_put_u8(b, (uint8_t)('1' + (first + i) % 2));
     }
 }
 
@@ -299,11 +351,21 @@ static bool answer_recipes(const struct sent *s, uint16_t *type,
                            struct buf *b)
 {
     struct cursor c = CURSOR_INIT(s->data, s->length);
+    uint64_t number;
 
-    if (s->type == FRAME_SIGNATURE)
-        cursor_get(&c, PROTO_KEY);
-    put_recipe(b, (uint64_t)cursor_zigzag(&c), s->type == FRAME_HELD);
     *type = FRAME_RECIPE;
+    if (s->type == FRAME_HELD) {
+        put_recipe(b, (uint64_t)cursor_zigzag(&c), true);
+        return true;
+    }
+    cursor_get(&c, PROTO_KEY);
+    number = (uint64_t)cursor_zigzag(&c);
+    cursor_varint(&c);
+    cursor_varint(&c);
+    if (cursor_u8(&c) & PROTO_SIGNATURE_CODE)
+        put_code_recipe(b, number);
+    else
+        put_recipe(b, number, number & 1);
     return true;
 }
 
@@ -343,6 +405,7 @@ static bool answer_want(const struct sent *s, uint16_t *type, struct buf *b)
 static bool answer(const struct sent *s, uint16_t *type, struct buf *b)
 {
     struct cursor c = CURSOR_INIT(s->data, s->length);
+    uint32_t count;
 
     switch (s->type) {
     case FRAME_PROBE:
@@ -350,7 +413,8 @@ static bool answer(const struct sent *s, uint16_t *type, struct buf *b)
         *type = FRAME_PROBED;
         return true;
     case FRAME_UNKNOWN:
-        put_names(b, cursor_u32(&c));
+        count = cursor_u32(&c);
+        put_names(b, count, (uint64_t)cursor_zigzag(&c));
         *type = FRAME_NAMES;
         return true;
     case FRAME_SIGNATURE:
@@ -438,6 +502,10 @@ static void take_step(enum step step, unsigned n, uint16_t *type,
         *type = FRAME_MANIFEST;
         put_manifest(b, n);
         break;
+    case STEP_UNPARSED:
+        *type = FRAME_MANIFEST;
+        put_unparsed(b, n);
+        break;
     case STEP_MANIFEST_END:
         *type = FRAME_MANIFEST_END;
         buf_put_u64(b, n_objects);
@@ -451,7 +519,7 @@ static void take_step(enum step step, unsigned n, uint16_t *type,
         break;
     case STEP_NAMES:
         *type = FRAME_NAMES;
-        put_names(b, n);
+        put_names(b, n, 0);
         break;
     case STEP_RECIPE:
         *type = FRAME_RECIPE;
@@ -528,12 +596,13 @@ static void spoil(struct buf *b)
     }
 }
 
-static bool next(uint16_t disk, uint16_t *type_r, uint16_t *disk_r,
+static bool next(bool wait, uint16_t disk, uint16_t *type_r, uint16_t *disk_r,
                  struct buf *b)
 {
     uint8_t word;
     bool own;
 
+    (void)wait;
     (void)disk;
     while (steps++ < STEPS_MAX) {
         if (answering) {

@@ -44,14 +44,15 @@ enum step {
     STEP_BYTES, STEP_WANT, STEP_UNKNOWN, STEP_SIGNATURE, STEP_LIST, STEP_HELD,
     STEP_LEFT, STEP_WANT_END, STEP_BULK_DONE, STEP_DIFFER, STEP_BLOCKS,
     STEP_PASS_DONE, STEP_UNLIKE, STEP_WITNESSED, STEP_PLACED, STEP_PROBE,
-    STEP_DISK_OK, STEP_HELLO, STEP_COUNT,
+    STEP_DISK_OK, STEP_HELLO,
+    STEP_LISTED,                /* nothing, before all objects are listed */
+    STEP_COUNT,
 };
 
 static struct fuzz_input in;
 static uint8_t how;
 static unsigned steps, right;
 static uint8_t disk_content[DISK_BYTES];
-static uint64_t n_objects;      /* that we were told of */
 static const uint8_t key[PROTO_KEY] = { 1, 2, 3 };
 static char image[200];
 
@@ -212,14 +213,6 @@ static void put_witnessed(const struct sent *s, struct buf *b)
     }
 }
 
-static void count_objects(const struct sent *s)
-{
-    struct cursor c = CURSOR_INIT(s->data, s->length);
-
-    cursor_u64(&c);
-    n_objects += cursor_u32(&c);
-}
-
 /* False: it has no answer. */
 static bool answer(const struct sent *s, uint16_t *type, struct buf *b)
 {
@@ -236,9 +229,6 @@ static bool answer(const struct sent *s, uint16_t *type, struct buf *b)
         *type = FRAME_UNLIKE;
         buf_put_u64(b, 1);
         return how & HOW_WITNESS;
-    case FRAME_MANIFEST:
-        count_objects(s);
-        return false;
     case FRAME_MANIFEST_END:
         *type = FRAME_WANT_END;
         return true;
@@ -261,16 +251,28 @@ static bool answer(const struct sent *s, uint16_t *type, struct buf *b)
     }
 }
 
-static bool next_right(uint16_t *type, struct buf *b)
+static bool next_right(bool wait, uint16_t *type, struct buf *b)
 {
     struct sent *s;
     bool is_answer = false;
 
-    while (!is_answer && (s = session_sent(true))) {
+    while (!is_answer && (s = session_sent(wait))) {
         is_answer = answer(s, type, b);
         free_sent(s);
     }
     return is_answer;
+}
+
+/* Waits until the source has sent a frame of this type. */
+static void wait_for(uint16_t type)
+{
+    struct sent *s;
+    bool seen = false;
+
+    while (!seen && (s = session_sent(true))) {
+        seen = s->type == type;
+        free_sent(s);
+    }
 }
 
 static void spoil(struct buf *b)
@@ -286,7 +288,7 @@ static void spoil(struct buf *b)
     }
 }
 
-static bool next(uint16_t disk, uint16_t *type_r, uint16_t *disk_r,
+static bool next(bool wait, uint16_t disk, uint16_t *type_r, uint16_t *disk_r,
                  struct buf *b)
 {
     uint8_t word;
@@ -296,9 +298,13 @@ static bool next(uint16_t disk, uint16_t *type_r, uint16_t *disk_r,
             return false;
         *disk_r = disk == PROTO_NO_DISK ? 0 : disk;
         if (right) {
-            right--;
-            if (!next_right(type_r, b))
+            if (!next_right(wait, type_r, b)) {
+                if (!wait)
+                    return false;
+                right--;
                 continue;
+            }
+            right--;
             if (*type_r == FRAME_HELLO)
                 *disk_r = PROTO_NO_DISK;
             return true;
@@ -306,6 +312,10 @@ static bool next(uint16_t disk, uint16_t *type_r, uint16_t *disk_r,
         word = fuzz_u8(&in);
         if ((word & 31) == STEP_RIGHT) {
             right = (word >> 5) + 1;
+            continue;
+        }
+        if ((word & 31) == STEP_LISTED) {
+            wait_for(FRAME_MANIFEST_END);
             continue;
         }
         take_step(word & 31, word >> 5, type_r, b);
@@ -411,7 +421,6 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     in = (struct fuzz_input){ data, size };
     how = fuzz_u8(&in);
     steps = right = 0;
-    n_objects = 0;
     map_parse_with(answer_parser);
     begin_host();
     run();

@@ -397,7 +397,7 @@ def steps(names, how, *words):
     for word in words:
         name, number = word if isinstance(word, tuple) else (word, 0)
         out += bytes([names.index(name) | number << 5])
-        if name not in ('ANSWER_ALL', 'DISK', 'RIGHT'):
+        if name not in ('ANSWER_ALL', 'DISK', 'RIGHT', 'LISTED'):
             out += b'\0'
     return out
 
@@ -407,7 +407,7 @@ def receive():
     names = ('ANSWER BYTES HELLO DISK DISKS_END PROBED MANIFEST MANIFEST_END '
              'DATA DATA_END NAMES RECIPE BLOCKLIST SEGMENTS COMPARED SEGMENT '
              'PATCH DELTA PASS_END WITNESS APART PLACE RESTORE MEMORY_END '
-             'BALLAST BYE ANSWER_ALL').split()
+             'BALLAST BYE ANSWER_ALL UNPARSED').split()
     dry, migrate, listed, earlier, offer, bulk, done, two = (
         1 << i for i in range(8))
 
@@ -434,6 +434,10 @@ def receive():
                        ('RECIPE', 1), ('NAMES', 1), ('BLOCKLIST', 2),
                        'MANIFEST_END', 'ANSWER', 'ANSWER', 'ANSWER',
                        'DATA_END')
+    yield 'blocks', seed(offer, ('UNPARSED', 4), 'MANIFEST_END', 'ANSWER_ALL',
+                         'ANSWER', 'ANSWER', 'ANSWER', 'ANSWER', 'DATA_END')
+    yield 'names', seed(offer, *[('MANIFEST', n) for n in (2, 5, 2, 5)],
+                        'MANIFEST_END', 'ANSWER_ALL', 'DATA_END')
     yield 'list', seed(listed | offer) + b'\1\x39\0\4\0abcd\0'
 
 
@@ -441,7 +445,7 @@ def receive():
 def send():
     names = ('RIGHT BYTES WANT UNKNOWN SIGNATURE LIST HELD LEFT WANT_END '
              'BULK_DONE DIFFER BLOCKS PASS_DONE UNLIKE WITNESSED PLACED PROBE '
-             'DISK_OK HELLO').split()
+             'DISK_OK HELLO LISTED').split()
     dry, base, witness = 1, 2, 4
 
     def seed(*arguments):
@@ -453,15 +457,15 @@ def send():
     yield 'blank', seed(witness, *right * 4)
     yield 'dry', seed(dry, *right * 3)
     yield 'dry-base', seed(dry | base, *right * 3)
-    offered = [('RIGHT', 1)]
-    yield 'want', seed(0, *offered, 'WANT', ('WANT', 4), *right * 3)
-    yield 'names', seed(0, *offered, 'UNKNOWN', ('SIGNATURE', 1),
-                        ('SIGNATURE', 2), *right * 3)
-    yield 'code', seed(0, *offered, ('SIGNATURE', 4), ('SIGNATURE', 7),
-                       *right * 3)
-    yield 'list', seed(0, *offered, 'LIST', ('HELD', 2), *right * 3)
+    offered = [('RIGHT', 1), 'LISTED']
+    end = ['WANT_END', *right * 3]
+    yield 'want', seed(0, *offered, 'WANT', ('WANT', 4), *end)
+    yield 'names', seed(0, *offered, 'UNKNOWN', ('SIGNATURE', 1), 'SIGNATURE',
+                        *end)
+    yield 'code', seed(0, *offered, ('SIGNATURE', 4), ('SIGNATURE', 7), *end)
+    yield 'list', seed(0, *offered, ('LIST', 2), ('HELD', 2), *end)
     yield 'left', seed(dry | base, *offered, 'LEFT', ('WANT', 5),
-                       ('SIGNATURE', 1), *right * 3)
+                       ('SIGNATURE', 1), *end)
     yield 'passes', seed(0, *offered, 'WANT_END', 'BULK_DONE', 'DIFFER',
                          ('BLOCKS', 1), ('BLOCKS', 2), ('BLOCKS', 4),
                          ('PASS_DONE', 1), ('BLOCKS', 3), *right * 3)

@@ -19,8 +19,8 @@
 #include "test/fuzz/session.h"
 
 #define SENT_MAX 4096
-#define WAIT_MS 50
-#define WAITS_MAX 12            /* in a session */
+#define WAIT_MS 200
+#define WAITS_MAX 4             /* in a session */
 
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;  /* covers these: */
 static pthread_cond_t news = PTHREAD_COND_INITIALIZER;
@@ -282,7 +282,7 @@ void wire_bytes_of_disk(const struct wire *w, uint16_t disk, uint64_t *out_r,
 
 /* inbox.h */
 
-int inbox_next(struct inbox *in, uint16_t disk, struct frame *f)
+static int next(struct inbox *in, uint16_t disk, bool wait, struct frame *f)
 {
     struct buf payload = BUF_INIT;
     bool there;
@@ -290,8 +290,12 @@ int inbox_next(struct inbox *in, uint16_t disk, struct frame *f)
     FUZZ_CHECK((void *)in == &the_inbox);
     pthread_mutex_lock(&turn);
     work_off();
-    there = !over && next_frame(disk, &f->type, &f->disk, &payload);
+    there = !over && next_frame(wait, disk, &f->type, &f->disk, &payload);
     pthread_mutex_unlock(&turn);
+    if (!there && !wait) {
+        buf_release(&payload);
+        return -EAGAIN;
+    }
     if (!there) {
         pthread_mutex_lock(&lock);
         over = true;
@@ -309,6 +313,11 @@ int inbox_next(struct inbox *in, uint16_t disk, struct frame *f)
         memcpy(f->data, payload.data, payload.length);
     buf_release(&payload);
     return 0;
+}
+
+int inbox_next(struct inbox *in, uint16_t disk, struct frame *f)
+{
+    return next(in, disk, true, f);
 }
 
 bool inbox_over(struct inbox *in)
@@ -365,7 +374,7 @@ int inbox_expect_task(struct inbox *in, uint16_t disk, const char *task,
 /* What is of no disk may be asked for while disks' threads ask. */
 int inbox_try(struct inbox *in, uint16_t disk, struct frame *f)
 {
-    return disk == PROTO_NO_DISK ? -EAGAIN : inbox_next(in, disk, f);
+    return disk == PROTO_NO_DISK ? -EAGAIN : next(in, disk, false, f);
 }
 
 /* Waits for the descriptor alone. */

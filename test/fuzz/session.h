@@ -24,10 +24,11 @@ struct sent {
     uint8_t *data;
 };
 
-/* Fills in the next frame; false: the peer leaves.  Called by whatever thread
- * waits for a frame, one at a time. */
-typedef bool session_next(uint16_t disk, uint16_t *type_r, uint16_t *disk_r,
-                          struct buf *payload);
+/* Fills in the next frame; false: the peer leaves, or, if the engine does not
+ * wait, there is none yet.  Called by whatever thread asks for a frame, one at
+ * a time. */
+typedef bool session_next(bool wait, uint16_t disk, uint16_t *type_r,
+                          uint16_t *disk_r, struct buf *payload);
 
 /* The wire and the inbox of a session that begins, and its end. */
 struct wire *session_begin(session_next *next, struct inbox **in_r);
