@@ -33,9 +33,9 @@ configure()
         --enable-sanitizers=fuzzer-no-link,address,undefined
     if [ -e "$cache/lib/libext2fs.a" ] && [ -e "$cache/lib/libntfs-3g.a" ]; then
         set -- "$@" \
-            EXT2FS_CFLAGS="-I$cache/include" \
+            EXT2FS_CFLAGS="-isystem $cache/include" \
             EXT2FS_LIBS="$cache/lib/libext2fs.a $cache/lib/libcom_err.a" \
-            NTFS_CFLAGS="-I$cache/include" \
+            NTFS_CFLAGS="-isystem $cache/include" \
             NTFS_LIBS="$cache/lib/libntfs-3g.a"
     fi
     "$abs_top_srcdir/configure" -q --disable-dependency-tracking "$@"
@@ -46,10 +46,11 @@ cd "$build"
 [ -e Makefile ] || configure
 make -s -j "$(nproc)" fuzz-targets
 
-# The stacks of allocations would take longer than the rest.
+# The stacks of allocations, and memory that is kept for long after it was
+# freed, would take longer than the rest.
 export UBSAN_OPTIONS=halt_on_error=1:print_stacktrace=1
 ASAN_OPTIONS=detect_leaks=0:allocator_may_return_null=1
-export ASAN_OPTIONS=$ASAN_OPTIONS:malloc_context_size=2
+export ASAN_OPTIONS=$ASAN_OPTIONS:malloc_context_size=2:quarantine_size_mb=8
 
 # fuzz TARGET: runs it; its log ends with its figures.  A slow host is no
 # finding, but what takes a minute is.
