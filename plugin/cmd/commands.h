@@ -18,6 +18,7 @@ int cmd_index(int argc, char **argv);
 int cmd_status(int argc, char **argv);
 int cmd_verify(int argc, char **argv);
 int cmd_push(int argc, char **argv);
+int cmd_serve(int argc, char **argv);
 int cmd_receive(int argc, char **argv);     /* the other end of push: push.c */
 
 #endif

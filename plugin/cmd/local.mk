@@ -8,6 +8,7 @@ libplugin_la_SOURCES += \
 	%D%/rsh.c %D%/rsh.h \
 	%D%/sandbox_check.c \
 	%D%/scan.c \
+	%D%/serve.c \
 	%D%/status.c \
 	%D%/util.c %D%/util.h \
 	%D%/verify.c

@@ -33,6 +33,7 @@ static const struct command {
     { "status", cmd_status, "what this host keeps of migrations" },
     { "verify", cmd_verify, "compare two images byte for byte" },
     { "push", cmd_push, "copy a cold image to another host" },
+    { "serve", cmd_serve, "for a key of ssh that may only push or migrate" },
     { "receive", cmd_receive, NULL },
     { "receive-xl", cmd_receive_xl, NULL },
     { "send-xl", cmd_send_xl, NULL },

@@ -325,12 +325,42 @@ int cmd_push(int argc, char **argv)
     return log_exit("push", push(&o));
 }
 
-/* Where no xl takes part nobody else tells what the domains here use. */
 struct receiving {
     struct receiver *receiver;
     const struct configuration *conf;
     struct used_path *used;
+    bool local;                 /* the admin of this host has named the path */
+    bool limited;               /* to these, by a key of ssh (serve.c): */
+    bool push;                  /* pushes, and rehearsals of them */
+    bool migrate;               /* rehearsals of migrations */
 };
+
+static int parse_receive(struct receiving *r, char **words)
+{
+    for (; *words; words++)
+        if (!strcmp(*words, "--local")) {
+            r->local = true;
+        } else if (!strcmp(*words, "push")) {
+            r->limited = r->push = true;
+        } else if (!strcmp(*words, "migrate")) {
+            r->limited = r->migrate = true;
+        } else {
+            log_error("receive is run by xl-dedup push");
+            return -EINVAL;
+        }
+    return 0;
+}
+
+static int check_mode(const struct receiving *r)
+{
+    bool push = receiver_is_push(r->receiver);
+
+    if (!r->limited || (push ? r->push : r->migrate))
+        return 0;
+    receiver_fail(r->receiver, "the key that ssh used here may not be used to "
+                  "%s", push ? "push" : "migrate");
+    return -EPERM;
+}
 
 static int add_used(struct receiving *r, const struct domain *d)
 {
@@ -349,14 +379,17 @@ static bool has_xl(void)
     return !access("/proc/xen/capabilities", F_OK) || getenv("XL_DEDUP_XL");
 }
 
-static int ask_domains(void *opaque)
+/* Where no xl takes part nobody else tells what the domains here use. */
+static int on_configured(void *opaque)
 {
     struct receiving *r = opaque;
     bool push = receiver_is_push(r->receiver);
     struct domains all;
     size_t i;
-    int rc;
+    int rc = check_mode(r);
 
+    if (rc)
+        return rc;
     if (push ? r->conf->n_destinations > 0 ||
                r->conf->confine == CONFINE_NONE || !has_xl() :
                !receiver_is_dry(r->receiver))
@@ -378,29 +411,25 @@ static int ask_domains(void *opaque)
 
 int cmd_receive(int argc, char **argv)
 {
-    struct receiving receiving = { NULL, NULL, NULL };
+    struct receiving receiving = { NULL };
     struct receiver_events events = {
-        .configured = ask_domains, .opaque = &receiving,
+        .configured = on_configured, .opaque = &receiving,
     };
     struct configuration conf;
     struct budget *budget = NULL;
     struct receiver *r = NULL;
     struct inbox *in;
     struct wire *w = NULL;
-    bool local;
     int rc;
 
-    /* The admin of this host has named the path. */
-    local = argc == 2 && !strcmp(argv[1], "--local");
-    if (argc > 1 && !local) {
-        log_error("receive takes no arguments; it is run by xl-dedup push");
+    (void)argc;
+    if (parse_receive(&receiving, argv + 1))
         return XD_EXIT_USAGE;
-    }
     signal(SIGPIPE, SIG_IGN);
     rc = configuration_load(&conf);
     if (rc)
         return log_exit("receive", rc);
-    if (local)
+    if (receiving.local)
         conf.confine = CONFINE_NONE;
     receiving.conf = &conf;
     rc = budget_new(&budget, conf.memory_limit);

@@ -21,14 +21,14 @@ push_tests = \
 	%D%/test-push-written.sh \
 	%D%/test-receive-hostile.sh \
 	%D%/test-resume.sh \
+	%D%/test-serve.sh \
 	%D%/test-staging.sh \
 	%D%/test-stale-holes.sh \
 	%D%/test-timeout-limit.sh \
 	%D%/test-wire-decode.sh
 TESTS += $(push_tests)
-EXTRA_DIST += $(push_tests) %D%/dry-run.sh %D%/name-destination.py \
-	%D%/random-image.py
-EXTRA_DIST += $(push_tests) %D%/dry-run.sh %D%/ask-memory.py %D%/random-image.py
+EXTRA_DIST += $(push_tests) %D%/ask-memory.py %D%/dry-run.sh \
+	%D%/name-destination.py %D%/random-image.py %D%/serve.sh
 
 # Storage that is wrong about its holes, preloaded; -rpath as in lib.
 check_LTLIBRARIES += libstaleholes.la
