@@ -1,4 +1,5 @@
 EXTRA_DIST += \
+	%D%/every-frame.py \
 	%D%/fake-helper.py \
 	%D%/fake-xenstored.py \
 	%D%/fake-xl.py \

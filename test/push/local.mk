@@ -1,5 +1,6 @@
 push_tests = \
 	%D%/test-destinations.sh \
+	%D%/test-every-frame.sh \
 	%D%/test-holes.sh \
 	%D%/test-index-false.sh \
 	%D%/test-index-receive.sh \
