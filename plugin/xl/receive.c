@@ -361,6 +361,7 @@ static void finish(struct migration *m, int rc)
     /* First: what is not finished goes away, or stays for the next try, before
      * the source can come again. */
     receiver_free(m->receiver);
+    budget_free(m->budget);
     wait_xl(m);
     cleanup_dismiss(&m->cleanup);
 }

@@ -8,6 +8,7 @@
 #include "test/unit/unit.h"
 
 #include "plugin/base/budget.h"
+#include "plugin/memory/memdecode.h"
 #include "plugin/target/digest_table.h"
 
 #define MB 1000000u
@@ -140,6 +141,38 @@ static void no_room(void)
     budget_free(b);
 }
 
+static int drop(void *opaque, const void *data, size_t length)
+{
+    (void)opaque;
+    (void)data;
+    (void)length;
+    return 0;
+}
+
+/* Pages of the guest's memory that the source has kept. */
+static void memory_pages(void)
+{
+    static uint8_t frame[4 + 2 + 3 * PROTO_BLOCK] = {
+        2, 0, 0, 0, 3 << MEMORY_OP_BITS | MEMORY_LITERAL, 0,
+    };
+    struct memdecoder_options opt = { .out = drop };
+    struct memdecoder *d;
+    char text[512];
+
+    assert(!budget_new(&opt.budget, 2 * PROTO_BLOCK));
+    assert(!memdecoder_new(&d, &opt));
+    assert(memdecoder_frame(d, frame, sizeof(frame)) == -ENOBUFS);
+    assert(budget_taken(opt.budget) == 2 * PROTO_BLOCK);
+    assert(budget_explain(opt.budget, text, sizeof(text)) &&
+           strstr(text, "pages of the guest's memory"));
+    /* what is kept in a slot again takes no more */
+    frame[4] = 2 << MEMORY_OP_BITS | MEMORY_LITERAL;
+    assert(!memdecoder_frame(d, frame, sizeof(frame) - PROTO_BLOCK));
+    memdecoder_free(d);
+    assert(budget_taken(opt.budget) == 0);
+    budget_free(opt.budget);
+}
+
 int main(void)
 {
     RUN(takes_and_gives);
@@ -147,5 +180,6 @@ int main(void)
     RUN(by_threads);
     RUN(a_large_disk);
     RUN(no_room);
+    RUN(memory_pages);
     return 0;
 }
