@@ -96,8 +96,10 @@ static void say_untracked(const struct source_disk *d, const char *why)
 static void wait_settled(struct tracker *t)
 {
     uint64_t limit = monotonic_ms() + SETTLE_MS;
+    bool settled;
 
-    while (tracker_settled(t) == 0 && monotonic_ms() < limit)
+    while (!tracker_settled(t, &settled) && !settled &&
+           monotonic_ms() < limit)
         usleep(10000);
 }
 
@@ -275,10 +277,12 @@ static int catch_up_blindly(const struct session *s, struct source_disk *d)
 int rounds_catch_up(const struct session *s, struct source_disk *d)
 {
     int rc = d->tracker ? catch_up_traced(s, d) : 0;
+    bool settled;
 
     if (!rc && !d->tracker)
         rc = catch_up_blindly(s, d);
-    if (!rc && d->tracker && tracker_settled(d->tracker) == 0)
+    if (!rc && d->tracker && !tracker_settled(d->tracker, &settled) &&
+        !settled)
         log_warn("disk %s: its device has not been seen at rest since its "
                  "writes are traced; unless it comes to rest, all of it will "
                  "be compared once more while the guest stands still",
@@ -347,16 +351,17 @@ static void drain_traced(struct source_disk *d)
 {
     double limit = monotonic_seconds() + DRAIN_SECONDS;
     char why[256];
-    int quiet;
+    bool quiet;
+    int rc;
 
-    while ((quiet = tracker_quiet(d->tracker)) == 0 &&
+    while (!(rc = tracker_quiet(d->tracker, &quiet)) && !quiet &&
            monotonic_seconds() < limit)
         usleep(1000);
-    if (quiet == 1 && !tracker_canary(d->tracker))
+    if (quiet && !tracker_canary(d->tracker))
         return;
     tracker_why(d->tracker, why, sizeof(why));
     stop_tracking(d);
-    say_untracked(d, quiet ? why : "its device does not come to rest");
+    say_untracked(d, rc || quiet ? why : "its device does not come to rest");
 }
 
 static int never_settles(const struct source_disk *d)

@@ -559,26 +559,24 @@ int tracker_canary(struct tracker *t)
     return rc;
 }
 
-int tracker_quiet(struct tracker *t)
+int tracker_quiet(struct tracker *t, bool *quiet_r)
 {
     int rc;
 
     pthread_mutex_lock(&t->lock);
     rc = look(t, SAMPLE);
-    if (!rc)
-        rc = t->quiet;
+    *quiet_r = !rc && t->quiet;
     pthread_mutex_unlock(&t->lock);
     return rc;
 }
 
-int tracker_settled(struct tracker *t)
+int tracker_settled(struct tracker *t, bool *settled_r)
 {
     int rc;
 
     pthread_mutex_lock(&t->lock);
     rc = look(t, SAMPLE);
-    if (!rc)
-        rc = t->settled;
+    *settled_r = !rc && t->settled;
     pthread_mutex_unlock(&t->lock);
     return rc;
 }

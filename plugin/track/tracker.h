@@ -9,7 +9,7 @@
  *     tracker_canary(t);                  do not trust it otherwise
  *     pass: tracker_collect(t, &d);       first collect ...
  *           read what is dirty in d;      ... then read
- *     (guest suspended) until tracker_quiet(t);
+ *     (guest suspended) until tracker_quiet(t, &quiet) says so;
  *     tracker_canary(t); tracker_collect(t, &d); read what is dirty in d;
  *     tracker_stop(t);
  *
@@ -81,6 +81,7 @@
 #ifndef PLUGIN_TRACK_TRACKER_H
 #define PLUGIN_TRACK_TRACKER_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -130,16 +131,16 @@ int tracker_collect(struct tracker *t, struct dirty *d);
 int tracker_canary(struct tracker *t);
 
 /*
- * 1: nothing is in flight, 0: something may be, or -EIO.  By submission this
- * is proved; by completion it is what the device's in-flight counter says,
- * which leaves out what has not been given to the driver yet.
+ * Whether nothing is in flight.  By submission this is proved; by completion
+ * it is what the device's in-flight counter says, which leaves out what has not
+ * been given to the driver yet.  0, or -EIO: *quiet_r is false then.
  */
-int tracker_quiet(struct tracker *t);
+int tracker_quiet(struct tracker *t, bool *quiet_r);
 
-/* 1: what was in flight when tracking began, or began anew after a doubt, is
- * over; 0: it may not be, and every collect calls everything dirty; or -EIO.
- * By completion always 1. */
-int tracker_settled(struct tracker *t);
+/* Whether what was in flight when tracking began, or began anew after a doubt,
+ * is over; if not, every collect calls everything dirty.  By completion it
+ * always is.  0, or -EIO: *settled_r is false then. */
+int tracker_settled(struct tracker *t, bool *settled_r);
 
 /* The reason of the last error, and how the image is tracked. */
 void tracker_why(struct tracker *t, char *why, size_t size);

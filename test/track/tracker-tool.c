@@ -21,6 +21,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -100,8 +101,10 @@ static uint64_t now_us(void)
 
 static int call(struct tracker *t, struct dirty *d, unsigned which)
 {
-    return which == 0 ? tracker_canary(t) : which == 1 ? tracker_quiet(t) :
-        tracker_collect(t, d);
+    bool quiet;
+
+    return which == 0 ? tracker_canary(t) :
+        which == 1 ? tracker_quiet(t, &quiet) : tracker_collect(t, d);
 }
 
 static void cost(struct tracker *t, struct dirty *d, unsigned n)
@@ -131,6 +134,7 @@ static void cost(struct tracker *t, struct dirty *d, unsigned n)
 static int obey(struct tracker *t, const struct image *img, struct dirty *d,
                 char *line)
 {
+    bool quiet;
     int rc;
 
     line[strcspn(line, "\n")] = '\0';
@@ -143,8 +147,8 @@ static int obey(struct tracker *t, const struct image *img, struct dirty *d,
     } else if (!strcmp(line, "skip")) {
         printf("skip %s\n", code(tracker_collect(t, d)));
     } else if (!strcmp(line, "quiet")) {
-        rc = tracker_quiet(t);
-        printf("quiet %s", rc == 1 ? "1" : code(rc));
+        rc = tracker_quiet(t, &quiet);
+        printf("quiet %s", quiet ? "1" : code(rc));
         put_why(t, rc);
     } else if (!strcmp(line, "canary")) {
         rc = tracker_canary(t);
