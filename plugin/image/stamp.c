@@ -162,6 +162,18 @@ bool stamp_same_renamed(const struct stamp *then, const struct stamp *now)
     return stamp_same(&expected, now);
 }
 
+bool stamp_file_same(const struct stat *then, const struct stat *now,
+                     bool renamed)
+{
+    struct stamp a, b;
+
+    if (stamp_file(then, &a) || stamp_file(now, &b) || a.dev != b.dev ||
+        a.ino != b.ino || a.size != b.size)
+        return false;
+    return a.size == 0 || (a.mtime_ns == b.mtime_ns &&
+                           (renamed || a.ctime_ns == b.ctime_ns));
+}
+
 /* Writes that are under way */
 
 static int take(const struct image *img, struct write_stamp *s_r,

@@ -27,6 +27,7 @@
 
 #include <stdbool.h>
 #include <stdint.h>
+#include <sys/stat.h>
 
 #include "plugin/image/image.h"
 
@@ -61,6 +62,13 @@ bool stamp_same(const struct stamp *a, const struct stamp *b);
 /* The same of a file that has been renamed since `then` was taken, shortly
  * before: that is a change of the file, though not of its content. */
 bool stamp_same_renamed(const struct stamp *then, const struct stamp *now);
+
+/* Whether a status (stat(2)) is that of the same regular file as before, and
+ * nobody has written to it since.  renamed: our own doing, which may be long
+ * ago, so that the time of its last change says nothing.  Nothing can be lost
+ * with an empty file: its owner may have been changed, too. */
+bool stamp_file_same(const struct stat *then, const struct stat *now,
+                     bool renamed);
 
 /*
  * What tells that an image which a guest has was written to while it is looked

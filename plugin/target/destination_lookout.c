@@ -26,24 +26,10 @@ struct lookout {
     int rc;
 };
 
-static bool same_time(const struct timespec *a, const struct timespec *b)
-{
-    return a->tv_sec == b->tv_sec && a->tv_nsec == b->tv_nsec;
-}
-
 bool destination_is_found(const struct destination *d, const struct stat *st,
                           bool renamed)
 {
-    const struct stat *then = &d->found;
-
-    if (!S_ISREG(st->st_mode) || st->st_dev != then->st_dev ||
-        st->st_ino != then->st_ino || st->st_size != then->st_size)
-        return false;
-    /* Nothing can be lost with an empty file: its owner may be changed. */
-    if (st->st_size == 0)
-        return true;
-    return same_time(&st->st_mtim, &then->st_mtim) &&
-        (renamed || same_time(&st->st_ctim, &then->st_ctim));
+    return stamp_file_same(&d->found, st, renamed);
 }
 
 int destination_open_name(const struct destination *d, const char *name,
