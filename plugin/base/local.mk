@@ -12,6 +12,7 @@ libplugin_la_SOURCES += \
 	%D%/hostname.h \
 	%D%/hugepage.h \
 	%D%/log.c %D%/log.h \
+	%D%/number.c %D%/number.h \
 	%D%/paths.c %D%/paths.h \
 	%D%/priority.h \
 	%D%/processors.c %D%/processors.h \

@@ -3,10 +3,10 @@
 #include "config.h"
 
 #include <errno.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "plugin/base/log.h"
+#include "plugin/base/number.h"
 #include "plugin/memory/memory_options.h"
 #include "plugin/memory/memstream.h"
 #include "plugin/proto.h"
@@ -26,19 +26,8 @@ static int take_parts(struct memory_options *opt, const char *value)
 
 static int take_size(uint64_t *size_r, const char *value)
 {
-    static const char units[] = "KMG";
-    char *end;
-    unsigned long long n;
-    const char *unit;
-
-    errno = 0;
-    n = strtoull(value, &end, 10);
-    unit = *end ? strchr(units, *end & ~0x20) : units + 1;
-    if (!errno && *value >= '0' && *value <= '9' && unit && *unit &&
-        (!*end || !end[1]) && n <= CACHE_MAX >> 10 * (unit - units + 1)) {
-        *size_r = n << 10 * (unit - units + 1);
+    if (!size_parse(value, 'M', false, CACHE_MAX, size_r))
         return 0;
-    }
     log_error("'%s' is no size of a cache: a number of MiB, or one followed "
               "by K, M or G, of at most 1 GiB is wanted", value);
     return -EINVAL;

@@ -3,41 +3,28 @@
 #include "config.h"
 
 #include <errno.h>
-#include <stdlib.h>
-#include <string.h>
 
 #include "plugin/base/log.h"
+#include "plugin/base/number.h"
 #include "plugin/wire/wire_options.h"
+
+#define RATE_MAX (UINT64_C(1) << 62)    /* nothing is as fast */
 
 static int number(const char *value, unsigned long min, unsigned long max,
                   const char *what, unsigned long *n_r)
 {
-    char *end;
-
-    errno = 0;
-    *n_r = strtoul(value, &end, 10);
-    if (!errno && *value >= '0' && *value <= '9' && !*end && *n_r >= min &&
-        *n_r <= max)
+    if (!number_parse(value, min, max, n_r))
         return 0;
     log_error("'%s' is no %s: a number from %lu to %lu is wanted", value,
               what, min, max);
     return -EINVAL;
 }
 
-/* As rsync's --bwlimit: units of 1024 bytes, or with a suffix. */
+/* As rsync's --bwlimit. */
 static int rate(const char *value, uint64_t *rate_r)
 {
-    static const char units[] = "KMG";
-    char *end;
-    double n = strtod(value, &end);
-    const char *unit = *end ? strchr(units, *end & ~0x20) : units;
-
-    if (n > 0 && n < 1e12 && *value >= '0' && *value <= '9' && unit &&
-        *unit && (!*end || !end[1])) {
-        n *= 1024.0 * (1u << (10 * (unit - units)));
-        *rate_r = n < 1 ? 1 : n;
+    if (!size_parse(value, 'K', true, RATE_MAX, rate_r) && *rate_r > 0)
         return 0;
-    }
     log_error("'%s' is no rate: a number of KiB a second, or one followed by "
               "K, M or G, is wanted", value);
     return -EINVAL;

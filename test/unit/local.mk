@@ -18,6 +18,7 @@ unit_tests = \
 	%D%/test-inbox \
 	%D%/test-index \
 	%D%/test-manifest \
+	%D%/test-number \
 	%D%/test-object-table \
 	%D%/test-readback \
 	%D%/test-record \
