@@ -405,7 +405,7 @@ static int on_configured(void *opaque)
     for (i = 0; i < all.n && !rc; i++)
         rc = add_used(r, &all.list[i]);
     domains_release(&all);
-    receiver_set_busy(r->receiver, r->used);
+    receiver_set_used(r->receiver, r->used);
     return rc;
 }
 

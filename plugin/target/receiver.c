@@ -154,9 +154,9 @@ bool receiver_is_push(const struct receiver *r)
     return r->push;
 }
 
-void receiver_set_busy(struct receiver *r, const struct used_path *busy)
+void receiver_set_used(struct receiver *r, const struct used_path *used)
 {
-    r->busy = busy;
+    r->busy = used;
 }
 
 void receiver_fail(struct receiver *r, const char *fmt, ...)

@@ -35,8 +35,8 @@ int receiver_set_path(struct receiver *r, const char *vdev, const char *path);
  * from the event `configured` on.  Then nothing is written. */
 bool receiver_is_dry(const struct receiver *r);
 bool receiver_is_push(const struct receiver *r);
-/* Borrowed; what running domains use. */
-void receiver_set_busy(struct receiver *r, const struct used_path *busy);
+/* Tells what the running domains of this host use; the list is borrowed. */
+void receiver_set_used(struct receiver *r, const struct used_path *used);
 
 /* What lies on a disk's storage now; for any thread, from the event `restore`
  * on.  -ERANGE if there is no such place. */

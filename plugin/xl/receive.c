@@ -114,7 +114,7 @@ static int take_busy(struct migration *m, const struct control_msg *msg)
     int rc = used_path_add(&m->used, control_get(msg, "path"),
                            control_get(msg, "name"));
 
-    receiver_set_busy(m->receiver, m->used);
+    receiver_set_used(m->receiver, m->used);
     return rc;
 }
 

@@ -8,8 +8,8 @@
 . "$abs_top_srcdir/test/push/dry-run.sh"
 requires mke2fs cmp python3
 
-# rehearsed NAME MOST-KB [OPTION...]: a dry run, and then the copy
-rehearsed()
+# foretold NAME MOST-KB [OPTION...]: a dry run, and then the copy
+foretold()
 {
     row=$1
     most=$2
@@ -41,22 +41,22 @@ seq 300000 500000 >>tree/log
 seq 7000000 7300000 >tree/text
 mke2fs -q -t ext4 -d tree a/disk.img 40M 2>/dev/null
 
-rehearsed "another guest's image" 2500 --level=3
-rehearsed "the copy is there" 60 --level=3
+foretold "another guest's image" 2500 --level=3
+foretold "the copy is there" 60 --level=3
 noise block 500000 | dd of=a/disk.img bs=1 seek=9000123 conv=notrunc status=none
-rehearsed "the copy is old" 800 --level=3
+foretold "the copy is old" 800 --level=3
 # the file system is another one, much of its content is there
 noise more 300000 >tree/more
 mke2fs -q -F -t ext4 -b 1024 -d tree a/disk.img 40M 2>/dev/null
-rehearsed "over another file system" 3000 --level=3
+foretold "over another file system" 3000 --level=3
 
 # an unfinished copy helps, and stays as it is; it is shorter than the disk
 rm b/disk.img
 dd if=a/disk.img of=b/.disk.img.xl-dedup bs=1M count=11 status=none
 chmod 600 b/.disk.img.xl-dedup
-rehearsed "goes on with a copy" 3000 --level=3
+foretold "goes on with a copy" 3000 --level=3
 rm b/disk.img
-rehearsed "as the line leaves time for" 3000 --bwlimit=400
+foretold "as the line leaves time for" 3000 --bwlimit=400
 said 'saved %'
 
 # what would be refused is refused, and nothing happens either

@@ -26,7 +26,7 @@ decoded()
     done
 }
 
-# placed NAME [TYPE...]: a session that does not only rehearse
+# placed NAME [TYPE...]: a session that is no dry run
 placed() { decoded "$@" SEGMENTS PASS_DONE PLACE PLACED; }
 
 # tampered HOW: the decoder must not take "bad" for a session
