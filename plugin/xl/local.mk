@@ -4,6 +4,7 @@ libplugin_la_SOURCES += \
 	%D%/control.c %D%/control.h \
 	%D%/domains.c %D%/domains.h \
 	%D%/estimate.c \
+	%D%/guest.c %D%/guest.h \
 	%D%/guestdisk.c %D%/guestdisk.h \
 	%D%/handshake.c %D%/handshake.h \
 	%D%/helpers.h \

@@ -46,7 +46,7 @@
 #include "plugin/wire/wire_options.h"
 #include "plugin/xl/backend.h"
 #include "plugin/xl/control.h"
-#include "plugin/xl/guestdisk.h"
+#include "plugin/xl/guest.h"
 #include "plugin/xl/handshake.h"
 #include "plugin/xl/helpers.h"
 #include "plugin/xl/pump.h"
@@ -72,12 +72,7 @@ struct migration {
     struct pump *pump;
     struct sender *sender;
     struct memsend *memory;
-    char uuid[64];
-    char name[256];
-    char domid[16];
-    struct remove_source remove_source;
-    struct backend *attached;   /* the guest's disks at the beginning */
-    struct backend *now;        /* as they were listed last, or NULL */
+    struct guest guest;
     double start;
     struct blackout blackout;
     bool accepted;              /* the target takes all disks */
@@ -124,141 +119,20 @@ static int from_target(void *opaque, struct frame *f)
 
 /* Disks */
 
-static int take_disk(struct migration *m, const struct control_msg *msg)
-{
-    const char *cdrom = control_get(msg, "cdrom");
-    const char *mode = control_get(msg, "mode");
-    const char *domid = control_get(msg, "backend_domid");
-    struct guest_disk d = {
-        .vdev = control_get(msg, "vdev"),
-        .path = control_get(msg, "path"),
-        .format = control_get(msg, "format"),
-        .script = control_get(msg, "script"),
-        .elsewhere = domid && strcmp(domid, "0"),
-    };
-    int rc;
-
-    if (!d.vdev)
-        return -EPROTO;
-    if (m->memory_options.only)
-        return 0;
-    if (cdrom && !strcmp(cdrom, "1")) {
-        guest_disk_say_cdrom(&d, m->host);
-        return 0;
-    }
-    rc = guest_disk_check(&d);
-    if (!rc && mode && !strcmp(mode, "w"))
-        rc = remove_source_add(&m->remove_source, d.vdev, d.path);
-    return rc ? rc : sender_add_disk(m->sender, d.vdev, d.path, NULL);
-}
-
-/* Two that write would each have a copy of their own from then on. */
-static int check_shared(struct migration *m, const struct control_msg *msg,
-                        const char *user)
-{
-    const char *path = control_get(msg, "path");
-    const char *device = control_get(msg, "device");
-    const char *mode = control_get(msg, "mode"), *vdev;
-    const struct backend *b;
-    const struct image *img;
-    unsigned i;
-
-    for (i = 0; (vdev = sender_vdev(m->sender, i)); i++) {
-        b = backends_find(m->attached, vdev);
-        img = sender_image(m->sender, vdev);
-        if (!b || !backend_shares(img, device ? device : "", path))
-            continue;
-        remove_source_in_use(&m->remove_source, img->path, user);
-        if (!backend_is_writable(b) || (mode && !strcmp(mode, "r")))
-            continue;
-        backend_say_shared(vdev, img->path, user);
-        return -EBUSY;
-    }
-    return 0;
-}
-
-/* A domain that the hook found on this host: the guest itself is one. */
-static int take_busy(struct migration *m, const struct control_msg *msg)
-{
-    const char *domid = control_get(msg, "domid");
-    const char *path = control_get(msg, "path");
-    const char *name = control_get(msg, "name");
-    const char *user = name && *name ? name : domid;
-
-    if (!path || !domid)
-        return -EPROTO;
-    if (!strcmp(domid, m->domid))
-        return 0;
-    remove_source_in_use(&m->remove_source, path, user);
-    return check_shared(m, msg, user);
-}
-
-/* A disk that the configuration does not have would stay behind. */
-static int check_configured(const struct migration *m)
-{
-    const struct backend *b;
-
-    for (b = m->attached; b && !m->memory_options.only; b = b->next) {
-        if (backend_is_cdrom(b) ||
-            sender_image(m->sender, b->field[BACKEND_VDEV]))
-            continue;
-        log_error("disk %s: it is attached to the guest, but not in its "
-                  "configuration; detach it, or try again if that is being "
-                  "done", b->field[BACKEND_VDEV]);
-        return -ESTALE;
-    }
-    return 0;
-}
-
-/* The disks that are moved are the ones that the guest has. */
-static int check_images(const struct migration *m)
-{
-    const struct backend *b;
-    const char *vdev;
-    unsigned i;
-    int rc = 0;
-
-    for (i = 0; !rc && (vdev = sender_vdev(m->sender, i)); i++) {
-        b = backends_find(m->attached, vdev);
-        if (b) {
-            rc = backend_check(b, sender_image(m->sender, vdev));
-            continue;
-        }
-        log_error("disk %s: it is in the guest's configuration, but xenstore "
-                  "does not have it; wait until it is attached, or detach it",
-                  vdev);
-        rc = -ESTALE;
-    }
-    return rc;
-}
-
-/* What the hook has listed last is what there was at first. */
-static int check_listed(struct migration *m)
-{
-    int rc = backends_compare(m->attached, m->now);
-
-    backends_release(&m->now);
-    return rc ? rc : check_images(m);
-}
-
 static int take_begin(struct migration *m, const struct control_msg *msg)
 {
     struct sender_options opt = {
-        .mode = "migrate", .name = m->name, .uuid = m->uuid, .peer = m->host,
-        .live = true, .trace_ring = m->conf.trace_buffer,
+        .mode = "migrate", .name = m->guest.name, .uuid = m->guest.uuid,
+        .peer = m->host, .live = true, .trace_ring = m->conf.trace_buffer,
         .state_dir = m->conf.state_dir,
         .memory_limit = m->conf.memory_limit,
     };
-    const char *uuid = control_get(msg, "uuid");
-    const char *name = control_get(msg, "name");
-    const char *domid = control_get(msg, "domid");
+    int rc = m->sender ? -EPROTO : guest_begin(&m->guest, msg);
 
-    if (!uuid || !domid || m->sender)
-        return -EPROTO;
-    snprintf(m->uuid, sizeof(m->uuid), "%s", uuid);
-    snprintf(m->name, sizeof(m->name), "%s", name ? name : "");
-    snprintf(m->domid, sizeof(m->domid), "%s", domid);
-    return sender_new(&m->sender, &opt);
+    if (!rc)
+        rc = sender_new(&m->sender, &opt);
+    m->guest.sender = m->sender;
+    return rc;
 }
 
 /* Waits until the hook says something, or the target ends the session.
@@ -294,7 +168,7 @@ static int say_word(struct migration *m, const char *verb)
 /* first: of a guest that is not known yet. */
 static int collect_disks(struct migration *m, bool first)
 {
-    struct backend **list = first ? &m->attached : &m->now;
+    struct backend **list = first ? &m->guest.attached : &m->guest.now;
     struct control_msg msg;
     const char *verb, *busy;
     int rc;
@@ -307,11 +181,11 @@ static int collect_disks(struct migration *m, bool first)
         if (first && !strcmp(verb, "begin"))
             rc = take_begin(m, &msg);
         else if (first && m->sender && !strcmp(verb, "disk"))
-            rc = take_disk(m, &msg);
+            rc = guest_take_disk(&m->guest, &msg);
         else if (m->sender && !strcmp(verb, "attached"))
             rc = backends_add(list, &msg);
         else if (m->sender && !strcmp(verb, "busy"))
-            rc = take_busy(m, &msg);
+            rc = guest_take_busy(&m->guest, &msg);
         else if (m->sender && !strcmp(verb, "go"))
             break;
         else
@@ -320,8 +194,8 @@ static int collect_disks(struct migration *m, bool first)
             return rc;
     }
     busy = control_get(&msg, "busy");
-    m->remove_source.users_known = busy && !strcmp(busy, "all");
-    if (!m->remove_source.users_known && first)
+    m->guest.remove_source.users_known = busy && !strcmp(busy, "all");
+    if (!m->guest.remove_source.users_known && first)
         log_warn("whether another domain of this host has one of the disks, "
                  "too, is not known");
     return 0;
@@ -333,8 +207,8 @@ static int take_guest(struct migration *m)
     int rc = collect_disks(m, true);
 
     if (!rc)
-        rc = check_configured(m);
-    return rc ? rc : check_images(m);
+        rc = guest_check_configured(&m->guest);
+    return rc ? rc : guest_check_images(&m->guest);
 }
 
 /* Whether all still is as it was then; asked of the hook. */
@@ -344,7 +218,7 @@ static int ask_again(struct migration *m)
 
     if (!rc)
         rc = collect_disks(m, false);
-    return rc ? rc : check_listed(m);
+    return rc ? rc : guest_check_listed(&m->guest);
 }
 
 /* Course */
@@ -434,12 +308,12 @@ static int take_event(struct migration *m, const struct control_msg *msg)
     int rc;
 
     if (!strcmp(control_verb(msg), "attached"))
-        return backends_add(&m->now, msg);
+        return backends_add(&m->guest.now, msg);
     if (strcmp(control_verb(msg), "stopped") || m->blackout.began > 0)
         return -EPROTO;
     begin_blackout(m);
     watch_for_end(m);
-    rc = check_images(m);
+    rc = guest_check_images(&m->guest);
     return rc ? rc : sender_settle_traced(m->sender);
 }
 
@@ -471,7 +345,8 @@ static int wait_suspended(struct migration *m)
         begin_blackout(m);
     result = control_get(&msg, "rc");
     /* libxl has said why. */
-    return result && !strcmp(result, "0") ? check_listed(m) : -ECANCELED;
+    return result && !strcmp(result, "0") ? guest_check_listed(&m->guest) :
+        -ECANCELED;
 }
 
 /* The memory, on the pump's thread. */
@@ -555,7 +430,7 @@ static int migrate(struct migration *m)
         rc = sender_place(m->sender);
     m->blackout.placed = monotonic_seconds();
     if (!rc)
-        rc = check_images(m);
+        rc = guest_check_images(&m->guest);
     return rc ? rc : say_word(m, "done");
 }
 
@@ -626,16 +501,16 @@ static int dispose_of_source(struct migration *m)
              "of the guest's images here were removed\n");
     /* The admin may log out. */
     signal(SIGHUP, SIG_IGN);
-    for (l = m->remove_source.first; l; l = l->next) {
+    for (l = m->guest.remove_source.first; l; l = l->next) {
         l->sent = !sender_mark(m->sender, l->vdev, &l->stamp);
         l->apart = sender_apart(m->sender, l->vdev);
     }
     sender_free(m->sender);
     m->sender = NULL;
     log_info("the guest's images here are %s as soon as nobody uses them",
-             m->remove_source.wipe ? "wiped" : "removed");
-    return remove_source_run(&m->remove_source, FREE_SECONDS, m->conf.state_dir,
-                             m->uuid);
+             m->guest.remove_source.wipe ? "wiped" : "removed");
+    return remove_source_run(&m->guest.remove_source, FREE_SECONDS,
+                             m->conf.state_dir, m->guest.uuid);
 }
 
 /* This host's; the target tells of its own in HELLO. */
@@ -670,7 +545,7 @@ static int run(struct migration *m, const char *const *command)
         give_up(m, rc);
     else
         rc = wait_for_xl(m);
-    if (atomic_load(&m->moved) && m->remove_source.first)
+    if (atomic_load(&m->moved) && m->guest.remove_source.first)
         rc = dispose_of_source(m);
     return rc;
 }
@@ -722,7 +597,7 @@ int cmd_send_xl(int argc, char **argv)
             fputs(help, stdout);
             return XD_EXIT_OK;
         default:
-            if (remove_source_option(&m.remove_source, c) &&
+            if (remove_source_option(&m.guest.remove_source, c) &&
                 memory_options_take(&m.memory_options, c, optarg) &&
                 wire_options_take(&m.options, c, optarg))
                 return XD_EXIT_USAGE;
@@ -733,6 +608,8 @@ int cmd_send_xl(int argc, char **argv)
     }
     signal(SIGPIPE, SIG_IGN);
     fcntl(m.control_fd, F_SETFD, FD_CLOEXEC);
+    m.guest.host = m.host;
+    m.guest.memory_only = m.memory_options.only;
     m.start = monotonic_seconds();
     /* Threads may still use what m holds: the process ends with it. */
     return log_exit("send-xl", run(&m, (const char *const *)(argv + optind)));
