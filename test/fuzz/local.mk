@@ -1,5 +1,6 @@
 # Each target is one file; fuzz.h tells how they are used.
 fuzz_targets = \
+	%D%/fuzz-coded \
 	%D%/fuzz-configuration \
 	%D%/fuzz-ext \
 	%D%/fuzz-index-record \
@@ -34,6 +35,7 @@ fuzz_disk_libraries = libfuzzdisk.la libparser.la libfuzzmap.la \
 	$(fuzz_libraries) $(BLKID_LIBS) $(EXT2FS_LIBS) $(NTFS_LIBS) \
 	$(SECCOMP_LIBS)
 
+%C%_fuzz_coded_LDADD = libfuzzsession.la $(fuzz_libraries)
 %C%_fuzz_configuration_LDADD = $(fuzz_libraries)
 %C%_fuzz_ext_LDADD = $(fuzz_disk_libraries)
 %C%_fuzz_index_record_LDADD = $(fuzz_libraries)

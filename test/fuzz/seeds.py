@@ -372,6 +372,23 @@ def memory():
     yield 'bytes', b'\3\7\0' + b'LibxlFmt' + struct.pack('>II', 2, 0)
 
 
+@seeds_of('coded')
+def coded():
+    memory, key, stored, packed, fast, bare, other, missing = range(8)
+
+    def frame(kind, data=b'', number=0):
+        return bytes([kind | number << 4, len(data)]) + data
+    zero = struct.pack('<I', 1) + b'\x12'
+    yield 'plain', frame(memory, b'some') + frame(memory, b'more')
+    yield 'coded', (frame(key) + frame(stored, zero) + frame(packed, zero) +
+                    frame(fast, zero) + frame(packed, zero))
+    yield 'missing', (frame(key) + frame(missing) + b'\0' +
+                      frame(missing, b'', 3) + b'\0' + frame(missing) + b'\1')
+    yield 'keyless', frame(stored, zero)
+    yield 'bytes', frame(key) + frame(bare, b'\1\0\0\0\0' + bytes(9))
+    yield 'pages', frame(key) + frame(other, bytes(40), 4)
+
+
 @seeds_of('wire')
 def wire():
     def frame(how, kind, filling, length, data):
