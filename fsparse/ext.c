@@ -174,6 +174,9 @@ static void emit_inode(struct ext *x)
     if (f.size > INT64_MAX)
         return;
     ext_names_path(x->names, x->ino, path, sizeof(path));
+    if (x->inode->i_mode & LINUX_S_IROTH &&
+        ext_names_public(x->names, x->ino))
+        f.flags |= FSPARSE_PUBLIC;
     if (x->inode->i_flags & EXT4_ENCRYPT_FL)
         f.flags |= FSPARSE_ENCRYPTED;
     if (x->inode->i_flags & EXT4_INLINE_DATA_FL) {

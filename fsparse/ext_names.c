@@ -19,6 +19,7 @@ struct entry {
     uint32_t parent;            /* index of the directory's entry */
     uint8_t length;
     uint8_t type;               /* EXT2_FT_* as the directory says */
+    bool public;                /* a directory that everybody may pass */
 };
 
 struct ext_names {
@@ -48,6 +49,7 @@ static int add(struct ext_names *names, ext2_ino_t ino, const char *name,
     x->parent = names->current;
     x->length = (uint8_t)length;
     x->type = (uint8_t)type;
+    x->public = false;
     names->by_ino[ino] = (uint32_t)++names->n;
     return 0;
 }
@@ -79,6 +81,17 @@ static int may_be_directory(const struct entry *x)
     return x->type == EXT2_FT_DIR || x->type == EXT2_FT_UNKNOWN;
 }
 
+/* Before what is in it: the entry of the directory above comes earlier. */
+static bool is_public(const struct ext_names *names, size_t i)
+{
+    const struct entry *x = &names->entries[i];
+    struct ext2_inode inode;
+
+    return (i == 0 || names->entries[x->parent].public) &&
+        !ext2fs_read_inode(names->fs, x->ino, &inode) &&
+        inode.i_mode & LINUX_S_IXOTH;
+}
+
 static void walk(struct ext_names *names, char *block)
 {
     size_t i;
@@ -89,6 +102,7 @@ static void walk(struct ext_names *names, char *block)
         if (!may_be_directory(&names->entries[i]) ||
             ext2fs_check_directory(names->fs, ino))
             continue;
+        names->entries[i].public = is_public(names, i);
         names->current = (uint32_t)i;
         ext2fs_dir_iterate2(names->fs, ino, 0, block, visit, names);
     }
@@ -140,6 +154,13 @@ void ext_names_path(const struct ext_names *names, ext2_ino_t ino, char *buf,
         snprintf(buf, size, "<%lu>", (unsigned long)ino);
     else
         memmove(buf, buf + at, size - at);
+}
+
+bool ext_names_public(const struct ext_names *names, ext2_ino_t ino)
+{
+    uint32_t i = names->by_ino[ino];
+
+    return i > 1 && names->entries[names->entries[i - 1].parent].public;
 }
 
 void ext_names_free(struct ext_names *names)

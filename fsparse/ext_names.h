@@ -10,6 +10,7 @@
 #define FSPARSE_EXT_NAMES_H
 
 #include <ext2fs/ext2fs.h>
+#include <stdbool.h>
 #include <stddef.h>
 
 struct ext_names;
@@ -20,6 +21,10 @@ struct ext_names *ext_names_new(ext2_filsys fs);
 /* Writes the path, or "<ino>" if the inode has none or a too long one. */
 void ext_names_path(const struct ext_names *names, ext2_ino_t ino, char *buf,
                     size_t size);
+
+/* Whether the directories of its path may be passed by everybody; not if it has
+ * no name. */
+bool ext_names_public(const struct ext_names *names, ext2_ino_t ino);
 
 void ext_names_free(struct ext_names *names);
 

@@ -63,6 +63,10 @@ enum fsparse_flag {
     /* A part of what the file claimed was out of range or already claimed
      * and was cut off; those bytes read as zero in the content. */
     FSPARSE_CUT = 1 << 3,
+    /* In its file system everybody may read it: the mode of the file has r for
+     * others, and that of every directory of its path x.  Of NTFS it is
+     * what Windows lets any user read, by its path (ntfs_public.h). */
+    FSPARSE_PUBLIC = 1 << 4,
 };
 
 /*

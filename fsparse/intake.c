@@ -48,7 +48,7 @@
 #define FILE_COST (ARRAY_COST(struct fsparse_file) + 5 * sizeof(uint32_t))
 
 #define PARSER_FLAGS (FSPARSE_INLINE | FSPARSE_COMPRESSED | \
-                      FSPARSE_ENCRYPTED | FSPARSE_CUT)
+                      FSPARSE_ENCRYPTED | FSPARSE_CUT | FSPARSE_PUBLIC)
 
 static uint64_t memory_limit(const struct build *b)
 {

@@ -34,6 +34,7 @@ libparser_la_SOURCES = \
 	%D%/ntfs_claims.c %D%/ntfs_claims.h \
 	%D%/ntfs_device.c %D%/ntfs_device.h \
 	%D%/ntfs_names.c %D%/ntfs_names.h \
+	%D%/ntfs_public.c %D%/ntfs_public.h \
 	%D%/ntfs_plain.c %D%/ntfs_plain.h \
 	%D%/numbers.h \
 	%D%/opens.c %D%/opens.h \

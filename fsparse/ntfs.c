@@ -20,6 +20,7 @@
 #include "fsparse/ntfs_check.h"
 #include "fsparse/ntfs_device.h"
 #include "fsparse/ntfs_names.h"
+#include "fsparse/ntfs_public.h"
 #include "fsparse/record.h"
 
 #define BATCH 64                /* records read at once */
@@ -153,6 +154,7 @@ static void emit_stream(struct ntfs *n, ntfs_inode *ni,
         .inode = ni->mft_no,
         .changed = sle64_to_cpu(ni->last_mft_change_time) / TIME_SECOND -
             TIME_1970,
+        .flags = ntfs_path_public(n->path) ? FSPARSE_PUBLIC : 0,
     };
     ntfs_attr *na;
 

@@ -36,6 +36,9 @@
 #define PROTO_NAMES_MAX 256u                        /* asked for at once */
 #define PROTO_KEY 16
 #define PROTO_SIGNATURE_KEY 8
+#define PROTO_PROOF_WINDOW 32u                      /* bytes */
+#define PROTO_PROOF_VALUES 8u                       /* u32, of an object */
+#define PROTO_PROOF_BYTES (4u * PROTO_PROOF_VALUES)
 #define PROTO_SIGNATURE_BLOCKS (1u << 17)
 #define PROTO_SIGNATURE_BLOCK_MIN 64u                  /* bytes */
 #define PROTO_SIGNATURE_BLOCK_MAX (1u << 26)

@@ -511,6 +511,7 @@ static bool from_manifest(void *opaque, uint32_t i, struct index_object *o)
         o->path = f->path;
         o->stream = f->stream;
         o->inline_data = f->inline_data;
+        o->public = f->flags & FSPARSE_PUBLIC;
     }
     return o->n_extents || (f && (f->flags & FSPARSE_INLINE));
 }

@@ -19,6 +19,7 @@
 #define CHECK 8
 #define FLAG_BLOCK 1u
 #define FLAG_NAMED 2u
+#define FLAG_PUBLIC 1u              /* of an object */
 #define EXTENT_LEAST 3u             /* bytes of an extent's record */
 
 static void put_be32(uint8_t *p, uint32_t v)
@@ -216,6 +217,7 @@ void index_encode_object(struct buf *b, const uint8_t key[8],
         buf_put(b, o->inline_data, o->size);
     buf_put(b, o->path, strlen(o->path) + 1);
     buf_put(b, o->stream, strlen(o->stream) + 1);
+    buf_put_u8(b, o->public ? FLAG_PUBLIC : 0);
     put_check(b, STORE_OBJECTS, key, 8);
 }
 
@@ -250,12 +252,20 @@ static int get_rest(struct index_object *o, struct cursor *c, uint8_t *copy)
         if (!cursor_get(c, o->size))
             return -EUCLEAN;
     }
+    o->path = (const char *)copy;
     left = cursor_left(c);
     end = memchr(copy, '\0', left);
-    if (!end || copy[left - 1] || end == (const char *)copy + left - 1)
+    if (!end)
         return -EUCLEAN;
-    o->path = (const char *)copy;
     o->stream = end + 1;
+    left -= (size_t)(o->stream - o->path);
+    end = memchr(o->stream, '\0', left);
+    if (!end)
+        return -EUCLEAN;
+    left -= (size_t)(end + 1 - o->stream);
+    if (left != 1)
+        return -EUCLEAN;
+    o->public = end[1] & FLAG_PUBLIC;
     return 0;
 }
 

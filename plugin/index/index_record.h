@@ -58,6 +58,7 @@ struct index_object {
     const char *path;               /* "" if it is not (part of) a file, or
                                        not known */
     const char *stream;
+    bool public;                    /* FSPARSE_PUBLIC */
 };
 
 /* For an object from index_get() or index_decode_object(), which has memory of

@@ -22,7 +22,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define STORE_FORMAT 3u             /* of keys and values: index_record.h */
+#define STORE_FORMAT 4u             /* of keys and values: index_record.h */
 
 /* Tables.  STORE_HASHES and what follows it have many values of 8 bytes per
  * key. */

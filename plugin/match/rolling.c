@@ -113,6 +113,95 @@ void sketch_shape(struct sketch *s)
     s->width = need < 24 ? 3 : need > 64 ? 8 : (need + 7) / 8;
 }
 
+/* Resemblance */
+
+/* By squaring: the peer says how long a block is. */
+static uint64_t raise(uint64_t base, uint32_t n)
+{
+    uint64_t power = 1;
+
+    for (; n > 0; n >>= 1, base = multiply(base, base))
+        if (n & 1)
+            power = multiply(power, base);
+    return power;
+}
+
+/* What a byte was of a hash when `length` more have come since. */
+static void make_gone(const struct rolling *r, uint32_t length,
+                      uint64_t gone[256])
+{
+    uint64_t power = raise(r->base, length);
+    size_t i;
+
+    for (i = 0; i < 256; i++)
+        gone[i] = PRIME - multiply(i + 1, power);
+}
+
+void resemblance_init(struct resemblance *a,
+                      const uint8_t key[ROLLING_KEY_BYTES])
+{
+    memset(a, 0, sizeof(*a));
+    rolling_init(&a->rolling, key);
+    make_gone(&a->rolling, RESEMBLANCE_WINDOW, a->gone);
+    memset(a->least, 0xff, sizeof(a->least));
+}
+
+/* Equal windows count once. */
+static void enter_least(uint64_t least[RESEMBLANCE_VALUES], uint64_t hash)
+{
+    unsigned i = RESEMBLANCE_VALUES - 1, k;
+
+    for (k = 0; k <= i; k++)
+        if (least[k] == hash)
+            return;
+    for (; i > 0 && least[i - 1] > hash; i--)
+        least[i] = least[i - 1];
+    least[i] = hash;
+}
+
+void resemblance_add(struct resemblance *a, const void *data, size_t length)
+{
+    const uint64_t base = a->rolling.base;
+    const uint8_t *p = data, *end = p + length;
+    uint64_t h = a->hash;
+    uint8_t *out;
+
+    for (; p < end; p++, a->n++) {
+        out = &a->window[a->n % RESEMBLANCE_WINDOW];
+        h = fold((wide)h * base) + *p + 1;
+        h = reduce(fold(a->n < RESEMBLANCE_WINDOW ? h : h + a->gone[*out]));
+        *out = *p;
+        if (h < a->least[RESEMBLANCE_VALUES - 1] &&
+            a->n >= RESEMBLANCE_WINDOW - 1)
+            enter_least(a->least, h);
+    }
+    a->hash = h;
+}
+
+void resemblance_end(const struct resemblance *a,
+                     uint32_t values[RESEMBLANCE_VALUES])
+{
+    unsigned i;
+
+    for (i = 0; i < RESEMBLANCE_VALUES; i++)
+        values[i] = a->least[i] == UINT64_MAX ? 0 :
+            rolling_cut(&a->rolling, a->least[i], sizeof(values[i]));
+}
+
+unsigned resemblance_compare(const uint32_t held[RESEMBLANCE_VALUES],
+                             const uint32_t shown[RESEMBLANCE_VALUES])
+{
+    unsigned i, k, n = 0;
+
+    for (i = 0; i < RESEMBLANCE_VALUES; i++)
+        for (k = 0; k < RESEMBLANCE_VALUES; k++)
+            if (held[i] && held[i] == shown[k]) {
+                n++;
+                break;
+            }
+    return n;
+}
+
 struct matcher {
     struct rolling rolling;
     struct sketch sketch;
@@ -184,24 +273,11 @@ static uint32_t find(const struct matcher *m, uint64_t hash)
     return NONE;
 }
 
-/* By squaring: the peer says how long a block is. */
-static uint64_t raise(uint64_t base, uint32_t n)
-{
-    uint64_t power = 1;
-
-    for (; n > 0; n >>= 1, base = multiply(base, base))
-        if (n & 1)
-            power = multiply(power, base);
-    return power;
-}
-
 static int prepare(struct matcher *m)
 {
-    uint64_t power = raise(m->rolling.base, m->sketch.block);
     size_t i, slots = 16;
 
-    for (i = 0; i < 256; i++)
-        m->gone[i] = PRIME - multiply(i + 1, power);
+    make_gone(&m->rolling, m->sketch.block, m->gone);
     while (slots < 2 * m->n_full)
         slots *= 2;
     m->table_mask = slots - 1;

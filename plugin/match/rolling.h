@@ -24,8 +24,13 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "plugin/proto.h"
+
 #define ROLLING_KEY_BYTES 8
 #define ROLLING_STRIDE 8
+
+#define RESEMBLANCE_WINDOW PROTO_PROOF_WINDOW
+#define RESEMBLANCE_VALUES PROTO_PROOF_VALUES
 
 struct rolling {
     uint64_t base;
@@ -65,6 +70,32 @@ struct matcher_sink {
     int (*copy)(void *opaque, uint64_t offset, uint64_t length);
     void *opaque;
 };
+
+/*
+ * What is left of content to show that another one resembles it: of the hashes
+ * of all its windows of RESEMBLANCE_WINDOW bytes, a piece of each of the
+ * smallest (A. Broder, "On the resemblance and containment of documents",
+ * 1997).  Under a key that nobody knew before, who does not have the windows can only
+ * guess the values.  Of content with fewer different windows the rest is 0.
+ */
+struct resemblance {
+    struct rolling rolling;
+    uint64_t gone[256];         /* what a byte that leaves the window was */
+    uint64_t hash;              /* of the window, once it is full */
+    uint64_t n;                 /* bytes so far */
+    uint8_t window[RESEMBLANCE_WINDOW];     /* the last ones, in a ring */
+    uint64_t least[RESEMBLANCE_VALUES];     /* ascending */
+};
+
+void resemblance_init(struct resemblance *a,
+                      const uint8_t key[ROLLING_KEY_BYTES]);
+/* The next bytes of the content; then its end. */
+void resemblance_add(struct resemblance *a, const void *data, size_t length);
+void resemblance_end(const struct resemblance *a,
+                     uint32_t values[RESEMBLANCE_VALUES]);
+/* How many of the values of what is held were shown. */
+unsigned resemblance_compare(const uint32_t held[RESEMBLANCE_VALUES],
+                             const uint32_t shown[RESEMBLANCE_VALUES]);
 
 struct matcher;
 

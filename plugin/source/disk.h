@@ -21,6 +21,7 @@
 #include "plugin/image/dirty.h"
 #include "plugin/image/image.h"
 #include "plugin/image/stamp.h"
+#include "plugin/proto.h"
 #include "plugin/source/object_table.h"
 #include "plugin/source/prehash.h"
 #include "plugin/source/report.h"
@@ -42,6 +43,8 @@ struct source_disk {
     struct stamp stamp;             /* before it was examined */
     struct disk_report report;
     struct listing *listing;        /* or NULL */
+    bool proves;                    /* the target wants to be shown files: */
+    uint8_t proof_key[PROTO_SIGNATURE_KEY];
 
     /* What belongs to one module. */
     struct examination *examination;

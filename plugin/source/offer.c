@@ -176,6 +176,29 @@ static int say_hello(const struct offer *o)
     return rc;
 }
 
+/* Whether the target describes files only to who shows that it has them. */
+static int take_proof(const struct offer *o, const struct frame *f)
+{
+    uint8_t key[PROTO_SIGNATURE_KEY];
+    const char *hex;
+    unsigned i;
+    size_t n;
+
+    if (!text_valid(f->data, f->length))
+        return -EPROTO;
+    hex = text_get(f->data, f->length, "proof", 0);
+    if (!hex)
+        return 0;
+    if (sodium_hex2bin(key, sizeof(key), hex, strlen(hex), NULL, &n, NULL) ||
+        n != sizeof(key))
+        return -EPROTO;
+    for (i = 0; i < o->session->n_disks; i++) {
+        o->session->disks[i]->proves = true;
+        memcpy(o->session->disks[i]->proof_key, key, sizeof(key));
+    }
+    return 0;
+}
+
 static int hear_hello(const struct offer *o)
 {
     struct frame f;
@@ -184,8 +207,11 @@ static int hear_hello(const struct offer *o)
     if (rc)
         return rc;
     show_abandoned(o, &f);
+    rc = take_proof(o, &f);
+    if (rc)
+        rc = inbox_misplaced(o->session->inbox, &f);
     frame_release(&f);
-    return 0;
+    return rc;
 }
 
 /* Unlike the logical size, it tells a guest only what is fast, and what is

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "plugin/base/digest.h"
+#include "plugin/match/rolling.h"
 #include "plugin/match/x86_operands.h"
 #include "plugin/proto.h"
 #include "plugin/source/output.h"
@@ -39,33 +40,89 @@ static void put_name(struct buf *b, const char *name, const char *previous)
     buf_put(b, name + shared, strlen(name + shared));
 }
 
+/* The objects of an UNKNOWN. */
+struct naming {
+    const struct source_disk *disk;
+    uint32_t count;
+    uint64_t numbers[PROTO_NAMES_MAX];
+    uint32_t proofs[PROTO_NAMES_MAX][PROTO_PROOF_VALUES];
+};
+
+static int take_unknown(const struct source_disk *d, const struct frame *f,
+                        struct naming *n)
+{
+    struct cursor c = CURSOR_INIT(f->data, f->length);
+    uint64_t number = 0;
+    uint32_t i;
+
+    n->disk = d;
+    n->count = cursor_u32(&c);
+    if (c.bad || n->count == 0 || n->count > PROTO_NAMES_MAX)
+        return -EPROTO;
+    for (i = 0; i < n->count; i++) {
+        number += cursor_zigzag(&c);
+        if (c.bad || number >= object_table_count(d->objects))
+            return -EPROTO;
+        n->numbers[i] = number;
+    }
+    return cursor_left(&c) > 0 ? -EPROTO : 0;
+}
+
+static int add_to_proof(void *opaque, const void *data, size_t length,
+                        uint64_t logical)
+{
+    (void)logical;
+    resemblance_add(opaque, data, length);
+    return 0;
+}
+
+static int prove(void *opaque, uint64_t i)
+{
+    struct naming *n = opaque;
+    const struct source_disk *d = n->disk;
+    struct resemblance a;
+    int rc = 0;
+
+    if (!*name_of(d, n->numbers[i]))
+        return 0;
+    resemblance_init(&a, d->proof_key);
+    rc = object_read(d->manifest, source_object(d, n->numbers[i]),
+                     add_to_proof, &a);
+    resemblance_end(&a, n->proofs[i]);
+    return rc;
+}
+
+static int send_names(const struct session *s, const struct naming *n)
+{
+    const char *name, *previous = "";
+    struct buf b = BUF_INIT;
+    uint32_t i, k;
+    int rc;
+
+    buf_put_u32(&b, n->count);
+    for (i = 0; i < n->count; i++) {
+        name = name_of(n->disk, n->numbers[i]);
+        put_name(&b, name, previous);
+        previous = name;
+        for (k = 0; n->disk->proves && *name && k < PROTO_PROOF_VALUES; k++)
+            buf_put_u32(&b, n->proofs[i][k]);
+    }
+    rc = wire_send_buf(s->wire, FRAME_NAMES, n->disk->number, &b);
+    buf_release(&b);
+    return rc;
+}
+
 int recipe_send_names(const struct session *s, const struct source_disk *d,
                       const struct frame *f)
 {
-    struct cursor c = CURSOR_INIT(f->data, f->length);
-    uint32_t count = cursor_u32(&c), i;
-    const char *name, *previous = "";
-    struct buf b = BUF_INIT;
-    uint64_t number = 0;
-    int rc = 0;
+    struct naming *n = calloc(1, sizeof(*n));
+    int rc = n ? take_unknown(d, f, n) : -ENOMEM;
 
-    if (c.bad || count == 0 || count > PROTO_NAMES_MAX)
-        return -EPROTO;
-    buf_put_u32(&b, count);
-    for (i = 0; i < count && !rc; i++) {
-        number += cursor_zigzag(&c);
-        if (c.bad || number >= object_table_count(d->objects)) {
-            rc = -EPROTO;
-            break;
-        }
-        name = name_of(d, number);
-        put_name(&b, name, previous);
-        previous = name;
-    }
+    if (!rc && d->proves)
+        rc = threadpool_run(s->pool, prove, n, 0, n->count);
     if (!rc)
-        rc = cursor_left(&c) > 0 ? -EPROTO :
-            wire_send_buf(s->wire, FRAME_NAMES, d->number, &b);
-    buf_release(&b);
+        rc = send_names(s, n);
+    free(n);
     return rc;
 }
 

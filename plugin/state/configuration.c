@@ -99,6 +99,12 @@ static int set_remind(struct configuration *c, const char *value)
     return 0;
 }
 
+static int set_access(struct configuration *c, const char *value)
+{
+    c->proven = !strcmp(value, "proven");
+    return c->proven || !strcmp(value, "open") ? 0 : -EINVAL;
+}
+
 static int set(struct configuration *c, const char *key, const char *value)
 {
     if (!strcmp(key, "trace-buffer"))
@@ -111,6 +117,8 @@ static int set(struct configuration *c, const char *key, const char *value)
         return set_between(&c->memory_limit, value, MEMORY_MIN, SIZE_MAX);
     if (!strcmp(key, "timeout-limit"))
         return set_between(&c->timeout_limit, value, TIMEOUT_MIN, TIMEOUT_MAX);
+    if (!strcmp(key, "reference-access"))
+        return set_access(c, value);
     if (value[0] != '/')
         return -EINVAL;
     if (!strcmp(key, "reference"))
@@ -152,6 +160,7 @@ static int parse_file(struct configuration *c, FILE *f, const char *path)
     }
     if (rc == -EINVAL)
         log_error("%s: line %u is none of 'reference = /GLOB', "
+                  "'reference-access = open|proven', "
                   "'destination = /GLOB', 'state = /DIRECTORY', "
                   "'trace-buffer = BYTES', 'remind = DAYS', "
                   "'index-wait = SECONDS', 'memory-limit = BYTES', "
@@ -200,6 +209,7 @@ int configuration_load(struct configuration *c)
     c->remind_days = DEFAULT_REMIND;
     c->index_wait = INDEX_WAIT;
     c->timeout_limit = TIMEOUT_LIMIT;
+    c->proven = true;
     f = fopen(path, "re");
     if (f) {
         rc = parse_file(c, f, path);

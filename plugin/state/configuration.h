@@ -6,6 +6,9 @@
  * Lines "key = value"; '#' begins a comment.  Keys:
  *   reference   glob of image files or block devices that this host may
  *               take content from; may be given several times
+ *   reference-access    open, or proven: whether a file of a reference is
+ *               described to any source, or only to one that shows that it has
+ *               another version of it (proven)
  *   destination glob of directories, files and block devices that a disk may go
  *               to; may be given several times; target/destination_list.h says
  *               what it means, and what holds if there is none
@@ -25,6 +28,7 @@
 #ifndef PLUGIN_STATE_CONFIGURATION_H
 #define PLUGIN_STATE_CONFIGURATION_H
 
+#include <stdbool.h>
 #include <stddef.h>
 
 /* Whose disks may only go to what `destination` names. */
@@ -37,6 +41,7 @@ enum confinement {
 struct configuration {
     char **references;
     size_t n_references;
+    bool proven;                /* reference-access */
     char **destinations;        /* none: the standard ones */
     size_t n_destinations;
     enum confinement confine;

@@ -42,6 +42,9 @@ struct want;
  * docs/security.md says what it comes to. */
 struct told {
     uint8_t secret[HOST_SECRET_BYTES];  /* of this host */
+    bool proven;                    /* a file is described only if the source
+                                       shows another version, under this key: */
+    uint8_t proof_key[PROTO_SIGNATURE_KEY];
     atomic_size_t signatures;       /* bytes */
     atomic_size_t wrong;            /* recipes that come out wrong */
     atomic_size_t listed;           /* blocks that are looked up */

@@ -39,6 +39,20 @@ static void put_abandoned(const struct receiver *r, struct buf *b)
     buf_put_text_u64(b, "abandoned_days", r->conf->remind_days);
 }
 
+/* The key is this session's, so that nobody has values under it before. */
+static void ask_for_proofs(struct receiver *r, struct buf *b)
+{
+    char hex[2 * PROTO_SIGNATURE_KEY + 1];
+
+    r->told.proven = r->conf->proven;
+    if (!r->told.proven)
+        return;
+    randombytes_buf(r->told.proof_key, sizeof(r->told.proof_key));
+    sodium_bin2hex(hex, sizeof(hex), r->told.proof_key,
+                   sizeof(r->told.proof_key));
+    buf_put_text(b, "proof", hex);
+}
+
 /* Else the xl of this host does. */
 static bool source_names_paths(const struct receiver *r)
 {
@@ -98,6 +112,7 @@ int offer_take_hello(struct receiver *r, const struct frame *f)
     gethostname(host, sizeof(host) - 1);
     buf_put_text(&b, "host", host);
     put_abandoned(r, &b);
+    ask_for_proofs(r, &b);
     rc = wire_send_buf(r->wire, FRAME_HELLO, PROTO_NO_DISK, &b);
     buf_release(&b);
     return rc;

@@ -55,6 +55,7 @@ struct recipe {
                                        any more */
 
     struct file_signature file;     /* of a file */
+    uint32_t shown[PROTO_PROOF_VALUES]; /* by the source, of the object */
     const struct unmatched *blocks; /* else */
 };
 
@@ -88,12 +89,12 @@ struct recipes {
     struct naming *asking;          /* not sent yet */
     struct naming *asked;           /* in the order sent */
     struct naming **asked_end;
-
-    /* Engine thread only. */
-    struct recipe *list;            /* all */
     struct recipe *queue;           /* found, but not begun */
     struct recipe **queue_end;
     size_t underway;                /* bytes of signatures not answered */
+
+    /* Engine thread only. */
+    struct recipe *list;            /* all */
     struct making making;
 };
 
@@ -231,36 +232,78 @@ static int send_signatures(struct target_disk *d, struct buf *b)
 
 static const char out_of_memory[] = "out of memory";
 
-/* When the last one has begun and is sent, the source may let all of this be
- * freed: only the job itself may be used then. */
+static int begin_signatures(struct target_disk *d);
+
+/* Those that the source has shown, and the buffer that they go to.  The others
+ * are moved to the front of the job, *refused_r of them. */
+static int put_signatures(struct job *j, struct buf *b, uint32_t *refused_r)
+{
+    struct target_disk *d = j->disk;
+    uint64_t previous = 0;
+    uint32_t i;
+    int rc = 0;
+
+    for (i = 0; i < j->count && !rc && d->error != -ECANCELED; i++) {
+        struct recipe *r = j->recipes[i];
+
+        if (d->told->proven &&
+            !signature_is_shown(&r->file, d->told->proof_key, r->shown)) {
+            j->recipes[(*refused_r)++] = r;
+            continue;
+        }
+        /* The largest signature just fits into a frame. */
+        if (b->length + signature_cost(&r->file) > SIGNATURE_FRAME)
+            rc = send_signatures(d, b);
+        if (rc)
+            break;
+        if (b->length == 0)
+            previous = 0;
+        buf_put_zigzag(b, (int64_t)(r->number - previous));
+        previous = r->number;
+        rc = signature_put(&r->file, b);
+        r->basis.code = r->file.code;
+        atomic_store(&r->begun, true);
+    }
+    return rc ? rc : send_signatures(d, b);
+}
+
+/* Wants objects whose files are not described. */
+static int refuse(struct job *j, uint32_t count)
+{
+    struct target_disk *d = j->disk;
+    uint32_t i;
+    int rc = 0;
+
+    pthread_mutex_lock(&d->lock);
+    for (i = 0; i < count; i++)
+        d->recipes->underway -= j->recipes[i]->cost;
+    pthread_mutex_unlock(&d->lock);
+    for (i = 0; i < count && !rc; i++)
+        rc = want_ask(d, j->recipes[i]->number);
+    if (!rc)
+        rc = want_flush(d);
+    if (!rc)
+        rc = begin_signatures(d);
+    /* With the last one all may be freed. */
+    for (i = 0; i < count; i++)
+        want_leave(d, WANT_HELPED, rc);
+    return rc;
+}
+
+/* When the last one has begun and is sent, or is refused, the source may let
+ * all of this be freed: only the job itself may be used then. */
 static int make_signatures(void *opaque, uint64_t number)
 {
     struct job *j = opaque;
     struct target_disk *d = j->disk;
     struct buf b = BUF_INIT;
-    uint64_t previous = 0;
-    uint32_t i;
-    int rc = 0;
+    uint32_t refused = 0;
+    int rc;
 
     (void)number;
-    for (i = 0; i < j->count && !rc && d->error != -ECANCELED; i++) {
-        struct recipe *r = j->recipes[i];
-
-        /* The largest signature just fits into a frame. */
-        if (b.length + signature_cost(&r->file) > SIGNATURE_FRAME)
-            rc = send_signatures(d, &b);
-        if (rc)
-            break;
-        if (b.length == 0)
-            previous = 0;
-        buf_put_zigzag(&b, (int64_t)(r->number - previous));
-        previous = r->number;
-        rc = signature_put(&r->file, &b);
-        r->basis.code = r->file.code;
-        atomic_store(&r->begun, true);
-    }
-    if (!rc)
-        rc = send_signatures(d, &b);
+    rc = put_signatures(j, &b, &refused);
+    if (!rc && refused)
+        rc = refuse(j, refused);
     /* Otherwise both sides would wait for each other. */
     if (rc == -ENOMEM)
         rc = wire_send(d->wire, FRAME_FAIL, d->number, out_of_memory,
@@ -270,27 +313,39 @@ static int make_signatures(void *opaque, uint64_t number)
     return rc;
 }
 
-/* Begins as many signatures as may be under way. */
+/* With the lock held: takes as many from the queue as may be under way. */
+static void fill_job(struct recipes *all, struct job *j)
+{
+    struct recipe *r;
+
+    while ((r = all->queue) && all->underway < UNDERWAY_MAX &&
+           j->count < JOB_MAX) {
+        all->queue = r->next_queued;
+        all->underway += r->cost;
+        j->recipes[j->count++] = r;
+    }
+    if (!all->queue)
+        all->queue_end = &all->queue;
+}
+
+/* Begins as many signatures as may be under way.  Any thread. */
 static int begin_signatures(struct target_disk *d)
 {
-    struct recipes *all = d->recipes;
-    struct recipe *r;
     struct job *j;
     int rc = 0;
 
-    while (!rc && all->queue && all->underway < UNDERWAY_MAX) {
+    while (!rc) {
         j = calloc(1, sizeof(*j));
         if (!j)
             return -ENOMEM;
         j->disk = d;
-        while ((r = all->queue) && all->underway < UNDERWAY_MAX &&
-               j->count < JOB_MAX) {
-            all->queue = r->next_queued;
-            all->underway += r->cost;
-            j->recipes[j->count++] = r;
+        pthread_mutex_lock(&d->lock);
+        fill_job(d->recipes, j);
+        pthread_mutex_unlock(&d->lock);
+        if (j->count == 0) {
+            free(j);
+            return 0;
         }
-        if (!all->queue)
-            all->queue_end = &all->queue;
         rc = threadpool_add_first(d->pool, make_signatures, j, 0, 1);
         if (rc)
             free(j);
@@ -354,7 +409,8 @@ static bool may_tell(const struct target_disk *d, const struct wire_object *o,
 /* Takes the file over if it is to be described.  *added_r: it is. */
 static int add_file(struct target_disk *d, uint64_t number,
                     const struct batch *b, struct wire_object *o,
-                    const struct basis *h, bool *added_r)
+                    const struct basis *h, const uint32_t *shown,
+                    bool *added_r)
 {
     struct recipes *all = d->recipes;
     struct file_signature file;
@@ -364,7 +420,7 @@ static int add_file(struct target_disk *d, uint64_t number,
 
     signature_init(&file, h, d->told->secret);
     cost = signature_cost(&file);
-    *added_r = may_tell(d, o, cost);
+    *added_r = (h->object.public || !d->told->proven) && may_tell(d, o, cost);
     if (!*added_r)
         return 0;
     rc = add_recipe(d, number, b, o, h->n_extents * sizeof(*h->extents), &r);
@@ -378,12 +434,16 @@ static int add_file(struct target_disk *d, uint64_t number,
         .opaque = r,
     };
     r->cost = cost;
+    memcpy(r->shown, shown, sizeof(r->shown));
+    pthread_mutex_lock(&d->lock);
     *all->queue_end = r;
     all->queue_end = &r->next_queued;
+    pthread_mutex_unlock(&d->lock);
     return 0;
 }
 
-static int take_name(struct target_disk *d, uint64_t number, const char *name)
+static int take_name(struct target_disk *d, uint64_t number, const char *name,
+                     const uint32_t shown[PROTO_PROOF_VALUES])
 {
     const struct batch *b;
     struct wire_object *o = objects_find(d, number, &b);
@@ -399,7 +459,7 @@ static int take_name(struct target_disk *d, uint64_t number, const char *name)
         if (d->dry)
             rc = want_ask_left(b, o);
     } else {
-        rc = add_file(d, number, b, o, &h, &added);
+        rc = add_file(d, number, b, o, &h, shown, &added);
         if (added && !rc)
             return 0;
         basis_release(&h);
@@ -442,18 +502,30 @@ static int read_name(struct cursor *c, char name[PROTO_NAME_MAX + 1])
     return 0;
 }
 
+/* What is said of an object to show that the source has a version of it. */
+static int read_proof(struct cursor *c, uint32_t shown[PROTO_PROOF_VALUES])
+{
+    unsigned i;
+
+    for (i = 0; i < PROTO_PROOF_VALUES; i++)
+        shown[i] = cursor_u32(c);
+    return c->bad ? -EPROTO : 0;
+}
+
 int recipe_take_names(struct target_disk *d, const struct frame *f)
 {
     struct cursor c = CURSOR_INIT(f->data, f->length);
     struct naming *n = next_naming(d);
+    uint32_t shown[PROTO_PROOF_VALUES] = { 0 }, i;
     char name[PROTO_NAME_MAX + 1] = "";
-    uint32_t i;
     int rc = n && cursor_u32(&c) == n->count ? 0 : -EPROTO;
 
     for (i = 0; !rc && i < n->count; i++) {
         rc = read_name(&c, name);
+        if (!rc && d->told->proven && *name)
+            rc = read_proof(&c, shown);
         if (!rc)
-            rc = take_name(d, n->numbers[i], name);
+            rc = take_name(d, n->numbers[i], name, shown);
     }
     free_naming(d->recipes, n);
     if (!rc && cursor_left(&c) > 0)
@@ -523,7 +595,9 @@ static int begin_making(struct target_disk *d, uint64_t number)
 /* The source is done with this one; rc: or it failed. */
 static int leave(struct target_disk *d, struct recipe *r, int rc)
 {
+    pthread_mutex_lock(&d->lock);
     d->recipes->underway -= r->cost;
+    pthread_mutex_unlock(&d->lock);
     assembly_free(d->recipes->making.assembly);
     d->recipes->making = (struct making){ NULL, NULL, 0 };
     free_recipe(d, r);

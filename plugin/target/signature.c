@@ -14,6 +14,7 @@
 /* Bytes of code: another version, which may be somewhat longer, is put together
  * in memory (assembly.h). */
 #define CODE_MAX (64u << 20)
+#define SHOWN_LEAST 2u          /* values that are the same */
 
 void signature_init(struct file_signature *s, const struct basis *h,
                     const uint8_t secret[HOST_SECRET_BYTES])
@@ -93,6 +94,28 @@ static void put_hashes(const struct file_signature *s, const struct rolling *r,
             *hash = 0;
         }
     }
+}
+
+static int add_to_values(void *opaque, const void *data, size_t length,
+                         uint64_t logical)
+{
+    (void)logical;
+    resemblance_add(opaque, data, length);
+    return 0;
+}
+
+bool signature_is_shown(const struct file_signature *s,
+                        const uint8_t key[PROTO_SIGNATURE_KEY],
+                        const uint32_t shown[PROTO_PROOF_VALUES])
+{
+    uint32_t values[PROTO_PROOF_VALUES];
+    struct resemblance a;
+
+    resemblance_init(&a, key);
+    if (basis_stream(&s->held, add_to_values, &a))
+        return false;
+    resemblance_end(&a, values);
+    return resemblance_compare(values, shown) >= SHOWN_LEAST;
 }
 
 static int find_kind(struct file_signature *s)

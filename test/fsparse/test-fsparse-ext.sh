@@ -52,7 +52,7 @@ while read -r size args; do
         { echo "$name: mke2fs cannot $args: $(tail -1 log)"; continue; }
     compare image "mke2fs $args"
     case $args in *inline_data*)
-        [ "$(awk '$1 == "file" && $5 == 1' dump | wc -l)" -gt 100 ] ||
+        [ "$(awk '$1 == "file" && $5 % 2 == 1' dump | wc -l)" -gt 100 ] ||
             fail "no inline files" ;;
     esac
     i=$((i + 1))
@@ -117,3 +117,30 @@ done <<EOF
 256 /sparse 1000000000 6 9589934592
 EOF
 pass "times of change"
+
+# Who may read a file: everybody (16), or not (0).
+mkdir -p who/open/deep who/closed/deep
+for file in open/public open/private open/group open/deep/public \
+    closed/public closed/deep/public top; do
+    echo "$file" >"who/$file"
+    chmod 644 "who/$file"
+done
+chmod 711 who who/open who/open/deep who/closed/deep
+chmod 600 who/open/private
+chmod 640 who/open/group
+chmod 750 who/closed
+rm -f image; truncate -s 8M image
+mke2fs -q -F -t ext4 -b 1024 -d who image 2>/dev/null
+fsparse-dump image >dump || fail "broken"
+awk '$1 == "file" { print $5, $7 }' dump | grep ' /' | sort -k 2 >got
+cat >want <<EOF
+0 /closed/deep/public
+0 /closed/public
+16 /open/deep/public
+0 /open/group
+0 /open/private
+16 /open/public
+16 /top
+EOF
+diff want got >difference || fail "who may read: $(cat difference)"
+pass "who may read"

@@ -73,6 +73,17 @@ def make_reference(directory):
     os.makedirs(os.path.join(tree, "dir"))
     with open(os.path.join(tree, "dir", "file-16.x"), "wb") as f:
         f.write(HELD)
+    for path, mode, above in (("dir/private-1", 0o640, 0o755),
+                              ("hidden/dir/file-1", 0o644, 0o750)):
+        path = os.path.join(tree, path)
+        os.makedirs(os.path.dirname(path), exist_ok=True)
+        with open(path, "wb") as f:
+            f.write(HELD)
+        os.chmod(path, mode)
+        os.chmod(os.path.join(tree, "hidden", ".") if above == 0o750
+                 else os.path.dirname(path), above)
+    for path in ("", "dir", "dir/file-16.x"):
+        os.chmod(os.path.join(tree, path), 0o755)
     with open(os.path.join(tree, "dir", "program"), "wb") as f:
         f.write(PROGRAM)
     for number, content in enumerate(STALE):
@@ -187,7 +198,7 @@ class Receiver:
         self.greet()
         self.send(frame("HELLO", payload=text(mode="push", name="x",
                                               uuid="hostile")))
-        self.expect("HELLO")
+        self.told = dict(wire.read_text(self.expect("HELLO")))
 
     def offer(self, **changes):
         values = dict(vdev="disk", size=SIZE, used=16384, path="/s/disk.img",
@@ -1494,6 +1505,60 @@ def same_signature(command, directory):
     assert len(said) == 1, "%d different signatures" % len(said)
 
 
+def proven(command, directory):
+    """With reference-access = proven a file is described only to who shows,
+    under a key of this session, that he has another version of it, and only if
+    everybody may read it where it lies."""
+    conf = os.environ["XL_DEDUP_CONFIG"]
+    with open(conf) as f:
+        lines = f.read()
+    with open(conf + ".proven", "w") as f:
+        f.write(lines + "reference-access = proven\n")
+    os.environ["XL_DEDUP_CONFIG"] = conf + ".proven"
+    earlier = []
+
+    def ask(name, show, described):
+        r = Receiver(command, directory)
+        r.accepted()
+        key = bytes.fromhex(r.told["proof"])
+        assert len(key) == 8 and key not in earlier, "no key of this session"
+        shown = show(key)
+        earlier.append(key)
+        r.send(frame("MANIFEST", 0, NAMED),
+               frame("MANIFEST_END", 0, u64(1)))
+        assert r.expect("UNKNOWN") == wire.numbers([0])
+        r.send(frame("NAMES", 0, wire.names(name, shown=shown)))
+        if described:
+            r.expect("SIGNATURE")
+        else:
+            assert r.expect("WANT") == wire.numbers([0])
+            r.expect("WANT_END")
+        r.process.stdin.close()
+        finish(r, False)
+        clean(directory)
+
+    def right(key):
+        return wire.resemblance(key, WHOLE)
+
+    def one(key):
+        return [next(n for n in wire.resemblance(key, HELD)
+                     if n in right(key))] * 8
+
+    try:
+        ask(b"/dir/file-17.x", right, True)
+        ask(b"/dir/file-17.x", lambda key: wire.resemblance(key, HELD), True)
+        ask(b"/dir/file-17.x", one, False)
+        ask(b"/dir/file-17.x", lambda key: [0] * 8, False)
+        ask(b"/dir/file-17.x", lambda key: right(earlier[0]), False)
+        ask(b"/dir/file-17.x", lambda key: wire.resemblance(
+            key, b"what nobody has there" * 900), False)
+        # not everybody may read them
+        ask(b"/dir/private-2", right, False)
+        ask(b"/hidden/dir/file-2", right, False)
+    finally:
+        os.environ["XL_DEDUP_CONFIG"] = conf
+
+
 def told_less(command, directory):
     """Recipes that come out wrong may be guesses: after so many no file is
     described any more.  Nor is one whose signature is as long as the object."""
@@ -1667,7 +1732,7 @@ def main():
                                         keeps_back_large,
                                         keeps_back_blocks,
                                         keeps_back_changed,
-                                        same_signature, told_less,
+                                        same_signature, proven, told_less,
                                         good_skeleton, good_blocks,
                                         good_listing,
                                         no_such_file, lies,

@@ -135,6 +135,9 @@ frames("greet", closes=b"", header_cut=b"\1\0\xff\xff\0",
 
 # Frames at the wrong time, of the wrong kind, or from the wrong side
 frames("greet", ok_before_hello=frame("DISK_OK", 0), unknown_first=frame(77))
+frames("greet", **{"proof_%d" % number: frame("HELLO", payload=wire.text(
+    host="h", proof=proof)) for number, proof in enumerate((
+        "", "00", "no hexadecimal..", "0" * 15, "0" * 18, "0" * 1000))})
 frames("offered", closes_offered=b"", unknown=frame(77), for_all=frame(78, 0),
        ok_of_no_disk=frame("DISK_OK", 1), ok_of_none=frame("DISK_OK"),
        probe_of_no_disk=frame("PROBE", 9, b"x"),

@@ -306,6 +306,8 @@ class Source(Direction):
             check(shared <= len(name), "shares what is not there")
             name = name[:shared] + c.bytes(rest)
             check(len(name) <= 4000 and b"\0" not in name, "no name")
+            if self.proves and name:
+                c.bytes(32)
             out.append(name.decode(errors="replace"))
         c.end()
         d.names.append(count)
@@ -542,7 +544,9 @@ class Target(Direction):
 
     def hello(self, c, _):
         check(self.counts["HELLO"] == 1, "came before")
-        return dict(wire.read_text(c.data))
+        said = dict(wire.read_text(c.data))
+        check(re.fullmatch("([0-9a-f]{16})?", said.get("proof", "")), "proof")
+        return said
 
     def probe(self, c, number):
         self.step(number, 0, 0)
@@ -804,6 +808,12 @@ def main():
     if len(sys.argv) > 3:
         with open(sys.argv[3], "rb") as f:
             source.old_listing = f.read().split(b"\0", 1)[1]
+    with open(sys.argv[2], "rb") as f:
+        reader = wire.Reader(f.read)
+        reader.greeting()
+        hello = next((f for f in iter(reader.frame, None)
+                      if f.name == "HELLO"), None)
+    source.proves = hello and "proof" in dict(wire.read_text(hello.payload))
     source.decode()
     target = Target(sys.argv[2], FROM_TARGET, source)
     try:

@@ -86,18 +86,22 @@ assert siphash(bytes(range(16)), bytes(range(15))) == \
 PRIME = (1 << 61) - 1
 
 
+def whitened(key, h, width):
+    mask = (1 << 64) - 1
+    h = h + struct.unpack("<Q", key)[0] & mask
+    h = (h ^ h >> 30) * 0xbf58476d1ce4e5b9 & mask
+    h = (h ^ h >> 27) * 0x94d049bb133111eb & mask
+    return (h ^ h >> 31) >> 64 - 8 * width
+
+
 def polynomial(key, data, width):
     """The hash of a signature."""
-    mask = (1 << 64) - 1
     last = struct.unpack("<Q", key)[0]
     base = (last & PRIME | 1 << 60) % PRIME
     h = 0
     for byte in data:
         h = (h * base + byte + 1) % PRIME
-    h = h + last & mask
-    h = (h ^ h >> 30) * 0xbf58476d1ce4e5b9 & mask
-    h = (h ^ h >> 27) * 0x94d049bb133111eb & mask
-    return (h ^ h >> 31) >> 64 - 8 * width
+    return whitened(key, h, width)
 
 
 # Building
@@ -154,13 +158,31 @@ def numbers(values, count=None):
     return out
 
 
-def names(*values, count=None):
+def resemblance(key, content, window=32, values=8):
+    """What NAMES shows of an object under the target's key."""
+    base = (struct.unpack("<Q", key)[0] & PRIME | 1 << 60) % PRIME
+    power, h, hashes = pow(base, window, PRIME), 0, set()
+    for at, byte in enumerate(content):
+        h = h * base + byte + 1
+        if at >= window:
+            h -= (content[at - window] + 1) * power
+        h %= PRIME
+        if at >= window - 1:
+            hashes.add(h)
+    least = [whitened(key, h, 4) for h in sorted(hashes)[:values]]
+    return least + [0] * (values - len(least))
+
+
+def names(*values, count=None, shown=None):
+    """shown: eight numbers that prove what is held, of each that has a name"""
     out = struct.pack("<I", len(values) if count is None else count)
     previous = b""
     for value in values:
         shared = len(os.path.commonprefix([previous, value]))
         out += varint(shared) + varint(len(value) - shared) + value[shared:]
         previous = value
+        if shown and value:
+            out += struct.pack("<8I", *shown)
     return out
 
 

@@ -21,6 +21,7 @@ push_tests = \
 	%D%/test-push-versions.sh \
 	%D%/test-push-written.sh \
 	%D%/test-receive-hostile.sh \
+	%D%/test-reference-access.sh \
 	%D%/test-resume.sh \
 	%D%/test-serve.sh \
 	%D%/test-staging.sh \

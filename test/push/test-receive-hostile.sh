@@ -7,7 +7,9 @@
 requires python3 mke2fs
 
 tmpdir
-printf 'state = %s\nreference = %s/b/reference.img\nreference = %s/b/blocks.img\n' \
+printf 'state = %s\nreference = %s/b/reference.img\nreference = %s/b/blocks.img
+# of what is proven there is a session
+reference-access = open\n' \
     "$tmp/state" "$tmp" "$tmp" >"$tmp/conf"
 destinations >>"$tmp/conf"
 XL_DEDUP_CONFIG=$tmp/conf

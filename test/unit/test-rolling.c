@@ -166,11 +166,68 @@ static void shapes(void)
     }
 }
 
+static void values_of(const uint8_t *data, size_t n, size_t feed,
+                      uint32_t values[RESEMBLANCE_VALUES])
+{
+    struct resemblance a;
+    size_t at, length;
+
+    resemblance_init(&a, key);
+    for (at = 0; at < n; at += length) {
+        length = n - at < feed ? n - at : feed;
+        resemblance_add(&a, data + at, length);
+    }
+    resemblance_end(&a, values);
+}
+
+/* The values are those that wire.py computes, however the content comes; and
+ * two of them tell versions of a file from other content. */
+static void resemblances(void)
+{
+    static const uint32_t made[RESEMBLANCE_VALUES] = {
+        0x405eb167, 0x77b1c991, 0x15a625af, 0xe5ec810e,
+        0x5c154af3, 0x51bb5ba7, 0x25e72e1c, 0x57a323b7 };
+    uint32_t v[RESEMBLANCE_VALUES], w[RESEMBLANCE_VALUES];
+    uint8_t *a = allocate(SIZE), *b = allocate(SIZE), c[300];
+    size_t i;
+
+    for (i = 0; i < sizeof(c); i++)
+        c[i] = i * i * 7 + i;
+    for (i = 1; i < sizeof(c); i += 7) {
+        values_of(c, sizeof(c), i, v);
+        assert(!memcmp(v, made, sizeof(v)));
+    }
+    /* one window, however often; fewer bytes than one */
+    memset(a, 0, SIZE);
+    values_of(a, SIZE, 1000, v);
+    assert(v[0] && !v[1] && !v[7]);
+    values_of(a, RESEMBLANCE_WINDOW - 1, 1000, w);
+    assert(!w[0] && resemblance_compare(w, w) == 0);
+    assert(resemblance_compare(v, v) == 1);
+    noise(a, SIZE, 1);
+    noise(b, SIZE, 2);
+    values_of(a, SIZE, 4096, v);
+    values_of(b, SIZE, 4096, w);
+    assert(resemblance_compare(v, w) == 0);
+    assert(resemblance_compare(v, v) == RESEMBLANCE_VALUES);
+    /* three quarters are the same, at another place */
+    memcpy(b, a + SIZE / 4, SIZE - SIZE / 4);
+    values_of(b, SIZE, 4096, w);
+    assert(resemblance_compare(v, w) >= 2);
+    /* a value that is shown more than once counts once */
+    for (i = 0; i < RESEMBLANCE_VALUES; i++)
+        w[i] = v[3];
+    assert(resemblance_compare(v, w) == 1);
+    free(a);
+    free(b);
+}
+
 int main(void)
 {
     RUN(vectors);
     RUN(shapes);
     RUN(alike);
     RUN(unlike);
+    RUN(resemblances);
     return 0;
 }
