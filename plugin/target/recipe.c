@@ -355,19 +355,26 @@ static int begin_signatures(struct target_disk *d)
 
 /* Names */
 
+/* Whether the held file is in the earlier copy of the disk itself. */
+static bool is_own(const struct target_disk *d, const struct basis *h)
+{
+    struct stat st;
+
+    return !stat(d->path, &st) &&
+        (S_ISBLK(st.st_mode) ? st.st_rdev : st.st_dev) == h->image->dev &&
+        (!S_ISREG(st.st_mode) || st.st_ino == h->image->ino);
+}
+
 /* Whether the held file lies at the destination just where the object
  * belongs: the check passes compare these. */
 static bool is_in_place(const struct target_disk *d, const struct batch *b,
                         const struct wire_object *o, const struct basis *h)
 {
     const struct fsparse_extent *e = b->extents + o->first_extent;
-    struct stat st;
     size_t i;
 
     if (h->n_extents != o->n_extents || place_is_empty(b, o) ||
-        stat(d->path, &st) || (S_ISBLK(st.st_mode) ? st.st_rdev :
-                               st.st_dev) != h->image->dev ||
-        (S_ISREG(st.st_mode) && st.st_ino != h->image->ino))
+        !is_own(d, h))
         return false;
     for (i = 0; i < h->n_extents; i++)
         if (e[i].logical != h->extents[i].logical ||
@@ -406,6 +413,13 @@ static bool may_tell(const struct target_disk *d, const struct wire_object *o,
         allowance_take(&d->told->signatures, cost);
 }
 
+/* Whether a file may be described to who has a version of it.  What is in the
+ * earlier copy of the disk the source had itself. */
+static bool may_show(const struct target_disk *d, const struct basis *h)
+{
+    return !d->told->proven || h->object.public || is_own(d, h);
+}
+
 /* Takes the file over if it is to be described.  *added_r: it is. */
 static int add_file(struct target_disk *d, uint64_t number,
                     const struct batch *b, struct wire_object *o,
@@ -420,7 +434,7 @@ static int add_file(struct target_disk *d, uint64_t number,
 
     signature_init(&file, h, d->told->secret);
     cost = signature_cost(&file);
-    *added_r = (h->object.public || !d->told->proven) && may_tell(d, o, cost);
+    *added_r = may_show(d, h) && may_tell(d, o, cost);
     if (!*added_r)
         return 0;
     rc = add_recipe(d, number, b, o, h->n_extents * sizeof(*h->extents), &r);

@@ -13,7 +13,7 @@ pushed()
 {
     { grep -v '^reference-access' b.conf; echo "$1"; } >conf.new
     mv conf.new b.conf
-    rm -f b/disk.img
+    [ "${2:-}" = keep ] || rm -f b/disk.img
     xl-dedup push --free=send a/disk.img "hostb:$tmp/b/disk.img" \
         >"$tmp/out" 2>"$tmp/err" || { cat "$tmp/err" >&2; fail push; }
     cmp a/disk.img b/disk.img || fail "not identical"
@@ -48,6 +48,14 @@ proven=$kb
 pushed ''
 [ "$kb" -gt $((proven - 50)) ] && [ "$kb" -lt $((proven + 50)) ] ||
     fail "$kb kB: proven is not the default"
+
+# What is private may be described if it is of the disk itself.
+{ noise first 20000; cat tree/open/private; } >new
+cat new >tree/open/private
+rm tree/open/same
+image a/disk.img
+pushed 'reference-access = proven' keep
+[ "$kb" -lt 300 ] || fail "$kb kB over the earlier copy"
 
 # Other content of the same name shows nothing, and is sent whole.
 noise other 1000000 >tree/open/public
