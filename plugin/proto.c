@@ -26,6 +26,7 @@ static const struct {
     { FRAME_PROBED, "PROBED" },
     { FRAME_DISK_OK, "DISK_OK" },
     { FRAME_BALLAST, "BALLAST" },
+    { FRAME_CHALLENGE, "CHALLENGE" },
     { FRAME_MANIFEST, "MANIFEST" },
     { FRAME_MANIFEST_END, "MANIFEST_END" },
     { FRAME_WANT, "WANT" },

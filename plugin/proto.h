@@ -39,6 +39,11 @@
 #define PROTO_PROOF_WINDOW 32u                      /* bytes */
 #define PROTO_PROOF_VALUES 8u                       /* u32, of an object */
 #define PROTO_PROOF_BYTES (4u * PROTO_PROOF_VALUES)
+#define PROTO_NONCE 32                              /* bytes of a CHALLENGE */
+#define PROTO_SECRET 32                             /* of a copy */
+#define PROTO_SECRET_NAME 8
+#define PROTO_PROOF 32
+#define PROTO_PROOFS_MAX 32u                        /* of a disk */
 #define PROTO_SIGNATURE_BLOCKS (1u << 17)
 #define PROTO_SIGNATURE_BLOCK_MIN 64u                  /* bytes */
 #define PROTO_SIGNATURE_BLOCK_MAX (1u << 26)
@@ -76,6 +81,7 @@ enum proto_type {
     FRAME_PROBED = 19,
     FRAME_DISK_OK = 20,
     FRAME_BALLAST = 21,
+    FRAME_CHALLENGE = 22,
     FRAME_MANIFEST = 32,
     FRAME_MANIFEST_END = 33,
     FRAME_WANT = 34,

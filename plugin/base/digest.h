@@ -29,6 +29,14 @@ static inline void digest_init(struct digest *d)
     blake3_hasher_init(&d->hasher);
 }
 
+/* The same with a key: what comes of it nobody can make, or tell from noise,
+ * who does not have the key. */
+static inline void digest_init_keyed(struct digest *d,
+                                     const uint8_t key[BLAKE3_KEY_LEN])
+{
+    blake3_hasher_init_keyed(&d->hasher, key);
+}
+
 /* Adds length bytes. */
 static inline void digest_update(struct digest *d, const void *data,
                                  size_t length)

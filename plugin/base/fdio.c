@@ -46,6 +46,33 @@ int fd_sync_directory_of(const char *path)
     return rc;
 }
 
+int fd_replace_file(const char *path, const void *data, size_t length)
+{
+    char *temporary;
+    int fd, rc = 0;
+
+    if (asprintf(&temporary, "%s.new", path) < 0)
+        return -ENOMEM;
+    fd = open(temporary, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+    if (fd < 0) {
+        rc = -errno;
+        goto out;
+    }
+    rc = fd_write_all(fd, data, length);
+    if (!rc && fsync(fd))
+        rc = -errno;
+    close(fd);
+    if (!rc && rename(temporary, path))
+        rc = -errno;
+    if (rc)
+        unlink(temporary);
+    else
+        rc = fd_sync_directory_of(path);
+out:
+    free(temporary);
+    return rc;
+}
+
 bool file_read_line(const char *path, char *text, size_t size)
 {
     FILE *f = fopen(path, "re");

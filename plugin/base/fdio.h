@@ -15,6 +15,11 @@ int fd_write_all(int fd, const void *data, size_t length);
  * only in memory is lost when the host crashes.  0 or a negative errno. */
 int fd_sync_directory_of(const char *path);
 
+/* Writes a file of mode 0600 so that after a crash, or a failure, its path has
+ * the old content or the new.  path + ".new" is used meanwhile.  0 or a
+ * negative errno. */
+int fd_replace_file(const char *path, const void *data, size_t length);
+
 /* Reads the first line of a file, as those of /proc and /sys have it, without
  * its newline and cut to size bytes with the NUL.  False: it cannot be read, or
  * it is empty. */

@@ -70,8 +70,10 @@ static bool names(const char *path, const struct record *r)
 
     if (!strcmp(path, r->path))
         return true;
-    staging = destination_staging_path(path);
-    same = staging && !strcmp(staging, r->path);
+    staging = destination_staging_path(path, NULL);
+    /* Another source's has a name behind it. */
+    same = staging && !strncmp(staging, r->path, strlen(staging)) &&
+        (!r->path[strlen(staging)] || r->path[strlen(staging)] == '-');
     free(staging);
     return same;
 }
@@ -178,7 +180,7 @@ static int wipe_open_device(const struct cleaning *c, const struct record *r,
         log_error("%s is in use by %s and left alone", r->path, user);
         return -EBUSY;
     }
-    if (record_check(c->state_dir, &key, &img) != RECORD_SAME) {
+    if (record_compare(c->state_dir, &key, &img) != RECORD_SAME) {
         log_error("%s may have been written to since that try failed, and is "
                   "left alone; if what is there is nobody's, overwrite it with "
                   "blkdiscard -z", r->path);

@@ -25,6 +25,7 @@
 #include "plugin/source/object_table.h"
 #include "plugin/source/prehash.h"
 #include "plugin/source/report.h"
+#include "plugin/state/keyring.h"
 #include "plugin/track/tracker.h"
 
 struct blocklist;                   /* blocklist.h */
@@ -45,6 +46,11 @@ struct source_disk {
     struct listing *listing;        /* or NULL */
     bool proves;                    /* the target wants to be shown files: */
     uint8_t proof_key[PROTO_SIGNATURE_KEY];
+    struct keyring keyring;         /* of copies at other hosts, from the offer
+                                       on */
+    struct secret secret;           /* of the copy that is made now */
+    bool replaces;                  /* a copy, whose secret has this name: */
+    uint8_t replaced[PROTO_SECRET_NAME];
 
     /* What belongs to one module. */
     struct examination *examination;

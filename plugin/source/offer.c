@@ -23,6 +23,7 @@
 #include "plugin/source/disk.h"
 #include "plugin/source/doubt.h"
 #include "plugin/source/offer.h"
+#include "plugin/state/keyring.h"
 #include "plugin/state/unfinished.h"
 #include "plugin/wire/listing.h"
 
@@ -37,6 +38,11 @@ enum progress {
     PROBED,
     ACCEPTED,
 };
+
+bool offer_moves(const struct sender_options *opt)
+{
+    return !strcmp(opt->mode, "migrate");
+}
 
 static uint64_t bytes_used(const struct image *img)
 {
@@ -62,6 +68,48 @@ static void offer_listing(const struct offer *o, struct source_disk *d,
     buf_put_text(b, "list", hex);
 }
 
+static struct record_key key_of(const struct sender_options *opt,
+                                const struct source_disk *d)
+{
+    return (struct record_key){ opt->uuid, d->vdev, d->path };
+}
+
+/*
+ * Whether a secret is for this target.  The copies of an image that was pushed
+ * belong to the hosts that they were pushed to, and one of them could pass a
+ * proof on to another; so each is shown only the secrets that were made with
+ * it, under the name by which the user calls it.  A guest's disk goes to the
+ * target as a whole, with its secrets.
+ */
+static bool is_for(const struct offer *o, const struct keyring_entry *e)
+{
+    return offer_moves(o->opt) || (e->peer && !strcmp(e->peer, o->opt->peer));
+}
+
+/* real: the disk's path as the offer has it. */
+static void offer_proofs(const struct offer *o, struct source_disk *d,
+                         const char *real, struct buf *b)
+{
+    struct record_key key = key_of(o->opt, d);
+    struct claimed about = { .uuid = o->opt->uuid, .vdev = d->vdev,
+                             .path = real };
+    char hex[2 * sizeof(struct proof) + 1];
+    struct proof proof;
+    size_t i;
+
+    if (!o->opt->state_dir)
+        return;
+    memcpy(about.nonce, wire_nonce(o->session->wire), PROTO_NONCE);
+    keyring_load(o->opt->state_dir, &key, &d->keyring);
+    for (i = 0; i < d->keyring.n; i++) {
+        if (!is_for(o, &d->keyring.list[i]))
+            continue;
+        secret_prove(&d->keyring.list[i].secret, &about, &proof);
+        sodium_bin2hex(hex, sizeof(hex), (uint8_t *)&proof, sizeof(proof));
+        buf_put_text(b, "proof", hex);
+    }
+}
+
 static int offer_disk(const struct offer *o, struct source_disk *d)
 {
     char *ids[IDENTITIES_MAX], *stamp = NULL, *real = realpath(d->path, NULL);
@@ -82,6 +130,7 @@ static int offer_disk(const struct offer *o, struct source_disk *d)
     /* So that the target finds out that it has the same name for it. */
     buf_put_text(&b, "path", real);
     buf_put_text(&b, "base", path_basename(real));
+    offer_proofs(o, d, real, &b);
     free(real);
     buf_put_text(&b, "kind", d->image.block ? "block" : "file");
     buf_put_text_u64(&b, "sector", sectors.logical);
@@ -231,6 +280,50 @@ static void compare_physical(const struct offer *o,
                  here.physical, there, o->session->peer);
 }
 
+static bool take_name(const char *hex, uint8_t name[PROTO_SECRET_NAME])
+{
+    size_t n = 0;
+
+    return hex && !sodium_hex2bin(name, PROTO_SECRET_NAME, hex, strlen(hex),
+                                  NULL, &n, NULL) && n == PROTO_SECRET_NAME;
+}
+
+/* Takes the secret of the copy that is to be made, and keeps it for the next
+ * session, which may be the next try of this one. */
+static void take_secret(const struct offer *o, struct source_disk *d,
+                        const struct frame *f)
+{
+    const char *known = text_get(f->data, f->length, "known", 0);
+    struct record_key key = key_of(o->opt, d);
+    struct keyring_change change = {
+        .add = &d->secret, .n = 1, .peer = o->opt->peer,
+    };
+    uint8_t name[PROTO_SECRET_NAME];
+    const struct secret *s;
+
+    d->replaces = take_name(text_get(f->data, f->length, "replaces", 0),
+                            d->replaced);
+    if (take_name(known, name)) {
+        s = keyring_find(&d->keyring, name);
+        if (s)
+            d->secret = *s;
+    } else if (secret_parse(text_get(f->data, f->length, "secret", 0),
+                            &d->secret) && o->opt->state_dir) {
+        /* Without it there is one more copy that nobody can use. */
+        keyring_change(o->opt->state_dir, &key, &change);
+    }
+}
+
+void offer_forget_replaced(const struct sender_options *opt,
+                           const struct source_disk *d)
+{
+    struct record_key key = key_of(opt, d);
+    struct keyring_change change = { .drop = d->replaced };
+
+    if (d->replaces && opt->state_dir)
+        keyring_change(opt->state_dir, &key, &change);
+}
+
 static int take_accepted(const struct offer *o, struct source_disk *d,
                          const struct frame *f)
 {
@@ -242,6 +335,8 @@ static int take_accepted(const struct offer *o, struct source_disk *d,
     base = text_get(f->data, f->length, "base", 0);
     d->base = base && !strcmp(base, "1");
     compare_physical(o, d, f);
+    if (!o->opt->dry)
+        take_secret(o, d, f);
     list = text_get(f->data, f->length, "list", 0);
     if (list && !strcmp(list, "1")) {
         if (!d->listing || !listing_agree(d->listing))

@@ -25,8 +25,8 @@ struct sender_options {
     bool skip_free;             /* leave out the free space of cold images */
     bool live;                  /* somebody writes to the images; not with
                                    skip_free */
-    const char *state_dir;      /* where listings are kept; NULL: they are not
-                                   used */
+    const char *state_dir;      /* where listings and secrets are kept; NULL:
+                                   they are not used */
     uint64_t memory_limit;      /* bytes that the target may have a session
                                    take up here; 0: the default */
     bool dry;                   /* sender_dry_run() follows sender_offer() */
@@ -34,8 +34,17 @@ struct sender_options {
 
 /* Offers the disks of s, and returns when the target has accepted them all;
  * from then on every disk has a queue of its own in the inbox.  Sets base,
- * listing and doubt of the disks.  0 or a negative errno, logged unless the
+ * listing, keyring,
+ * secret and doubt of the disks.  0 or a negative errno, logged unless the
  * wire's end is the reason. */
 int offer_send(const struct session *s, const struct sender_options *opt);
+
+/* Whether the disks leave this host with the guest that has them. */
+bool offer_moves(const struct sender_options *opt);
+
+/* After a session that succeeded: the secret of a copy that was overwritten is
+ * not kept. */
+void offer_forget_replaced(const struct sender_options *opt,
+                           const struct source_disk *d);
 
 #endif

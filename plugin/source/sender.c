@@ -121,6 +121,7 @@ static void disk_free(struct source_disk *d)
     fsparse_map_free(d->map);
     manifest_free(d->manifest);
     listing_free(d->listing);
+    keyring_release(&d->keyring);
     image_release(&d->image);
     object_table_free(d->objects);
     free(d->sent);
@@ -364,9 +365,25 @@ int sender_settle(struct sender *s)
     return each_disk(s, settle_disk);
 }
 
+/* A guest takes along what it needs to go to where it was before. */
+static void put_secrets(const struct sender *s, const struct source_disk *d,
+                        struct buf *b)
+{
+    char hex[SECRET_HEX];
+    size_t i;
+
+    if (!offer_moves(&s->opt))
+        return;
+    for (i = 0; i < d->keyring.n; i++) {
+        secret_print(&d->keyring.list[i].secret, hex);
+        buf_put_text(b, "secret", hex);
+    }
+}
+
 static int place_disk(struct sender *s, struct source_disk *d)
 {
     bool marked = !stamp_of_fd(d->image.fd, &d->placed_stamp);
+    struct buf b = BUF_INIT;
     struct frame f;
     char task[64];
     int rc;
@@ -377,7 +394,9 @@ static int place_disk(struct sender *s, struct source_disk *d)
                  "another name", d->vdev, doubt_there(d), s->session.peer,
                  d->path);
     snprintf(task, sizeof(task), "make disk %s durable", d->vdev);
-    rc = wire_send(s->session.wire, FRAME_PLACE, d->number, NULL, 0);
+    put_secrets(s, d, &b);
+    rc = wire_send_buf(s->session.wire, FRAME_PLACE, d->number, &b);
+    buf_release(&b);
     if (!rc)
         rc = inbox_expect_task(s->session.inbox, d->number, task, FRAME_PLACED,
                                &f);
@@ -425,7 +444,8 @@ void sender_record_left(struct sender *s, const char *state_dir)
             segments_root(d->sent, d->n_segments, root);
         if (digest || !d->image.block)
             record_write(state_dir, &key, RECORD_LEFT, &now,
-                         digest ? root : NULL);
+                         digest ? root : NULL,
+                         &(struct claim){ .own = d->secret });
         image_release(&now);
     }
 }
@@ -481,8 +501,10 @@ void sender_enter(struct sender *s)
 {
     unsigned i;
 
-    for (i = 0; i < s->session.n_disks; i++)
+    for (i = 0; i < s->session.n_disks; i++) {
         listing_keep(s->session.disks[i]->listing);
+        offer_forget_replaced(&s->opt, s->session.disks[i]);
+    }
     for (i = 0; i < s->session.n_disks && !s->session.hashed; i++)
         enter_disk(s, s->session.disks[i]);
 }

@@ -24,6 +24,9 @@
 #define NAME_BYTES 16
 #define ANY_DISK "any"
 #define NEXT "next"             /* the stamp of what will be at the path */
+#define SECRET "secret"         /* of struct claim: */
+#define OLDER "older"
+#define FOREIGN "foreign"
 
 static int make_directory(const char *path)
 {
@@ -37,8 +40,9 @@ static void hash_string(crypto_generichash_state *state, const char *s)
     crypto_generichash_update(state, (const uint8_t *)s, strlen(s) + 1);
 }
 
-/* The record's file: a hash, because paths have slashes and any length. */
-static char *file_name(const char *state_dir, const struct record_key *key)
+/* Its name is a hash, because paths have slashes and any length. */
+char *record_file(const char *state_dir, const char *directory,
+                  const struct record_key *key)
 {
     crypto_generichash_state state;
     uint8_t name[NAME_BYTES];
@@ -50,9 +54,14 @@ static char *file_name(const char *state_dir, const struct record_key *key)
     hash_string(&state, key->path);
     crypto_generichash_final(&state, name, NAME_BYTES);
     sodium_bin2hex(hex, sizeof(hex), name, sizeof(name));
-    if (asprintf(&path, "%s/records/%s.json", state_dir, hex) < 0)
+    if (asprintf(&path, "%s/%s/%s.json", state_dir, directory, hex) < 0)
         return NULL;
     return path;
+}
+
+static char *file_name(const char *state_dir, const struct record_key *key)
+{
+    return record_file(state_dir, "records", key);
 }
 
 /* Takes v, which may be NULL.  0 or -ENOMEM. */
@@ -96,9 +105,30 @@ static int add_stamp(struct json_object *o, int fd)
     return add_number(o, "ctime_ns", m.ctime_ns);
 }
 
+static int add_secret(struct json_object *o, const char *key,
+                      const struct secret *s)
+{
+    char hex[SECRET_HEX];
+
+    if (!s->set)
+        return 0;
+    secret_print(s, hex);
+    return add_string(o, key, hex);
+}
+
+static int add_claim(struct json_object *o, const struct claim *claim)
+{
+    int rc = claim ? add_secret(o, SECRET, &claim->own) : 0;
+
+    if (!rc && claim)
+        rc = add_secret(o, OLDER, &claim->older);
+    return rc || !claim || !claim->foreign ? rc :
+        add(o, FOREIGN, json_object_new_boolean(true));
+}
+
 static int encode_into(struct json_object *o, const struct record_key *key,
                        const char *role, const struct image *img,
-                       const uint8_t *root)
+                       const uint8_t *root, const struct claim *claim)
 {
     char hex[2 * HASH_BYTES + 1];
     int rc = add_stamp(o, img->fd);
@@ -107,7 +137,8 @@ static int encode_into(struct json_object *o, const struct record_key *key,
         (rc = add_string(o, "vdev", key->vdev)) ||
         (rc = add_string(o, "path", key->path)) ||
         (rc = add_string(o, "role", role)) ||
-        (rc = add_number(o, "time", time(NULL))) || !root)
+        (rc = add_number(o, "time", time(NULL))) ||
+        (rc = add_claim(o, claim)) || !root)
         return rc;
     sodium_bin2hex(hex, sizeof(hex), root, HASH_BYTES);
     return add_string(o, "digest", hex);
@@ -116,45 +147,16 @@ static int encode_into(struct json_object *o, const struct record_key *key,
 /* 0 and an object, or -errno and NULL. */
 static int encode(struct json_object **o_r, const struct record_key *key,
                   const char *role, const struct image *img,
-                  const uint8_t *root)
+                  const uint8_t *root, const struct claim *claim)
 {
     struct json_object *o = json_object_new_object();
-    int rc = o ? encode_into(o, key, role, img, root) : -ENOMEM;
+    int rc = o ? encode_into(o, key, role, img, root, claim) : -ENOMEM;
 
     if (rc) {
         json_object_put(o);
         o = NULL;
     }
     *o_r = o;
-    return rc;
-}
-
-/* Writes text to path so that after a crash there is the old or the new. */
-static int write_atomically(const char *path, const char *text)
-{
-    char *temporary;
-    int fd, rc = 0;
-
-    if (asprintf(&temporary, "%s.new", path) < 0)
-        return -ENOMEM;
-    fd = open(temporary, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC |
-              O_NOFOLLOW, 0600);
-    if (fd < 0) {
-        rc = -errno;
-        goto out;
-    }
-    rc = fd_write_all(fd, text, strlen(text));
-    if (!rc && fsync(fd))
-        rc = -errno;
-    close(fd);
-    if (!rc && rename(temporary, path))
-        rc = -errno;
-    if (rc)
-        unlink(temporary);
-    else
-        rc = fd_sync_directory_of(path);
-out:
-    free(temporary);
     return rc;
 }
 
@@ -185,7 +187,7 @@ static int write_object(const char *state_dir, const struct record_key *key,
     if (!rc)
         rc = prepare_directories(state_dir);
     if (!rc)
-        rc = write_atomically(path, text);
+        rc = fd_replace_file(path, text, strlen(text));
     if (rc)
         log_errno(rc, "record of disk %s cannot be written below %s; a later "
                   "migration back will not know this copy", key->vdev,
@@ -197,10 +199,10 @@ static int write_object(const char *state_dir, const struct record_key *key,
 
 int record_write(const char *state_dir, const struct record_key *key,
                  const char *role, const struct image *img,
-                 const uint8_t root[HASH_BYTES])
+                 const uint8_t root[HASH_BYTES], const struct claim *claim)
 {
     struct json_object *o;
-    int rc = encode(&o, key, role, img, root);
+    int rc = encode(&o, key, role, img, root, claim);
 
     return write_object(state_dir, key, o, rc);
 }
@@ -261,7 +263,7 @@ static int read_object(const char *state_dir, const struct record_key *key,
 }
 
 int record_intend(const char *state_dir, const struct record_key *key,
-                  const struct image *img)
+                  const struct image *img, const struct claim *claim)
 {
     struct json_object *o, *next = NULL;
     int rc = read_object(state_dir, key, &o);
@@ -270,7 +272,7 @@ int record_intend(const char *state_dir, const struct record_key *key,
         return rc;
     if (!json_object_is_type(o, json_type_object)) {
         json_object_put(o);
-        rc = encode(&o, key, RECORD_RECEIVED, img, NULL);
+        rc = encode(&o, key, RECORD_RECEIVED, img, NULL, claim);
     }
     if (!rc && !(next = json_object_new_object()))
         rc = -ENOMEM;
@@ -278,8 +280,8 @@ int record_intend(const char *state_dir, const struct record_key *key,
         rc = add_stamp(next, img->fd);
     if (rc)
         json_object_put(next);
-    else
-        rc = add(o, NEXT, next);
+    else if (!(rc = add(o, NEXT, next)))
+        rc = add_claim(next, claim);
     return write_object(state_dir, key, o, rc);
 }
 
@@ -298,7 +300,7 @@ int record_allow(const char *state_dir, const char *path,
     }
     if (img->block)
         fsync(img->fd);
-    return record_write(state_dir, &key, RECORD_ALLOW, img, NULL);
+    return record_write(state_dir, &key, RECORD_ALLOW, img, NULL, NULL);
 }
 
 static int64_t number_of(struct json_object *o, const char *key)
@@ -389,9 +391,9 @@ static bool same_device(struct json_object *o, const struct image *img)
 }
 
 int record_begin(const char *state_dir, const struct record_key *key,
-                 const struct image *img)
+                 const struct image *img, const struct claim *claim)
 {
-    int rc = record_write(state_dir, key, RECORD_RECEIVING, img, NULL);
+    int rc = record_write(state_dir, key, RECORD_RECEIVING, img, NULL, claim);
 
     if (!rc)
         record_use_up(state_dir, key->path);
@@ -403,6 +405,24 @@ void record_use_up(const char *state_dir, const char *path)
     struct record_key any = { ANY_DISK, ANY_DISK, path };
 
     record_remove(state_dir, &any);
+}
+
+int record_renew(const char *state_dir, const struct record_key *key,
+                 const struct image *img)
+{
+    struct json_object *o;
+    int rc = read_object(state_dir, key, &o);
+
+    if (rc)
+        return rc;
+    if (!json_object_is_type(o, json_type_object) ||
+        !has_string(o, "role", RECORD_RECEIVING)) {
+        json_object_put(o);
+        rc = encode(&o, key, RECORD_RECEIVING, img, NULL, NULL);
+    } else if (!(rc = add_stamp(o, img->fd))) {
+        rc = add_number(o, "time", time(NULL));
+    }
+    return write_object(state_dir, key, o, rc);
 }
 
 static bool is_allowed(const char *state_dir, const char *path,
@@ -427,17 +447,85 @@ static enum record_match match(struct json_object *o, const struct image *img)
     return RECORD_CHANGED;
 }
 
+static const char *string_of(struct json_object *o, const char *key)
+{
+    struct json_object *v;
+
+    return json_object_object_get_ex(o, key, &v) ?
+        json_object_get_string(v) : NULL;
+}
+
+/* Whether a secret of the record, or of what will be there, was shown. */
+static bool take_claim(struct json_object *o, const struct proofs *shown,
+                       struct claim *claim_r)
+{
+    struct json_object *v;
+
+    secret_parse(string_of(o, SECRET), &claim_r->own);
+    secret_parse(string_of(o, OLDER), &claim_r->older);
+    claim_r->foreign = json_object_object_get_ex(o, FOREIGN, &v);
+    return proofs_show(shown, &claim_r->own) ||
+        proofs_show(shown, &claim_r->older);
+}
+
+bool record_shown(const char *state_dir, const struct record_key *key,
+                  const struct proofs *shown, struct claim *claim_r)
+{
+    struct json_object *o;
+    bool is_shown = !read_object(state_dir, key, &o) &&
+        json_object_is_type(o, json_type_object) &&
+        take_claim(o, shown, claim_r);
+
+    json_object_put(o);
+    return is_shown;
+}
+
+static enum record_match match_shown(struct json_object *o,
+                                     const struct image *img,
+                                     const struct proofs *shown,
+                                     struct claim *claim_r)
+{
+    struct json_object *of = o;
+    enum record_match m;
+
+    if (!img->block && next_file(o, img))
+        json_object_object_get_ex(o, NEXT, &of);
+    if (take_claim(of, shown, claim_r))
+        return match(o, img);
+    m = claim_r->own.set ? RECORD_UNPROVEN : RECORD_SECRETLESS;
+    memset(claim_r, 0, sizeof(*claim_r));
+    return m;
+}
+
 enum record_match record_check(const char *state_dir,
                                const struct record_key *key,
-                               const struct image *img)
+                               const struct image *img,
+                               const struct proofs *shown,
+                               struct claim *claim_r)
+{
+    enum record_match m = RECORD_NONE;
+    struct json_object *o;
+
+    memset(claim_r, 0, sizeof(*claim_r));
+    if (!read_object(state_dir, key, &o) && o)
+        m = match_shown(o, img, shown, claim_r);
+    claim_r->unfinished = claim_r->own.set &&
+        has_string(o, "role", RECORD_RECEIVING);
+    if (m != RECORD_SAME && is_allowed(state_dir, key->path, img))
+        m = RECORD_ALLOWED;
+    json_object_put(o);
+    return m;
+}
+
+enum record_match record_compare(const char *state_dir,
+                                 const struct record_key *key,
+                                 const struct image *img)
 {
     enum record_match m = RECORD_NONE;
     struct json_object *o;
 
     if (!read_object(state_dir, key, &o) && o)
         m = match(o, img);
-    if (m != RECORD_SAME && is_allowed(state_dir, key->path, img))
-        m = RECORD_ALLOWED;
     json_object_put(o);
     return m;
 }
@@ -449,14 +537,6 @@ void record_remove(const char *state_dir, const struct record_key *key)
     if (name && unlink(name) && errno != ENOENT)
         log_errno(-errno, "%s", name);
     free(name);
-}
-
-static const char *string_of(struct json_object *o, const char *key)
-{
-    struct json_object *v;
-
-    return json_object_object_get_ex(o, key, &v) ?
-        json_object_get_string(v) : NULL;
 }
 
 static int list_one(const char *name,
@@ -520,4 +600,26 @@ int record_list(const char *state_dir,
         free(entries);
     free(directory);
     return rc;
+}
+
+struct forgetting {
+    const char *state_dir;
+    const char *path;
+};
+
+static int forget_one(void *opaque, const struct record *r)
+{
+    const struct forgetting *f = opaque;
+    struct record_key key = { r->uuid, r->vdev, r->path };
+
+    if (!strcmp(r->role, RECORD_UNFINISHED) && !strcmp(r->path, f->path))
+        record_remove(f->state_dir, &key);
+    return 0;
+}
+
+void record_forget_staging(const char *state_dir, const char *path)
+{
+    struct forgetting f = { state_dir, path };
+
+    record_list(state_dir, forget_one, &f);
 }

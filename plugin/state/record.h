@@ -15,6 +15,11 @@
  * nothing any more, because the helper was killed or the host was started anew,
  * the admin is asked.
  *
+ * Whoever the guest is and where its disk lies anybody can say.  So a copy
+ * counts as known only with a peer that has shown its secret (secret.h), which
+ * is part of the record; a record without one, of a version before, is shown by
+ * nobody.
+ *
  * One JSON file per disk and path in the directory "records" of the state
  * directory, replaced atomically.  All of it is this host's own word; a record
  * that is damaged is as good as none.
@@ -29,6 +34,7 @@
 
 #include "plugin/base/digest.h"
 #include "plugin/image/image.h"
+#include "plugin/state/secret.h"
 
 struct record_key {
     const char *uuid;       /* of the guest, or of a pushed image */
@@ -36,24 +42,47 @@ struct record_key {
     const char *path;       /* on this host, absolute */
 };
 
+/* With whom a copy, or what will be one, may be compared. */
+struct claim {
+    struct secret own;
+    struct secret older;        /* of the copy that it is made over, which also
+                                   shows it: the answer that told of `own` may
+                                   have been lost */
+    bool foreign;               /* a device that still has what is from neither
+                                   of them */
+    bool unfinished;            /* only said by record_check(): of a device that
+                                   a failed try has begun to write to */
+};
+
+/* The path of a file of the disk in a directory of the state directory, for
+ * free(); NULL: out of memory. */
+char *record_file(const char *state_dir, const char *directory,
+                  const struct record_key *key);
+
 /* Writes the record of an image as it is now.  role: one of RECORD_...; root:
- * the digest (segments_root()), or NULL if there is none.  Logs failure. */
+ * the digest (segments_root()), or NULL if there is none; claim: NULL for one
+ * that nobody can show.  Logs failure. */
 int record_write(const char *state_dir, const struct record_key *key,
                  const char *role, const struct image *img,
-                 const uint8_t root[HASH_BYTES]);
+                 const uint8_t root[HASH_BYTES], const struct claim *claim);
 
 /* Notes that the file img, as it is now, is about to be renamed to the path.
  * The record stays, and may speak of a copy that is there; until the next
  * record_write() both are known, so that a crash in between does no harm.  Logs
  * failure. */
 int record_intend(const char *state_dir, const struct record_key *key,
-                  const struct image *img);
+                  const struct image *img, const struct claim *claim);
 
 /* Notes that a device is about to be overwritten by this disk: from now on,
  * until it is complete, it is nobody's good copy.  For the next try to go on
- * with it RECORD_RECEIVING is to be written again when the last of this one has
+ * with it record_renew() is to be called when the last of this one has
  * reached the device.  Uses up what record_allow() noted. */
 int record_begin(const char *state_dir, const struct record_key *key,
+                 const struct image *img, const struct claim *claim);
+
+/* Writes RECORD_RECEIVING again, of the device as it is now; the claim is the
+ * one of record_begin(). */
+int record_renew(const char *state_dir, const struct record_key *key,
                  const struct image *img);
 
 /* Removes what record_allow() noted of a path: what is there now came by it. */
@@ -64,6 +93,15 @@ void record_use_up(const char *state_dir, const char *path);
  * if it could not be known what "now" is. */
 int record_allow(const char *state_dir, const char *path,
                  const struct image *img);
+
+/* Whether the peer has shown a secret of the record of a staging file; then
+ * *claim_r is what the record says. */
+bool record_shown(const char *state_dir, const struct record_key *key,
+                  const struct proofs *shown, struct claim *claim_r);
+
+/* Removes what records say of a staging file at this path: it will be another
+ * one's. */
+void record_forget_staging(const char *state_dir, const char *path);
 
 /* Removes a record; one that is not there is no error. */
 void record_remove(const char *state_dir, const struct record_key *key);
@@ -94,6 +132,8 @@ int record_list(const char *state_dir,
 
 enum record_match {
     RECORD_NONE,            /* no record */
+    RECORD_SECRETLESS,      /* a record that has no secret */
+    RECORD_UNPROVEN,        /* one whose secret was not shown */
     RECORD_CHANGED,         /* a record, but the copy was written to since */
     RECORD_UNSURE,          /* a failed try began to write to it, and nothing
                                tells that nobody else did since */
@@ -101,11 +141,20 @@ enum record_match {
     RECORD_ALLOWED,         /* the admin said so */
 };
 
+/* Compares img with the record alone, whoever has a secret of it: what is told
+ * goes to the admin of this host.  RECORD_NONE also if it cannot be read. */
+enum record_match record_compare(const char *state_dir,
+                                 const struct record_key *key,
+                                 const struct image *img);
+
 /* Compares img with the record, and with what record_allow() noted.  For a
- * device its digest is computed, which reads all of it.  What cannot be read
- * is logged, and taken for none: nothing is overwritten then. */
+ * device whose secret was shown its digest is computed, which reads all of it.
+ * *claim_r is what the record says if its secret was shown, else nothing.  What
+ * cannot be read is logged, and taken for none: nothing is overwritten then. */
 enum record_match record_check(const char *state_dir,
                                const struct record_key *key,
-                               const struct image *img);
+                               const struct image *img,
+                               const struct proofs *shown,
+                               struct claim *claim_r);
 
 #endif

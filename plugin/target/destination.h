@@ -60,6 +60,7 @@ struct destination {
     struct owner owner;         /* of a new file */
     const struct used_path *busy;
     const char *state_dir;
+    const struct proofs *shown; /* by the source; NULL: nothing */
     const char *guard_program;  /* xl-dedup; NULL: a device has no guard */
     /* Or NULL.  Asked when the disk is durable, before it is put in place: that
      * may have taken long. */
@@ -74,10 +75,23 @@ struct destination {
 
     /* Set by destination_check(). */
     bool block;
-    bool exists;                /* a known earlier copy is there */
+    bool exists;                /* a known earlier copy is there, or what the
+                                   admin allowed to be overwritten */
+    struct claim earlier;       /* of what is there, if its secret was shown:
+                                   else nothing of it is used or told */
+    bool foreign;               /* a device with content that the source has
+                                   not shown to know: it is compared by whole
+                                   segments only, until each was overwritten
+                                   (segments.h) */
+    bool replaced;              /* and counts as if nothing were there: it is
+                                   known to be another storage */
     bool blank;                 /* a device that reads all zero */
     struct sector_sizes own;    /* what it will be served with; 0: not known */
     char *staging_path;         /* of a regular file */
+    char *main_staging_path;    /* the usual one, which every session for the
+                                   path locks */
+    bool goes_on;               /* what is there was begun by this source */
+    struct claim claim;         /* of what is made */
     bool nothing;               /* is at path; else: */
     struct stat found;          /* what is */
     struct stamp stamp;         /* of a device */
@@ -87,6 +101,7 @@ struct destination {
     bool resumed;               /* the staging file holds something: of an
                                    earlier try, or of the earlier copy */
     int fd;
+    int main_staging_fd;        /* only locked, or -1 */
     struct image storage;       /* what has been written, for reading back */
     struct coalesce *coalesce;  /* of a disk that is all zero, where the cache
                                    can be bypassed, until destination_sync() */
@@ -106,7 +121,8 @@ struct destination {
 };
 
 #define DESTINATION_INIT \
-    { .directory_fd = -1, .fd = -1, .storage = IMAGE_INIT, .direct_fd = -1, \
-      .replaced_fd = -1, .guard = GUARD_INIT }
+    { .directory_fd = -1, .fd = -1, .main_staging_fd = -1, \
+      .storage = IMAGE_INIT, .direct_fd = -1, .replaced_fd = -1, \
+      .guard = GUARD_INIT }
 
 #endif

@@ -18,7 +18,7 @@ int destination_begin(struct destination *d)
 
     if (!d->block)
         return 0;
-    rc = record_begin(d->state_dir, &key, &d->storage);
+    rc = record_begin(d->state_dir, &key, &d->storage, &d->claim);
     if (rc) {
         explain(why, sizeof(why), rc, "%s is not written to: that it is "
                 "cannot be noted below %s there: %s", d->path, d->state_dir,

@@ -22,6 +22,7 @@
 #include "plugin/target/destination_enter.h"
 #include "plugin/target/destination_lookout.h"
 #include "plugin/target/destination_path.h"
+#include "plugin/target/destination_staging.h"
 
 static int check_busy(const struct destination *d, const struct stat *st,
                       char *why, size_t size)
@@ -162,27 +163,54 @@ static int check_file_sectors(struct destination *d, char *why, size_t size)
                    d->sectors.logical);
 }
 
-static enum record_match find_record(const struct destination *d,
+/* Sets d->earlier.  What is allowed may have its claim under the other name. */
+static enum record_match find_record(struct destination *d,
                                      const struct image *img)
 {
     struct record_key key = { d->uuid, d->vdev, d->path };
     struct record_key named = { d->uuid, d->vdev, d->named };
-    enum record_match match = record_check(d->state_dir, &key, img), other;
+    enum record_match match = record_check(d->state_dir, &key, img, d->shown,
+                                           &d->earlier), other;
+    struct claim claim;
 
-    if (!d->named || match == RECORD_SAME || match == RECORD_ALLOWED)
+    if (!d->named || match == RECORD_SAME || d->earlier.own.set)
         return match;
-    other = record_check(d->state_dir, &named, img);
-    return other == RECORD_NONE ? match : other;
+    other = record_check(d->state_dir, &named, img, d->shown, &claim);
+    if (claim.own.set)
+        d->earlier = claim;
+    return other == RECORD_NONE || match == RECORD_ALLOWED ? match : other;
+}
+
+/* Whoever has not shown the secret is not told what became of the copy. */
+static int refuse_unproven(const struct destination *d, bool secretless,
+                           char *why, size_t size)
+{
+    return explain(why, size, -EEXIST, "%s exists, and the sending host has "
+                   "not shown that it has sent the copy that lies there%s; "
+                   "move it away, or run 'xl-dedup allow %s' there to have it "
+                   "overwritten", d->path, secretless ? " (it was recorded "
+                   "by an older version, which agreed on no secret for that)" :
+                   "", d->path);
 }
 
 static int check_known(struct destination *d, const struct image *img,
                        char *why, size_t size)
 {
-    switch (find_record(d, img)) {
+    enum record_match match = find_record(d, img);
+
+    switch (match) {
     case RECORD_SAME:
     case RECORD_ALLOWED:
         d->exists = true;
+        /* The admin's word is for overwriting it, not for telling of it. */
+        d->foreign = d->block && (!d->earlier.own.set || d->earlier.foreign);
+        d->goes_on = d->block ? d->earlier.unfinished : d->goes_on;
+        if (d->block && d->goes_on)
+            d->claim = d->earlier;
         return 0;
+    case RECORD_UNPROVEN:
+    case RECORD_SECRETLESS:
+        return refuse_unproven(d, match == RECORD_SECRETLESS, why, size);
     case RECORD_CHANGED:
         return explain(why, size, -EEXIST, "%s was written to since it was "
                        "known as a copy of this disk, or its owner, mode or "
@@ -365,6 +393,7 @@ static int check_device(struct destination *d, char *why, size_t size)
     int fd, rc;
 
     d->block = true;
+    d->goes_on = false;
     /* Exclusive: neither mounted nor part of something else. */
     fd = openat(d->directory_fd, path_basename(d->path),
                 O_RDONLY | O_EXCL | O_CLOEXEC);
@@ -407,9 +436,9 @@ int destination_check(struct destination *d, char *why, size_t size)
     struct stat st;
     int rc;
 
-    d->staging_path = destination_staging_path(d->path);
-    if (!d->staging_path)
-        return -ENOMEM;
+    rc = destination_choose_staging(d);
+    if (rc)
+        return rc;
     rc = destination_stat(d, &st);
     if (!rc)
         return check_present(d, &st, why, size);

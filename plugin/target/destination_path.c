@@ -4,6 +4,7 @@
 
 #include <errno.h>
 #include <inttypes.h>
+#include <sodium.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -14,12 +15,17 @@
 #include "plugin/base/paths.h"
 #include "plugin/target/destination_path.h"
 
-char *destination_staging_path(const char *path)
+char *destination_staging_path(const char *path,
+                               const uint8_t name[PROTO_SECRET_NAME])
 {
     char *directory = path_dirname(path), *result = NULL;
+    char suffix[1 + 2 * PROTO_SECRET_NAME + 1] = "-";
 
-    if (directory && asprintf(&result, "%s/.%s.xl-dedup", directory,
-                              path_basename(path)) < 0)
+    if (name)
+        sodium_bin2hex(suffix + 1, sizeof(suffix) - 1, name,
+                       PROTO_SECRET_NAME);
+    if (directory && asprintf(&result, "%s/.%s.xl-dedup%s", directory,
+                              path_basename(path), name ? suffix : "") < 0)
         result = NULL;
     free(directory);
     return result;

@@ -10,6 +10,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "plugin/proto.h"
+
 /*
  * What a path is to mean from now on, for free(): where its last component is
  * a symbolic link to a regular file, the file's own place, so that staging,
@@ -28,7 +30,9 @@ bool destination_is_device_name(const char *path);
 int destination_explain_no_device(const char *path, uint64_t bytes, char *why,
                                   size_t size);
 
-/* The staging file of a path, for free().  NULL: out of memory. */
-char *destination_staging_path(const char *path);
+/* The staging file of a path, for free(); the usual one, or (name not NULL)
+ * that of a try whose secret has this name.  NULL: out of memory. */
+char *destination_staging_path(const char *path,
+                               const uint8_t name[PROTO_SECRET_NAME]);
 
 #endif

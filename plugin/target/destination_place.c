@@ -73,7 +73,7 @@ static void record_early(struct destination *d)
     struct image now = IMAGE_INIT;
 
     if (!destination_image(d, d->staging_path, &now))
-        record_intend(d->state_dir, &key, &now);
+        record_intend(d->state_dir, &key, &now, &d->claim);
     image_release(&now);
 }
 
@@ -172,11 +172,16 @@ static void take_record_back(struct destination *d)
     struct image now = IMAGE_INIT;
     struct stat st;
 
-    if (!d->exists)
+    if (!d->earlier.own.set)
         record_remove(d->state_dir, &key);
-    else if (!destination_image(d, d->path, &now) && !fstat(now.fd, &st) &&
-             destination_is_found(d, &st, true))
-        record_write(d->state_dir, &key, RECORD_RECEIVED, &now, NULL);
+    if (d->exists && !destination_image(d, d->path, &now) &&
+        !fstat(now.fd, &st) && destination_is_found(d, &st, true)) {
+        if (d->earlier.own.set)
+            record_write(d->state_dir, &key, RECORD_RECEIVED, &now, NULL,
+                         &d->earlier);
+        else
+            record_allow(d->state_dir, d->path, &now);
+    }
     image_release(&now);
 }
 
@@ -269,7 +274,8 @@ static int record_placed(struct destination *d, const uint8_t root[HASH_BYTES])
     rc = destination_image(d, d->path, &now);
     /* Without its record the copy is as good; only its return trip is not. */
     if (!rc)
-        record_write(d->state_dir, &key, RECORD_RECEIVED, &now, root);
+        record_write(d->state_dir, &key, RECORD_RECEIVED, &now, root,
+                     &(struct claim){ .own = d->claim.own });
     image_release(&now);
     return rc;
 }

@@ -21,6 +21,7 @@
 #include "plugin/proto.h"
 #include "plugin/target/destination_enter.h"
 #include "plugin/target/destination_lookout.h"
+#include "plugin/target/destination_staging.h"
 #include "plugin/target/destination_storage.h"
 #include "plugin/target/destination_write.h"
 #include "plugin/target/placeholder.h"
@@ -148,43 +149,20 @@ static bool is_storage(const struct destination *d, const struct stat *st)
         d->storage.ino == (uint64_t)st->st_ino;
 }
 
-/* What is there is gone on with if it is ours, and nothing else is made use
- * of. */
-static int make_staging(struct destination *d, struct stat *st_r, char *why,
-                        size_t size)
-{
-    const char *name = path_basename(d->staging_path);
-
-    d->fd = openat(d->directory_fd, name, O_RDWR | O_CREAT | O_EXCL |
-                   O_CLOEXEC | O_NOFOLLOW, 0600);
-    if (d->fd < 0 && errno == EEXIST)
-        d->fd = staging_open(d->directory_fd, name, O_RDWR, d->staging_path,
-                             st_r, why, size);
-    else if (d->fd < 0)
-        d->fd = explain(why, size, -errno, "%s cannot be created: %s",
-                        d->staging_path, strerror(errno));
-    else if (fstat(d->fd, st_r))
-        return explain(why, size, -errno, "%s: %s", d->staging_path,
-                       strerror(errno));
-    if (d->fd < 0)
-        return d->fd;
-    return !flock(d->fd, LOCK_EX | LOCK_NB) ? 0 :
-        explain(why, size, -EBUSY, "%s is being written by another migration",
-                d->staging_path);
-}
-
 static int open_staging(struct destination *d, char *why, size_t size)
 {
     struct record_key key = { d->uuid, d->vdev, d->staging_path };
     struct stat st;
-    int rc = make_staging(d, &st, why, size);
+    int rc = destination_open_staging_file(d, why, size);
 
     if (rc)
         return rc;
-    d->resumed = st.st_blocks > 0;
-    if (!d->resumed && st.st_size == 0)
+    if (fstat(d->fd, &st))
+        return explain(why, size, -errno, "%s: %s", d->staging_path,
+                       strerror(errno));
+    if (!d->resumed)
         prepare_empty(d);
-    if (!d->resumed && d->exists && (rc = begin_with_copy(d)))
+    if (!d->resumed && d->earlier.own.set && (rc = begin_with_copy(d)))
         return explain(why, size, rc, "%s cannot be copied to %s: %s",
                        d->path, d->staging_path, strerror(-rc));
     if (ftruncate(d->fd, d->size))
@@ -199,15 +177,27 @@ static int open_staging(struct destination *d, char *why, size_t size)
         return explain(why, size, -EBUSY, "%s is being replaced there; try "
                        "again", d->staging_path);
     /* So that 'xl-dedup status' finds what a failed try leaves. */
-    record_write(d->state_dir, &key, RECORD_UNFINISHED, &d->storage, NULL);
+    record_write(d->state_dir, &key, RECORD_UNFINISHED, &d->storage, NULL,
+                 &d->claim);
     return 0;
+}
+
+/* What a try of the same source has begun keeps its secret, so that it does not
+ * matter whether this one gets as far as telling another. */
+static void make_claim(struct destination *d)
+{
+    if (d->goes_on)
+        return;
+    d->claim.older = d->earlier.own;
+    d->claim.foreign = d->foreign;
 }
 
 int destination_open(struct destination *d, char *why, size_t size)
 {
-    int rc = d->block ? open_device(d, why, size) :
-        open_staging(d, why, size);
+    int rc;
 
+    make_claim(d);
+    rc = d->block ? open_device(d, why, size) : open_staging(d, why, size);
     if (rc)
         return rc;
     image_bypass_cache(&d->storage);
@@ -254,11 +244,11 @@ int destination_look(struct destination *d, char *why, size_t size)
     if (fd < 0 && fd != -ENOENT)
         return fd;
     if (fd >= 0) {
-        if (st.st_blocks > 0)
+        if (d->goes_on && st.st_blocks > 0)
             rc = look_at_staging(d, fd, why, size);
         close(fd);
     }
-    if (rc || d->resumed || !d->exists)
+    if (rc || d->resumed || !d->earlier.own.set)
         return rc;
     d->resumed = true;
     return look_at(d, d->path, why, size);
@@ -370,14 +360,14 @@ static void record_failed(struct destination *d)
         not_synced(d, -errno);
     /* Without that the device is refused until it is allowed. */
     if (!d->spoiled)
-        record_write(d->state_dir, &key, RECORD_RECEIVING, &d->storage, NULL);
+        record_renew(d->state_dir, &key, &d->storage);
     guard_dismiss(&d->guard);
 }
 
 static void close_all(const struct destination *d)
 {
     const int fds[] = { d->direct_fd, d->fd, d->replaced_fd,
-                        d->directory_fd };
+                        d->directory_fd, d->main_staging_fd };
     size_t i;
 
     for (i = 0; i < sizeof(fds) / sizeof(fds[0]); i++)
@@ -397,6 +387,7 @@ void destination_release(struct destination *d)
     close_all(d);
     destination_lookout_end(d);
     free(d->staging_path);
+    free(d->main_staging_path);
     free(d->reason);
     *d = (struct destination)DESTINATION_INIT;
 }

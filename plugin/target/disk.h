@@ -57,6 +57,11 @@ struct target_disk {
     char *path;                     /* here, of destination_resolve() */
     char *named;                    /* as the user has it */
     char *base;                     /* last component at the source */
+    char *source_path;              /* and all of it */
+    struct proofs shown;
+    struct secret passed[PROTO_PROOFS_MAX + 1]; /* that came along, and room for
+                                       the disk's own */
+    unsigned n_passed;
     char **ids;                     /* of the storage of the source's device */
     size_t n_ids;
     char *probe;

@@ -99,8 +99,7 @@ int cmd_guard(int argc, char **argv)
     /* Nobody writes any more, and all of it is to be counted. */
     fsync(DEVICE_FD);
     img.fd = DEVICE_FD;
-    return record_write(argv[1], &(struct record_key){ argv[2], argv[3],
-                                                       argv[4] },
-                        RECORD_RECEIVING, &img, NULL) ?
+    return record_renew(argv[1], &(struct record_key){ argv[2], argv[3],
+                                                       argv[4] }, &img) ?
         XD_EXIT_FAILED : XD_EXIT_OK;
 }

@@ -13,6 +13,7 @@ libplugin_la_SOURCES += \
 	%D%/destination_lookout.c %D%/destination_lookout.h \
 	%D%/destination_path.c %D%/destination_path.h \
 	%D%/destination_place.c %D%/destination_place.h \
+	%D%/destination_staging.c %D%/destination_staging.h \
 	%D%/destination_storage.c %D%/destination_storage.h \
 	%D%/destination_write.c %D%/destination_write.h \
 	%D%/digest_table.c %D%/digest_table.h \

@@ -142,6 +142,41 @@ static bool names_disk(const struct receiver *r, const char *vdev)
         text_is_printable(vdev) : vbd_name_is_one(vdev);
 }
 
+static bool take_hex(const char *hex, size_t digits, uint8_t *bytes,
+                     size_t length)
+{
+    size_t n = 0;
+
+    return digits == 2 * length &&
+        !sodium_hex2bin(bytes, length, hex, digits, NULL, &n, NULL) &&
+        n == length;
+}
+
+/* What the source shows to have been told here before. */
+static int take_proofs(struct receiver *r, struct target_disk *d,
+                       const struct frame *f)
+{
+    const char *path = text_get(f->data, f->length, "path", 0), *hex;
+    struct proofs *p = &d->shown;
+    size_t name = 2 * PROTO_SECRET_NAME;
+
+    d->source_path = strdup(path ? path : "");
+    if (!d->source_path)
+        return -ENOMEM;
+    p->about = (struct claimed){ .uuid = r->uuid, .vdev = d->vdev,
+                                 .path = d->source_path };
+    memcpy(p->about.nonce, wire_nonce(r->wire), PROTO_NONCE);
+    while ((hex = text_get(f->data, f->length, "proof", p->n))) {
+        if (p->n == PROTO_PROOFS_MAX || strlen(hex) <= name ||
+            !take_hex(hex, name, p->list[p->n].name, PROTO_SECRET_NAME) ||
+            !take_hex(hex + name, strlen(hex) - name, p->list[p->n].bytes,
+                      PROTO_PROOF))
+            return -EPROTO;
+        p->n++;
+    }
+    return 0;
+}
+
 static int describe_disk(struct receiver *r, struct target_disk *d,
                          const struct frame *f)
 {
@@ -223,6 +258,8 @@ int offer_take_disk(struct receiver *r, const struct frame *f)
     d->told = &r->told;
     rc = describe_disk(r, d, f);
     if (!rc)
+        rc = take_proofs(r, d, f);
+    if (!rc)
         rc = take_list(d, f);
     return rc;
 }
@@ -272,16 +309,42 @@ static int find_same_device(const struct target_disk *d, bool *same)
     return rc;
 }
 
-/* Whether the listing of an earlier session is the one that the source has. */
+/* Whether the listing of an earlier session is the one that the source has.  It
+ * is the listing of the copy that is here, and as much a secret. */
 static bool knows_list(struct receiver *r, struct target_disk *d)
 {
     uint8_t digest[HASH_BYTES];
 
     d->known_list = listing_open(r->conf->state_dir, d->path, r->budget);
-    if (!d->lists || !d->known_list || !listing_digest(d->known_list, digest) ||
+    if (!d->lists || !d->known_list || !d->dest.earlier.own.set ||
+        !listing_digest(d->known_list, digest) ||
         memcmp(digest, d->offered_list, HASH_BYTES))
         return false;
     return listing_agree(d->known_list);
+}
+
+/* Tells the secret of what is made, or which of those that were shown it is,
+ * and which one will not be needed any more. */
+static void put_secret(const struct target_disk *d, struct buf *b)
+{
+    const struct destination *dest = &d->dest;
+    uint8_t name[PROTO_SECRET_NAME];
+    char hex[SECRET_HEX];
+
+    if (proofs_show(&d->shown, &dest->claim.own)) {
+        secret_name(&dest->claim.own, name);
+        sodium_bin2hex(hex, sizeof(hex), name, sizeof(name));
+        buf_put_text(b, "known", hex);
+    } else {
+        secret_print(&dest->claim.own, hex);
+        buf_put_text(b, "secret", hex);
+    }
+    if (!dest->earlier.own.set ||
+        secret_same(&dest->earlier.own, &dest->claim.own))
+        return;
+    secret_name(&dest->earlier.own, name);
+    sodium_bin2hex(hex, sizeof(hex), name, sizeof(name));
+    buf_put_text(b, "replaces", hex);
 }
 
 static int accept_disk(struct receiver *r, struct target_disk *d)
@@ -303,6 +366,10 @@ static int accept_disk(struct receiver *r, struct target_disk *d)
     d->accepted = true;
     d->comparing = d->dest.block ? !d->dest.blank : d->dest.resumed;
     r->n_accepted++;
+    if (d->dest.foreign)
+        segments_are_foreign(d);
+    if (!d->dry)
+        put_secret(d, &b);
     buf_put_text(&b, "base", d->comparing ? "1" : "0");
     if (d->dest.own.physical)
         buf_put_text_u64(&b, "physical", d->dest.own.physical);
@@ -386,6 +453,7 @@ static int check_disk(struct receiver *r, struct target_disk *d)
     d->dest.vdev = d->vdev;
     d->dest.busy = r->busy;
     d->dest.state_dir = r->conf->state_dir;
+    d->dest.shown = &d->shown;
     d->dest.guard_program = "/proc/self/exe";
     d->dest.is_wanted = session_is_wanted;
     d->dest.opaque = r;

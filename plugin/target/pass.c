@@ -58,10 +58,11 @@ static int name(struct target_disk *d, uint64_t number)
 {
     uint8_t *flags = &d->flags[number];
 
-    if (*flags & SEGMENT_PATCHED)
+    if (*flags & SEGMENT_PATCHED || (*flags & SEGMENT_FOREIGN && !d->dry))
         return segments_name_whole(d, number);
     *flags |= SEGMENT_NAMED;
-    return digest_table_is_zero(d->own, number) ?
+    /* A rehearsal counts what is foreign as if nothing were there. */
+    return digest_table_is_zero(d->own, number) || *flags & SEGMENT_FOREIGN ?
         segments_name(d, FRAME_BLOCKS, number) : name_blocks(d, number);
 }
 
@@ -174,6 +175,7 @@ int pass_take_segment(struct target_disk *d, const struct frame *f)
 
     if (rc)
         return rc;
+    d->flags[number] &= ~SEGMENT_FOREIGN;
     length = segment_length(d->size, number);
     if (zero)
         return destination_zero(&d->dest, number * PROTO_SEGMENT, length);

@@ -161,7 +161,7 @@ struct place place_look(const struct batch *b, const struct wire_object *o)
         n = e->physical / PROTO_SEGMENT;
         last = (e->physical + e->length - 1) / PROTO_SEGMENT;
         for (; n <= last; n++) {
-            if (!digest_table_is_zero(d->own, n))
+            if (!d->dest.replaced && !digest_table_is_zero(d->own, n))
                 place.empty = false;
             if (!segments_agree(d, n))
                 place.same = false;

@@ -10,9 +10,11 @@
 
 #include <errno.h>
 #include <pthread.h>
+#include <sodium.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "plugin/state/keyring.h"
 #include "plugin/target/blocklist.h"
 #include "plugin/target/bulk.h"
 #include "plugin/target/delta.h"
@@ -66,6 +68,12 @@ int receiver_new(struct receiver **r_r, struct wire *w, struct inbox *in,
     return 0;
 }
 
+static void forget_passed(struct target_disk *d)
+{
+    sodium_memzero(d->passed, sizeof(d->passed));
+    d->n_passed = 0;
+}
+
 static void disk_free(struct target_disk *d)
 {
     size_t i;
@@ -75,6 +83,7 @@ static void disk_free(struct target_disk *d)
     segments_release(d);
     delta_release(d);
     listing_free(d->known_list);
+    forget_passed(d);
     destination_release(&d->dest);
     pthread_mutex_destroy(&d->lock);
     for (i = 0; i < d->n_ids; i++)
@@ -85,6 +94,7 @@ static void disk_free(struct target_disk *d)
     free(d->named);
     free(d->base);
     free(d->stamp);
+    free(d->source_path);
     free(d);
 }
 
@@ -231,14 +241,52 @@ int receiver_read(struct receiver *r, uint64_t disk, uint64_t offset,
 
     if (!d || offset > d->size || length > d->size - offset)
         return -ERANGE;
+    /* With the key of the source an answer would tell of what it has not shown
+     * to know. */
+    if (d->dest.foreign)
+        return -EACCES;
     return destination_read(&d->dest, data, length, offset);
 }
 
-static int place(struct receiver *r, struct target_disk *d)
+/* The secrets that come along with a disk. */
+static int take_passed(struct target_disk *d, const struct frame *f)
+{
+    const char *hex;
+    unsigned i;
+
+    if (f->length > 0 && !text_valid(f->data, f->length))
+        return -EPROTO;
+    for (i = 0; (hex = text_get(f->data, f->length, "secret", i)); i++)
+        if (i == PROTO_PROOFS_MAX || !secret_parse(hex, &d->passed[i]))
+            return -EPROTO;
+    d->n_passed = i;
+    return 0;
+}
+
+/* What the guest, which is here now, needs to go back. */
+static void keep_secrets(struct receiver *r, struct target_disk *d)
+{
+    struct record_key key = { r->uuid, d->vdev, d->named };
+    uint8_t replaced[PROTO_SECRET_NAME];
+    struct keyring_change change = { .add = d->passed, .n = d->n_passed };
+
+    if (d->dest.earlier.own.set &&
+        !secret_same(&d->dest.earlier.own, &d->dest.claim.own)) {
+        secret_name(&d->dest.earlier.own, replaced);
+        change.drop = replaced;
+    }
+    d->passed[change.n++] = d->dest.claim.own;
+    keyring_change(r->conf->state_dir, &key, &change);
+}
+
+static int place(struct receiver *r, struct target_disk *d,
+                 const struct frame *f)
 {
     uint8_t root[HASH_BYTES];
-    int rc = 0;
+    int rc = take_passed(d, f);
 
+    if (rc)
+        return rc;
     if (d->dry || d->placed || !d->bulk_done || !segments_complete(d) ||
         delta_is_pending(d)) {
         session_refuse(r, "disk %s: asked to put it in place before it was "
@@ -367,7 +415,7 @@ static int take_disk_frame(struct receiver *r, struct target_disk *d,
     if (d->dry && d->bulk_done)
         return f->type == FRAME_PASS_END ? pass_take_end_dry(d) : -EPROTO;
     if (f->type == FRAME_PLACE)
-        return place(r, d);
+        return place(r, d, f);
     return d->bulk_done ? take_pass_frame(d, f) : take_bulk_frame(d, f);
 }
 
@@ -377,7 +425,7 @@ static int start_references(struct receiver *r)
     int rc = 0;
 
     for (i = 0; i < r->n_disks && !rc; i++)
-        if (r->disks[i]->dest.exists)
+        if (r->disks[i]->dest.earlier.own.set && !r->disks[i]->dest.foreign)
             rc = references_add(r->references, r->disks[i]->path);
     if (r->dry)
         references_keep_index(r->references);
@@ -408,6 +456,9 @@ void receiver_enter(struct receiver *r)
 {
     unsigned i;
 
+    for (i = 0; i < r->n_disks; i++)
+        if (r->disks[i]->placed && !r->push)
+            keep_secrets(r, r->disks[i]);
     references_stop(r->references);
     threadpool_free(r->pool);
     r->pool = NULL;

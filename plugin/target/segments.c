@@ -4,6 +4,7 @@
 
 #include <errno.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "plugin/base/budget.h"
 #include "plugin/target/digest_table.h"
@@ -44,6 +45,11 @@ void segments_release(struct target_disk *d)
 bool segments_agree(const struct target_disk *d, uint64_t number)
 {
     return digest_table_agree(d->own, d->expected, number);
+}
+
+void segments_are_foreign(struct target_disk *d)
+{
+    memset(d->flags, SEGMENT_FOREIGN, d->n_segments);
 }
 
 bool segments_verified(const struct target_disk *d, uint64_t number)

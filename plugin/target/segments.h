@@ -21,6 +21,9 @@ enum {
     SEGMENT_NAMED = 1,              /* in this pass */
     SEGMENT_PATCHED = 2,            /* and not verified since */
     SEGMENT_WRITTEN = 4,            /* and not brought to the storage yet */
+    SEGMENT_FOREIGN = 16,           /* may have content that the source has not
+                                       shown to know: no hashes of it are told.
+                                       Until it is verified or overwritten */
     SEGMENT_DERIVED = 8,            /* was verified, and changed by DELTAs that
                                        are verified since or will be */
 };
@@ -29,6 +32,9 @@ enum {
  * segments_release() frees it. */
 int segments_init(struct target_disk *d);
 void segments_release(struct target_disk *d);
+
+/* All of them are SEGMENT_FOREIGN. */
+void segments_are_foreign(struct target_disk *d);
 
 /* Whether the storage gave what was announced of a segment, as far as is known
  * now; whether that stands, the DELTAs since included; of all of them. */

@@ -10,6 +10,7 @@
 
 #include "plugin/base/log.h"
 #include "plugin/base/paths.h"
+#include "plugin/proto.h"
 #include "plugin/target/staging.h"
 
 #define SUFFIX ".xl-dedup"
@@ -62,11 +63,27 @@ int staging_open(int directory, const char *name, int flags, const char *path,
     return rc;
 }
 
+/* The name of a secret, after a hyphen. */
+#define TRY (1 + 2 * PROTO_SECRET_NAME)
+
+static bool is_try(const char *text)
+{
+    return *text == '-' && strlen(text) == TRY &&
+        strspn(text + 1, "0123456789abcdef") == TRY - 1;
+}
+
+static bool has_suffix(const char *name, size_t length)
+{
+    return length > 1 + strlen(SUFFIX) &&
+        !strncmp(name + length - strlen(SUFFIX), SUFFIX, strlen(SUFFIX));
+}
+
 bool staging_is_name(const char *path)
 {
     const char *name = path_basename(path);
     size_t length = strlen(name);
 
-    return length > 1 + strlen(SUFFIX) && *name == '.' &&
-        !strcmp(name + length - strlen(SUFFIX), SUFFIX);
+    if (length > TRY && is_try(name + length - TRY))
+        length -= TRY;
+    return *name == '.' && has_suffix(name, length);
 }

@@ -92,6 +92,8 @@ int witness_take_apart(struct target_disk *d, const struct frame *f)
         return rc;
     d->doubtful = false;
     d->dest.sealed = false;
+    /* No thread looks at it before the manifest comes. */
+    d->dest.replaced = d->dest.foreign && !d->listing && !d->listed;
     return 0;
 }
 

@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 #include "plugin/base/log.h"
+#include "plugin/proto.h"
 #include "plugin/wire/peer.h"
 
 #define WAIT_SECONDS 5
@@ -299,6 +300,23 @@ static int greet(struct peer *p, struct wire *w, int watch_fd)
     return rc;
 }
 
+/* What the target says first, on the heels of its greeting. */
+static int hear_challenge(struct peer *p, struct wire *w)
+{
+    uint16_t type;
+    int rc = wire_hear_challenge(w, &type);
+
+    if (rc == -EPIPE)
+        say_status(p);
+    else if (rc == -EBADMSG)
+        log_error("%s: sent %s where it does not belong; the versions of "
+                  "xl-dedup on both hosts do not fit together, or one of them "
+                  "is at fault", p->host, proto_name(type));
+    else if (rc && rc != -EPROTO)
+        log_errno(rc, "%s: the connection failed", p->host);
+    return rc;
+}
+
 int peer_session(struct peer *p, const struct wire_options *options,
                  int watch_fd, struct wire **w_r, struct inbox **in_r,
                  inbox_bytes *bytes, void *opaque)
@@ -307,6 +325,8 @@ int peer_session(struct peer *p, const struct wire_options *options,
 
     if (!rc)
         rc = greet(p, *w_r, watch_fd);
+    if (!rc)
+        rc = hear_challenge(p, *w_r);
     if (!rc)
         rc = wire_keep_alive(*w_r);
     if (!rc)
@@ -339,5 +359,5 @@ int peer_accept(struct wire **w_r, unsigned seconds)
     else if (rc == -EILSEQ)
         log_error("there is a terminal on the way here, which changes what "
                   "passes; " NO_TERMINAL);
-    return rc;
+    return rc ? rc : wire_challenge(*w_r);
 }

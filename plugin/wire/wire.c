@@ -4,6 +4,7 @@
 
 #include <errno.h>
 #include <pthread.h>
+#include <sodium.h>
 #include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
@@ -39,6 +40,7 @@ struct wire {
         uint64_t drawn, served;
     } turn;                         /* to send; covers what follows */
     unsigned greeting;              /* seconds; 0: no limit */
+    uint8_t nonce[PROTO_NONCE];     /* written before other threads use w */
     bool said_last;                 /* FAIL or BYE was sent */
     ZSTD_CStream *compressor;
     struct buf out;
@@ -121,6 +123,35 @@ void wire_worked(struct wire *w)
 void wire_set_timeout(struct wire *w, unsigned seconds)
 {
     w->line.timeout = seconds;
+}
+
+int wire_challenge(struct wire *w)
+{
+    randombytes_buf(w->nonce, sizeof(w->nonce));
+    return wire_send(w, FRAME_CHALLENGE, PROTO_NO_DISK, w->nonce,
+                     sizeof(w->nonce));
+}
+
+int wire_hear_challenge(struct wire *w, uint16_t *type_r)
+{
+    struct frame f;
+    int rc = wire_recv(w, &f);
+
+    if (rc)
+        return rc;
+    *type_r = f.type;
+    if (f.type == FRAME_CHALLENGE && f.disk == PROTO_NO_DISK &&
+        f.length == sizeof(w->nonce))
+        memcpy(w->nonce, f.data, sizeof(w->nonce));
+    else
+        rc = -EBADMSG;
+    frame_release(&f);
+    return rc;
+}
+
+const uint8_t *wire_nonce(const struct wire *w)
+{
+    return w->nonce;
 }
 
 unsigned wire_timeout(const struct wire *w)

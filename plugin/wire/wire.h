@@ -55,6 +55,15 @@ void wire_free(struct wire *w);
  */
 int wire_greet(struct wire *w, int watch_fd, char *garbage, size_t size);
 
+/* Right after the greeting, before any other frame: the target says what the
+ * source's proofs (docs/protocol.md, "Secrets of copies") are to be about,
+ * random bytes that are never said again; and the source hears it.  0, or what
+ * wire_send() or wire_recv() return; -EBADMSG: another frame came, *type_r. */
+int wire_challenge(struct wire *w);
+int wire_hear_challenge(struct wire *w, uint16_t *type_r);
+/* PROTO_NONCE bytes of that, at either side. */
+const uint8_t *wire_nonce(const struct wire *w);
+
 /* Another timeout from now on, in seconds. */
 void wire_set_timeout(struct wire *w, unsigned seconds);
 unsigned wire_timeout(const struct wire *w);

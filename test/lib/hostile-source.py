@@ -140,6 +140,8 @@ class Receiver:
         self.command = command
         self.directory = directory
         self.base = 0
+        self.earlier = False        # an earlier copy is there, all zero
+        self.secret = None          # of what a session before has left
         self.dest = os.path.join(directory, "disk.img")
         self.stderr = open(os.path.join(directory, "..", "stderr"), "w+b")
         self.process = subprocess.Popen(
@@ -193,6 +195,8 @@ class Receiver:
     def greet(self):
         self.send(wire.greeting())
         assert self.reader.greeting()[0] == wire.VERSION
+        self.nonce = self.expect("CHALLENGE")
+        assert len(self.nonce) == 32
 
     def hello(self):
         self.greet()
@@ -204,7 +208,22 @@ class Receiver:
         values = dict(vdev="disk", size=SIZE, used=16384, path="/s/disk.img",
                       base="disk.img", kind="file", dest=self.dest)
         values.update(changes)
-        return text(**{k: v for k, v in values.items() if v is not None})
+        values = {k: v for k, v in values.items() if v is not None}
+        if self.secret:
+            values["proof"] = (wire.secret_name(self.secret) + wire.proof(
+                self.secret, self.nonce, "hostile", "disk",
+                "/s/disk.img")).hex()
+        return text(**values)
+
+    def disk_ok(self):
+        """What the target says of the disk, but the secret, which is kept."""
+        values = dict(wire.read_text(self.expect("DISK_OK")))
+        if "secret" in values:
+            self.secret = bytes.fromhex(values.pop("secret"))
+            assert len(self.secret) == 32
+        elif "known" in values:
+            assert values.pop("known") == wire.secret_name(self.secret).hex()
+        return values
 
     def offered(self, **changes):
         self.hello()
@@ -221,7 +240,7 @@ class Receiver:
     def dry_accepted(self):
         self.dry()
         self.send(frame("DISK", 0, self.offer()), frame("DISKS_END"))
-        values = dict(wire.read_text(self.expect("DISK_OK")))
+        values = self.disk_ok()
         assert values == {"base": str(self.base)}, values
 
     def dry_wanted(self):
@@ -253,11 +272,29 @@ class Receiver:
     def accepted(self):
         self.probed()
         self.send(frame("PROBED", 0, b"\0"))
-        values = dict(wire.read_text(self.expect("DISK_OK")))
+        values = self.disk_ok()
         assert values == {"base": str(self.base)}, values
 
+    def zeros_placed(self):
+        self.accepted()
+        self.send(frame("MANIFEST_END", 0, u64(0)))
+        self.expect("WANT_END")
+        self.send(frame("DATA_END", 0))
+        self.expect("BULK_DONE")
+        self.send(frame("SEGMENTS", 0, run(0, zeros=3)), frame("PASS_END", 0))
+        assert self.expect("PASS_DONE") == u64(0)
+        self.send(frame("PLACE", 0))
+        self.expect("PLACED")
+        self.send(frame("BYE"))
+        finish(self, True)
+
     def knowing(self):
-        """As accepted(), but the target knows the listing OLD."""
+        """As accepted(), but the target has a copy that is all zero, and knows
+        the listing OLD."""
+        before = Receiver(self.command, self.directory)
+        before.zeros_placed()
+        self.earlier, self.secret = True, before.secret
+        shown = wire.secret_name(self.secret).hex()
         path = os.path.realpath(self.dest)
         listings = os.path.join(self.directory, "..", "..", "state",
                                 "listings")
@@ -268,15 +305,16 @@ class Receiver:
         self.offered(list=wire.digest(OLD).hex())
         self.expect("PROBE")
         self.send(frame("PROBED", 0, b"\0"))
-        values = dict(wire.read_text(self.expect("DISK_OK")))
-        assert values == {"base": "0", "list": "1"}, values
+        values = self.disk_ok()
+        assert values == {"base": "1", "list": "1", "replaces": shown}, values
+        self.send(frame("SEGMENTS", 0, ALL), frame("COMPARED", 0))
 
     def on_device(self):
         """The target takes its device, in doubt."""
         records = os.path.join(self.directory, "..", "..", "state", "records")
         shutil.rmtree(records, ignore_errors=True)
         self.offered(kind="block", dest=DEVICE, size=DEVICE_SIZE)
-        values = dict(wire.read_text(self.expect("DISK_OK")))
+        values = self.disk_ok()
         assert int(values.pop("physical")) >= 512, values
         assert values == {"base": "0", "witness": DEVICE}, values
 
@@ -305,6 +343,7 @@ class Receiver:
         earlier.process.stdin.close()
         finish(earlier, False)
         self.base = 1
+        self.secret = earlier.secret
         self.accepted()
 
     def compared(self):
@@ -1020,6 +1059,10 @@ def break_rule(command, directory, stage, function):
     except Ended:
         pass
     finish(r, False)
+    if r.earlier:
+        with open(r.dest, "rb") as f:
+            assert f.read() == bytes(SIZE), "the copy was changed"
+        os.unlink(r.dest)
     clean(directory)
     assert r.failed is None or (r.failed and "(null)" not in r.failed), \
         r.failed
@@ -1076,8 +1119,10 @@ def good_dry(command, directory):
     r.process.stdin.close()
     finish(r, False)
     before = same()
+    secret = r.secret
     r = Receiver(command, directory)
     r.base = 1
+    r.secret = secret
     r.dry_accepted()
     r.send(frame("SEGMENTS", 0, run(0, [wire.digest(OTHER)] + DIGESTS[1:])),
            frame("COMPARED", 0), frame("MANIFEST", 0, manifest(
@@ -1176,7 +1221,7 @@ def deltas(r):
 
 def place(r, disk=DISK):
     """All has been verified."""
-    assert not os.path.exists(r.dest)
+    assert r.earlier or not os.path.exists(r.dest)
     r.send(frame("PLACE", 0))
     r.expect("PLACED")
     with open(r.dest, "rb") as f:

@@ -56,7 +56,8 @@ class Target:
         pass
 
     def greet(self):
-        self.send(wire.greeting())
+        self.send(wire.greeting(),
+                  frame("CHALLENGE", payload=bytes(range(32))))
         assert self.reader.greeting()[0] == wire.VERSION
 
     def hello(self):

@@ -8,6 +8,7 @@ EXTRA_DIST += \
 	%D%/hostile-source.py \
 	%D%/hostile-target.py \
 	%D%/hostile.py \
+	%D%/proving-source.py \
 	%D%/wire-decode.py \
 	%D%/wire.py
 

@@ -18,7 +18,7 @@ import wire                                                     # noqa: E402
 from wire import Broken, Cursor                                 # noqa: E402
 
 SESSION = "HELLO FAIL XL MEMORY MEMORY_END MEMORY_KEY CODED TAKEN MISSED " \
-    "PAGES DISKS_END BALLAST RESTORE RESTORING BYE ALIVE".split()
+    "PAGES DISKS_END BALLAST CHALLENGE RESTORE RESTORING BYE ALIVE".split()
 FROM_SOURCE = "HELLO FAIL XL MEMORY MEMORY_END MEMORY_KEY CODED PAGES DISK " \
     "DISKS_END PROBED MANIFEST MANIFEST_END NAMES RECIPE BLOCKLIST DATA " \
     "DATA_END " \
@@ -26,14 +26,14 @@ FROM_SOURCE = "HELLO FAIL XL MEMORY MEMORY_END MEMORY_KEY CODED PAGES DISK " \
     "WITNESS APART " \
     "BYE " \
     "BALLAST ALIVE".split()
-FROM_TARGET = "HELLO FAIL XL TAKEN MISSED PROBE DISK_OK UNKNOWN SIGNATURE " \
+FROM_TARGET = "CHALLENGE HELLO FAIL XL TAKEN MISSED PROBE DISK_OK UNKNOWN SIGNATURE " \
     "WANT " \
     "WANT_END BULK_DONE DIFFER BLOCKS PASS_DONE PLACED RESTORING BYE " \
     "LEFT LIST HELD BALLAST WITNESSED UNLIKE ALIVE".split()
 IN_REHEARSALS = "HELLO FAIL DISK DISKS_END MANIFEST MANIFEST_END NAMES " \
     "RECIPE BLOCKLIST DATA_END SEGMENTS COMPARED PASS_END LISTING BALLAST " \
     "WITNESS APART BYE ALIVE".split()
-EMPTY = "DISKS_END WANT_END DATA_END BULK_DONE PASS_END COMPARED PLACE " \
+EMPTY = "DISKS_END WANT_END DATA_END BULK_DONE PASS_END COMPARED " \
     "PLACED RESTORE RESTORING APART BYE".split()
 CONTENT = "DATA RECIPE SEGMENT PATCH DELTA".split()
 
@@ -98,6 +98,7 @@ class Direction:
         self.counts = {}
         self.ended = None
         self.disks = {}
+        self.proofs = {}            # of each disk
         self.allowed = allowed
         self.path = path
 
@@ -138,7 +139,7 @@ class Direction:
             check(not f.payload, "has a payload")
         if f.name in ("BYE", "FAIL"):
             self.ended = f.name
-        if f.name not in ("HELLO", "FAIL", "XL", "ALIVE"):
+        if f.name not in ("HELLO", "FAIL", "XL", "ALIVE", "CHALLENGE"):
             check("HELLO" in self.counts, "before HELLO")
         method = getattr(self, f.name.lower(), None)
         return method(Cursor(f.payload), f.disk) if method else None
@@ -205,6 +206,10 @@ class Source(Direction):
         check(self.mode == "migrate" and not self.dry or "dest" in values,
               "no dest")
         check(self.dry or "stamp" not in values, "stamp")
+        proofs = [v for k, v in wire.read_text(c.data) if k == "proof"]
+        check(len(proofs) <= 32 and
+              all(len(bytes.fromhex(p)) == 40 for p in proofs), "proofs")
+        self.proofs[number] = proofs
         check(values["base"] == values["path"].split("/")[-1], "base")
         self.disks[number] = Disk(values)
         self.disks[number].lists = "list" in values
@@ -499,7 +504,10 @@ class Source(Direction):
         for d in self.disks.values():
             check(d.stage == "copied", "a disk is %s" % d.stage)
 
-    def place(self, _, number):
+    def place(self, c, number):
+        for key, value in wire.read_text(c.data):
+            check(key == "secret" and len(bytes.fromhex(value)) == 32 and
+                  self.mode == "migrate", "secret")
         d = self.at(number, "copied")
         check(d.passes and d.passes not in [a[2] for a in d.answers],
               "behind a difference")
@@ -548,7 +556,13 @@ class Target(Direction):
         check(re.fullmatch("([0-9a-f]{16})?", said.get("proof", "")), "proof")
         return said
 
+    def challenge(self, c, _):
+        check(self.counts == {"CHALLENGE": 1}, "is not the first")
+        c.bytes(32)
+        c.end()
+
     def probe(self, c, number):
+        check("CHALLENGE" in self.counts, "no CHALLENGE")
         self.step(number, 0, 0)
         check(re.fullmatch(rb"\.xl-dedup-probe-[0-9a-f]{16}", c.data),
               "no name of a probe")
@@ -561,6 +575,14 @@ class Target(Direction):
         values = dict(wire.read_text(c.data))
         check(values["base"] in ("0", "1"), "base")
         source = self.source.disks[number]
+        said = [k for k in ("secret", "known") if k in values]
+        check(len(said) == (0 if self.source.dry else 1), "secret")
+        check(len(bytes.fromhex(values.get("secret", "00" * 32))) == 32,
+              "no secret")
+        for key in ("known", "replaces"):
+            check(key not in values or any(
+                p[:16] == values[key] for p in self.source.proofs[number]),
+                  "%s: that was not shown" % key)
         check("list" not in values or source.lists, "no listing was offered")
         self.disks[number]["doubtful"] = "witness" in values
         check("witness" in values or source.compared < 2 and

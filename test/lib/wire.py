@@ -25,7 +25,7 @@ WINDOW_LOG_MAX = 27
 TYPES = dict(
     HELLO=1, FAIL=2, XL=3, MEMORY=4, MEMORY_END=5, MEMORY_KEY=6,
     CODED=7, TAKEN=8, MISSED=9, PAGES=10, DISK=16, DISKS_END=17,
-    PROBE=18, PROBED=19, DISK_OK=20, BALLAST=21,
+    PROBE=18, PROBED=19, DISK_OK=20, BALLAST=21, CHALLENGE=22,
     MANIFEST=32, MANIFEST_END=33, WANT=34,
     WANT_END=35, DATA=36, DATA_END=37, BULK_DONE=38, LEFT=39,
     FREIGHT=40, UNKNOWN=41, NAMES=42, SIGNATURE=43, RECIPE=44, LIST=45,
@@ -44,6 +44,25 @@ def digest(data):
     """BLAKE3 as b3sum has it, which is another implementation than ours."""
     return subprocess.run(["b3sum", "--raw", "--no-names"], input=data,
                           stdout=subprocess.PIPE, check=True).stdout
+
+
+def keyed(key, data):
+    """The same with a key."""
+    with tempfile.NamedTemporaryFile() as f:
+        f.write(data)
+        f.flush()
+        return subprocess.run(["b3sum", "--keyed", "--raw", f.name], input=key,
+                              stdout=subprocess.PIPE, check=True).stdout
+
+
+def secret_name(secret):
+    return keyed(secret, b"name\0")[:8]
+
+
+def proof(secret, nonce, *strings):
+    """strings: the disk's uuid, vdev and path"""
+    said = b"".join(s.encode() + b"\0" for s in strings)
+    return keyed(secret, b"proof\0" + nonce + said)
 
 
 def siphash(key, data):

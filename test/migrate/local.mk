@@ -15,6 +15,7 @@ migrate_tests = \
 	%D%/test-migrate-refused.sh \
 	%D%/test-remove-source.sh \
 	%D%/test-return.sh \
+	%D%/test-secret-chain.sh \
 	%D%/test-sectors.sh \
 	%D%/test-shared-disk.sh \
 	%D%/test-shared-storage.sh \

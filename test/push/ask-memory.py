@@ -81,6 +81,7 @@ class Source:
     def hello(self, **more):
         self.send(wire.greeting())
         self.reader.greeting()
+        self.expect("CHALLENGE")
         self.send(frame("HELLO", payload=text(mode="push", uuid="x", name="x",
                                               **more)))
         self.expect("HELLO")
@@ -194,7 +195,8 @@ def target(n):
     reader = wire.Reader(lambda length: os.read(0, length))
     write_all(1, wire.greeting())
     reader.greeting()
-    write_all(1, frame("HELLO", payload=text(host="x")))
+    write_all(1, frame("CHALLENGE", payload=bytes(32)) +
+              frame("HELLO", payload=text(host="x")))
     while True:
         f = reader.frame()
         if f is None:

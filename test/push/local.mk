@@ -24,6 +24,8 @@ push_tests = \
 	%D%/test-reference-access.sh \
 	%D%/test-resume.sh \
 	%D%/test-serve.sh \
+	%D%/test-secret.sh \
+	%D%/test-secret-device.sh \
 	%D%/test-staging.sh \
 	%D%/test-stale-holes.sh \
 	%D%/test-timeout-limit.sh \

@@ -95,6 +95,7 @@ class Session:
     def play(self):
         self.send(wire.greeting())
         self.reader.greeting()
+        self.expect("CHALLENGE")
         hello = dict(mode=self.args.mode, name="x", uuid="named")
         if self.args.dry:
             hello["dry"] = 1

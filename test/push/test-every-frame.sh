@@ -11,6 +11,7 @@ seed 4
 SEED=$seed; export SEED
 printf 'state = %s\nreference = %s/b/reference.img\nreference = %s/b/blocks.img\n' \
     "$tmp/state" "$tmp" "$tmp" >"$tmp/conf"
+destinations >>"$tmp/conf"
 XL_DEDUP_CONFIG=$tmp/conf
 # Under sanitizers: an allocation that fails is an answer, a crash is not.
 ASAN_OPTIONS=allocator_may_return_null=1:detect_leaks=0:exitcode=99

@@ -99,7 +99,7 @@ static void note(const char *uuid, const char *role, const char *p,
 {
     struct record_key key = { uuid, "xvda", p };
 
-    assert(!record_write(directory, &key, role, img, NULL));
+    assert(!record_write(directory, &key, role, img, NULL, NULL));
 }
 
 /* What a push has left here, whatever it called itself, opens nothing. */

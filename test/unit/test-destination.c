@@ -82,6 +82,18 @@ int clock_gettime(clockid_t id, struct timespec *t)
     return rc;
 }
 
+/* What the source has been told, and shows. */
+static struct proofs shown = { .about = { .uuid = "uuid", .vdev = "xvda",
+                                          .path = "/source" } };
+static struct claim claim;
+
+static void learn(const struct secret *s)
+{
+    if (shown.n == PROTO_PROOFS_MAX)
+        memmove(shown.list, shown.list + 1, --shown.n * sizeof(*shown.list));
+    secret_prove(s, &shown.about, &shown.list[shown.n++]);
+}
+
 static struct destination disk(void)
 {
     struct destination d = DESTINATION_INIT;
@@ -92,6 +104,7 @@ static struct destination disk(void)
     d.size = SIZE;
     d.used = SIZE;
     d.state_dir = state;
+    d.shown = &shown;
     return d;
 }
 
@@ -141,6 +154,8 @@ static void opened(struct destination *d)
         fprintf(stderr, "refused: %s\n", why);
     assert(!rc);
     assert(!destination_open(d, why, sizeof(why)));
+    if (d->shown)
+        learn(&d->claim.own);
 }
 
 /* As well, and seen not to be the source's own storage. */
@@ -222,7 +237,8 @@ static void never_overwrites(void)
     refused(&d, -EEXIST, "exists and is not a known copy of this disk");
     assert(strstr(why, "'xl-dedup allow "));
     assert(!image_open(&img, path));
-    assert(!record_write(state, &key, "received", &img, root));
+    learn(&claim.own);
+    assert(!record_write(state, &key, "received", &img, root, &claim));
     image_release(&img);
     d = disk();
     accepted(&d);
@@ -882,7 +898,8 @@ static void links(void)
     /* a record of before has the link's name */
     write_file(file, "\0\0\0", 4);
     assert(!image_open(&img, path));
-    assert(!record_write(state, &key, "received", &img, root));
+    learn(&claim.own);
+    assert(!record_write(state, &key, "received", &img, root, &claim));
     image_release(&img);
     assert(!destination_resolve(path, &resolved, why, sizeof(why)));
     assert(!strcmp(path_basename(resolved), "real.img"));
@@ -1330,9 +1347,12 @@ static enum record_match known(const char *name)
     struct record_key key = { disk().uuid, disk().vdev, name };
     struct image img = IMAGE_INIT;
     enum record_match m;
+    struct claim theirs;
 
     assert(!image_open(&img, name));
-    m = record_check(state, &key, &img);
+    m = record_check(state, &key, &img, NULL, &theirs);
+    if (m == RECORD_UNPROVEN)
+        m = record_compare(state, &key, &img);
     image_release(&img);
     return m;
 }
@@ -1407,6 +1427,8 @@ int main(void)
     state = path_in(directory, "state");
     path = path_in(directory, "disk.img");
     staging = path_in(directory, ".disk.img.xl-dedup");
+    secret_make(&claim.own);
+    learn(&claim.own);
     RUN(refusals);
     RUN(never_overwrites);
     RUN(in_use);

@@ -21,6 +21,9 @@
 
 static char *directory, *state, *path;
 static const uint8_t root[HASH_BYTES];
+static struct claim claim, found;
+static struct proofs shown = { .about = { .uuid = "uuid", .vdev = "xvda",
+                                          .path = "/source" } };
 
 static struct record_key key(void)
 {
@@ -33,7 +36,7 @@ static enum record_match check_key(struct record_key k)
     enum record_match match;
 
     assert(!image_open(&img, k.path));
-    match = record_check(state, &k, &img);
+    match = record_check(state, &k, &img, &shown, &found);
     image_release(&img);
     return match;
 }
@@ -49,7 +52,7 @@ static void write_record(const char *role)
     struct image img = IMAGE_INIT;
 
     assert(!image_open(&img, path));
-    assert(!record_write(state, &k, role, &img, root));
+    assert(!record_write(state, &k, role, &img, root, &claim));
     image_release(&img);
 }
 
@@ -178,7 +181,7 @@ static void intend(const char *file)
     struct image img = IMAGE_INIT;
 
     assert(!image_open(&img, file));
-    assert(!record_intend(state, &k, &img));
+    assert(!record_intend(state, &k, &img, &claim));
     image_release(&img);
 }
 
@@ -232,7 +235,8 @@ static void old_record(void)
                     st.st_mtim.tv_sec * 1000000000LL + st.st_mtim.tv_nsec) >
            0);
     damage(text);
-    assert(check() == RECORD_CHANGED);
+    /* nor did it agree on a secret */
+    assert(check() == RECORD_SECRETLESS);
     free(text);
     forget();
 }
@@ -269,13 +273,13 @@ static void damaged_record(void)
     damage("{ \"size\": 7, \"ino\":");
     assert(check() == RECORD_NONE);
     damage("{}");
-    assert(check() == RECORD_CHANGED);
+    assert(check() == RECORD_SECRETLESS);
     damage("[ 1 ]");
-    assert(check() == RECORD_CHANGED);
+    assert(check() == RECORD_SECRETLESS);
     damage("{ \"role\": null, \"size\": 7 }");
-    assert(check() == RECORD_CHANGED);
+    assert(check() == RECORD_SECRETLESS);
     damage("{ \"role\": { }, \"size\": \"x\", \"digest\": null }");
-    assert(check() == RECORD_CHANGED);
+    assert(check() == RECORD_SECRETLESS);
     forget();
 }
 
@@ -289,9 +293,9 @@ static void no_place_for_records(void)
     write_file(file, "", 0);
     state = path_in(file, "state");
     assert(!image_open(&img, path));
-    assert(record_write(state, &k, "received", &img, root) == -ENOTDIR);
-    assert(record_begin(state, &k, &img) == -ENOTDIR);
-    assert(record_check(state, &k, &img) == RECORD_NONE);
+    assert(record_write(state, &k, "received", &img, root, &claim) == -ENOTDIR);
+    assert(record_begin(state, &k, &img, &claim) == -ENOTDIR);
+    assert(record_check(state, &k, &img, &shown, &found) == RECORD_NONE);
     image_release(&img);
     free(state);
     free(file);
@@ -365,58 +369,58 @@ static void device(void)
     path = name;
     k = key();
     assert(!image_open(&img, path) && img.block);
-    assert(record_check(state, &k, &img) == RECORD_NONE);
+    assert(record_check(state, &k, &img, &shown, &found) == RECORD_NONE);
     write_at(path, "first", 5, 1 << 20);
     true_root(&img, digest);
-    assert(!record_write(state, &k, "received", &img, digest));
-    assert(record_check(state, &k, &img) == RECORD_SAME);
+    assert(!record_write(state, &k, "received", &img, digest, &claim));
+    assert(record_check(state, &k, &img, &shown, &found) == RECORD_SAME);
     write_at(path, "FIRST", 5, 1 << 20);
-    assert(record_check(state, &k, &img) == RECORD_CHANGED);
+    assert(record_check(state, &k, &img, &shown, &found) == RECORD_CHANGED);
 
     /* the word holds for what is there, until it is used */
     assert(!record_allow(state, path, &img));
-    assert(record_check(state, &k, &img) == RECORD_ALLOWED);
+    assert(record_check(state, &k, &img, &shown, &found) == RECORD_ALLOWED);
     write_at(path, "again", 5, 1 << 20);
-    assert(record_check(state, &k, &img) == RECORD_CHANGED);
+    assert(record_check(state, &k, &img, &shown, &found) == RECORD_CHANGED);
     assert(!record_allow(state, path, &img));
-    assert(!record_begin(state, &k, &img));
+    assert(!record_begin(state, &k, &img, &claim));
     k.uuid = "another";
-    assert(record_check(state, &k, &img) == RECORD_NONE);
+    assert(record_check(state, &k, &img, &shown, &found) == RECORD_NONE);
 
     /* half written: the same disk may go on, if nobody else has written */
     k = key();
-    assert(record_check(state, &k, &img) == RECORD_SAME);
+    assert(record_check(state, &k, &img, &shown, &found) == RECORD_SAME);
     write_at(path, "half", 4, 2 << 20);
-    assert(record_check(state, &k, &img) == RECORD_UNSURE);
-    assert(!record_write(state, &k, RECORD_RECEIVING, &img, NULL));
-    assert(record_check(state, &k, &img) == RECORD_SAME);
+    assert(record_check(state, &k, &img, &shown, &found) == RECORD_UNSURE);
+    assert(!record_write(state, &k, RECORD_RECEIVING, &img, NULL, &claim));
+    assert(record_check(state, &k, &img, &shown, &found) == RECORD_SAME);
     image_release(&img);
     /* not even by discarding */
     discard(path, 2 << 20, 1 << 20);
     assert(!image_open(&img, path));
-    assert(record_check(state, &k, &img) == RECORD_UNSURE);
+    assert(record_check(state, &k, &img, &shown, &found) == RECORD_UNSURE);
     assert(!record_allow(state, path, &img));
-    assert(record_check(state, &k, &img) == RECORD_ALLOWED);
-    assert(!record_write(state, &k, RECORD_RECEIVING, &img, NULL));
+    assert(record_check(state, &k, &img, &shown, &found) == RECORD_ALLOWED);
+    assert(!record_write(state, &k, RECORD_RECEIVING, &img, NULL, &claim));
     image_release(&img);
     /* nor is anything known where nothing is counted */
     assert(!image_open(&img, path));
     if (!count_writes(name, false)) {
-        assert(record_check(state, &k, &img) == RECORD_UNSURE);
+        assert(record_check(state, &k, &img, &shown, &found) == RECORD_UNSURE);
         assert(record_allow(state, path, &img) == -EOPNOTSUPP);
         assert(!count_writes(name, true));
     } else {
         fprintf(stderr, "a device that is not counted: skipped\n");
     }
-    assert(record_check(state, &k, &img) == RECORD_SAME);
+    assert(record_check(state, &k, &img, &shown, &found) == RECORD_SAME);
     image_release(&img);
     /* another life of the device, as after the host was started anew */
     loop_detach(name);
     name = path = loop_attach(file);
     k = key();
     assert(name && !image_open(&img, path));
-    assert(record_check(state, &k, &img) != RECORD_SAME);
-    assert(record_check(state, &k, &img) != RECORD_ALLOWED);
+    assert(record_check(state, &k, &img, &shown, &found) != RECORD_SAME);
+    assert(record_check(state, &k, &img, &shown, &found) != RECORD_ALLOWED);
     image_release(&img);
     loop_detach(name);
     path = keep;
@@ -430,6 +434,9 @@ int main(void)
     directory = make_directory_for_test();
     state = path_in(directory, "state");
     path = path_in(directory, "disk.img");
+    secret_make(&claim.own);
+    secret_prove(&claim.own, &shown.about, &shown.list[0]);
+    shown.n = 1;
     RUN(known_copy);
     RUN(changed_copy);
     RUN(hidden_write);
