@@ -79,12 +79,12 @@ struct destination {
                                    admin allowed to be overwritten */
     struct claim earlier;       /* of what is there, if its secret was shown:
                                    else nothing of it is used or told */
-    bool foreign;               /* a device with content that the source has
+    atomic_bool foreign;        /* a device with content that the source has
                                    not shown to know: it is compared by whole
-                                   segments only, until each was overwritten
-                                   (segments.h) */
-    bool replaced;              /* and counts as if nothing were there: it is
-                                   known to be another storage */
+                                   segments only, and what is not equal is
+                                   wiped before it is written to (witness.c) */
+    bool replaced;              /* so it was, and counts as if nothing had been
+                                   there */
     bool blank;                 /* a device that reads all zero */
     struct sector_sizes own;    /* what it will be served with; 0: not known */
     char *staging_path;         /* of a regular file */

@@ -92,6 +92,16 @@ static int open_device(struct destination *d, char *why, size_t size)
     return 0;
 }
 
+int destination_own(struct destination *d)
+{
+    struct record_key key = { d->uuid, d->vdev, d->path };
+
+    if (fdatasync(d->fd))
+        return -errno;
+    d->foreign = d->claim.foreign = false;
+    return record_begin(d->state_dir, &key, &d->storage, &d->claim);
+}
+
 static int copy_range(int from, int to, off_t start, off_t end)
 {
     uint8_t buffer[64 << 10];

@@ -24,6 +24,10 @@ void destination_unprobe(const struct destination *d, char *name);
  */
 int destination_open(struct destination *d, char *why, size_t size);
 
+/* A device has nothing foreign any more: brings that to the storage, and notes
+ * it for the next try. */
+int destination_own(struct destination *d);
+
 /* Instead of destination_open(): opens what is there for reading only, if
  * anything is; nothing is made or changed. */
 int destination_look(struct destination *d, char *why, size_t size);

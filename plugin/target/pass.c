@@ -175,7 +175,6 @@ int pass_take_segment(struct target_disk *d, const struct frame *f)
 
     if (rc)
         return rc;
-    d->flags[number] &= ~SEGMENT_FOREIGN;
     length = segment_length(d->size, number);
     if (zero)
         return destination_zero(&d->dest, number * PROTO_SEGMENT, length);

@@ -21,11 +21,11 @@ enum {
     SEGMENT_NAMED = 1,              /* in this pass */
     SEGMENT_PATCHED = 2,            /* and not verified since */
     SEGMENT_WRITTEN = 4,            /* and not brought to the storage yet */
-    SEGMENT_FOREIGN = 16,           /* may have content that the source has not
-                                       shown to know: no hashes of it are told.
-                                       Until it is verified or overwritten */
     SEGMENT_DERIVED = 8,            /* was verified, and changed by DELTAs that
                                        are verified since or will be */
+    SEGMENT_FOREIGN = 16,           /* may have content that the source has not
+                                       shown to know: no hashes of it are told.
+                                       Until it is verified or wiped */
 };
 
 /* Makes the table for the size of the disk.  0, -ENOMEM or -ENOBUFS; either way

@@ -14,6 +14,9 @@
 #include <string.h>
 
 #include "plugin/target/destination_begin.h"
+#include "plugin/target/destination_storage.h"
+#include "plugin/target/destination_write.h"
+#include "plugin/target/digest_table.h"
 #include "plugin/target/segments.h"
 #include "plugin/target/witness.h"
 
@@ -81,6 +84,28 @@ bool witness_may_compare(struct target_disk *d)
     return d->comparing;
 }
 
+/*
+ * What is not known to be equal is overwritten before anything else is: with a
+ * part of a segment left, and the rest of it from the source, digests of the
+ * whole would tell that part byte by byte.
+ */
+static int wipe_foreign(struct target_disk *d)
+{
+    uint64_t i;
+    int rc = 0;
+
+    for (i = 0; i < d->n_segments && !rc; i++) {
+        if (!(d->flags[i] & SEGMENT_FOREIGN))
+            continue;
+        rc = destination_zero(&d->dest, i * PROTO_SEGMENT,
+                              segment_length(d->size, i));
+        digest_table_forget(d->own, i);
+        d->flags[i] &= ~SEGMENT_FOREIGN;
+        wire_worked(d->wire);
+    }
+    return rc ? rc : destination_own(&d->dest);
+}
+
 int witness_take_apart(struct target_disk *d, const struct frame *f)
 {
     int rc;
@@ -94,7 +119,7 @@ int witness_take_apart(struct target_disk *d, const struct frame *f)
     d->dest.sealed = false;
     /* No thread looks at it before the manifest comes. */
     d->dest.replaced = d->dest.foreign && !d->listing && !d->listed;
-    return 0;
+    return d->dest.foreign && !d->dry ? wipe_foreign(d) : 0;
 }
 
 void witness_seal(struct target_disk *d)

@@ -22,7 +22,8 @@ bool witness_may_compare(struct target_disk *d);
 int witness_tell_unlike(struct target_disk *d);
 /* Takes a WITNESS and answers it. */
 int witness_take(struct target_disk *d, const struct frame *f);
-/* Takes APART: the storage is another one, and is unsealed. */
+/* Takes APART: the storage is another one, and is unsealed.  What is foreign on
+ * it, but for segments that were found equal, is overwritten with zeros. */
 int witness_take_apart(struct target_disk *d, const struct frame *f);
 
 #endif

@@ -23,6 +23,7 @@ list=HEX           offers a listing of this digest
 dry=1              a rehearsal
 image=FILE         the disk's content, instead of zeros, as DATA of a MiB each
 lies=1             sends no DATA
+apart=0            does not say that a device is another storage
 goes=STAGE         breaks the line after DISK_OK (accepted), or the first pass
                    (passed), instead of going on to the end (placed)
 """
@@ -138,7 +139,7 @@ class Source:
                       frame("COMPARED", 0))
             if "witness" in said:
                 print("unlike", len(self.until("UNLIKE")) // 8)
-        if "witness" in said:
+        if "witness" in said and self.values.get("apart") != "0":
             self.send(frame("APART", 0))
         objects = [(wire.digest(p), len(p), [(0, n * wire.SEGMENT_BYTES,
                                               len(p))])

@@ -77,11 +77,31 @@ dd if=foreign of="$device" bs=1M oflag=direct status=none
 allow
 push --dry-run || { cat err >&2; fail "$row: dry run"; }
 [ "$(b2sum <"$device")" = "$foreign" ] || fail "$row: dry run has written"
-asks image="$disk" lies=1
+asks image="$disk" lies=1 apart=0
 told '^base=1'
 told '^witness='
+told '^unlike [1-9]'
 told '^hashes 0'
-! grep -q '^names 0' told || fail "$row: nothing was asked for"
+[ "$(b2sum <"$device")" = "$foreign" ] || fail "$row: written to before APART"
+row="in doubt once more"
+mine=$(sed -n 's/^secret=//p' told)
+asks "secret=$mine" image="$disk" lies=1 apart=0
+told '^known='
+told '^hashes 0'
+[ "$(b2sum <"$device")" = "$foreign" ] || fail "$row: written to before APART"
+row="apart"
+# a segment that it knows stays
+dd if=foreign of=knows bs=1M count=1 status=none
+truncate -s "$size" knows
+asks "secret=$mine" image="$tmp/knows" lies=1
+told '^known='
+told '^hashes 0'
+cmp knows "$device" || fail "$row: something foreign is left"
+dd if=foreign of="$device" bs=1M oflag=direct status=none
+allow
+asks image="$disk" lies=1
+told '^hashes 0'
+[ -z "$(tr -d '\0' <"$device" | head -c 1)" ] || fail "$row: not wiped"
 mine=$(sed -n 's/^secret=//p' told)
 row="the next try"
 asks "secret=$mine" image="$disk" lies=1
