@@ -513,7 +513,22 @@ frames("hello", hello_twice=frame("HELLO", payload=text(mode="push",
        coded=frame("CODED", payload=bytes(9)),
        pages=frame("PAGES", payload=bytes(4096)))
 disks(list_short=dict(list="ab"), list_no_hex=dict(list="x" * 64),
-      list_long=dict(list="ab" * 33))
+      list_long=dict(list="ab" * 33),
+      proof_empty=dict(proof=""), proof_short=dict(proof="00" * 39),
+      proof_name_only=dict(proof="00" * 8), proof_no_hex=dict(proof="x" * 80),
+      proof_long=dict(proof="00" * 41))
+
+
+@case("hello")
+def disk_proof_too_often(r):
+    r.send(frame("DISK", 0, r.offer() + text(("proof", "00" * 40)) * 33),
+           frame("DISKS_END"))
+
+
+frames("checked", place_no_text=frame("PLACE", 0, b"secret"),
+       place_secret_short=frame("PLACE", 0, text(secret="00" * 31)),
+       place_secret_no_hex=frame("PLACE", 0, text(secret="x" * 64)),
+       place_secrets=frame("PLACE", 0, text(("secret", "00" * 32)) * 33))
 frames("accepted", listing_unknown=frame("LISTING", 0, wire.compressed(
     wire.in_listing("MANIFEST", MANIFEST))))
 frames("knowing", listing_no_zstd=frame("LISTING", 0, b"no zstd"),

@@ -128,8 +128,12 @@ class Target:
 # Below the frames
 frames("nothing", garbage=b"You have new mail in /var/mail/root\n",
        silent=b"", version=wire.greeting(version=wire.VERSION - 1),
-       greeting_cut=wire.MAGIC)
-frames("greet", closes=b"", header_cut=b"\1\0\xff\xff\0",
+       greeting_cut=wire.MAGIC,
+       challenge_short=wire.greeting() + frame("CHALLENGE", payload=b"c" * 31),
+       challenge_of_a_disk=wire.greeting() + frame("CHALLENGE", 0, bytes(32)),
+       challenge_later=wire.greeting() + frame("HELLO", payload=wire.text(
+           host="h")) + frame("CHALLENGE", payload=bytes(32)))
+frames("greet", challenge_twice=frame("CHALLENGE", payload=bytes(32)), closes=b"", header_cut=b"\1\0\xff\xff\0",
        wire_oversize=struct.pack("<HHII", 1, 65535, (2 << 20) + 1, 9),
        raw_oversize=struct.pack("<HHII", 1, 65535, 9, 1 << 31),
        no_zstd=struct.pack("<HHII", 1, 65535, 9, 9) + b"no zstd..")

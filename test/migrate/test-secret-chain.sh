@@ -1,8 +1,8 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0-or-later
 # A guest that goes from host to host takes along what it needs to come back:
-# A -> B -> C -> A -> B -> A, and each copy that it left is used.  A host that it
-# was at before, but is not at any more, is not believed.
+# A -> B -> C -> A -> B -> A, and each copy that it left is used.  A host that
+# it was at before, but is not at any more, is not believed.
 . "${abs_top_srcdir:=$PWD}/test/lib/functions.sh"
 . "$abs_top_srcdir/test/migrate/migration.sh"
 requires python3 mke2fs cmp

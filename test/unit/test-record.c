@@ -17,6 +17,7 @@
 #include "test/unit/unit.h"
 
 #include "plugin/content/segment.h"
+#include "plugin/state/keyring.h"
 #include "plugin/state/record.h"
 
 static char *directory, *state, *path;
@@ -283,6 +284,120 @@ static void damaged_record(void)
     forget();
 }
 
+static struct claim claim_of_new(void)
+{
+    struct claim c = { .foreign = false };
+
+    secret_make(&c.own);
+    return c;
+}
+
+/* Shows this secret alone; NULL: none. */
+static void show(const struct secret *s)
+{
+    shown.n = s ? 1 : 0;
+    if (s)
+        secret_prove(s, &shown.about, &shown.list[0]);
+}
+
+static void secrets(void)
+{
+    struct claim mine = claim, other = claim_of_new(), next = claim_of_new();
+    struct record_key k = key();
+    struct image img = IMAGE_INIT;
+
+    write_file(path, "content", 7);
+    claim.older = other.own;
+    write_record("received");
+    assert(check() == RECORD_SAME);
+    assert(secret_same(&found.own, &mine.own));
+    show(&other.own);           /* of the copy that this one was made over */
+    assert(check() == RECORD_SAME);
+    assert(secret_same(&found.own, &mine.own));
+    show(&next.own);
+    assert(check() == RECORD_UNPROVEN && !found.own.set);
+    show(NULL);
+    assert(check() == RECORD_UNPROVEN && !found.own.set);
+    /* what has become of the copy is not for everybody */
+    touch();
+    assert(check() == RECORD_UNPROVEN);
+    show(&mine.own);
+    assert(check() == RECORD_CHANGED && found.own.set);
+    /* the admin's word is for overwriting; whose it was is known or not */
+    allow();
+    assert(check() == RECORD_ALLOWED && found.own.set);
+    show(NULL);
+    assert(check() == RECORD_ALLOWED && !found.own.set);
+
+    /* the next copy has its own secret before it has its own record */
+    claim = mine;
+    touch();
+    write_record("received");
+    assert(!image_open(&img, path));
+    assert(!record_intend(state, &k, &img, &next));
+    image_release(&img);
+    show(&next.own);
+    assert(check() == RECORD_SAME);
+    assert(secret_same(&found.own, &next.own));
+    show(&mine.own);
+    assert(check() == RECORD_UNPROVEN);
+
+    /* what is about another nonce, or another disk, shows nothing */
+    write_record("received");
+    show(&mine.own);
+    assert(check() == RECORD_SAME);
+    shown.about.nonce[31]++;
+    assert(check() == RECORD_UNPROVEN);
+    show(&mine.own);
+    shown.about.vdev = "xvdb";
+    assert(check() == RECORD_UNPROVEN);
+    shown.about.vdev = "xvda";
+    shown.about.path = "/sourc";
+    assert(check() == RECORD_UNPROVEN);
+    shown.about.path = "/source";
+    assert(check() == RECORD_SAME);
+    shown.list[0].bytes[PROTO_PROOF - 1]++;
+    assert(check() == RECORD_UNPROVEN);
+    show(&mine.own);
+    forget();
+}
+
+static void entries(void)
+{
+    struct keyring_change change = { .n = 1, .peer = "hostb" };
+    struct record_key k = key(), elsewhere = { "uuid", "xvda", "/else" };
+    struct secret all[PROTO_PROOFS_MAX + 3];
+    uint8_t name[PROTO_SECRET_NAME];
+    struct keyring ring;
+    size_t i, n = sizeof(all) / sizeof(all[0]);
+
+    keyring_load(state, &k, &ring);
+    assert(ring.n == 0);
+    for (i = 0; i < n; i++) {
+        secret_make(&all[i]);
+        change.add = &all[i];
+        assert(!keyring_change(state, &k, &change));
+        /* twice is once */
+        assert(!keyring_change(state, &k, &change));
+    }
+    keyring_load(state, &k, &ring);
+    assert(ring.n == PROTO_PROOFS_MAX);
+    assert(secret_same(&ring.list[0].secret, &all[3]));
+    assert(!strcmp(ring.list[0].peer, "hostb"));
+    keyring_release(&ring);
+    secret_name(&all[n - 1], name);
+    change = (struct keyring_change){ .drop = name };
+    assert(!keyring_change(state, &k, &change));
+    keyring_load(state, &k, &ring);
+    assert(ring.n == PROTO_PROOFS_MAX - 1 && !keyring_find(&ring, name));
+    secret_name(&all[n - 2], name);
+    assert(secret_same(keyring_find(&ring, name), &all[n - 2]));
+    keyring_release(&ring);
+    keyring_load(state, &elsewhere, &ring);
+    assert(ring.n == 0);
+    forget();
+}
+
 static void no_place_for_records(void)
 {
     struct record_key k = key();
@@ -444,6 +559,8 @@ int main(void)
     RUN(old_record);
     RUN(allowed);
     RUN(damaged_record);
+    RUN(secrets);
+    RUN(entries);
     RUN(no_place_for_records);
     RUN(device);
     free(path);
