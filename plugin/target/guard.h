@@ -22,12 +22,14 @@ struct guard {
 
 #define GUARD_INIT { .fd = -1 }
 
-/* program: xl-dedup, which is run as "xl-dedup guard STATE UUID VDEV PATH"; fd:
- * the device.  Negative errno: the device goes without a guard. */
+/* Starts the process: program, which is an xl-dedup, is run as "xl-dedup guard
+ * STATE UUID VDEV PATH" with the device that fd is open on.  0, or a negative
+ * errno: the device goes without a guard. */
 int guard_start(struct guard *g, const char *program, const char *state_dir,
                 const struct record_key *key, int fd);
 
-/* The device is done with, and its record is true. */
+/* Ends the process, because the device is closed soon and its record is true
+ * already.  Without a guard nothing happens. */
 void guard_dismiss(struct guard *g);
 
 /* The command "guard", which is that process; returns its exit status. */

@@ -12,16 +12,16 @@
 #include <stddef.h>
 #include <sys/types.h>
 
-/* Starts it.  program: an xl-dedup; gently: as little as possible at the cost
- * of others.  To be called from a thread that lives as long as the process
- * shall.  Its pid, or a negative errno. */
+/* Starts the process.  program is an xl-dedup; gently says that it shall run
+ * at the cost of as little else as possible.  The process ends with the thread
+ * that calls this.  Returns its number, or a negative errno. */
 pid_t refresh_start(const char *program, const char *directory,
                     char *const *paths, size_t n, bool gently);
 
-/* Whether it has ended; reaps it. */
+/* Whether the process has ended, which is reaped then. */
 bool refresh_ended(pid_t pid);
 
-/* Ends it. */
+/* Ends the process and reaps it. */
 void refresh_stop(pid_t pid);
 
 #endif
