@@ -46,6 +46,15 @@ storage()
 
 allowed() { XL_DEDUP_CONFIG=$tmp/b.conf xl-dedup allow "$1" 2>/dev/null; }
 
+# records [ROLE]: what the target has noted of its disks
+records()
+{
+    found=$(sed -n 's/^ *"role": *"\(.*\)",*$/\1/p' \
+        "$tmp"/state-b/records/*.json 2>/dev/null)
+    [ "$found" = "${1:-}" ] ||
+        fail "$row: records: ${found:-none}, not ${1:-none}"
+}
+
 # guest WHEN FIRST COUNT [PAUSE]: begins to write when the helper has said so,
 # or at once, and is stopped by its suspension
 guest()
@@ -96,15 +105,6 @@ guest 'its writes are traced' 300 1 0
 migrate
 is_shared
 keeps_all
-
-# records [ROLE]: what the target has noted of its disks
-records()
-{
-    found=$(sed -n 's/^ *"role": *"\(.*\)",*$/\1/p' \
-        "$tmp"/state-b/records/*.json 2>/dev/null)
-    [ "$found" = "${1:-}" ] ||
-        fail "$row: records: ${found:-none}, not ${1:-none}"
-}
 
 # untraced COMMAND...: while somebody could write through the cache
 untraced()
