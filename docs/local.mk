@@ -7,6 +7,7 @@ EXTRA_DIST += \
 	%D%/fuzzing.md \
 	%D%/protocol.md \
 	%D%/security.md \
+	%D%/testing.md \
 	%D%/upstream.md \
 	%D%/xl-dedup.8.pod \
 	%D%/xl-dedup.conf \

@@ -156,6 +156,12 @@ void log_lasting(xentoollog_level level, const char *fmt, ...)
     errno = saved;
 }
 
+int log_exit_told(const char *command, int rc)
+{
+    return rc == -ENOMEM ? log_exit(command, rc) :
+        rc ? XD_EXIT_FAILED : XD_EXIT_OK;
+}
+
 /* Rewrites the terminal's last line.  A line longer than the terminal would
  * wrap and could not be taken back, so it is cut at 79 columns. */
 static void show_on_terminal(const char *text)

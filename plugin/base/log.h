@@ -38,6 +38,10 @@ void log_lasting(xentoollog_level level, const char *fmt, ...)
  * and no error was logged, as where memory was short, that is done here. */
 int log_exit(const char *command, int rc);
 
+/* The same for one that tells its peer, which logs it: here only memory that
+ * was too short to tell is logged. */
+int log_exit_told(const char *command, int rc);
+
 /* A progress line (rewritten in place on a terminal, rare otherwise). */
 void log_progress(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 

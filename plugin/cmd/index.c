@@ -357,7 +357,7 @@ static int list(const struct index_options *o)
 static int drop_one(struct store *s, const char *path)
 {
     char *resolved = realpath(path, NULL);
-    struct index_image i;
+    struct index_image i = { 0 };
     MDB_txn *t;
     int rc;
 

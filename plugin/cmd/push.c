@@ -450,5 +450,5 @@ int cmd_receive(int argc, char **argv)
     budget_free(budget);
     used_paths_release(receiving.used);
     configuration_release(&conf);
-    return log_exit("receive", rc);
+    return log_exit_told("receive", rc);
 }

@@ -105,10 +105,11 @@ int rsh_split(const char *command, size_t more, const char ***argv_r,
     size_t length = strlen(command), most = length / 2 + 1, n = 0;
     size_t table = (most + more + 1) * sizeof(char *);
     const char **argv = calloc(1, table + length + 1);
-    char *words = (char *)argv + table, quote = '\0';
+    char *words, quote = '\0';
 
     if (!argv)
         return explain(why, why_size, -ENOMEM, "no memory");
+    words = (char *)argv + table;
     for (;;) {
         command += strspn(command, " ");
         if (!*command)

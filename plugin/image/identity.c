@@ -108,7 +108,7 @@ static void add_wwid(struct found *f, const char *wwid, const char *part)
     char lower[TEXT];
     size_t i;
 
-    for (i = 0; wwid[i] && i < TEXT - 1; i++)
+    for (i = 0; i < TEXT - 1 && wwid[i]; i++)
         lower[i] = tolower((unsigned char)wwid[i]);
     lower[i] = '\0';
     for (i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++)

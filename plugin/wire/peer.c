@@ -350,8 +350,11 @@ int peer_accept(struct wire **w_r, unsigned seconds)
         return -ENOTTY;
     }
     rc = wire_new(w_r, STDIN_FILENO, STDOUT_FILENO, &options);
-    if (!rc)
-        rc = wire_greet(*w_r, -1, garbage, sizeof(garbage));
+    if (rc)
+        return rc;
+    rc = wire_greet(*w_r, -1, garbage, sizeof(garbage));
+    if (rc)
+        wire_free(*w_r);
     if (rc == -EPROTO)
         log_error("this is no greeting of another xl-dedup: '%s'", garbage);
     else if (rc == -ETIMEDOUT)

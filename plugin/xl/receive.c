@@ -403,5 +403,5 @@ int cmd_receive_xl(int argc, char **argv)
         return XD_EXIT_USAGE;
     }
     signal(SIGPIPE, SIG_IGN);
-    return log_exit("receive-xl", run(&m, argv + 1));
+    return log_exit_told("receive-xl", run(&m, argv + 1));
 }

@@ -3,7 +3,7 @@
 # The N-th allocation, read, write, sync, change of a name, start of a thread
 # or process, open or map fails, in each command and at both ends: never a
 # crash, a hang, or a result called good that is not; the next try succeeds.
-# SECONDS=40 of cases in the order of SEED; STRIDE=1 runs all, which takes
+# NTH_SECONDS=40 of cases in the order of SEED; STRIDE=1 runs all, which takes
 # hours, ONLY=REGEX those that match: "push/receive/memory".
 . "${abs_top_srcdir:=$PWD}/test/lib/functions.sh"
 . "$abs_top_srcdir/test/migrate/migration.sh"
