@@ -233,6 +233,13 @@ static int send_frame(struct wire *w, uint16_t type, uint16_t disk,
         end_turn(w);
         return -EPIPE;
     }
+    /* After a frame that came in part, or that lacks in the compressed stream,
+     * nothing more can be understood. */
+    if (w->line.broken) {
+        rc = w->line.broken;
+        end_turn(w);
+        return rc;
+    }
     w->said_last = type == FRAME_FAIL || type == FRAME_BYE;
     buf_reset(&w->out);
     buf_put_u16(&w->out, type);
@@ -251,6 +258,10 @@ static int send_frame(struct wire *w, uint16_t type, uint16_t disk,
         if (!rc && account < PROTO_DISKS_MAX)
             atomic_fetch_add(&w->disks[account].out, w->out.length);
     }
+    /* Whoever waits for an answer to it is woken.  If the peer has gone, its
+     * last words may still be on the way. */
+    if (rc && rc != -EPIPE)
+        w->line.broken = rc;
     end_turn(w);
     return rc;
 }
