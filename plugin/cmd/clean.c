@@ -320,7 +320,7 @@ int cmd_clean(int argc, char **argv)
         default:
             return XD_EXIT_USAGE;
         }
-    if (configuration_load(&conf))
+    if (log_exit("clean", configuration_load(&conf)))
         return XD_EXIT_FAILED;
     c.paths = argv + optind;
     c.n_paths = argc - optind;

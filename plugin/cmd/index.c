@@ -553,7 +553,7 @@ static int run(struct index_options *o)
     struct configuration conf;
     int status;
 
-    if (configuration_load(&conf))
+    if (log_exit("index", configuration_load(&conf)))
         return XD_EXIT_FAILED;
     if (!o->directory)
         o->directory = index_directory(conf.state_dir);

@@ -207,7 +207,7 @@ int cmd_status(int argc, char **argv)
         log_error("status takes no arguments; see 'xl-dedup status --help'");
         return XD_EXIT_USAGE;
     }
-    if (configuration_load(&conf))
+    if (log_exit("status", configuration_load(&conf)))
         return XD_EXIT_FAILED;
     status = list(&l, json);
     json_object_put(l.rows);

@@ -256,7 +256,7 @@ int cmd_estimate_xl(int argc, char **argv)
         return XD_EXIT_USAGE;
     }
     signal(SIGPIPE, SIG_IGN);
-    if (configuration_load(&r.conf))
+    if (log_exit("estimate-xl", configuration_load(&r.conf)))
         return XD_EXIT_FAILED;
     return log_exit("estimate-xl",
                     run(&r, (const char *const *)(argv + optind)));
