@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 # The man pages are correct POD and know every command and option that the
 # programs' help knows; the example configuration is accepted, as it is and
-# with its examples in force.
+# with its examples in force.  The tests that pages name are there.
 . "${abs_top_srcdir:=$PWD}/test/lib/functions.sh"
 requires podchecker
 
@@ -28,6 +28,13 @@ for command in $("$xl_dedup" --help | sed -n 's/^  \([a-z-]*\) .*/\1/p'); do
     options xl-dedup.8.pod "$xl_dedup" "$command"
 done
 options xl-migrate-dedup.8.pod "$abs_top_builddir/xl" migrate --dedup
+
+# What a page says that a test shows, there is a test for.
+for test in $(grep -oh '`test/[a-zA-Z/._-]*`' "$docs"/*.md "$docs"/../README.md |
+    tr -d '`' | sort -u); do
+    [ -e "$abs_top_srcdir/$test" ] || [ -e "$abs_top_srcdir/$test.c" ] ||
+        fail "there is no $test"
+done
 
 tmpdir
 XL_DEDUP_CONFIG=$docs/xl-dedup.conf "$xl_dedup" receive </dev/null \
