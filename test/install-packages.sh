@@ -5,12 +5,18 @@
 set -eu
 here=$(cd "$(dirname "$0")" && pwd)
 
+# Where systemd runs, a server that is installed is started, which is not for us
+# to do: the test that needs sshd is skipped there.
+servers=
+[ ! -d /run/systemd/system ] || servers=openssh-server
+
 missing=
 # shellcheck disable=SC2013  # names of packages have no blanks
 for package in $(cat "$here/packages" "$here/nested/packages" | sort -u); do
     state=$(dpkg-query -W -f '${db:Status-Status}' "$package" 2>/dev/null) ||
         state=
-    [ "$state" = installed ] || missing="$missing $package"
+    [ "$state" = installed ] || [ "$package" = "$servers" ] ||
+        missing="$missing $package"
 done
 [ -n "$missing" ] || exit 0
 echo "installing:$missing"
