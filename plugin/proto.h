@@ -36,9 +36,9 @@
 #define PROTO_NAMES_MAX 256u                        /* asked for at once */
 #define PROTO_KEY 16
 #define PROTO_SIGNATURE_KEY 8
-#define PROTO_PROOF_WINDOW 32u                      /* bytes */
-#define PROTO_PROOF_VALUES 8u                       /* u32, of an object */
-#define PROTO_PROOF_BYTES (4u * PROTO_PROOF_VALUES)
+#define PROTO_SHOWN_WINDOW 32u                      /* bytes */
+#define PROTO_SHOWN_VALUES 8u                       /* u32, of an object */
+#define PROTO_SHOWN_BYTES (4u * PROTO_SHOWN_VALUES)
 #define PROTO_NONCE 32                              /* bytes of a CHALLENGE */
 #define PROTO_SECRET 32                             /* of a copy */
 #define PROTO_SECRET_NAME 8
@@ -47,7 +47,7 @@
 #define PROTO_SIGNATURE_BLOCKS (1u << 17)
 #define PROTO_SIGNATURE_BLOCK_MIN 64u                  /* bytes */
 #define PROTO_SIGNATURE_BLOCK_MAX (1u << 26)
-#define PROTO_SIGNATURE_CODE 0x80u                     /* hashes of a skeleton */
+#define PROTO_SIGNATURE_CODE 0x80u                  /* hashes of a skeleton */
 #define PROTO_OPERANDS_AHEAD (2u << 20)             /* bytes, of a recipe */
 #define PROTO_LIST_OBJECTS 64u                      /* in a LIST */
 #define PROTO_LIST_HASH 6u                          /* bytes */

@@ -29,8 +29,8 @@
 #define ROLLING_KEY_BYTES 8
 #define ROLLING_STRIDE 8
 
-#define RESEMBLANCE_WINDOW PROTO_PROOF_WINDOW
-#define RESEMBLANCE_VALUES PROTO_PROOF_VALUES
+#define RESEMBLANCE_WINDOW PROTO_SHOWN_WINDOW
+#define RESEMBLANCE_VALUES PROTO_SHOWN_VALUES
 
 struct rolling {
     uint64_t base;
@@ -75,8 +75,9 @@ struct matcher_sink {
  * What is left of content to show that another one resembles it: of the hashes
  * of all its windows of RESEMBLANCE_WINDOW bytes, a piece of each of the
  * smallest (A. Broder, "On the resemblance and containment of documents",
- * 1997).  Under a key that nobody knew before, who does not have the windows can only
- * guess the values.  Of content with fewer different windows the rest is 0.
+ * 1997).  Under a key that nobody knew before, a peer that lacks the windows can
+ * only guess the values.  Of content with fewer different windows the rest is
+ * 0.
  */
 struct resemblance {
     struct rolling rolling;

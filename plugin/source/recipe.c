@@ -45,7 +45,7 @@ struct naming {
     const struct source_disk *disk;
     uint32_t count;
     uint64_t numbers[PROTO_NAMES_MAX];
-    uint32_t proofs[PROTO_NAMES_MAX][PROTO_PROOF_VALUES];
+    uint32_t proofs[PROTO_NAMES_MAX][PROTO_SHOWN_VALUES];
 };
 
 static int take_unknown(const struct source_disk *d, const struct frame *f,
@@ -104,7 +104,7 @@ static int send_names(const struct session *s, const struct naming *n)
         name = name_of(n->disk, n->numbers[i]);
         put_name(&b, name, previous);
         previous = name;
-        for (k = 0; n->disk->proves && *name && k < PROTO_PROOF_VALUES; k++)
+        for (k = 0; n->disk->proves && *name && k < PROTO_SHOWN_VALUES; k++)
             buf_put_u32(&b, n->proofs[i][k]);
     }
     rc = wire_send_buf(s->wire, FRAME_NAMES, n->disk->number, &b);

@@ -46,8 +46,8 @@ struct assembly_basis {
     const void *opaque;
 };
 
-/* Where the budget has not enough to spare, nothing is made.  Copies *basis, and
- * borrows the rest.  *a_r is for assembly_free().  -ENOMEM. */
+/* Where the budget has not enough to spare, nothing is made.  Copies *basis,
+ * and borrows the rest.  *a_r is for assembly_free().  -ENOMEM. */
 int assembly_new(struct assembly **a_r, const struct batch *b,
                  const struct wire_object *o,
                  const struct assembly_basis *basis, struct budget *budget);

@@ -91,19 +91,32 @@ static int explain_locked(const char *path, char *why, size_t size)
                    "migration", path);
 }
 
+int destination_open_main_staging(struct destination *d, char *why,
+                                  size_t size)
+{
+    const char *path = d->main_staging_path;
+    struct stat st;
+    int fd;
+
+    if (!strcmp(d->staging_path, path))
+        return 0;
+    fd = staging_open(d->directory_fd, path_basename(path), O_RDONLY, path,
+                      &st, why, size);
+    if (fd < 0)
+        return fd == -ENOENT ? 0 : fd;
+    d->main_staging_fd = fd;
+    return 0;
+}
+
 /* There is one session for a path at a time, whatever their files are. */
 static int lock_main(struct destination *d, char *why, size_t size)
 {
-    if (!strcmp(d->staging_path, d->main_staging_path))
-        return 0;
-    d->main_staging_fd = openat(d->directory_fd,
-                                path_basename(d->main_staging_path),
-                                O_RDONLY | O_CLOEXEC | O_NOFOLLOW |
-                                O_NONBLOCK);
-    if (d->main_staging_fd >= 0 &&
+    int rc = destination_open_main_staging(d, why, size);
+
+    if (!rc && d->main_staging_fd >= 0 &&
         flock(d->main_staging_fd, LOCK_EX | LOCK_NB))
-        return explain_locked(d->main_staging_path, why, size);
-    return 0;
+        rc = explain_locked(d->main_staging_path, why, size);
+    return rc;
 }
 
 /* What is there is gone on with if it is ours, and nothing else is made use

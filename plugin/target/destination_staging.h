@@ -14,6 +14,11 @@
  * made or changed there. */
 int destination_choose_staging(struct destination *d);
 
+/* Opens the usual staging file if it is another one, to see that it is ours; it
+ * stays open.  The same kind of answer as destination_check(). */
+int destination_open_main_staging(struct destination *d, char *why,
+                                  size_t size);
+
 /* Opens and locks the staging file, d->fd, and makes it empty unless it is gone
  * on with; d->resumed tells whether it holds something.  The same kind of
  * answer as destination_check(). */

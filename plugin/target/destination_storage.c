@@ -249,6 +249,9 @@ int destination_look(struct destination *d, char *why, size_t size)
 
     if (d->block)
         return look_at(d, d->path, why, size);
+    rc = destination_open_main_staging(d, why, size);
+    if (rc)
+        return rc;
     fd = staging_open(d->directory_fd, path_basename(d->staging_path),
                       O_RDONLY, d->staging_path, &st, why, size);
     if (fd < 0 && fd != -ENOENT)

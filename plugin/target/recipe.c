@@ -55,7 +55,7 @@ struct recipe {
                                        any more */
 
     struct file_signature file;     /* of a file */
-    uint32_t shown[PROTO_PROOF_VALUES]; /* by the source, of the object */
+    uint32_t shown[PROTO_SHOWN_VALUES]; /* by the source, of the object */
     const struct unmatched *blocks; /* else */
 };
 
@@ -457,7 +457,7 @@ static int add_file(struct target_disk *d, uint64_t number,
 }
 
 static int take_name(struct target_disk *d, uint64_t number, const char *name,
-                     const uint32_t shown[PROTO_PROOF_VALUES])
+                     const uint32_t shown[PROTO_SHOWN_VALUES])
 {
     const struct batch *b;
     struct wire_object *o = objects_find(d, number, &b);
@@ -517,11 +517,11 @@ static int read_name(struct cursor *c, char name[PROTO_NAME_MAX + 1])
 }
 
 /* What is said of an object to show that the source has a version of it. */
-static int read_proof(struct cursor *c, uint32_t shown[PROTO_PROOF_VALUES])
+static int read_proof(struct cursor *c, uint32_t shown[PROTO_SHOWN_VALUES])
 {
     unsigned i;
 
-    for (i = 0; i < PROTO_PROOF_VALUES; i++)
+    for (i = 0; i < PROTO_SHOWN_VALUES; i++)
         shown[i] = cursor_u32(c);
     return c->bad ? -EPROTO : 0;
 }
@@ -530,7 +530,7 @@ int recipe_take_names(struct target_disk *d, const struct frame *f)
 {
     struct cursor c = CURSOR_INIT(f->data, f->length);
     struct naming *n = next_naming(d);
-    uint32_t shown[PROTO_PROOF_VALUES] = { 0 }, i;
+    uint32_t shown[PROTO_SHOWN_VALUES] = { 0 }, i;
     char name[PROTO_NAME_MAX + 1] = "";
     int rc = n && cursor_u32(&c) == n->count ? 0 : -EPROTO;
 

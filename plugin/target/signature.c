@@ -106,9 +106,9 @@ static int add_to_values(void *opaque, const void *data, size_t length,
 
 bool signature_is_shown(const struct file_signature *s,
                         const uint8_t key[PROTO_SIGNATURE_KEY],
-                        const uint32_t shown[PROTO_PROOF_VALUES])
+                        const uint32_t shown[PROTO_SHOWN_VALUES])
 {
-    uint32_t values[PROTO_PROOF_VALUES];
+    uint32_t values[PROTO_SHOWN_VALUES];
     struct resemblance a;
 
     resemblance_init(&a, key);

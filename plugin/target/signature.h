@@ -43,7 +43,7 @@ size_t signature_cost(const struct file_signature *s);
 /* Whether a source that shows these values has another version of the file. */
 bool signature_is_shown(const struct file_signature *s,
                         const uint8_t key[PROTO_SIGNATURE_KEY],
-                        const uint32_t shown[PROTO_PROOF_VALUES]);
+                        const uint32_t shown[PROTO_SHOWN_VALUES]);
 
 /* Puts what a SIGNATURE frame says of the file after the object's number.  What
  * cannot be read counts as zeros, in which nothing will be found.  0 or

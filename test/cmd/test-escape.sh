@@ -98,6 +98,7 @@ done
 # what stands in records, as an earlier version may have written them
 mkdir -p state-b/records
 truncate -s 1M "b/.$turned.xl-dedup"
+chmod 600 "b/.$turned.xl-dedup"
 python3 - "$tmp" "$esc $line" "$turned" <<'END'
 import json
 import sys

@@ -35,7 +35,7 @@ END
 unset FAULT_IO_AFTER
 
 # The same where it is really full: somebody else filled it meanwhile.
-if ! mount -t tmpfs -o size=24m none "$tmp/b" 2>/dev/null; then
+if ! mount -t tmpfs -o size=24m,mode=755 none "$tmp/b" 2>/dev/null; then
     echo "skipped: no small file system can be mounted"
     exit 0
 fi

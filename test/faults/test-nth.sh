@@ -17,6 +17,7 @@ seed 1
 printf 'state = %s\n' "$tmp/state-b" >"$tmp/b.conf"
 printf 'reference = %s/b/reference*.img\nindex-wait = 900\n' "$tmp" \
     >>"$tmp/b.conf"
+destinations >>"$tmp/b.conf"
 cat >"$tmp/bin/ssh" <<END
 #!/bin/sh
 # how the other end has ended is written down

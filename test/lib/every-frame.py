@@ -52,7 +52,7 @@ def payloads():
         LEFT=wire.numbers([0]), FREIGHT=wire.compressed(
             frame("DATA", 0, wire.record(0, SOURCE.PIECES))),
         UNKNOWN=wire.numbers([0]), NAMES=wire.names(b"/dir/file-17.x"),
-        SIGNATURE=KEY + wire.signature(0, bytes(3000), key=KEY),
+        SIGNATURE=wire.signature(0, bytes(3000)),
         RECIPE=wire.recipe(0, SOURCE.WHOLE, end=SOURCE.WHOLE),
         LIST=KEY + wire.numbers([0]), BLOCKLIST=wire.blocklist((0, [])),
         HELD=wire.held(0, 0, 1), SEGMENTS=SOURCE.ALL, PASS_END=b"",

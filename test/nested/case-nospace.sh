@@ -11,7 +11,7 @@ want_guest g1 a || exit 1
 from=$(where_is g1)
 to=$(other "$from")
 before=$(ask g1 "$from" count)
-on "$to" 'mount -t tmpfs -o size=20M small /bed/disks'
+on "$to" 'mount -t tmpfs -o size=20M,mode=755 small /bed/disks'
 assert "xl migrate --dedup fails" fails migrate g1 "$from" "$to" --dedup
 sed 's/^/  | /' "$log"
 assert "it names the disk and the lack" says 'g1\.img.*(free|space)'

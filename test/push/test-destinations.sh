@@ -101,6 +101,7 @@ refuses "$tmp/ok/new is a symbolic link there to ../outside/new, which does *"
 named "$tmp/ok/precious"
 refuses "$tmp/outside/precious is none of the places *"
 ln -s below/a.img ok/inside
+: >ok/below/a.img
 named "$tmp/ok/inside"
 says placed
 [ -L ok/inside ] || fail "$row: the link was replaced"
@@ -110,6 +111,7 @@ ln -s ok named
 printf 'state = %s\ndestination = %s\n' "$tmp/state-b" "$tmp/named" >b.conf
 named "$tmp/named/b.img"
 says placed
+: >ok/below/a.img
 named "$tmp/named/inside"
 says placed
 named "$tmp/ok/c.img"

@@ -10,6 +10,7 @@ requires python3 b3sum
 tmpdir
 seed 9
 printf 'state = %s\nreference = %s/b/*.img\n' "$tmp/state" "$tmp" >conf
+destinations >>conf
 XL_DEDUP_CONFIG=$tmp/conf; export XL_DEDUP_CONFIG
 xl_dedup=$abs_top_builddir/xl-dedup
 mkdir b

@@ -86,7 +86,8 @@ told '^hashes 0'
 row="in doubt once more"
 mine=$(sed -n 's/^secret=//p' told)
 asks "secret=$mine" image="$disk" lies=1 apart=0
-told '^known='
+# nothing is noted of a device that was not written to
+told '^secret='
 told '^hashes 0'
 [ "$(b2sum <"$device")" = "$foreign" ] || fail "$row: written to before APART"
 row="apart"
@@ -94,7 +95,7 @@ row="apart"
 dd if=foreign of=knows bs=1M count=1 status=none
 truncate -s "$size" knows
 asks "secret=$mine" image="$tmp/knows" lies=1
-told '^known='
+told '^secret='
 told '^hashes 0'
 cmp knows "$device" || fail "$row: something foreign is left"
 dd if=foreign of="$device" bs=1M oflag=direct status=none

@@ -145,7 +145,7 @@ p.stdin.write(wire.frame("DISK", 0, wire.text(
 while True:
     f = r.frame()
     assert f, "no answer"
-    assert f.name in ("HELLO", "ALIVE", "XL", "FAIL"), f.name
+    assert f.name in ("CHALLENGE", "HELLO", "ALIVE", "XL", "FAIL"), f.name
     if f.name == "FAIL":
         print(f.payload.decode())
         break
