@@ -111,12 +111,14 @@ static int copy_range(int from, int to, off_t start, off_t end)
         n = (off_t)sizeof(buffer) < end - start ? (ssize_t)sizeof(buffer) :
             end - start;
         n = pread(from, buffer, n, start);
-        if (n <= 0)
-            return n ? -errno : -EIO;
         /* What a short write leaves is copied next, or tells why not. */
-        n = pwrite(to, buffer, n, start);
-        if (n <= 0)
-            return n ? -errno : -EIO;
+        if (n > 0)
+            n = pwrite(to, buffer, n, start);
+        if (n == 0)
+            return -EIO;
+        if (n < 0 && errno != EINTR)
+            return -errno;
+        n = n > 0 ? n : 0;
     }
     return 0;
 }

@@ -150,8 +150,10 @@ import sys
 sys.path.insert(0, "$abs_top_srcdir/test/lib")
 sys.dont_write_bytecode = True
 import wire
-os.write(1, wire.greeting() + wire.frame("HELLO", payload=wire.text(
-    host="\x1b[2J", abandoned=3, abandoned_bytes=4, abandoned_days=5)) +
+os.write(1, wire.greeting() + wire.frame("CHALLENGE", payload=bytes(32)) +
+    wire.frame("HELLO", payload=wire.text(host="\x1b[2J", abandoned=3,
+                                          abandoned_bytes=4,
+                                          abandoned_days=5)) +
     wire.frame("FAIL", payload="\x1b[2J\u202eno\nxl-dedup: all is well"
                .encode()))
 os.read(0, 1)

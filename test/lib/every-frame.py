@@ -46,7 +46,7 @@ def payloads():
         DISK=wire.text(vdev="other", size=1 << 20, used=0, base="x",
                        kind="file", dest="/nowhere/x"),
         DISKS_END=b"", PROBE=b"x", PROBED=b"\0", DISK_OK=wire.text(base=0),
-        BALLAST=b"", MANIFEST=SOURCE.NAMED, MANIFEST_END=u64(1),
+        BALLAST=b"", CHALLENGE=bytes(32), MANIFEST=SOURCE.NAMED, MANIFEST_END=u64(1),
         WANT=wire.numbers([0]), WANT_END=b"",
         DATA=wire.record(0, SOURCE.PIECES), DATA_END=b"", BULK_DONE=b"",
         LEFT=wire.numbers([0]), FREIGHT=wire.compressed(
@@ -68,7 +68,7 @@ def payloads():
 
 OF_NO_DISK = ("HELLO", "FAIL", "XL", "MEMORY", "MEMORY_END", "MEMORY_KEY",
               "CODED", "TAKEN", "MISSED", "PAGES", "DISKS_END", "BALLAST",
-              "FREIGHT", "RESTORE", "RESTORING", "BYE", "ALIVE")
+              "CHALLENGE", "FREIGHT", "RESTORE", "RESTORING", "BYE", "ALIVE")
 
 # What is done before.  Of the source's, and of the target's.
 STATES = dict(

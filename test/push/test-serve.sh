@@ -137,11 +137,10 @@ p = subprocess.Popen(["$tmp/bin/ssh", "hostb", command], bufsize=0,
                      stdin=subprocess.PIPE, stdout=subprocess.PIPE)
 r = wire.Reader(p.stdout.read)
 p.stdin.write(wire.greeting() + wire.frame("HELLO", payload=wire.text(
-    mode=mode, uuid="x", name="x")))
-r.greeting()
-p.stdin.write(wire.frame("DISK", 0, wire.text(
+    mode=mode, uuid="x", name="x")) + wire.frame("DISK", 0, wire.text(
     vdev="xvda", size=4096, used=0, base="z", path="/z", kind="file",
     dest=sys.argv[1])) + wire.frame("DISKS_END"))
+r.greeting()
 while True:
     f = r.frame()
     assert f, "no answer"

@@ -66,15 +66,22 @@ mkfifo "$staging"
 planted "is there and is not a regular file*"
 
 row="one of ours"
-fill
+: >"$staging"
+chmod 600 "$staging"
 named --dry
 [ "$said" = estimated ] || fail "$row: $said"
 inode=$(stat -c %i "$staging")
 named
 [ "$said" = placed ] || fail "$row: $said"
-[ "$(stat -c %i "$disk")" = "$inode" ] || fail "$row: not gone on with"
+[ "$(stat -c %i "$disk")" = "$inode" ] || fail "$row: not used"
 [ "$(cat "$disk")" = "what is sent" ] || fail "$row: $(cat "$disk")"
 rm "$disk"
+row="one of ours, and of another source"
+fill
+named
+[ "$said" = placed ] || fail "$row: $said"
+[ "$(cat "$staging")" = "what is sent" ] || fail "$row: it was changed"
+rm "$disk" "$staging"
 
 # other MODE: of the directory
 other()
