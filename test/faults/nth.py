@@ -223,8 +223,13 @@ class Resume(Push):
     """A disk of which the target has a part, from a try that failed."""
 
     def prepare(self):
-        super().prepare()
-        Run(self.command(), f"receive:write:40:{errno.ENOSPC}:on")
+        for n in range(40, 10, -5):
+            super().prepare()
+            Run(self.command(), f"receive:write:{n}:{errno.ENOSPC}:on")
+            if os.path.exists(b + "/.disk.img.xl-dedup") and \
+                    not os.path.exists(target):
+                return
+        raise Problem("no try can be made to fail in the middle")
 
 
 

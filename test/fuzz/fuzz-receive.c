@@ -31,6 +31,7 @@
 #include "plugin/match/x86_operands.h"
 #include "plugin/proto.h"
 #include "plugin/target/receiver.h"
+#include "plugin/wire/wire.h"
 #include "test/fuzz/map.h"
 #include "test/fuzz/session.h"
 
@@ -732,7 +733,7 @@ static void begin_host(struct configuration *conf)
         write_image(earlier);
     *conf = (struct configuration){
         .references = references, .n_references = with_reference,
-        .state_dir = state,
+        .state_dir = state, .timeout_limit = WIRE_TIMEOUT_DEFAULT,
     };
 }
 
