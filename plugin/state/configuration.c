@@ -11,6 +11,7 @@
 #include <string.h>
 
 #include "plugin/base/log.h"
+#include "plugin/base/number.h"
 #include "plugin/base/paths.h"
 #include "plugin/base/safe_path.h"
 #include "plugin/state/configuration.h"
@@ -69,34 +70,24 @@ void configuration_forget_destinations(struct configuration *c)
     forget_texts(&c->destinations, &c->n_destinations);
 }
 
-static int set_number(size_t *n, const char *value, size_t most)
+static int set_number(size_t *n, const char *value, size_t least, size_t most)
 {
-    char *end;
+    unsigned long number;
+    int rc = number_parse(value, least, most, &number);
 
-    if (!isdigit((unsigned char)*value))
-        return -EINVAL;
-    errno = 0;
-    *n = strtoul(value, &end, 10);
-    return errno || *end || *n > most ? -EINVAL : 0;
-}
-
-static int set_between(size_t *n, const char *value, size_t least,
-                       size_t most)
-{
-    int rc = set_number(n, value, most);
-
-    return rc ? rc : *n < least ? -EINVAL : 0;
+    if (!rc)
+        *n = number;
+    return rc;
 }
 
 static int set_remind(struct configuration *c, const char *value)
 {
-    char *end;
-    unsigned long days = strtoul(value, &end, 10);
+    unsigned long days;
+    int rc = number_parse(value, 0, REMIND_MAX, &days);
 
-    if (!isdigit((unsigned char)*value) || *end || days > REMIND_MAX)
-        return -EINVAL;
-    c->remind_days = days;
-    return 0;
+    if (!rc)
+        c->remind_days = days;
+    return rc;
 }
 
 static int set_access(struct configuration *c, const char *value)
@@ -108,15 +99,15 @@ static int set_access(struct configuration *c, const char *value)
 static int set(struct configuration *c, const char *key, const char *value)
 {
     if (!strcmp(key, "trace-buffer"))
-        return set_number(&c->trace_buffer, value, BUFFER_MAX);
+        return set_number(&c->trace_buffer, value, 0, BUFFER_MAX);
     if (!strcmp(key, "remind"))
         return set_remind(c, value);
     if (!strcmp(key, "index-wait"))
-        return set_number(&c->index_wait, value, INDEX_WAIT_MAX);
+        return set_number(&c->index_wait, value, 0, INDEX_WAIT_MAX);
     if (!strcmp(key, "memory-limit"))
-        return set_between(&c->memory_limit, value, MEMORY_MIN, SIZE_MAX);
+        return set_number(&c->memory_limit, value, MEMORY_MIN, SIZE_MAX);
     if (!strcmp(key, "timeout-limit"))
-        return set_between(&c->timeout_limit, value, TIMEOUT_MIN, TIMEOUT_MAX);
+        return set_number(&c->timeout_limit, value, TIMEOUT_MIN, TIMEOUT_MAX);
     if (!strcmp(key, "reference-access"))
         return set_access(c, value);
     if (value[0] != '/')
