@@ -583,20 +583,6 @@ static void take_step(enum step step, unsigned n, uint16_t *type,
     }
 }
 
-static void spoil(struct buf *b)
-{
-    unsigned n = fuzz_u8(&in) & 15;
-    uint16_t at;
-
-    for (; n && in.left; n--) {
-        at = fuzz_u16(&in);
-        /* Counted from the end as well: there are digests. */
-        if (b->length)
-            b->data[at & 0x8000 ? b->length - 1 - (at & 0x7fff) % b->length :
-                    at % b->length] ^= fuzz_u8(&in);
-    }
-}
-
 static bool next(bool wait, uint16_t disk, uint16_t *type_r, uint16_t *disk_r,
                  struct buf *b)
 {
@@ -626,7 +612,7 @@ static bool next(bool wait, uint16_t disk, uint16_t *type_r, uint16_t *disk_r,
             take_step(word & 31, word >> 5, type_r, disk_r, b);
         }
         if (!own && *type_r != FRAME_DISK)
-            spoil(b);
+            session_spoil(&in, b);
         return true;
     }
     return false;

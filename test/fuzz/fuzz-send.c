@@ -275,19 +275,6 @@ static void wait_for(uint16_t type)
     }
 }
 
-static void spoil(struct buf *b)
-{
-    unsigned n = fuzz_u8(&in) & 15;
-    uint16_t at;
-
-    for (; n && in.left; n--) {
-        at = fuzz_u16(&in);
-        if (b->length)
-            b->data[at & 0x8000 ? b->length - 1 - (at & 0x7fff) % b->length :
-                    at % b->length] ^= fuzz_u8(&in);
-    }
-}
-
 static bool next(bool wait, uint16_t disk, uint16_t *type_r, uint16_t *disk_r,
                  struct buf *b)
 {
@@ -321,7 +308,7 @@ static bool next(bool wait, uint16_t disk, uint16_t *type_r, uint16_t *disk_r,
         take_step(word & 31, word >> 5, type_r, b);
         if (*type_r == FRAME_HELLO)
             *disk_r = PROTO_NO_DISK;
-        spoil(b);
+        session_spoil(&in, b);
         return true;
     }
     return false;

@@ -37,6 +37,21 @@ static session_next *next_frame;
 /* Neither has content; only who has made them knows. */
 static char the_wire, the_inbox;
 
+void session_spoil(struct fuzz_input *in, struct buf *payload)
+{
+    unsigned n = fuzz_u8(in) & 15;
+    size_t at;
+
+    for (; n && in->left; n--) {
+        at = fuzz_u16(in);
+        if (!payload->length)
+            continue;
+        at = at & 0x8000 ? payload->length - 1 -
+            (at & 0x7fff) % payload->length : at % payload->length;
+        payload->data[at] ^= fuzz_u8(in);
+    }
+}
+
 struct wire *session_begin(session_next *next, struct inbox **in_r)
 {
     next_frame = next;

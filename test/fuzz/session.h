@@ -30,6 +30,10 @@ struct sent {
 typedef bool session_next(bool wait, uint16_t disk, uint16_t *type_r,
                           uint16_t *disk_r, struct buf *payload);
 
+/* Changes up to fifteen bytes of a payload, as the input says; places are
+ * counted from its end as well, where digests are. */
+void session_spoil(struct fuzz_input *in, struct buf *payload);
+
 /* The wire and the inbox of a session that begins, and its end. */
 struct wire *session_begin(session_next *next, struct inbox **in_r);
 void session_end(void);
