@@ -15,6 +15,7 @@
 #include "plugin/base/paths.h"
 #include "plugin/base/safe_path.h"
 #include "plugin/state/configuration.h"
+#include "plugin/wire/wire.h"
 
 #define DEFAULT_PATH SYSCONFDIR "/xl-dedup/xl-dedup.conf"
 #define BUFFER_MAX (1u << 30)
@@ -24,7 +25,6 @@
 #define INDEX_WAIT_MAX 86400u
 #define MEMORY_MIN ((size_t)16 << 20)       /* bytes: less is a mistake */
 #define TIMEOUT_LIMIT 600u          /* seconds */
-#define TIMEOUT_MIN 20u             /* ALIVE comes every ten */
 #define TIMEOUT_MAX 86400u
 #define DEFAULT_STATE LOCALSTATEDIR "/lib/xl-dedup"
 
@@ -107,7 +107,8 @@ static int set(struct configuration *c, const char *key, const char *value)
     if (!strcmp(key, "memory-limit"))
         return set_number(&c->memory_limit, value, MEMORY_MIN, SIZE_MAX);
     if (!strcmp(key, "timeout-limit"))
-        return set_number(&c->timeout_limit, value, TIMEOUT_MIN, TIMEOUT_MAX);
+        return set_number(&c->timeout_limit, value, WIRE_TIMEOUT_MIN,
+                          TIMEOUT_MAX);
     if (!strcmp(key, "reference-access"))
         return set_access(c, value);
     if (value[0] != '/')

@@ -323,28 +323,32 @@ static bool knows_list(struct receiver *r, struct target_disk *d)
     return listing_agree(d->known_list);
 }
 
+static void put_name_of(struct buf *b, const char *key, const struct secret *s)
+{
+    char hex[2 * PROTO_SECRET_NAME + 1];
+    uint8_t name[PROTO_SECRET_NAME];
+
+    secret_name(s, name);
+    sodium_bin2hex(hex, sizeof(hex), name, sizeof(name));
+    buf_put_text(b, key, hex);
+}
+
 /* Tells the secret of what is made, or which of those that were shown it is,
  * and which one will not be needed any more. */
 static void put_secret(const struct target_disk *d, struct buf *b)
 {
     const struct destination *dest = &d->dest;
-    uint8_t name[PROTO_SECRET_NAME];
     char hex[SECRET_HEX];
 
     if (proofs_show(&d->shown, &dest->claim.own)) {
-        secret_name(&dest->claim.own, name);
-        sodium_bin2hex(hex, sizeof(hex), name, sizeof(name));
-        buf_put_text(b, "known", hex);
+        put_name_of(b, "known", &dest->claim.own);
     } else {
         secret_print(&dest->claim.own, hex);
         buf_put_text(b, "secret", hex);
     }
-    if (!dest->earlier.own.set ||
-        secret_same(&dest->earlier.own, &dest->claim.own))
-        return;
-    secret_name(&dest->earlier.own, name);
-    sodium_bin2hex(hex, sizeof(hex), name, sizeof(name));
-    buf_put_text(b, "replaces", hex);
+    if (dest->earlier.own.set &&
+        !secret_same(&dest->earlier.own, &dest->claim.own))
+        put_name_of(b, "replaces", &dest->earlier.own);
 }
 
 static int accept_disk(struct receiver *r, struct target_disk *d)
