@@ -10,6 +10,7 @@ libfsparse_la_SOURCES = \
 	%D%/intake.c \
 	%D%/map.c \
 	%D%/plain.c \
+	%D%/privileges.c %D%/privileges.h \
 	%D%/process.c %D%/process.h \
 	%D%/reader.c %D%/reader.h \
 	%D%/record.c %D%/record.h \
@@ -40,6 +41,7 @@ libparser_la_SOURCES = \
 	%D%/opens.c %D%/opens.h \
 	%D%/parse_plain.c %D%/parse_plain.h \
 	%D%/partition.c %D%/partition.h \
+	%D%/privileges.c %D%/privileges.h \
 	%D%/record.c %D%/record.h \
 	%D%/sandbox.c %D%/sandbox.h \
 	%D%/sandbox_filter.c %D%/sandbox_filter.h \

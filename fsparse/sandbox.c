@@ -20,9 +20,6 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <grp.h>
-#include <linux/capability.h>
-#include <linux/securebits.h>
 #include <sched.h>
 #include <signal.h>
 #include <string.h>
@@ -32,18 +29,13 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include "fsparse/privileges.h"
 #include "fsparse/sandbox.h"
 #include "fsparse/sandbox_filter.h"
 #include "fsparse/sandbox_landlock.h"
 
 #define MEMORY_MAX ((rlim_t)4 << 30)    /* address space, bytes */
 #define CPU_SECONDS_MAX 600
-#define NOBODY 65534
-/* The ids 1879048192 to 2147483647 are given to nobody (systemd's UIDS-GIDS
- * leaves them unused, as does Debian's policy); with the number of the
- * process added two parsers do not have the same.  Nothing is looked up, since
- * that would load modules of the name service. */
-#define UNUSED_IDS 1879048192u
 
 struct context {
     int image_fd, out_fd;
@@ -133,84 +125,38 @@ static bool root_is_empty(const struct context *c)
 /* Before the user id, which takes the right to do this. */
 static int drop_bounding_set(struct context *c)
 {
-    const unsigned long bits = SECBIT_NOROOT | SECBIT_NOROOT_LOCKED |
-        SECBIT_NO_SETUID_FIXUP_LOCKED | SECBIT_KEEP_CAPS_LOCKED |
-        SECBIT_NO_CAP_AMBIENT_RAISE | SECBIT_NO_CAP_AMBIENT_RAISE_LOCKED;
-    int i;
-
     (void)c;
-    for (i = 0; prctl(PR_CAPBSET_READ, i, 0, 0, 0) >= 0; i++)
-        if (prctl(PR_CAPBSET_DROP, i, 0, 0, 0))
-            return -errno;
-    return result(prctl(PR_SET_SECUREBITS, bits, 0, 0, 0));
+    return privileges_empty_bounding_set();
 }
 
 static bool bounding_set_is_empty(const struct context *c)
 {
-    int i, r;
-
     (void)c;
-    for (i = 0; (r = prctl(PR_CAPBSET_READ, i, 0, 0, 0)) >= 0; i++)
-        if (r)
-            return false;
-    r = prctl(PR_GET_SECUREBITS, 0, 0, 0, 0);
-    return r >= 0 && r & SECBIT_NOROOT_LOCKED;
-}
-
-static int change_to(uid_t id)
-{
-    return setresgid(id, id, id) || setresuid(id, id, id) ? -errno : 0;
+    return privileges_bounding_set_is_empty();
 }
 
 static int become_nobody(struct context *c)
 {
-    int rc;
-
     (void)c;
-    if (setgroups(0, NULL))
-        return -errno;
-    rc = change_to(UNUSED_IDS + (uid_t)getpid());
-    /* A container has only some of the ids. */
-    return rc == -EINVAL ? change_to(NOBODY) : rc;
+    return privileges_become_nobody();
 }
 
 static bool is_nobody(const struct context *c)
 {
-    uid_t u[3];
-    gid_t g[3];
-
     (void)c;
-    return getresuid(&u[0], &u[1], &u[2]) == 0 && u[0] &&
-        u[0] == u[1] && u[0] == u[2] &&
-        getresgid(&g[0], &g[1], &g[2]) == 0 && g[0] &&
-        g[0] == g[1] && g[0] == g[2] && getgroups(0, NULL) == 0;
+    return privileges_are_nobodys();
 }
 
 static int drop_capabilities(struct context *c)
 {
-    struct __user_cap_header_struct h = {
-        .version = _LINUX_CAPABILITY_VERSION_3,
-    };
-    const struct __user_cap_data_struct none[2] = { { 0 } };
-
     (void)c;
-    if (prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0))
-        return -errno;
-    return result((int)syscall(SYS_capset, &h, none));
+    return privileges_drop_capabilities();
 }
 
 static bool has_no_capabilities(const struct context *c)
 {
-    struct __user_cap_header_struct h = {
-        .version = _LINUX_CAPABILITY_VERSION_3,
-    };
-    struct __user_cap_data_struct d[2];
-
     (void)c;
-    /* Ambient ones are a part of the inheritable ones. */
-    return syscall(SYS_capget, &h, d) == 0 &&
-        !d[0].effective && !d[0].permitted && !d[0].inheritable &&
-        !d[1].effective && !d[1].permitted && !d[1].inheritable;
+    return privileges_have_no_capabilities();
 }
 
 static int set_no_new_privs(struct context *c)
