@@ -73,6 +73,39 @@ out:
     return rc;
 }
 
+void fd_null(int last)
+{
+    int fd = open("/dev/null", O_RDWR), i;
+
+    for (i = 0; fd >= 0 && i <= last; i++)
+        dup2(fd, i);
+    if (fd > last)
+        close(fd);
+}
+
+static int compare(const void *a, const void *b)
+{
+    const int *x = a, *y = b;
+
+    return (*x > *y) - (*x < *y);
+}
+
+void fd_close_others(int *keep, size_t n)
+{
+    unsigned next = STDERR_FILENO + 1;
+    size_t i;
+
+    qsort(keep, n, sizeof(*keep), compare);
+    for (i = 0; i < n; i++) {
+        if (keep[i] < (int)next)
+            continue;
+        if ((unsigned)keep[i] > next)
+            close_range(next, keep[i] - 1, 0);
+        next = keep[i] + 1;
+    }
+    close_range(next, ~0u, 0);
+}
+
 bool file_read_line(const char *path, char *text, size_t size)
 {
     FILE *f = fopen(path, "re");

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Writes that are complete, names that outlast a crash, and lines of small
- * files. */
+/* Writes that are complete, names that outlast a crash, descriptors of a forked
+ * process, and lines of small files. */
 #ifndef PLUGIN_BASE_FDIO_H
 #define PLUGIN_BASE_FDIO_H
 
@@ -19,6 +19,12 @@ int fd_sync_directory_of(const char *path);
  * the old content or the new.  path + ".new" is used meanwhile.  0 or a
  * negative errno. */
 int fd_replace_file(const char *path, const void *data, size_t length);
+
+/* For a process that was forked and has no use for what its parent has open.
+ * The first: 0 to last (0 to 2) become /dev/null.  The second: closes all above
+ * 2 but those of the list, which it sorts; negative ones are none. */
+void fd_null(int last);
+void fd_close_others(int *keep, size_t n);
 
 /* Reads the first line of a file, as those of /proc and /sys have it, without
  * its newline and cut to size bytes with the NUL.  False: it cannot be read, or

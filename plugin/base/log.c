@@ -77,6 +77,23 @@ static void erase_progress(void)
     shown_width = 0;
 }
 
+/* A child of a process with threads logs as well: it must not find the lock
+ * held by a thread that it does not have, nor the one in syslog(). */
+static void before_fork(void)
+{
+    pthread_mutex_lock(&lock);
+}
+
+static void after_fork(void)
+{
+    pthread_mutex_unlock(&lock);
+}
+
+static __attribute__((constructor)) void outlive_forks(void)
+{
+    pthread_atfork(before_fork, after_fork, after_fork);
+}
+
 void log_init(xentoollog_level minimum)
 {
     pthread_mutex_lock(&lock);

@@ -12,4 +12,8 @@ unsigned processors_count(void);
  * Negative, if that cannot be told. */
 double processors_idle(void);
 
+/* Opens what processors_idle() reads, for a process that will not be able to
+ * open files any more. */
+void processors_prepare(void);
+
 #endif

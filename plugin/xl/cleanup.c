@@ -13,6 +13,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "plugin/base/fdio.h"
 #include "plugin/base/paths.h"
 #include "plugin/target/placeholder.h"
 #include "plugin/xl/cleanup.h"
@@ -33,16 +34,10 @@ struct watch_list {
  * their other ends waiting for a dead peer. */
 static void close_all_but(int a, int b)
 {
-    int fd = open("/dev/null", O_RDWR), i;
-    unsigned low = a < b ? a : b, high = a < b ? b : a;
+    int keep[] = { a, b };
 
-    for (i = 0; fd >= 0 && i <= STDERR_FILENO; i++)
-        dup2(fd, i);
-    if (low > STDERR_FILENO + 1)
-        close_range(STDERR_FILENO + 1, low - 1, 0);
-    if (high > low + 1)
-        close_range(low + 1, high - 1, 0);
-    close_range(high + 1, ~0u, 0);
+    fd_null(STDERR_FILENO);
+    fd_close_others(keep, 2);
 }
 
 static void remove_file(const struct watched *w)
