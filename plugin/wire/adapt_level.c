@@ -3,6 +3,7 @@
 #include "config.h"
 
 #include <fcntl.h>
+#include <pthread.h>
 #include <stdlib.h>
 #include <time.h>
 #include <unistd.h>
@@ -160,6 +161,30 @@ static double thread_seconds(void)
     return t.tv_sec + t.tv_nsec / 1e9;
 }
 
+/* What is compressed is this program, as the table is of programs; NULL: it
+ * cannot be read. */
+static uint8_t *program;
+
+static void read_program(void)
+{
+    int fd = open("/proc/self/exe", O_RDONLY | O_CLOEXEC);
+
+    program = fd >= 0 ? malloc(TIMED_BYTES) : NULL;
+    if (program && read(fd, program, TIMED_BYTES) != TIMED_BYTES) {
+        free(program);
+        program = NULL;
+    }
+    if (fd >= 0)
+        close(fd);
+}
+
+void adapt_level_prepare(void)
+{
+    static pthread_once_t once = PTHREAD_ONCE_INIT;
+
+    pthread_once(&once, read_program);
+}
+
 /* The slowdown of one processor that has nothing else to do, or 0. */
 static double time_sample(ZSTD_CCtx *c, const uint8_t *data, uint8_t *out,
                           size_t room)
@@ -173,25 +198,21 @@ static double time_sample(ZSTD_CCtx *c, const uint8_t *data, uint8_t *out,
         levels[TIMED].seconds;
 }
 
-/* The same; of two samples, as the second one finds caches and memory ready.
- * What is compressed is this program, as the table is of programs. */
+/* The same; of two samples, as the second one finds caches and memory
+ * ready. */
 static double time_processor(void)
 {
     size_t room = ZSTD_compressBound(TIMED_BYTES);
     ZSTD_CCtx *c = ZSTD_createCCtx();
-    uint8_t *data = malloc(TIMED_BYTES), *out = malloc(room);
-    int fd = open("/proc/self/exe", O_RDONLY | O_CLOEXEC);
+    uint8_t *out = malloc(room);
     double slowdown = 0, again;
 
-    if (c && data && out && fd >= 0 &&
-        read(fd, data, TIMED_BYTES) == TIMED_BYTES) {
-        slowdown = time_sample(c, data, out, room);
-        again = time_sample(c, data, out, room);
+    adapt_level_prepare();
+    if (c && program && out) {
+        slowdown = time_sample(c, program, out, room);
+        again = time_sample(c, program, out, room);
         slowdown = again < slowdown ? again : slowdown;
     }
-    if (fd >= 0)
-        close(fd);
-    free(data);
     free(out);
     ZSTD_freeCCtx(c);
     return slowdown;

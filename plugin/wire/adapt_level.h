@@ -87,6 +87,9 @@ bool adapt_level_is_due(const struct adapt_level *l,
 
 /* Times this processor, if that is still to be done; takes milliseconds. */
 void adapt_level_time(struct adapt_level *l);
+/* Reads what it needs for that, for a process that will not be able to open
+ * files any more. */
+void adapt_level_prepare(void);
 
 /* Decides by a sample that is due.  True: the level is another one now. */
 bool adapt_level_decide(struct adapt_level *l,

@@ -13,7 +13,9 @@
 
 #include "plugin/base/bytes.h"
 #include "plugin/base/log.h"
+#include "plugin/base/processors.h"
 #include "plugin/proto.h"
+#include "plugin/wire/adapt_level.h"
 #include "plugin/wire/freight.h"
 #include "plugin/wire/greeting.h"
 #include "plugin/wire/line.h"
@@ -47,6 +49,11 @@ struct wire {
     int level;                      /* of freight */
     pthread_mutex_t freight_lock;   /* covers the making of freight */
     struct freight *freight;        /* NULL: none was sent yet */
+    struct {
+        pthread_mutex_t lock;
+        pthread_cond_t change;
+        enum wire_packed how;
+    } packed;                       /* what is done with it */
     struct unfreight *unfreight;    /* receiving thread only, as the next */
     ZSTD_DStream *decompressor;
     struct buf in;
@@ -67,6 +74,8 @@ int wire_new(struct wire **w_r, int in_fd, int out_fd,
     w->level = opt->level;
     w->greeting = opt->greeting;
     pthread_mutex_init(&w->freight_lock, NULL);
+    pthread_mutex_init(&w->packed.lock, NULL);
+    pthread_cond_init(&w->packed.change, NULL);
     w->compressor = ZSTD_createCStream();
     w->decompressor = ZSTD_createDStream();
     if (!w->compressor || !w->decompressor) {
@@ -93,6 +102,8 @@ void wire_free(struct wire *w)
     ZSTD_freeDStream(w->decompressor);
     buf_release(&w->out);
     buf_release(&w->in);
+    pthread_cond_destroy(&w->packed.change);
+    pthread_mutex_destroy(&w->packed.lock);
     pthread_mutex_destroy(&w->freight_lock);
     pthread_cond_destroy(&w->turn.next);
     pthread_mutex_destroy(&w->turn.lock);
@@ -266,11 +277,18 @@ static int send_frame(struct wire *w, uint16_t type, uint16_t disk,
     return rc;
 }
 
+/* What a target may get while it takes nothing packed. */
+static bool comes_early(uint16_t type)
+{
+    return type == FRAME_HELLO || type == FRAME_DISK || type == FRAME_XL ||
+        type == FRAME_FAIL;
+}
+
 int wire_send(struct wire *w, uint16_t type, uint16_t disk,
               const void *data, size_t length)
 {
     return send_frame(w, type, disk, disk, data, length,
-                      length >= COMPRESS_MIN);
+                      length >= COMPRESS_MIN && !comes_early(type));
 }
 
 int wire_send_plain(struct wire *w, uint16_t type, uint16_t disk,
@@ -374,6 +392,18 @@ static int recv_payload(struct wire *w, struct frame *f, uint32_t on_wire,
     return rc ? rc : decompress(w, f, on_wire);
 }
 
+static bool may_unpack(struct wire *w)
+{
+    bool may;
+
+    pthread_mutex_lock(&w->packed.lock);
+    while (w->packed.how == WIRE_PACKED_HOLD)
+        pthread_cond_wait(&w->packed.change, &w->packed.lock);
+    may = w->packed.how == WIRE_PACKED_TAKE;
+    pthread_mutex_unlock(&w->packed.lock);
+    return may;
+}
+
 static int recv_frame(struct wire *w, struct frame *f)
 {
     uint8_t header[PROTO_HEADER_BYTES];
@@ -397,6 +427,11 @@ static int recv_frame(struct wire *w, struct frame *f)
     }
     if (raw && !on_wire) {
         log_error("peer announced a frame that has no content");
+        return -EPROTO;
+    }
+    if ((raw || f->type == FRAME_FREIGHT) && !may_unpack(w)) {
+        log_error("peer sent %s packed before it had an answer",
+                  proto_name(f->type));
         return -EPROTO;
     }
     rc = recv_payload(w, f, on_wire, raw);
@@ -437,6 +472,20 @@ int wire_recv(struct wire *w, struct frame *f)
         if (rc)
             return rc;
     }
+}
+
+void wire_set_packed(struct wire *w, enum wire_packed how)
+{
+    pthread_mutex_lock(&w->packed.lock);
+    w->packed.how = how;
+    pthread_cond_broadcast(&w->packed.change);
+    pthread_mutex_unlock(&w->packed.lock);
+}
+
+void wire_prepare(void)
+{
+    processors_prepare();
+    adapt_level_prepare();
 }
 
 double wire_waited(const struct wire *w)

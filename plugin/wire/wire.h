@@ -103,6 +103,21 @@ void wire_flush_freight(struct wire *w);
  * or why freight could not be sent. */
 int wire_recv(struct wire *w, struct frame *f);
 
+/* What wire_recv() does with a payload that is packed, and with FREIGHT.  A
+ * target does not unpack anything while it has rights: first it refuses that,
+ * as no source of ours sends it then, and when it has answered, it leaves it
+ * where it is until it has given its rights up.  Any thread. */
+enum wire_packed {
+    WIRE_PACKED_TAKE,           /* from the beginning */
+    WIRE_PACKED_REFUSE,         /* -EPROTO */
+    WIRE_PACKED_HOLD,           /* waits */
+};
+void wire_set_packed(struct wire *w, enum wire_packed how);
+
+/* Opens and reads what sending may need later, for a process that will not be
+ * able to open files any more. */
+void wire_prepare(void);
+
 /* Seconds that senders have waited for the line, or for the cap. */
 double wire_waited(const struct wire *w);
 

@@ -164,6 +164,54 @@ static void what_compresses_is_compressed(void)
     free(data);
 }
 
+static atomic_bool is_allowed;
+
+static void *recv_held(void *opaque)
+{
+    struct frame f;
+
+    assert(!wire_recv(opaque, &f));
+    assert(atomic_load(&is_allowed) && f.type == FRAME_DATA);
+    frame_release(&f);
+    return NULL;
+}
+
+/* A target with rights takes frames only as they stand. */
+static void nothing_is_unpacked(void)
+{
+    static uint8_t data[4096];
+    struct wire *a, *b;
+    pthread_t thread;
+    struct frame f;
+
+    connect_wires(&a, &b);
+    wire_set_packed(b, WIRE_PACKED_REFUSE);
+    assert(!wire_send(a, FRAME_HELLO, PROTO_NO_DISK, data, sizeof(data)));
+    assert(!wire_recv(b, &f) && f.length == sizeof(data));
+    frame_release(&f);
+    wire_set_packed(b, WIRE_PACKED_HOLD);
+    assert(!wire_send(a, FRAME_DISK, 0, data, sizeof(data)));
+    assert(!wire_recv(b, &f) && f.length == sizeof(data));
+    frame_release(&f);
+    assert(!wire_send(a, FRAME_DATA, 0, data, sizeof(data)));
+    assert(!pthread_create(&thread, NULL, recv_held, b));
+    atomic_store(&is_allowed, true);
+    wire_set_packed(b, WIRE_PACKED_TAKE);
+    assert(!pthread_join(thread, NULL));
+    wire_set_packed(b, WIRE_PACKED_REFUSE);
+    assert(!wire_send(a, FRAME_DATA, 0, data, sizeof(data)));
+    assert(wire_recv(b, &f) == -EPROTO);
+    wire_free(a);
+    wire_free(b);
+    connect_wires(&a, &b);
+    wire_set_packed(b, WIRE_PACKED_REFUSE);
+    assert(!wire_send_freight(a, FRAME_DATA, 0, data, sizeof(data)));
+    wire_flush_freight(a);
+    assert(wire_recv(b, &f) == -EPROTO);
+    wire_free(a);
+    wire_free(b);
+}
+
 static void short_reads_and_signals(void)
 {
     uint8_t data[3000];
@@ -642,6 +690,7 @@ int main(void)
     signal(SIGPIPE, SIG_IGN);
     RUN(round_trip);
     RUN(what_compresses_is_compressed);
+    RUN(nothing_is_unpacked);
     RUN(short_reads_and_signals);
     RUN(many_senders);
     RUN(freight);
