@@ -443,45 +443,73 @@ static void prune(const char *directory)
         closedir(dir);
 }
 
-static int write_file(const char *file, const struct listing *l)
+/* The file that the listing is written to first, for free(). */
+static char *temporary_name(const struct listing *l)
+{
+    char *name;
+
+    return asprintf(&name, "%s/.%d", l->directory, (int)getpid()) < 0 ?
+        NULL : name;
+}
+
+int listing_keep_begin(const struct listing *l)
+{
+    char *temporary = temporary_name(l);
+    int fd;
+
+    if (!temporary)
+        return -ENOMEM;
+    fd = mkdir(l->directory, 0700) && errno != EEXIST ? -1 :
+        open(temporary, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW,
+             0600);
+    if (fd < 0)
+        fd = -errno;
+    free(temporary);
+    return fd;
+}
+
+bool listing_write(const struct listing *l, int fd)
 {
     size_t n;
-    char *header = header_of(l->path, &n);
-    int fd = open(file, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW,
-                  0600), rc;
+    char *header;
+    int rc;
 
-    rc = !header ? -ENOMEM : fd < 0 ? -errno : fd_write_all(fd, header, n);
+    if (l->too_long || !l->ended || l->now.length == 0)
+        return false;
+    header = header_of(l->path, &n);
+    rc = !header ? -ENOMEM : fd_write_all(fd, header, n);
     if (!rc)
         rc = fd_write_all(fd, l->now.data, l->now.length);
-    if (fd >= 0 && close(fd) && !rc)
-        rc = -errno;
+    if (rc)
+        log_info("the listing of %s is not kept: %s", l->path, strerror(-rc));
     free(header);
-    return rc;
+    return !rc;
+}
+
+void listing_keep_end(const struct listing *l, bool written)
+{
+    char *temporary = temporary_name(l);
+
+    if (temporary && written && rename(temporary, l->file))
+        written = false;
+    if (temporary && !written)
+        unlink(temporary);
+    if (!written)
+        unlink(l->file);
+    free(temporary);
+    prune(l->directory);
 }
 
 void listing_keep(const struct listing *l)
 {
-    char *temporary;
-    int rc = -ENOMEM;
+    bool written;
+    int fd;
 
     if (!l)
         return;
-    if (l->too_long || !l->ended || l->now.length == 0) {
-        unlink(l->file);
-        return;
-    }
-    if (asprintf(&temporary, "%s/.%d", l->directory, (int)getpid()) < 0)
-        temporary = NULL;
-    if (temporary)
-        rc = mkdir(l->directory, 0700) && errno != EEXIST ? -errno :
-            write_file(temporary, l);
-    if (!rc && rename(temporary, l->file))
-        rc = -errno;
-    if (rc) {
-        if (temporary)
-            unlink(temporary);
-        log_info("the listing of %s is not kept: %s", l->path, strerror(-rc));
-    }
-    free(temporary);
-    prune(l->directory);
+    fd = listing_keep_begin(l);
+    written = fd >= 0 && listing_write(l, fd);
+    if (fd >= 0 && close(fd))
+        written = false;
+    listing_keep_end(l, written);
 }

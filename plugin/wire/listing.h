@@ -62,8 +62,17 @@ int listing_take(struct listing *l, const struct frame *f,
 void listing_note(struct listing *l, const struct frame *f);
 void listing_note_end(struct listing *l);
 
-/* Keeps the new listing in place of the old one.  Nothing depends on it:
- * failure is only logged. */
+/* Keeps the new listing in place of the old one; if it is not whole, or cannot
+ * be written, none is kept.  Nothing depends on it: failure is only logged. */
 void listing_keep(const struct listing *l);
+/*
+ * The same in three steps, of which the second one can be another process's,
+ * that has the listing but may not open files: opens a file for it, a
+ * descriptor or a negative errno; writes it, whether the caller's is whole and
+ * could be written; and gives the file its name or removes both.
+ */
+int listing_keep_begin(const struct listing *l);
+bool listing_write(const struct listing *l, int fd);
+void listing_keep_end(const struct listing *l, bool written);
 
 #endif
