@@ -26,7 +26,8 @@ int placeholder_make(int directory, const char *name, struct stat *st_r)
     return rc;
 }
 
-/* 0 if the name is that of the file, as it was made and left, or -EBUSY. */
+/* 0 if the name is that of the file, as it was made and left; -ENOENT if it is
+ * gone; or -EBUSY. */
 static int check_ours(int directory, const char *name,
                       const struct stat *made)
 {
@@ -37,8 +38,8 @@ static int check_ours(int directory, const char *name,
     bool ours;
 
     if (fd < 0)
-        return errno == ENFILE || errno == EMFILE || errno == ENOMEM ?
-            -errno : -EBUSY;
+        return errno == ENOENT || errno == ENFILE || errno == EMFILE ||
+            errno == ENOMEM ? -errno : -EBUSY;
     ours = !fstat(fd, &st) && S_ISREG(st.st_mode) && st.st_size == 0 &&
         st.st_dev == made->st_dev && st.st_ino == made->st_ino &&
         !users_find_writing(fd, user, sizeof(user));
@@ -52,24 +53,22 @@ bool rename_flags_unknown(int errnum)
 }
 
 /* Between a look and unlink() another file might come to the name, so the name
- * is changed first to one that nobody else knows. */
+ * is changed first to one that nobody else knows.  Where a helper was killed two
+ * processes do this, and one of them finds nothing. */
 int placeholder_remove(int directory, const char *name,
                        const struct stat *made)
 {
     char aside[NAME_MAX + 1];
     int rc;
 
-    if (faccessat(directory, name, F_OK, AT_SYMLINK_NOFOLLOW) &&
-        errno == ENOENT)
-        return 0;
     rc = check_ours(directory, name, made);
     if (rc)
-        return rc;
+        return rc == -ENOENT ? 0 : rc;
     snprintf(aside, sizeof(aside), ".xl-dedup-gone-%ld-%llu", (long)getpid(),
              (unsigned long long)made->st_ino);
     if (renameat2(directory, name, directory, aside, RENAME_NOREPLACE)) {
         if (!rename_flags_unknown(errno))
-            return -errno;
+            return errno == ENOENT ? 0 : -errno;
         return unlinkat(directory, name, 0) ? -errno : 0;
     }
     rc = check_ours(directory, aside, made);
