@@ -52,7 +52,9 @@ measure()
     from=$(where_is g6)
     to=$(other "$from")
     ask g6 "$from" quiet >/dev/null
-    assert "$label: page cache is filled" ask g6 "$from" 'fill 115'
+    # It took 148 s on an idle machine, and more beside anything else.
+    bed_limit=$((3 * bed_limit)) assert "$label: page cache is filled" \
+        ask g6 "$from" 'fill 115'
     same_disk
     [ "$line" = wide ] || shape "$from" "$rate"
     ask g6 "$from" reset >/dev/null
