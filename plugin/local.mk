@@ -38,7 +38,7 @@ libplugin_la_CFLAGS = $(AM_CFLAGS) -fvisibility=hidden
 
 # What all programs link that do not say otherwise.
 LDADD = libplugin.la libfsparse.la $(SODIUM_LIBS) $(ZSTD_LIBS) \
-	$(JSON_LIBS) $(LMDB_LIBS) $(XTL_LIBS) $(BLAKE3_LDADD)
+	$(JSON_LIBS) $(LMDB_LIBS) $(SECCOMP_LIBS) $(XTL_LIBS) $(BLAKE3_LDADD)
 
 sbin_PROGRAMS += xl-dedup
 xl_dedup_SOURCES = %D%/cmd/main.c

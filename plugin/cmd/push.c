@@ -442,8 +442,10 @@ int cmd_receive(int argc, char **argv)
     if (!rc)
         rc = receiver_new(&r, w, in, &conf, budget, &events);
     receiving.receiver = r;
-    if (!rc)
+    if (!rc) {
+        receiver_confine(r);
         rc = receiver_run(r);
+    }
     if (!rc && !receiver_is_dry(r))
         receiver_enter(r);
     receiver_free(r);

@@ -5,9 +5,9 @@
  * While an image is entered ahead, the lock of those who change the index is
  * held; it is not held between the thread's end and index_adding_end(), which
  * may be hours: whoever has it then removes what is not listed, and
- * index_list() finds out.  The thread does not wait for the lock: its holder
- * may be our own session, which has references read, and lets go of it only
- * later.
+ * index_list() finds out; then the image is entered once more.  The thread does
+ * not wait for the lock: its holder may be our own session, which has
+ * references read, and lets go of it only later.
  */
 #include "config.h"
 
@@ -26,41 +26,49 @@
 #define TRY_US 100000
 
 /* Another session's end takes a moment, a scan takes longer. */
-static int lock_soon(const char *directory)
+static int lock_soon(int fd)
 {
     unsigned tries;
-    int lock = -EWOULDBLOCK;
+    int rc = -EWOULDBLOCK;
 
-    for (tries = 0; tries < TRIES && lock == -EWOULDBLOCK; tries++) {
+    for (tries = 0; tries < TRIES && rc == -EWOULDBLOCK; tries++) {
         if (tries)
             usleep(TRY_US);
-        lock = index_lock(directory, false);
+        rc = index_lock_take(fd, false);
     }
-    return lock;
+    return rc;
 }
 
-static int enter(const char *directory, const char *path,
+char *index_name_of(const char *path, bool block)
+{
+    return block ? strdup(path) : realpath(path, NULL);
+}
+
+static int enter(const char *directory, const char *name,
                  const struct stamp *stamp, const struct index_source *source)
 {
     struct store_options opt = { .read_only = false };
-    int lock = lock_soon(directory), rc;
+    int lock = index_lock_open(directory), rc;
     struct store *s;
 
     if (lock < 0)
         return lock;
-    rc = index_open(&s, directory, &opt);
+    rc = lock_soon(lock);
+    if (!rc)
+        rc = index_open(&s, directory, &opt);
     if (!rc) {
-        rc = index_add(s, path, stamp, source);
+        rc = index_add(s, name, stamp, source);
         store_close(s);
     }
     close(lock);
     return rc;
 }
 
-/* What an image at a path is called in the index, for free(). */
-static char *resolve(const char *path, const struct stamp *stamp)
+/* It will be read when it is wanted. */
+static void say_left_out(const char *path, int rc)
 {
-    return stamp->block ? strdup(path) : realpath(path, NULL);
+    if (rc)
+        log_info("%s is not entered into the index: %s", path, strerror(-rc));
 }
 
 void index_add_image(const char *state_dir, const char *path,
@@ -68,27 +76,23 @@ void index_add_image(const char *state_dir, const char *path,
                      const struct index_source *source)
 {
     char *directory = index_directory(state_dir);
-    char *resolved = resolve(path, stamp);
-    int rc = -ENOMEM;
+    char *name = index_name_of(path, stamp->block);
 
-    if (directory && resolved)
-        rc = enter(directory, resolved, stamp, source);
-    /* It will be read when it is wanted. */
-    if (rc)
-        log_info("%s is not entered into the index: %s", path,
-                 strerror(-rc));
-    free(resolved);
+    say_left_out(path, directory && name ?
+                 enter(directory, name, stamp, source) : -ENOMEM);
+    free(name);
     free(directory);
 }
 
 /* Ahead */
 
-/* One disk of a session waits for another. */
+/* One disk of a session waits for another, and the lock's descriptor is the
+ * session's. */
 static pthread_mutex_t one_at_a_time = PTHREAD_MUTEX_INITIALIZER;
 
 struct index_adding {
     struct store *store;
-    const char *directory;
+    int lock_fd;
     const char *path;
     struct index_source source;
     pthread_t thread;
@@ -99,22 +103,20 @@ struct index_adding {
 static void *work(void *opaque)
 {
     struct index_adding *a = opaque;
-    int lock;
 
     niceness_set(NICENESS_LATER);
     pthread_mutex_lock(&one_at_a_time);
-    lock = index_lock(a->directory, false);
-    a->rc = lock < 0 ? lock :
-        index_add_unlisted(a->store, a->path, &a->source, &a->id);
-    if (lock >= 0)
-        close(lock);
+    a->rc = index_lock_take(a->lock_fd, false);
+    if (!a->rc) {
+        a->rc = index_add_unlisted(a->store, a->path, &a->source, &a->id);
+        index_lock_give(a->lock_fd);
+    }
     pthread_mutex_unlock(&one_at_a_time);
     return NULL;
 }
 
-int index_adding_start(struct index_adding **a_r, struct store *s,
-                       const char *directory, const char *path,
-                       const struct index_source *source)
+int index_adding_start(struct index_adding **a_r, struct store *s, int lock_fd,
+                       const char *path, const struct index_source *source)
 {
     struct index_adding *a = calloc(1, sizeof(*a));
     int rc;
@@ -122,7 +124,7 @@ int index_adding_start(struct index_adding **a_r, struct store *s,
     if (!a)
         return -ENOMEM;
     a->store = s;
-    a->directory = directory;
+    a->lock_fd = lock_fd;
     a->source = *source;
     a->path = path;
     rc = -pthread_create(&a->thread, NULL, work, a);
@@ -133,35 +135,34 @@ int index_adding_start(struct index_adding **a_r, struct store *s,
     return rc;
 }
 
-/* Nobody will list it. */
-static void drop(struct index_adding *a)
+/* With the lock.  What was entered ahead may have been removed meanwhile. */
+static int list(struct index_adding *a, const char *name,
+                const struct stamp *stamp)
 {
-    int lock = a->id ? index_lock(a->directory, false) : -1;
+    int rc = a->rc ? a->rc : index_list(a->store, a->id, name, stamp);
 
-    if (lock < 0)
-        return;
-    index_drop(a->store, a->id);
-    close(lock);
+    if (!rc)
+        return 0;
+    if (a->id)
+        index_drop(a->store, a->id);
+    return index_add(a->store, name, stamp, &a->source);
 }
 
-bool index_adding_end(struct index_adding *a, const char *path,
+void index_adding_end(struct index_adding *a, const char *name,
                       const struct stamp *stamp)
 {
-    char *resolved = resolve(path, stamp);
-    bool listed = false;
-    int lock;
+    int rc;
 
     pthread_join(a->thread, NULL);
-    lock = a->rc || !resolved ? -1 : index_lock(a->directory, false);
-    if (lock >= 0) {
-        listed = !index_list(a->store, a->id, resolved, stamp);
-        close(lock);
+    pthread_mutex_lock(&one_at_a_time);
+    rc = lock_soon(a->lock_fd);
+    if (!rc) {
+        rc = list(a, name, stamp);
+        index_lock_give(a->lock_fd);
     }
-    if (!listed)
-        drop(a);
-    free(resolved);
+    pthread_mutex_unlock(&one_at_a_time);
+    say_left_out(name, rc);
     free(a);
-    return listed;
 }
 
 void index_adding_free(struct index_adding *a)
@@ -169,6 +170,11 @@ void index_adding_free(struct index_adding *a)
     if (!a)
         return;
     pthread_join(a->thread, NULL);
-    drop(a);
+    pthread_mutex_lock(&one_at_a_time);
+    if (a->id && !index_lock_take(a->lock_fd, false)) {
+        index_drop(a->store, a->id);
+        index_lock_give(a->lock_fd);
+    }
+    pthread_mutex_unlock(&one_at_a_time);
     free(a);
 }

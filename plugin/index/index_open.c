@@ -35,7 +35,7 @@ int index_prepare(const char *directory)
     return rc;
 }
 
-static int open_lock(const char *directory)
+int index_lock_open(const char *directory)
 {
     char *path;
     int fd = index_prepare(directory);
@@ -51,15 +51,28 @@ static int open_lock(const char *directory)
     return fd;
 }
 
-int index_lock(const char *directory, bool wait)
+int index_lock_take(int fd, bool wait)
 {
-    int fd = open_lock(directory), rc;
+    int rc;
 
-    if (fd < 0)
-        return fd;
     do {
         rc = flock(fd, LOCK_EX | (wait ? 0 : LOCK_NB)) ? -errno : 0;
     } while (rc == -EINTR);
+    return rc;
+}
+
+void index_lock_give(int fd)
+{
+    flock(fd, LOCK_UN);
+}
+
+int index_lock(const char *directory, bool wait)
+{
+    int fd = index_lock_open(directory), rc;
+
+    if (fd < 0)
+        return fd;
+    rc = index_lock_take(fd, wait);
     if (rc) {
         close(fd);
         return rc;

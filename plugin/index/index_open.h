@@ -22,6 +22,12 @@ int index_prepare(const char *directory);
  * holds it until it is closed, or a negative errno; -EWOULDBLOCK, if somebody
  * else has it and this is not to wait. */
 int index_lock(const char *directory, bool wait);
+/* The same in steps, for a process that cannot open files when it wants the
+ * lock: opens it; takes it, 0 or a negative errno; lets go of it.  Whoever has
+ * the descriptor has the lock, so threads need one of their own besides. */
+int index_lock_open(const char *directory);
+int index_lock_take(int fd, bool wait);
+void index_lock_give(int fd);
 
 /* store_open() and store_verify() of an index. */
 int index_open(struct store **s_r, const char *directory,

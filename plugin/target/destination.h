@@ -66,6 +66,10 @@ struct destination {
      * may have taken long. */
     bool (*is_wanted)(void *opaque);
     void *opaque;
+    /* Or NULL.  Looks in place of destination_look_again(), for a process that
+     * may not do it. */
+    int (*look)(void *look_opaque, char *why, size_t size);
+    void *look_opaque;
 
     /* Nothing may be written: set while there is a doubt (witness.c). */
     bool sealed;

@@ -183,7 +183,8 @@ int destination_lookout(struct destination *d)
         return 0;
     pthread_mutex_lock(&l->lock);
     if (!l->rc && is_time(l)) {
-        l->rc = destination_look_again(d, why, sizeof(why));
+        l->rc = d->look ? d->look(d->look_opaque, why, sizeof(why)) :
+            destination_look_again(d, why, sizeof(why));
         if (l->rc)
             destination_give_up(d, l->rc, why);
         else

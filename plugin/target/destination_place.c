@@ -236,17 +236,12 @@ static int exchange(struct destination *d, int old, char *why, size_t size)
 static int put_in_place(struct destination *d)
 {
     char why[WHY_BYTES];
-    int old = d->nothing ? -1 : destination_open_found(d), rc = 0;
+    int old = d->nothing ? -1 : destination_open_found(d);
+    int rc = exchange(d, old, why, sizeof(why));
 
-    if (fsync(d->fd))
-        rc = -errno;
-    if (!rc && d->is_wanted && !d->is_wanted(d->opaque))
-        rc = -EPIPE;
-    if (!rc)
-        rc = exchange(d, old, why, sizeof(why));
     if (old >= 0)
         close(old);
-    if (rc && rc != -EPIPE && !d->reason)
+    if (rc && !d->reason)
         log_errno(rc, "disk %s: %s cannot be put in place", d->vdev, d->path);
     return rc;
 }
@@ -290,9 +285,27 @@ static void end_writing(struct destination *d)
     d->direct_fd = d->fd = -1;
 }
 
+void destination_was_placed(struct destination *d)
+{
+    d->placed = true;
+    d->begun = false;
+    end_writing(d);
+}
+
+int destination_make_durable(struct destination *d)
+{
+    int rc = destination_sync(d);
+
+    if (!rc && !d->block && fsync(d->fd))
+        rc = -errno;
+    if (!rc && !d->block && d->is_wanted && !d->is_wanted(d->opaque))
+        rc = -EPIPE;
+    return rc;
+}
+
 int destination_place(struct destination *d, const uint8_t root[HASH_BYTES])
 {
-    int rc = destination_sync(d), recorded;
+    int rc = destination_make_durable(d), recorded;
 
     if (!rc)
         rc = d->block ? place_device(d) : put_in_place(d);

@@ -23,5 +23,9 @@ int destination_placeholder(struct destination *d);
  * -EPIPE: it was not wanted any more, and nothing is replaced.
  */
 int destination_place(struct destination *d, const uint8_t root[HASH_BYTES]);
+/* Another process has put the disk in place: it is open for reading only. */
+void destination_was_placed(struct destination *d);
+/* Before that: all of it is durable, and still wanted.  0, or as above. */
+int destination_make_durable(struct destination *d);
 
 #endif

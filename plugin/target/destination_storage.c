@@ -379,30 +379,46 @@ static void record_failed(struct destination *d)
     guard_dismiss(&d->guard);
 }
 
-static void close_all(const struct destination *d)
+static void close_fd(int *fd)
 {
-    const int fds[] = { d->direct_fd, d->fd, d->replaced_fd,
-                        d->directory_fd, d->main_staging_fd };
-    size_t i;
-
-    for (i = 0; i < sizeof(fds) / sizeof(fds[0]); i++)
-        if (fds[i] >= 0)
-            close(fds[i]);
+    if (*fd >= 0)
+        close(*fd);
+    *fd = -1;
 }
 
-void destination_release(struct destination *d)
+void destination_leave_names(struct destination *d)
 {
-    /* What has arrived is kept. */
+    close_fd(&d->directory_fd);
+    close_fd(&d->main_staging_fd);
+}
+
+void destination_settle(struct destination *d)
+{
     coalesce_settle(d->coalesce, 0, d->size);
     coalesce_free(d->coalesce);
-    record_failed(d);
-    remove_useless(d);
-    remove_placeholder(d);
+    d->coalesce = NULL;
+}
+
+void destination_leave(struct destination *d)
+{
     image_release(&d->storage);
-    close_all(d);
+    close_fd(&d->direct_fd);
+    close_fd(&d->fd);
+    close_fd(&d->replaced_fd);
+    destination_leave_names(d);
     destination_lookout_end(d);
     free(d->staging_path);
     free(d->main_staging_path);
     free(d->reason);
     *d = (struct destination)DESTINATION_INIT;
+}
+
+void destination_release(struct destination *d)
+{
+    /* What has arrived is kept. */
+    destination_settle(d);
+    record_failed(d);
+    remove_useless(d);
+    remove_placeholder(d);
+    destination_leave(d);
 }

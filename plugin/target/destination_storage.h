@@ -59,4 +59,13 @@ void destination_spoil(struct destination *d);
  * a placeholder is removed, if it still is one. */
 void destination_release(struct destination *d);
 
+/* For a process that leaves that to another one, which has a copy of all this
+ * and may open what it needs: brings there what was coalesced, before the other
+ * one releases it; closes its own, and nothing more. */
+void destination_settle(struct destination *d);
+void destination_leave(struct destination *d);
+/* The same while it still is to be written to: names cannot be reached by it
+ * any more. */
+void destination_leave_names(struct destination *d);
+
 #endif

@@ -32,6 +32,7 @@ struct delta_round;
 struct digest_table;
 struct index_adding;
 struct listing;
+struct monitor;
 struct objects;
 struct readback;
 struct recipes;
@@ -76,6 +77,7 @@ struct target_disk {
 
     /* Borrowed from the session. */
     struct wire *wire;
+    struct monitor *monitor;        /* NULL: we may do all ourselves */
     struct threadpool *pool;
     struct references *references;
     struct budget *budget;
@@ -111,7 +113,9 @@ struct target_disk {
     struct recipes *recipes;
     struct delta_round *round;
     struct index_adding *adding;    /* index_disk.c */
-    bool indexed;                   /* the same */
+    char *index_name;               /* when it is placed: what it is called in
+                                       the index, or NULL, */
+    struct stamp index_stamp;       /* and as what */
 
     pthread_mutex_t lock;           /* covers what want.c, recipe.c and
                                        blocklist.c say */

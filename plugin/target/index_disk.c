@@ -40,22 +40,20 @@ static struct index_source source_of(struct target_disk *d)
 void index_disk_begin(struct target_disk *d)
 {
     struct index_source source = source_of(d);
-    const char *directory;
-    struct store *s = references_store(d->references, &directory);
+    int lock_fd;
+    struct store *s = references_store(d->references, &lock_fd);
 
-    /* If that fails, index_disk_enter() does it all. */
+    /* It is read when it is wanted. */
     if (s && !d->dry && objects_count(d) &&
-        index_adding_start(&d->adding, s, directory, d->path, &source))
+        index_adding_start(&d->adding, s, lock_fd, d->path, &source))
         d->adding = NULL;
 }
 
 void index_disk_end(struct target_disk *d)
 {
-    struct stamp stamp;
-
-    if (!d->adding || !d->placed || stamp_of(d->path, &stamp))
+    if (!d->adding || !d->placed || !d->index_name)
         return;
-    d->indexed = index_adding_end(d->adding, d->path, &stamp);
+    index_adding_end(d->adding, d->index_name, &d->index_stamp);
     d->adding = NULL;
 }
 
@@ -63,14 +61,4 @@ void index_disk_stop(struct target_disk *d)
 {
     index_adding_free(d->adding);
     d->adding = NULL;
-}
-
-void index_disk_enter(struct target_disk *d, const char *state_dir)
-{
-    struct index_source source = source_of(d);
-    struct stamp stamp;
-
-    if (!d->indexed && d->placed && objects_count(d) &&
-        !stamp_of(d->path, &stamp))
-        index_add_image(state_dir, d->path, &stamp, &source);
 }

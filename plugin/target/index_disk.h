@@ -14,12 +14,10 @@
 /* When all objects are known: begins with what takes long, in the background.
  * Needs the references, whose index it uses. */
 void index_disk_begin(struct target_disk *d);
-/* When the disk is in place and the references are still there: completes
- * that. */
+/* When the disk is in place, the references are still there, and nobody changes
+ * the index for us any more: completes that. */
 void index_disk_end(struct target_disk *d);
 /* Gives up what was begun and not completed; before the references go. */
 void index_disk_stop(struct target_disk *d);
-/* When the references are gone: enters the disk if that has not been done. */
-void index_disk_enter(struct target_disk *d, const char *state_dir);
 
 #endif

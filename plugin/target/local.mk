@@ -4,6 +4,8 @@ libplugin_la_SOURCES += \
 	%D%/blocksearch.c %D%/blocksearch.h \
 	%D%/bulk.c %D%/bulk.h \
 	%D%/coalesce.c %D%/coalesce.h \
+	%D%/confinement.c %D%/confinement.h \
+	%D%/confinement_filter.c %D%/confinement_filter.h \
 	%D%/delta.c %D%/delta.h \
 	%D%/destination.h \
 	%D%/destination_begin.c %D%/destination_begin.h \
@@ -22,9 +24,13 @@ libplugin_la_SOURCES += \
 	%D%/index_disk.c %D%/index_disk.h \
 	%D%/local_copy.c %D%/local_copy.h \
 	%D%/local_search.c %D%/local_search.h \
+	%D%/monitor.c %D%/monitor.h \
+	%D%/monitor_message.h \
+	%D%/monitor_serve.c %D%/monitor_serve.h \
 	%D%/objects.c %D%/objects.h \
 	%D%/offer.c %D%/offer.h \
 	%D%/pass.c %D%/pass.h \
+	%D%/passed_secrets.c %D%/passed_secrets.h \
 	%D%/place.c %D%/place.h \
 	%D%/placeholder.c %D%/placeholder.h \
 	%D%/readback.c %D%/readback.h \
@@ -32,9 +38,11 @@ libplugin_la_SOURCES += \
 	%D%/receiver_events.h \
 	%D%/recipe.c %D%/recipe.h \
 	%D%/reference.c %D%/reference.h \
+	%D%/reference_images.c %D%/reference_images.h \
 	%D%/refresh.c %D%/refresh.h \
 	%D%/segments.c %D%/segments.h \
 	%D%/session.c %D%/session.h \
+	%D%/session_index.c %D%/session_index.h \
 	%D%/signature.c %D%/signature.h \
 	%D%/staging.c %D%/staging.h \
 	%D%/want.c %D%/want.h \

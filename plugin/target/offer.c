@@ -393,6 +393,7 @@ static int accept_all(struct receiver *r)
     unsigned i;
     int rc = 0;
 
+    wire_set_packed(r->wire, WIRE_PACKED_HOLD);
     for (i = 0; i < r->n_disks && !rc; i++)
         rc = accept_disk(r, r->disks[i]);
     return rc;

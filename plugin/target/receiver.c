@@ -10,19 +10,19 @@
 
 #include <errno.h>
 #include <pthread.h>
-#include <sodium.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "plugin/state/keyring.h"
 #include "plugin/target/blocklist.h"
 #include "plugin/target/bulk.h"
+#include "plugin/target/confinement.h"
 #include "plugin/target/delta.h"
-#include "plugin/target/destination_place.h"
 #include "plugin/target/destination_storage.h"
 #include "plugin/target/index_disk.h"
+#include "plugin/target/monitor.h"
 #include "plugin/target/offer.h"
 #include "plugin/target/pass.h"
+#include "plugin/target/passed_secrets.h"
 #include "plugin/target/receiver.h"
 #include "plugin/target/recipe.h"
 #include "plugin/target/segments.h"
@@ -68,23 +68,18 @@ int receiver_new(struct receiver **r_r, struct wire *w, struct inbox *in,
     return 0;
 }
 
-static void forget_passed(struct target_disk *d)
-{
-    sodium_memzero(d->passed, sizeof(d->passed));
-    d->n_passed = 0;
-}
-
 static void disk_free(struct target_disk *d)
 {
     size_t i;
 
-    destination_unprobe(&d->dest, d->probe);
+    if (!d->monitor)
+        destination_unprobe(&d->dest, d->probe);
     bulk_release(d);
     segments_release(d);
     delta_release(d);
     listing_free(d->known_list);
-    forget_passed(d);
-    destination_release(&d->dest);
+    passed_secrets_forget(d);
+    monitor_release(d);
     pthread_mutex_destroy(&d->lock);
     for (i = 0; i < d->n_ids; i++)
         free(d->ids[i]);
@@ -95,6 +90,7 @@ static void disk_free(struct target_disk *d)
     free(d->base);
     free(d->stamp);
     free(d->source_path);
+    free(d->index_name);
     free(d);
 }
 
@@ -130,6 +126,7 @@ void receiver_free(struct receiver *r)
         disk_free(r->disks[i]);
     free(r->disks);
     references_free(r->references);
+    monitor_stop(r->monitor);
     while ((p = r->paths)) {
         r->paths = p->next;
         free(p->vdev);
@@ -152,6 +149,11 @@ int receiver_set_path(struct receiver *r, const char *vdev, const char *path)
     p->next = r->paths;
     r->paths = p;
     return p->vdev && p->path ? 0 : -ENOMEM;
+}
+
+void receiver_confine(struct receiver *r)
+{
+    r->confines = true;
 }
 
 bool receiver_is_dry(const struct receiver *r)
@@ -199,7 +201,7 @@ static int make_placeholder(struct receiver *r, struct target_disk *d)
 
     if (!d->bulk_done)
         return -EPROTO;
-    rc = destination_placeholder(&d->dest);
+    rc = monitor_placeholder(d);
     if (rc)
         give_reason(r, d);
     else if (d->dest.placeholder && r->events.placeholder)
@@ -248,42 +250,11 @@ int receiver_read(struct receiver *r, uint64_t disk, uint64_t offset,
     return destination_read(&d->dest, data, length, offset);
 }
 
-/* The secrets that come along with a disk. */
-static int take_passed(struct target_disk *d, const struct frame *f)
-{
-    const char *hex;
-    unsigned i;
-
-    if (f->length > 0 && !text_valid(f->data, f->length))
-        return -EPROTO;
-    for (i = 0; (hex = text_get(f->data, f->length, "secret", i)); i++)
-        if (i == PROTO_PROOFS_MAX || !secret_parse(hex, &d->passed[i]))
-            return -EPROTO;
-    d->n_passed = i;
-    return 0;
-}
-
-/* What the guest, which is here now, needs to go back. */
-static void keep_secrets(struct receiver *r, struct target_disk *d)
-{
-    struct record_key key = { r->uuid, d->vdev, d->named };
-    uint8_t replaced[PROTO_SECRET_NAME];
-    struct keyring_change change = { .add = d->passed, .n = d->n_passed };
-
-    if (d->dest.earlier.own.set &&
-        !secret_same(&d->dest.earlier.own, &d->dest.claim.own)) {
-        secret_name(&d->dest.earlier.own, replaced);
-        change.drop = replaced;
-    }
-    d->passed[change.n++] = d->dest.claim.own;
-    keyring_change(r->conf->state_dir, &key, &change);
-}
-
 static int place(struct receiver *r, struct target_disk *d,
                  const struct frame *f)
 {
     uint8_t root[HASH_BYTES];
-    int rc = take_passed(d, f);
+    int rc = passed_secrets_take(d, f);
 
     if (rc)
         return rc;
@@ -297,7 +268,7 @@ static int place(struct receiver *r, struct target_disk *d,
     if (d->dest.block)
         rc = pass_read_root(d, root);
     if (!rc)
-        rc = destination_place(&d->dest, d->dest.block ? root : NULL);
+        rc = monitor_place(d, d->dest.block ? root : NULL);
     if (rc)
         return rc;
     d->placed = true;
@@ -419,7 +390,7 @@ static int take_disk_frame(struct receiver *r, struct target_disk *d,
     return d->bulk_done ? take_pass_frame(d, f) : take_bulk_frame(d, f);
 }
 
-static int start_references(struct receiver *r)
+static int open_references(struct receiver *r)
 {
     unsigned i;
     int rc = 0;
@@ -430,12 +401,43 @@ static int start_references(struct receiver *r)
     if (r->dry)
         references_keep_index(r->references);
     host_secret_load(r->conf->state_dir, !r->dry, r->told.secret);
-    return rc ? rc : references_start(r->references);
+    return rc ? rc : references_open(r->references);
+}
+
+static int give_up_rights(struct receiver *r)
+{
+    char why[WHY_BYTES] = "out of memory";
+    int rc;
+
+    wire_prepare();
+    rc = monitor_start(&r->monitor, r, why, sizeof(why));
+    if (!rc)
+        rc = confinement_enter(why, sizeof(why));
+    if (rc)
+        session_refuse(r, "%s", why);
+    return rc;
+}
+
+/* All disks are accepted.  What takes rights has been done, or is the monitor's
+ * from now on, before anything is unpacked. */
+static int settle(struct receiver *r)
+{
+    int rc = r->n_disks > 0 ? open_references(r) : 0;
+
+    if (!rc && r->confines)
+        rc = give_up_rights(r);
+    if (rc)
+        return rc;
+    r->settled = true;
+    wire_set_packed(r->wire, WIRE_PACKED_TAKE);
+    /* What is not indexed is read while the source scans its disks. */
+    if (r->n_disks > 0)
+        references_start(r->references);
+    return 0;
 }
 
 static int take_frame(struct receiver *r, const struct frame *f)
 {
-    unsigned accepted = r->n_accepted;
     int rc;
 
     if (f->type == FRAME_DISK)
@@ -446,9 +448,8 @@ static int take_frame(struct receiver *r, const struct frame *f)
         rc = take_disk_frame(r, r->disks[f->disk], f);
     else
         rc = -EPROTO;
-    /* What is not indexed is read while the source scans its disks. */
-    if (!rc && accepted < r->n_accepted && r->n_accepted == r->n_disks)
-        rc = start_references(r);
+    if (!rc && r->offered && !r->settled && r->n_accepted == r->n_disks)
+        rc = settle(r);
     return rc;
 }
 
@@ -458,21 +459,17 @@ void receiver_enter(struct receiver *r)
 
     for (i = 0; i < r->n_disks; i++)
         if (r->disks[i]->placed && !r->push)
-            keep_secrets(r, r->disks[i]);
+            monitor_keep_secrets(r->disks[i]);
     references_stop(r->references);
     threadpool_free(r->pool);
     r->pool = NULL;
+    /* Whoever reads references for the index has its lock. */
+    references_end_refresh(r->references);
     for (i = 0; i < r->n_disks; i++) {
         if (r->disks[i]->placed)
-            listing_keep(r->disks[i]->known_list);
+            monitor_keep_listing(r->disks[i]);
         index_disk_end(r->disks[i]);
     }
-    stop_entering(r);
-    /* A process opens the index once. */
-    references_free(r->references);
-    r->references = NULL;
-    for (i = 0; i < r->n_disks; i++)
-        index_disk_enter(r->disks[i], r->conf->state_dir);
 }
 
 static void explain_protocol(struct receiver *r, const struct frame *f)

@@ -38,6 +38,11 @@ bool receiver_is_push(const struct receiver *r);
 /* Tells what the running domains of this host use; the list is borrowed. */
 void receiver_set_used(struct receiver *r, const struct used_path *used);
 
+/* To be called before receiver_run(), in a process that is the target's alone:
+ * as soon as all disks are accepted it gives up its rights (confinement.h), and
+ * a process that it has forked keeps them (monitor.h). */
+void receiver_confine(struct receiver *r);
+
 /* What lies on a disk's storage now; for any thread, from the event `restore`
  * on.  -ERANGE if there is no such place. */
 int receiver_read(struct receiver *r, uint64_t disk, uint64_t offset,

@@ -358,11 +358,11 @@ static int begin_signatures(struct target_disk *d)
 /* Whether the held file is in the earlier copy of the disk itself. */
 static bool is_own(const struct target_disk *d, const struct basis *h)
 {
-    struct stat st;
+    const struct stat *st = &d->dest.found;
 
-    return !stat(d->path, &st) &&
-        (S_ISBLK(st.st_mode) ? st.st_rdev : st.st_dev) == h->image->dev &&
-        (!S_ISREG(st.st_mode) || st.st_ino == h->image->ino);
+    return !d->dest.nothing &&
+        (S_ISBLK(st->st_mode) ? st->st_rdev : st->st_dev) == h->image->dev &&
+        (!S_ISREG(st->st_mode) || st->st_ino == h->image->ino);
 }
 
 /* Whether the held file lies at the destination just where the object

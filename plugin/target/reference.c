@@ -2,13 +2,12 @@
 /*
  * What the target already holds; see reference.h.
  *
- * Each allowed image has a slot; the slot knows under which id the index lists
- * the image now.  A thread of ours starts the refresh, looks from time to time
- * whether the index has changed (whoever has changed it), and updates the ids.
+ * A thread of ours starts the refresh, looks from time to time whether the index
+ * has changed (whoever has changed it), and has the images (reference_images.h)
+ * find out under which ids it lists them now.
  *
- * lock: covers the ids, the opened images and what is waited for.  It is a
- * leaf apart from the log's.  The list of images does not change any more when
- * searching begins.
+ * lock: covers what is waited for.  It is a leaf apart from the images' and the
+ * log's.
  */
 #include "config.h"
 
@@ -22,12 +21,12 @@
 
 #include "plugin/base/clock.h"
 #include "plugin/base/log.h"
-#include "plugin/image/image_list.h"
 #include "plugin/index/index.h"
 #include "plugin/index/index_forget.h"
-#include "plugin/index/index_open.h"
 #include "plugin/target/reference.h"
+#include "plugin/target/reference_images.h"
 #include "plugin/target/refresh.h"
+#include "plugin/target/session_index.h"
 
 #define PLACES_MAX 64               /* looked at for one object */
 #define WRONG_MAX 4096u             /* entries noted in a session; the next
@@ -38,36 +37,19 @@
 #define LINK_IDLE 1                 /* seconds: then something is asked for in
                                        any case */
 
-enum slot_state {
-    SLOT_MISSING,                   /* not indexed, or without names */
-    SLOT_CHANGED,                   /* written to since it was read */
-    SLOT_CURRENT,
-};
-
-struct slot {
-    enum slot_state state;
-    bool named;
-    uint32_t id;                    /* 0: not indexed */
-    bool opened;                    /* or tried to */
-    struct image image;
-};
-
 struct references {
     const struct configuration *conf;
     const char *program;
-    struct image_list list;
-    /* As many as the list has.  Their lock is taken in transactions of the
-     * store, and in the other lock, and nothing is waited for in it.  In the
-     * other lock transactions are begun, which may wait until all that run have
-     * ended: it must not be taken in one. */
-    struct slot *slots;
-    pthread_mutex_t slots_lock;
-    char *directory;                /* of the index */
-    bool temporary;
-    bool keep;                      /* nothing is written to the host's */
-    bool writable;                  /* it is, and open */
-    struct store *store;            /* NULL: there is none */
-    uint64_t generation;            /* of the store, when last looked at */
+    struct reference_system system;
+    pid_t reading;                  /* the process that reads images for the
+                                       index, if we have started it */
+    /* Their lock is taken in transactions of the store, and in the other lock.
+     * In the other lock transactions are begun, which may wait until all that
+     * run have ended: it must not be taken in one. */
+    struct reference_images images;
+    struct session_index index;
+    uint64_t generation;            /* of the index, when last looked at */
+    bool incomplete;                /* something is to be read for it */
 
     pthread_mutex_t lock;
     pthread_cond_t changed;
@@ -88,6 +70,82 @@ static time_t now(void)
     return monotonic_ms() / 1000;
 }
 
+/* What this process does itself, if it may */
+
+static int read_here(void *opaque, const uint32_t *images, size_t n,
+                     bool gently)
+{
+    struct references *r = opaque;
+    char **paths = calloc(n + 1, sizeof(*paths));
+    size_t i;
+    pid_t pid;
+
+    if (!paths)
+        return -ENOMEM;
+    for (i = 0; i < n; i++)
+        paths[i] = r->images.list.items[images[i]].path;
+    pid = refresh_start(r->program, r->index.directory, paths, n, gently);
+    free(paths);
+    r->reading = pid < 0 ? -1 : pid;
+    return pid < 0 ? pid : 0;
+}
+
+static bool read_ended_here(void *opaque)
+{
+    struct references *r = opaque;
+
+    if (r->reading > 0 && refresh_ended(r->reading))
+        r->reading = -1;
+    return r->reading < 0;
+}
+
+static void read_stop_here(void *opaque)
+{
+    struct references *r = opaque;
+
+    if (r->reading > 0)
+        refresh_stop(r->reading);
+    r->reading = -1;
+}
+
+void references_here(struct references *r, struct reference_system *s_r)
+{
+    *s_r = (struct reference_system){
+        .read = read_here,
+        .read_ended = read_ended_here,
+        .read_stop = read_stop_here,
+        .opaque = r,
+    };
+}
+
+void references_set_system(struct references *r,
+                           const struct reference_system *s,
+                           const struct image_system *images)
+{
+    r->system = *s;
+    r->images.system = *images;
+}
+
+struct reference_images *references_images(struct references *r)
+{
+    return &r->images;
+}
+
+size_t references_count(struct references *r)
+{
+    return r->images.slots ? r->images.list.n : 0;
+}
+
+const struct image *references_image(struct references *r, size_t i)
+{
+    return reference_images_get(&r->images, i);
+}
+
+bool references_have_paths(struct references *r)
+{
+    return reference_images_have_names(&r->images);
+}
+
 int references_new(struct references **r_r, const struct configuration *conf,
                    const char *program)
 {
@@ -97,8 +155,11 @@ int references_new(struct references **r_r, const struct configuration *conf,
         return -ENOMEM;
     r->conf = conf;
     r->program = program;
+    r->index = (struct session_index)SESSION_INDEX_INIT;
+    r->reading = -1;
+    references_here(r, &r->system);
     pthread_mutex_init(&r->lock, NULL);
-    pthread_mutex_init(&r->slots_lock, NULL);
+    reference_images_init(&r->images);
     monotonic_cond_init(&r->changed);
     *r_r = r;
     return 0;
@@ -120,31 +181,16 @@ void references_end_refresh(struct references *r)
     r->running = false;
 }
 
-static void remove_temporary(const char *directory)
+void references_remove_temporary(const struct references *r)
 {
-    static const char *const files[] = { "index/data.mdb", "index/lock.mdb",
-                                         "index", "index.lock",
-                                         "index.writer", "" };
-    char *parent = strdup(directory), *slash, *path;
-    size_t i;
-
-    slash = parent ? strrchr(parent, '/') : NULL;
-    if (slash) {
-        *slash = '\0';
-        for (i = 0; i < sizeof(files) / sizeof(files[0]); i++)
-            if (asprintf(&path, "%s/%s", parent, files[i]) >= 0) {
-                remove(path);
-                free(path);
-            }
-    }
-    free(parent);
+    session_index_remove(&r->index);
 }
 
 /* At once and at the end: each time the storage is waited for. */
 static void forget_wrong(struct references *r)
 {
-    int rc = r->store && r->n_wrong > 0 ?
-        index_forget(r->store, r->wrong, r->n_wrong) : 0;
+    int rc = r->index.store && r->n_wrong > 0 ?
+        index_forget(r->index.store, r->wrong, r->n_wrong) : 0;
 
     /* They are found again. */
     if (rc)
@@ -155,34 +201,25 @@ static void forget_wrong(struct references *r)
 
 void references_free(struct references *r)
 {
-    size_t i;
-
     if (!r)
         return;
     references_end_refresh(r);
-    for (i = 0; r->slots && i < r->list.n; i++)
-        image_release(&r->slots[i].image);
+    reference_images_release(&r->images);
     forget_wrong(r);
-    store_close(r->store);
-    if (r->temporary)
-        remove_temporary(r->directory);
-    free(r->directory);
-    free(r->slots);
-    image_list_release(&r->list);
+    session_index_close(&r->index);
     pthread_cond_destroy(&r->changed);
     pthread_mutex_destroy(&r->lock);
-    pthread_mutex_destroy(&r->slots_lock);
     free(r);
 }
 
 void references_keep_index(struct references *r)
 {
-    r->keep = true;
+    r->index.keep = true;
 }
 
 int references_add(struct references *r, const char *path)
 {
-    int rc = image_list_add(&r->list, path);
+    int rc = image_list_add(&r->images.list, path);
 
     if (!rc || rc == -ENOMEM)
         return rc;
@@ -190,82 +227,18 @@ int references_add(struct references *r, const char *path)
     return 0;
 }
 
-/* Slots */
-
-struct slot_update {
-    struct references *r;
-    bool *listed;
-};
-
-static int update_slot(void *opaque, const struct index_image *i)
-{
-    struct slot_update *u = opaque;
-    struct references *r = u->r;
-    enum slot_state state = SLOT_CURRENT;
-    struct stamp stamp;
-    size_t n;
-
-    for (n = 0; n < r->list.n; n++)
-        if (!strcmp(r->list.items[n].path, i->path))
-            break;
-    if (n == r->list.n)
-        return 0;
-    u->listed[n] = true;
-    if (!i->named)
-        state = SLOT_MISSING;
-    else if (stamp_of(i->path, &stamp) || !stamp_same(&stamp, &i->stamp))
-        state = SLOT_CHANGED;
-    pthread_mutex_lock(&r->slots_lock);
-    r->slots[n].id = i->id;
-    r->slots[n].named = i->named;
-    r->slots[n].state = state;
-    pthread_mutex_unlock(&r->slots_lock);
-    return 0;
-}
-
-/* With the lock held. */
-static void update_slots(struct references *r)
-{
-    struct slot_update u = { r, calloc(r->list.n + 1, sizeof(bool)) };
-    MDB_txn *t;
-    size_t i;
-
-    if (!u.listed || store_read(r->store, &t)) {
-        free(u.listed);
-        return;
-    }
-    index_images(r->store, t, false, update_slot, &u);
-    store_read_end(r->store, t);
-    pthread_mutex_lock(&r->slots_lock);
-    for (i = 0; i < r->list.n; i++)
-        if (!u.listed[i])
-            r->slots[i] = (struct slot){ .image = r->slots[i].image,
-                                         .opened = r->slots[i].opened };
-    pthread_mutex_unlock(&r->slots_lock);
-    free(u.listed);
-}
-
-static size_t count_slots(const struct references *r, enum slot_state state)
-{
-    size_t i, n = 0;
-
-    for (i = 0; i < r->list.n; i++)
-        n += r->slots[i].state == state;
-    return n;
-}
-
 /* Refresh */
 
 /* With the lock held. */
 static void look(struct references *r)
 {
-    uint64_t generation = store_generation(r->store);
+    uint64_t generation = store_generation(r->index.store);
 
     if (generation == r->generation)
         return;
     r->generation = generation;
-    update_slots(r);
-    if (count_slots(r, SLOT_MISSING) == 0)
+    reference_images_update(&r->images, r->index.store);
+    if (reference_images_count(&r->images, IMAGE_MISSING) == 0)
         r->waiting_pays = false;
     r->news++;
     pthread_cond_broadcast(&r->changed);
@@ -281,29 +254,26 @@ static void pause_for(struct references *r, unsigned ms)
 
 /* Has those images read that are in this state.  Called and returns with the
  * lock held. */
-static void read_images(struct references *r, enum slot_state state)
+static void read_images(struct references *r, enum image_state state)
 {
-    char **paths = calloc(r->list.n + 1, sizeof(*paths));
-    pid_t pid = -1;
-    size_t i, n = 0;
-    bool ended;
+    const struct reference_system *s = &r->system;
+    uint32_t *images = calloc(REFERENCES_READ_MAX, sizeof(*images));
+    bool reads = false, ended;
+    size_t n = images ? reference_images_list(&r->images, state, images,
+                                              REFERENCES_READ_MAX) : 0;
 
-    for (i = 0; paths && i < r->list.n; i++)
-        if (r->slots[i].state == state)
-            paths[n++] = r->list.items[i].path;
     if (n && !r->stop)
-        pid = refresh_start(r->program, r->directory, paths, n,
-                            state == SLOT_CHANGED);
-    free(paths);
-    if (pid < 0)
+        reads = !s->read(s->opaque, images, n, state == IMAGE_CHANGED);
+    free(images);
+    if (!reads)
         return;
     do {
         pause_for(r, LOOK_MS);
-        ended = refresh_ended(pid);
+        ended = s->read_ended(s->opaque);
         look(r);
     } while (!ended && !r->stop);
     if (!ended)
-        refresh_stop(pid);
+        s->read_stop(s->opaque);
 }
 
 static void *refresh(void *opaque)
@@ -311,122 +281,66 @@ static void *refresh(void *opaque)
     struct references *r = opaque;
 
     pthread_mutex_lock(&r->lock);
-    read_images(r, SLOT_MISSING);
+    read_images(r, IMAGE_MISSING);
     r->waiting_pays = false;
     pthread_cond_broadcast(&r->changed);
-    read_images(r, SLOT_CHANGED);
+    read_images(r, IMAGE_CHANGED);
     pthread_mutex_unlock(&r->lock);
     return NULL;
 }
 
 /* Start */
 
-static int open_index(struct references *r, const char *state_dir,
-                      bool read_only)
+/* Whether an index that cannot be written to has all that it is to have. */
+static bool suffices(void *opaque)
 {
-    struct store_options opt = { .read_only = read_only };
+    struct references *r = opaque;
+
+    reference_images_update(&r->images, r->index.store);
+    return !r->program || !reference_images_count(&r->images, IMAGE_MISSING);
+}
+
+int references_open(struct references *r)
+{
+    size_t missing;
     int rc;
 
-    free(r->directory);
-    r->directory = index_directory(state_dir);
-    if (!r->directory)
-        return -ENOMEM;
-    /* As who writes does it: the state directory may not be there yet. */
-    if (!read_only) {
-        rc = index_prepare(r->directory);
-        if (rc)
-            return rc;
-    }
-    return index_open(&r->store, r->directory, &opt);
-}
-
-static int open_temporary(struct references *r)
-{
-    const char *const places[] = { getenv("TMPDIR"), "/var/tmp", "/tmp",
-                                   "/run", "/dev/shm" };
-    char *directory;
-    size_t i;
-    int rc = -ENOENT;
-
-    for (i = 0; i < sizeof(places) / sizeof(places[0]) && rc; i++) {
-        if (!places[i])
-            continue;
-        if (asprintf(&directory, "%s/xl-dedup-index-XXXXXX", places[i]) < 0)
-            return -ENOMEM;
-        if (mkdtemp(directory)) {
-            rc = open_index(r, directory, false);
-            r->temporary = true;
-            if (rc)
-                remove_temporary(r->directory);
-        }
-        free(directory);
-    }
-    r->temporary = !rc;
-    return rc;
-}
-
-/* An index that can be written to; else one to read that lacks nothing; else
- * one of our own. */
-static int find_index(struct references *r)
-{
-    int rc = r->keep ? -EROFS : open_index(r, r->conf->state_dir, false);
-
-    r->writable = !rc;
-    if (!rc)
-        return 0;
-    if (!r->keep)
-        log_warn("%s: the index cannot be written to (%s)",
-                 r->conf->state_dir, strerror(-rc));
-    if (!open_index(r, r->conf->state_dir, true)) {
-        update_slots(r);
-        if (!r->program || !count_slots(r, SLOT_MISSING))
-            return 0;
-        store_close(r->store);
-        r->store = NULL;
-    }
-    rc = open_temporary(r);
-    if (rc)
-        log_errno(rc, "no index can be made; nothing is taken from "
-                  "references");
-    return rc;
-}
-
-int references_start(struct references *r)
-{
-    size_t i, missing;
-    int rc;
-
-    rc = image_list_add_globs(&r->list, r->conf->references,
+    rc = image_list_add_globs(&r->images.list, r->conf->references,
                               r->conf->n_references);
-    if (rc || r->list.n == 0)
+    if (!rc)
+        rc = reference_images_complete(&r->images);
+    /* Disks that come are entered into it, whatever there is to be found. */
+    if (rc || (r->images.list.n == 0 && r->index.keep))
         return rc;
-    r->slots = calloc(r->list.n, sizeof(*r->slots));
-    if (!r->slots)
-        return -ENOMEM;
-    for (i = 0; i < r->list.n; i++)
-        r->slots[i].image = (struct image)IMAGE_INIT;
     pthread_mutex_lock(&r->lock);
-    rc = find_index(r);
+    rc = session_index_open(&r->index, r->conf->state_dir,
+                            r->images.list.n > 0 ? suffices : NULL, r);
     if (!rc) {
-        r->generation = store_generation(r->store);
-        update_slots(r);
-        missing = count_slots(r, SLOT_MISSING);
+        r->generation = store_generation(r->index.store);
+        reference_images_update(&r->images, r->index.store);
+        missing = reference_images_count(&r->images, IMAGE_MISSING);
+        r->incomplete = missing ||
+            reference_images_count(&r->images, IMAGE_CHANGED);
         r->waiting_pays = missing > 0;
-        r->deadline = now() + r->conf->index_wait;
-        if (r->program && (!r->keep || r->temporary) &&
-            (missing || count_slots(r, SLOT_CHANGED)))
-            r->running = !pthread_create(&r->thread, NULL, refresh, r);
-        r->waiting_pays = missing > 0 && r->running;
     }
     pthread_mutex_unlock(&r->lock);
     return rc == -ENOMEM ? rc : 0;
 }
 
-struct store *references_store(const struct references *r,
-                               const char **directory_r)
+void references_start(struct references *r)
 {
-    *directory_r = r->directory;
-    return r->writable ? r->store : NULL;
+    pthread_mutex_lock(&r->lock);
+    r->deadline = now() + r->conf->index_wait;
+    if (r->incomplete && r->program && (!r->index.keep || r->index.temporary))
+        r->running = !pthread_create(&r->thread, NULL, refresh, r);
+    r->waiting_pays = r->waiting_pays && r->running;
+    pthread_mutex_unlock(&r->lock);
+}
+
+struct store *references_store(const struct references *r, int *lock_fd_r)
+{
+    *lock_fd_r = r->index.lock_fd;
+    return r->index.writable ? r->index.store : NULL;
 }
 
 /* Waiting */
@@ -479,46 +393,9 @@ void references_arrived(struct references *r, uint64_t bytes)
 
 /* Searching */
 
-/* With the slots' lock held. */
-static const struct image *open_slot(struct references *r, size_t i)
+static bool is_searched(const struct references *r)
 {
-    struct slot *s = &r->slots[i];
-
-    if (!s->opened)
-        image_open(&s->image, r->list.items[i].path);
-    s->opened = true;
-    return s->image.fd >= 0 ? &s->image : NULL;
-}
-
-/* The image, open, or NULL: not one of this session's, or not to be read. */
-static const struct image *image_of(struct references *r, uint32_t id)
-{
-    const struct image *found = NULL;
-    size_t i;
-
-    pthread_mutex_lock(&r->slots_lock);
-    for (i = 0; i < r->list.n; i++)
-        if (r->slots[i].id == id)
-            break;
-    if (i < r->list.n)
-        found = open_slot(r, i);
-    pthread_mutex_unlock(&r->slots_lock);
-    return found;
-}
-
-size_t references_count(const struct references *r)
-{
-    return r->slots ? r->list.n : 0;
-}
-
-const struct image *references_image(struct references *r, size_t i)
-{
-    const struct image *image;
-
-    pthread_mutex_lock(&r->slots_lock);
-    image = open_slot(r, i);
-    pthread_mutex_unlock(&r->slots_lock);
-    return image;
+    return r->index.store && r->images.list.n > 0;
 }
 
 static bool is_object(const struct index_object *o, const uint8_t *digest,
@@ -527,23 +404,10 @@ static bool is_object(const struct index_object *o, const uint8_t *digest,
     return o->size == size && !memcmp(o->digest, digest, PROTO_SHORT_DIGEST);
 }
 
-/* Whether an image is one of this session's. */
-static bool is_ours(void *opaque, uint32_t id)
-{
-    struct references *r = opaque;
-    size_t i;
-
-    pthread_mutex_lock(&r->slots_lock);
-    for (i = 0; i < r->list.n && r->slots[i].id != id; i++)
-        ;
-    pthread_mutex_unlock(&r->slots_lock);
-    return i < r->list.n;
-}
-
 bool references_find(struct references *r, const uint8_t *short_digest,
                      uint64_t size, unsigned nth, struct basis *h_r)
 {
-    const struct index_filter ours = { is_ours, r };
+    const struct index_filter ours = { reference_images_have, &r->images };
     struct index_place places[PLACES_MAX];
     const struct image *image;
     struct index_object o;
@@ -551,13 +415,13 @@ bool references_find(struct references *r, const uint8_t *short_digest,
     MDB_txn *t;
     int n, i;
 
-    if (!r->store || store_read(r->store, &t))
+    if (!is_searched(r) || store_read(r->index.store, &t))
         return false;
-    n = index_by_hash(r->store, t, short_digest, size, &ours, places,
+    n = index_by_hash(r->index.store, t, short_digest, size, &ours, places,
                       PLACES_MAX);
     for (i = 0; i < n && !found; i++) {
-        image = image_of(r, places[i].id);
-        if (!image || index_get(r->store, t, places[i], &o))
+        image = reference_images_of(&r->images, places[i].id);
+        if (!image || index_get(r->index.store, t, places[i], &o))
             continue;
         if (!is_object(&o, short_digest, size) || nth > 0) {
             index_object_release(&o);
@@ -568,7 +432,7 @@ bool references_find(struct references *r, const uint8_t *short_digest,
         if (found)
             h_r->place = places[i];
     }
-    store_read_end(r->store, t);
+    store_read_end(r->index.store, t);
     return found;
 }
 
@@ -579,7 +443,7 @@ void references_wrong(struct references *r, const struct basis *h)
 
     memcpy(wrong.digest, h->object.digest, sizeof(wrong.digest));
     pthread_mutex_lock(&r->lock);
-    if (!r->wrong && r->writable)
+    if (!r->wrong && r->index.writable)
         r->wrong = calloc(WRONG_MAX, sizeof(*list));
     if (r->wrong && r->n_wrong < WRONG_MAX)
         r->wrong[r->n_wrong++] = wrong;
@@ -589,7 +453,7 @@ void references_wrong(struct references *r, const struct basis *h)
 bool references_lack(struct references *r, const uint8_t *short_digest,
                      uint64_t size)
 {
-    const struct index_filter ours = { is_ours, r };
+    const struct index_filter ours = { reference_images_have, &r->images };
     struct index_place place;
     bool reading, lack;
     MDB_txn *t;
@@ -599,24 +463,12 @@ bool references_lack(struct references *r, const uint8_t *short_digest,
     pthread_mutex_unlock(&r->lock);
     if (reading)
         return false;
-    if (!r->store || store_read(r->store, &t))
-        return !r->store;
-    lack = index_by_hash(r->store, t, short_digest, size, &ours, &place,
+    if (!is_searched(r) || store_read(r->index.store, &t))
+        return !is_searched(r);
+    lack = index_by_hash(r->index.store, t, short_digest, size, &ours, &place,
                          1) == 0;
-    store_read_end(r->store, t);
+    store_read_end(r->index.store, t);
     return lack;
-}
-
-bool references_have_paths(struct references *r)
-{
-    bool have = false;
-    size_t i;
-
-    pthread_mutex_lock(&r->slots_lock);
-    for (i = 0; r->slots && i < r->list.n; i++)
-        have = have || (r->slots[i].id && r->slots[i].named);
-    pthread_mutex_unlock(&r->slots_lock);
-    return have;
 }
 
 static uint64_t distance(uint64_t a, uint64_t b)
@@ -636,8 +488,8 @@ static bool nearest(struct references *r, MDB_txn *t,
     int i;
 
     for (i = 0; i < n; i++) {
-        image = image_of(r, places[i].id);
-        if (!image || index_get(r->store, t, places[i], &o) ||
+        image = reference_images_of(&r->images, places[i].id);
+        if (!image || index_get(r->index.store, t, places[i], &o) ||
             !basis_of_indexed(&h, image, &o))
             continue;
         if (found && distance(h.size, size) >= distance(h_r->size, size)) {
@@ -655,21 +507,21 @@ static bool nearest(struct references *r, MDB_txn *t,
 bool references_find_path(struct references *r, const char *path,
                           uint64_t size, struct basis *h_r)
 {
-    const struct index_filter ours = { is_ours, r };
+    const struct index_filter ours = { reference_images_have, &r->images };
     struct index_place places[PLACES_MAX];
     bool found;
     MDB_txn *t;
     int n;
 
-    if (!r->store || store_read(r->store, &t))
+    if (!is_searched(r) || store_read(r->index.store, &t))
         return false;
-    n = index_by_path(r->store, t, path, "", &ours, places, PLACES_MAX);
+    n = index_by_path(r->index.store, t, path, "", &ours, places, PLACES_MAX);
     found = nearest(r, t, places, n, size, h_r);
     if (!found) {
-        n = index_by_version(r->store, t, path, &ours, places,
+        n = index_by_version(r->index.store, t, path, &ours, places,
                              PLACES_MAX);
         found = nearest(r, t, places, n, size, h_r);
     }
-    store_read_end(r->store, t);
+    store_read_end(r->index.store, t);
     return found;
 }

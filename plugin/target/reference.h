@@ -23,6 +23,7 @@
 
 #include "plugin/index/basis.h"
 #include "plugin/state/configuration.h"
+#include "plugin/target/reference_images.h"
 
 struct references;
 
@@ -36,17 +37,42 @@ int references_new(struct references **r_r, const struct configuration *conf,
 void references_free(struct references *r);
 
 /* Allows an image besides the configured ones; to be called before
- * references_start().  An image that cannot be used is logged and left out:
+ * references_open().  An image that cannot be used is logged and left out:
  * only -ENOMEM is an error. */
 int references_add(struct references *r, const char *path);
 
-/* Has nothing written to the index; to be called before references_start().  If
+/* Has nothing written to the index; to be called before references_open().  If
  * the index lacks an image, there is a temporary one for this session. */
 void references_keep_index(struct references *r);
 
-/* Opens the index and has what it lacks read in the background.  Only -ENOMEM
- * is an error: without an index nothing is found. */
-int references_start(struct references *r);
+/* Opens the index, also if there is nothing to be found in it: disks that come
+ * are entered.  Only -ENOMEM is an error: without an index nothing is found. */
+int references_open(struct references *r);
+/* Then: has what the index lacks read in the background. */
+void references_start(struct references *r);
+
+/* As many images are read for the index at a time. */
+#define REFERENCES_READ_MAX 8192
+
+/* Reading images for the index, which takes rights: another process may do it
+ * for this one.  One process at a time is started, for at most
+ * REFERENCES_READ_MAX images, which are given by their numbers. */
+struct reference_system {
+    int (*read)(void *opaque, const uint32_t *images, size_t n, bool gently);
+    bool (*read_ended)(void *opaque);
+    void (*read_stop)(void *opaque);
+    void *opaque;
+};
+
+/* What this process does itself, for another one. */
+void references_here(struct references *r, struct reference_system *s_r);
+/* Between references_open() and references_start(): has that done so, and what
+ * reading them takes as well. */
+void references_set_system(struct references *r,
+                           const struct reference_system *s,
+                           const struct image_system *images);
+/* The process that may do it removes the index of this session at its end. */
+void references_remove_temporary(const struct references *r);
 
 /* The functions below may be called by several threads, and before the start
  * as well. */
@@ -68,9 +94,6 @@ void references_wrong(struct references *r, const struct basis *h);
 bool references_lack(struct references *r, const uint8_t *short_digest,
                      uint64_t size);
 
-/* Whether the references have any files. */
-bool references_have_paths(struct references *r);
-
 /*
  * Finds the file that is most likely another version of the one of this path
  * and size: that of the same path, or else of one that differs only in its
@@ -80,10 +103,14 @@ bool references_have_paths(struct references *r);
 bool references_find_path(struct references *r, const char *path,
                           uint64_t size, struct basis *h_r);
 
-/* The images themselves, indexed or not; there are none before the start.
- * references_image() lends the image, or returns NULL if it cannot be read. */
-size_t references_count(const struct references *r);
+/* The images themselves, indexed or not; there are none before
+ * references_open(). */
+struct reference_images *references_images(struct references *r);
+size_t references_count(struct references *r);
+/* Lends one, or returns NULL if it cannot be read. */
 const struct image *references_image(struct references *r, size_t i);
+/* Whether any has files. */
+bool references_have_paths(struct references *r);
 
 /*
  * What is not found while an image is read for the first time may be found in
@@ -98,11 +125,10 @@ uint64_t references_news(struct references *r);
 bool references_wait(struct references *r, uint64_t news, uint64_t size);
 void references_arrived(struct references *r, uint64_t bytes);
 
-/* The host's index, if it can be written to, and its directory; NULL if it
- * cannot, or if there is none.  It stays open until references_free(), and this
- * process must not open it again before. */
-struct store *references_store(const struct references *r,
-                               const char **directory_r);
+/* The host's index, if it can be written to, and the descriptor of its lock
+ * (index_lock_take()); NULL if it cannot, or if there is none.  It stays open
+ * until references_free(), and this process must not open it again before. */
+struct store *references_store(const struct references *r, int *lock_fd_r);
 
 /* Has nobody wait any more, because the session ends. */
 void references_stop(struct references *r);

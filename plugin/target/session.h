@@ -38,7 +38,10 @@ struct receiver {
     struct known_path *paths;
     const struct used_path *busy;
     struct destination_list *places;    /* where disks may go; or NULL */
+    struct monitor *monitor;            /* keeps our rights; or NULL */
     char *uuid;
+    bool confines;              /* gives up its rights when it has settled */
+    bool settled;               /* all disks are accepted, or there is none */
     bool push;
     bool dry;                   /* nothing is to be written */
     bool offered;               /* DISKS_END was seen */

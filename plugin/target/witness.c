@@ -13,10 +13,9 @@
 #include <sodium.h>
 #include <string.h>
 
-#include "plugin/target/destination_begin.h"
-#include "plugin/target/destination_storage.h"
 #include "plugin/target/destination_write.h"
 #include "plugin/target/digest_table.h"
+#include "plugin/target/monitor.h"
 #include "plugin/target/segments.h"
 #include "plugin/target/witness.h"
 
@@ -103,7 +102,7 @@ static int wipe_foreign(struct target_disk *d)
         d->flags[i] &= ~SEGMENT_FOREIGN;
         wire_worked(d->wire);
     }
-    return rc ? rc : destination_own(&d->dest);
+    return rc ? rc : monitor_own(d);
 }
 
 int witness_take_apart(struct target_disk *d, const struct frame *f)
@@ -112,7 +111,7 @@ int witness_take_apart(struct target_disk *d, const struct frame *f)
 
     if (!d->doubtful || d->comparing || f->length > 0)
         return -EPROTO;
-    rc = d->dry ? 0 : destination_begin(&d->dest);
+    rc = d->dry ? 0 : monitor_begin(d);
     if (rc)
         return rc;
     d->doubtful = false;

@@ -352,6 +352,7 @@ int peer_accept(struct wire **w_r, unsigned seconds)
     rc = wire_new(w_r, STDIN_FILENO, STDOUT_FILENO, &options);
     if (rc)
         return rc;
+    wire_set_packed(*w_r, WIRE_PACKED_REFUSE);
     rc = wire_greet(*w_r, -1, garbage, sizeof(garbage));
     if (rc)
         wire_free(*w_r);

@@ -341,6 +341,7 @@ static int receive(struct migration *m)
 
     if (rc)
         return rc;
+    receiver_confine(m->receiver);
     inbox_watch(m->inbox, m->control_fd, POLLIN);
     return receiver_run(m->receiver);
 }

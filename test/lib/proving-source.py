@@ -177,5 +177,6 @@ class Source:
         print("names", self.names)
 
 
-Source(sys.argv[1], sys.argv[2],
-       dict(a.split("=", 1) for a in sys.argv[3:])).run()
+if __name__ == "__main__":
+    Source(sys.argv[1], sys.argv[2],
+           dict(a.split("=", 1) for a in sys.argv[3:])).run()

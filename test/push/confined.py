@@ -34,7 +34,7 @@ def is_confined(path):
     uids = set(map(int, s["Uid"].split() + s["Gid"].split()))
     caps = [int(s[c], 16) for c in ("CapInh", "CapPrm", "CapEff", "CapAmb")]
     return len(uids) == 1 and s["Groups"].strip() == "" and \
-        (uids & {NOBODY} or uids.issubset(UNUSED)) and not any(caps) and \
+        all(u == NOBODY or u in UNUSED for u in uids) and not any(caps) and \
         s["NoNewPrivs"] == "1" and s["Seccomp"] == "2"
 
 
@@ -97,7 +97,7 @@ class Source(proving.Source):
         self.until("PLACED")
         print("placed")
         self.send(frame("BYE"))
-        self.until("BYE")
+        self.process.stdin.close()
         assert self.process.wait(20) == 0
         assert gone(monitor), "the monitor stays"
 

@@ -1,4 +1,5 @@
 push_tests = \
+	%D%/test-confined.sh \
 	%D%/test-destinations.sh \
 	%D%/test-every-frame.sh \
 	%D%/test-holes.sh \
@@ -31,7 +32,7 @@ push_tests = \
 	%D%/test-timeout-limit.sh \
 	%D%/test-wire-decode.sh
 TESTS += $(push_tests)
-EXTRA_DIST += $(push_tests) %D%/ask-memory.py %D%/dry-run.sh \
+EXTRA_DIST += $(push_tests) %D%/ask-memory.py %D%/confined.py %D%/dry-run.sh \
 	%D%/name-destination.py %D%/random-image.py %D%/serve.sh
 
 # Storage that is wrong about its holes, preloaded; -rpath as in lib.

@@ -22,7 +22,7 @@ play() {
         "$abs_top_srcdir/test/push/confined.py" \
         "$abs_top_builddir/xl-dedup" "$tmp/$1/disk.img" "$1" "$tmp/disk.img" \
         >"$tmp/$1.out" 2>"$tmp/$1.err" ||
-        fail "$1: $(tail -5 "$tmp/$1.out" "$tmp/$1.err")"
+        fail "$1: $(tail -n 5 "$tmp/$1.out" "$tmp/$1.err")"
 }
 
 play whole

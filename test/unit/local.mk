@@ -8,6 +8,7 @@ unit_tests = \
 	%D%/test-budget \
 	%D%/test-buf \
 	%D%/test-coalesce \
+	%D%/test-confinement \
 	%D%/test-control \
 	%D%/test-destination \
 	%D%/test-escape \

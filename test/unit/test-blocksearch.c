@@ -152,7 +152,8 @@ static size_t probe(struct run *r, char **images, size_t n,
     conf.n_references = n;
     conf.state_dir = directory;
     assert(!references_new(&r->references, &conf, NULL));
-    assert(!references_start(r->references));
+    assert(!references_open(r->references));
+    references_start(r->references);
     assert(references_count(r->references) == n);
     assert(!blocktable_new(&r->table, length / PROTO_BLOCK));
     for (at = 0; at < length; at += PROTO_BLOCK)

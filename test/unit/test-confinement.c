@@ -161,8 +161,8 @@ static bool use_threads(void)
     pthread_t thread;
     void *result;
 
-    return !pthread_create(&thread, NULL, nothing, &thread) &&
-        !pthread_join(thread, &result) && result == &thread &&
+    return !pthread_create(&thread, NULL, nothing, &result) &&
+        !pthread_join(thread, &result) && result == &result &&
         !setpriority(PRIO_PROCESS, 0, 10);
 }
 

@@ -146,7 +146,8 @@ static void found(void)
     enter(second);
     r = start(globs, 3);
     assert(!find(r, 1, MiB));           /* not started */
-    assert(!references_start(r));
+    assert(!references_open(r));
+    references_start(r);
     assert(find(r, 1, MiB) && find(r, 2, MiB));
     one = strdup(find_nth(r, 2, MiB, 0));
     assert(*find_nth(r, 2, MiB, 1) && strcmp(find_nth(r, 2, MiB, 1), one));
@@ -158,12 +159,14 @@ static void found(void)
 
     /* only what is allowed, whatever is indexed */
     r = start(globs + 2, 1);
-    assert(!references_start(r));
+    assert(!references_open(r));
+    references_start(r);
     assert(find(r, 1, MiB) && find(r, 2, MiB) && !find(r, 4, MiB));
     assert(!*find_nth(r, 2, MiB, 1));
     references_free(r);
     r = start(NULL, 0);
-    assert(!references_add(r, second) && !references_start(r));
+    assert(!references_add(r, second) && !references_open(r));
+    references_start(r);
     assert(!find(r, 1, MiB) && find(r, 4, MiB));
     /* nothing is read: nobody waits */
     assert(!references_wait(r, references_news(r), 1));
@@ -193,14 +196,16 @@ static void unusable(void)
     assert(!references_add(r, empty));
     assert(!references_add(r, link));
     assert(!references_add(r, good));
-    assert(!references_start(r));
+    assert(!references_open(r));
+    references_start(r);
     assert(!strcmp(find_nth(r, 7, MiB, 0), good));
     assert(!*find_nth(r, 7, MiB, 1));
     references_free(r);
 
     assert(!truncate(good, MiB + 5));
     r = start(NULL, 0);
-    assert(!references_add(r, good) && !references_start(r));
+    assert(!references_add(r, good) && !references_open(r));
+    references_start(r);
     assert(find(r, 7, MiB) && !find(r, 8, MiB));
     references_free(r);
     references_free(NULL);
@@ -277,7 +282,8 @@ static int try_anew(char **globs, unsigned key)
     struct references *r = start(globs, 1);
     int right;
 
-    assert(!references_start(r));
+    assert(!references_open(r));
+    references_start(r);
     right = try(r, key);
     references_free(r);
     return right;
