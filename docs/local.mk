@@ -3,6 +3,7 @@ DOC_PAGES = docs/xl-dedup.8 docs/xl-dedup.conf.5 docs/xl-migrate-dedup.8
 EXTRA_DIST += \
 	%D%/architecture.md \
 	%D%/bench.md \
+	%D%/comparison.md \
 	%D%/faults.md \
 	%D%/fuzzing.md \
 	%D%/protocol.md \
