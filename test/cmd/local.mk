@@ -3,6 +3,7 @@ cmd_tests = \
 	%D%/test-compare.sh \
 	%D%/test-clean.sh \
 	%D%/test-compare-packed.sh \
+	%D%/test-comparison.sh \
 	%D%/test-docs.sh \
 	%D%/test-escape.sh \
 	%D%/test-hardening.sh \
