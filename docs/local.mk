@@ -6,6 +6,7 @@ EXTRA_DIST += \
 	%D%/comparison.md \
 	%D%/faults.md \
 	%D%/fuzzing.md \
+	%D%/getting-started.md \
 	%D%/protocol.md \
 	%D%/security.md \
 	%D%/testing.md \

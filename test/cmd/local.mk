@@ -6,6 +6,7 @@ cmd_tests = \
 	%D%/test-comparison.sh \
 	%D%/test-docs.sh \
 	%D%/test-escape.sh \
+	%D%/test-getting-started.sh \
 	%D%/test-hardening.sh \
 	%D%/test-includes.sh \
 	%D%/test-index-command.sh \
