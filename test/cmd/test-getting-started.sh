@@ -54,6 +54,17 @@ while read -r program command options; do
     done
 done <ours
 
+# What the table quotes of messages is in one: strings of the sources as the
+# compiler joins them.
+find "$abs_top_srcdir/plugin" "$abs_top_srcdir/libxlhooks" -name '*.c' \
+    -exec cat {} + | tr '\n' ' ' | sed 's/" *"//g' >sources
+sed -n '/^## If it fails/,/^## /s/^| \(`[^|]*\) |.*/\1/p' "$page" |
+    grep -o '`[^`]*`' | tr -d '`' | sed 's/ \.\.\. /\n/g' >quoted
+[ "$(wc -l <quoted)" -ge 8 ] || fail "no messages"
+while IFS= read -r text; do
+    grep -qF -e "$text" sources || fail "no message says '$text'"
+done <quoted
+
 # Section 2 begins with it.
 set -- block-*-2
 sed 1d "$1" | while IFS= read -r line; do
