@@ -27,6 +27,7 @@ libplugin_la_SOURCES += \
 	%D%/monitor.c %D%/monitor.h \
 	%D%/monitor_message.h \
 	%D%/monitor_serve.c %D%/monitor_serve.h \
+	%D%/names.c %D%/names.h \
 	%D%/objects.c %D%/objects.h \
 	%D%/offer.c %D%/offer.h \
 	%D%/pass.c %D%/pass.h \
@@ -44,6 +45,7 @@ libplugin_la_SOURCES += \
 	%D%/session.c %D%/session.h \
 	%D%/session_index.c %D%/session_index.h \
 	%D%/signature.c %D%/signature.h \
+	%D%/signature_queue.c %D%/signature_queue.h \
 	%D%/staging.c %D%/staging.h \
 	%D%/want.c %D%/want.h \
 	%D%/witness.c %D%/witness.h

@@ -26,18 +26,19 @@ int recipe_begin(struct target_disk *d);
 
 /* Any thread: whether there may be another version of the object. */
 bool recipe_may_help(const struct target_disk *d, const struct wire_object *o);
-/* Any thread: asks for the object's name.  -ENOMEM or an error of the wire: the
- * object was not taken over. */
+/* Any thread: asks for the object's name.  -ENOMEM, -ENOBUFS or an error of the
+ * wire: the object was not taken over. */
 int recipe_ask(struct target_disk *d, uint64_t number);
-/* With the lock held: sends what waits for company. */
+/* With the lock held: sends the numbers that wait for company.  0, -ENOMEM or
+ * an error of the wire. */
 int recipe_flush(struct target_disk *d);
 
-/* Engine thread: take NAMES and RECIPE.  -EPROTO if the source breaks the
- * protocol. */
+/* Engine thread: take NAMES and RECIPE.  0, -EPROTO if the source breaks the
+ * protocol, the disk's error, or what memory, writing or the wire gave. */
 int recipe_take_names(struct target_disk *d, const struct frame *f);
 int recipe_take(struct target_disk *d, const struct frame *f);
 
-/* No thread may work on the disk any more. */
+/* Frees all of this.  No thread may work on the disk any more. */
 void recipe_release(struct target_disk *d);
 
 #endif
