@@ -23,16 +23,15 @@
 #include "config.h"
 
 #include <errno.h>
-#include <inttypes.h>
 #include <sodium.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "plugin/base/allowance.h"
-#include "plugin/base/bytes.h"
 #include "plugin/base/log.h"
 #include "plugin/target/blocklist.h"
 #include "plugin/target/blocksearch.h"
+#include "plugin/target/listed_blocks.h"
 #include "plugin/target/want.h"
 
 #define SMALLEST (16u << 10)        /* bytes of an object */
@@ -58,13 +57,10 @@ enum step {
 
 struct unmatched {
     uint64_t number;
-    uint32_t size;
-    uint32_t head;                  /* bytes before the first block */
-    uint32_t n_blocks;
+    struct listed_blocks blocks;
     bool told;                      /* HELD was sent; covered by the disk's
                                        lock, as the next */
     bool taken;                     /* and its recipe has begun */
-    uint8_t *hashes;                /* of the blocks, or NULL */
 };
 
 struct blocklist {
@@ -171,7 +167,7 @@ static int add_object(struct target_disk *d, const struct wire_object *o,
         s->room = room;
     }
     s->objects[s->n++] = (struct unmatched){ .number = number,
-                                             .size = o->size };
+                                             .blocks.size = o->size };
     s->reserved += o->size / PROTO_BLOCK;
     want_enter(d, WANT_HELPED, 1);
     return 0;
@@ -323,32 +319,6 @@ int blocklist_begin(struct target_disk *d)
 
 /* Lists */
 
-static uint64_t hash_of(const struct unmatched *s, size_t block)
-{
-    return get_le(s->hashes + block * PROTO_LIST_HASH, PROTO_LIST_HASH);
-}
-
-static int take_list(struct unmatched *s, struct cursor *c)
-{
-    uint64_t head = cursor_varint(c);
-    const uint8_t *hashes;
-    size_t n;
-
-    if (c->bad || head >= PROTO_BLOCK)
-        return -EPROTO;
-    n = head < s->size ? (s->size - head) / PROTO_BLOCK : 0;
-    hashes = cursor_get(c, n * PROTO_LIST_HASH);
-    if (!hashes)
-        return -EPROTO;
-    s->hashes = malloc(n * PROTO_LIST_HASH + 1);
-    if (!s->hashes)
-        return -ENOMEM;
-    memcpy(s->hashes, hashes, n * PROTO_LIST_HASH);
-    s->head = head;
-    s->n_blocks = n;
-    return 0;
-}
-
 /* Takes the answer to the first LIST that is open. */
 static int take_lists(struct target_disk *d, const struct frame *f)
 {
@@ -369,7 +339,7 @@ static int take_lists(struct target_disk *d, const struct frame *f)
     if (count == 0 || cursor_u32(&c) != count)
         return -EPROTO;
     for (i = first; i < first + count && !rc; i++)
-        rc = take_list(&s->objects[s->order[i]], &c);
+        rc = listed_blocks_take(&s->objects[s->order[i]].blocks, &c);
     return rc ? rc : cursor_left(&c) > 0 ? -EPROTO : 0;
 }
 
@@ -421,8 +391,7 @@ static int begin_probe(struct target_disk *d, size_t answered)
         .stopped = is_stopped,
         .opaque = d,
     };
-    size_t i, k;
-    uint64_t hash;
+    size_t i;
     int rc;
 
     rc = blocktable_new(&s->table, answered * PROTO_LIST_BLOCKS <
@@ -431,11 +400,7 @@ static int begin_probe(struct target_disk *d, size_t answered)
     if (rc)
         return rc;
     for (i = 0; i < s->n; i++)
-        for (k = 0; s->objects[i].hashes && k < s->objects[i].n_blocks; k++) {
-            hash = hash_of(&s->objects[i], k);
-            if (hash)
-                blocktable_add(s->table, hash);
-        }
+        listed_blocks_add(&s->objects[i].blocks, s->table);
     opt.table = s->table;
     rc = blocksearch_new(&s->search, &opt);
     return rc ? rc : blocksearch_probe(s->search, probed);
@@ -469,48 +434,6 @@ static void probed(void *opaque)
 
 /* What was found */
 
-/* Whether block k of it is held, being found or zero. */
-static bool is_held(const struct blocklist *s, const struct unmatched *u,
-                    size_t k)
-{
-    uint64_t hash = hash_of(u, k), offset;
-    size_t image;
-
-    return !hash || blocktable_get(s->table, hash, &image, &offset);
-}
-
-/* Counts blocks that are not zero: those found, and all. */
-static size_t count_found(const struct blocklist *s, const struct unmatched *u,
-                          size_t *all_r)
-{
-    size_t k, n = 0;
-
-    *all_r = 0;
-    for (k = 0; k < u->n_blocks; k++) {
-        if (!hash_of(u, k))
-            continue;
-        ++*all_r;
-        n += is_held(s, u, k);
-    }
-    return n;
-}
-
-/* Runs of blocks that are held, and of blocks that are not, by turns. */
-static void put_held(const struct blocklist *s, const struct unmatched *u,
-                     uint64_t previous, struct buf *b)
-{
-    bool held = true;
-    size_t k, from;
-
-    buf_put_zigzag(b, (int64_t)(u->number - previous));
-    for (k = 0; k < u->n_blocks; held = !held) {
-        for (from = k; k < u->n_blocks && is_held(s, u, k) == held;
-             k++)
-            ;
-        buf_put_varint(b, k - from);
-    }
-}
-
 /* Sends a frame that tells of objects first ... end - 1. */
 static int send_held(struct target_disk *d, size_t first, size_t end,
                      const bool *chosen, struct buf *b)
@@ -532,6 +455,7 @@ static int send_held(struct target_disk *d, size_t first, size_t end,
 static int tell_held(struct target_disk *d, const bool *chosen)
 {
     const struct blocklist *s = d->blocklist;
+    const struct unmatched *u;
     struct buf b = BUF_INIT;
     uint64_t previous = 0;
     size_t i, first = 0;
@@ -540,8 +464,10 @@ static int tell_held(struct target_disk *d, const bool *chosen)
     for (i = 0; i < s->n && !rc; i++) {
         if (!chosen[i])
             continue;
-        put_held(s, &s->objects[i], previous, &b);
-        previous = s->objects[i].number;
+        u = &s->objects[i];
+        buf_put_zigzag(&b, (int64_t)(u->number - previous));
+        listed_blocks_put_held(&u->blocks, s->table, &b);
+        previous = u->number;
         if (b.length < HELD_FRAME)
             continue;
         rc = send_held(d, first, i + 1, chosen, &b);
@@ -564,7 +490,7 @@ static void searched(void *opaque)
     int rc = chosen ? 0 : -ENOMEM;
 
     for (i = 0; i < s->n && !rc; i++) {
-        n = count_found(s, &s->objects[i], &all);
+        n = listed_blocks_found(&s->objects[i].blocks, s->table, &all);
         chosen[i] = n > 0 && n >= all / FOUND_SHARE;
         looked_for += all;
         found += n;
@@ -604,73 +530,14 @@ const struct unmatched *blocklist_take_object(struct target_disk *d,
 
 uint32_t blocklist_head(const struct unmatched *u)
 {
-    return u->head;
-}
-
-/* What is read in one go: blocks that lie one after the other. */
-struct stretch {
-    size_t image;                   /* SIZE_MAX: zeros */
-    uint64_t offset;
-    size_t length;
-};
-
-static void read_stretch(struct target_disk *d, const struct stretch *x,
-                         uint8_t *data)
-{
-    const struct image *img = NULL;
-
-    if (x->image != SIZE_MAX && x->length > 0)
-        img = references_image(d->references, x->image);
-    if (!img || image_read(img, data, x->length, x->offset))
-        memset(data, 0, x->length);
-}
-
-/* Where the content from offset up to the end of its block is held. */
-static int find_block(const struct blocklist *s, const struct unmatched *u,
-                      uint64_t offset, size_t most, struct stretch *x)
-{
-    uint64_t at = offset - u->head, hash;
-    size_t k = at / PROTO_BLOCK;
-
-    if (offset < u->head || k >= u->n_blocks)
-        return -EPROTO;
-    at %= PROTO_BLOCK;
-    x->length = PROTO_BLOCK - at < most ? PROTO_BLOCK - at : most;
-    x->image = SIZE_MAX;
-    x->offset = 0;
-    hash = hash_of(u, k);
-    if (!hash)
-        return 0;
-    if (!blocktable_get(s->table, hash, &x->image, &x->offset))
-        return -EPROTO;
-    x->offset += at;
-    return 0;
+    return u->blocks.head;
 }
 
 int blocklist_read(struct target_disk *d, const struct unmatched *u,
                    void *data, size_t length, uint64_t offset)
 {
-    struct stretch run = { .image = SIZE_MAX }, x;
-    uint8_t *p = data;
-    int rc = 0;
-
-    while (length > 0) {
-        rc = find_block(d->blocklist, u, offset, length, &x);
-        if (rc)
-            return rc;
-        offset += x.length;
-        length -= x.length;
-        if (x.image == run.image && (x.image == SIZE_MAX ||
-                                     x.offset == run.offset + run.length)) {
-            run.length += x.length;
-            continue;
-        }
-        read_stretch(d, &run, p);
-        p += run.length;
-        run = x;
-    }
-    read_stretch(d, &run, p);
-    return 0;
+    return listed_blocks_read(&u->blocks, d->blocklist->table, d->references,
+                              data, length, offset);
 }
 
 void blocklist_release(struct target_disk *d)
@@ -683,7 +550,7 @@ void blocklist_release(struct target_disk *d)
     blocksearch_free(s->search);
     blocktable_free(s->table);
     for (i = 0; i < s->n; i++)
-        free(s->objects[i].hashes);
+        listed_blocks_release(&s->objects[i].blocks);
     free(s->objects);
     free(s->order);
     allowance_give(d->blocks_left, s->reserved);

@@ -18,14 +18,15 @@
 /* An object that was handed over. */
 struct unmatched;
 
-/* Hands an object over; any thread.  *taken_r: it is one of these, and can be
- * looked for.  0 or -ENOMEM. */
+/* Hands an object over, if its blocks can be looked for.  Any thread, without
+ * the disk's lock.  *taken_r: it was.  0 or -ENOMEM. */
 int blocklist_ask(struct target_disk *d, const struct wire_object *o,
                   uint64_t number, bool *taken_r);
 /* With the lock held: no more objects will be handed over.  Begins the steps,
  * if there are any objects.  0 or an error of the wire. */
 int blocklist_begin(struct target_disk *d);
-/* Takes a BLOCKLIST.  -EPROTO if the source breaks the protocol. */
+/* Engine thread: takes a BLOCKLIST.  0, -EPROTO if the source breaks the
+ * protocol, -ENOMEM or an error of the wire. */
 int blocklist_take(struct target_disk *d, const struct frame *f);
 
 /* The object, if HELD was sent for it and it was not asked for here before;
@@ -34,12 +35,13 @@ const struct unmatched *blocklist_take_object(struct target_disk *d,
                                               uint64_t number);
 /* Bytes of it before its first block. */
 uint32_t blocklist_head(const struct unmatched *u);
-/* Reads what is held of it, from the references.  -EPROTO: not all of that is
- * held.  What cannot be read comes as zeros. */
+/* Reads length bytes of it at offset from where they were found in the
+ * references.  0, or -EPROTO: not all of that is held.  What cannot be read
+ * comes as zeros. */
 int blocklist_read(struct target_disk *d, const struct unmatched *u,
                    void *data, size_t length, uint64_t offset);
 
-/* No thread may work on the disk any more. */
+/* Frees all of this.  No thread may work on the disk any more. */
 void blocklist_release(struct target_disk *d);
 
 #endif

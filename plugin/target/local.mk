@@ -22,6 +22,7 @@ libplugin_la_SOURCES += \
 	%D%/disk.h \
 	%D%/guard.c %D%/guard.h \
 	%D%/index_disk.c %D%/index_disk.h \
+	%D%/listed_blocks.c %D%/listed_blocks.h \
 	%D%/local_copy.c %D%/local_copy.h \
 	%D%/local_search.c %D%/local_search.h \
 	%D%/monitor.c %D%/monitor.h \
