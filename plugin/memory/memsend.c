@@ -7,26 +7,22 @@
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
-#include <zstd.h>
 
 #include "plugin/base/clock.h"
-#include "plugin/base/digest.h"
 #include "plugin/base/log.h"
 #include "plugin/memory/adapt_effort.h"
+#include "plugin/memory/mempack.h"
 #include "plugin/memory/memsend.h"
 #include "plugin/memory/memstream.h"
+#include "plugin/memory/stream_digest.h"
 #include "plugin/proto.h"
 
 #define PAGE MEMSTREAM_PAGE
-#define LEVEL_DEFAULT 3
-#define LEVEL_FAST 1
-#define WINDOW_LOG 22
-#define FAST_WINDOW_LOG 20
 
 #define QUEUE_MAX 2             /* batches that wait to be packed */
 #define KEPT_MAX (32u << 20)    /* bytes of pages that might be asked for */
 
-/* How often it is looked whether the target still takes what is sent. */
+/* Between looks at whether the target still takes what is sent. */
 #define LOOK_MS 1000
 
 /* A batch from the encoder; once it is sent, only what may be asked for. */
@@ -51,24 +47,14 @@ struct want {
     uint32_t page[];
 };
 
-struct hashing {
-    const void *data;           /* NULL: nothing to do */
-    size_t length;
-    struct digest state;
-    pthread_mutex_t lock;
-    pthread_cond_t changed;
-};
-
 struct memsend {
     struct wire *wire;
     struct memsend_options opt;
     struct memencoder *encoder;
-    ZSTD_CStream *pack[2];
-    struct hashing hashing;
-    struct adapt_effort effort; /* sending thread only, down to out */
+    struct stream_digest *digest;
+    struct mempack *pack;       /* sending thread only, as the next two */
+    struct adapt_effort effort;
     double line_seconds;        /* waited for the target to take */
-    struct buf content;
-    struct buf out;
     uint64_t bytes;             /* feeding thread only, as the next */
     double left;                /* when the feeding last went to wait for xl */
     atomic_uint_fast64_t xl_ns; /* how long it has waited for xl */
@@ -113,88 +99,7 @@ static void entry_free(struct entry *e)
     free(e);
 }
 
-/* Hashing thread */
-
-static void *hash(void *opaque)
-{
-    struct hashing *h = opaque;
-
-    pthread_mutex_lock(&h->lock);
-    for (;;) {
-        while (!h->data)
-            pthread_cond_wait(&h->changed, &h->lock);
-        pthread_mutex_unlock(&h->lock);
-        digest_update(&h->state, h->data, h->length);
-        pthread_mutex_lock(&h->lock);
-        h->data = NULL;
-        pthread_cond_broadcast(&h->changed);
-    }
-    return NULL;
-}
-
-static void hash_begin(struct hashing *h, const void *data, size_t length)
-{
-    pthread_mutex_lock(&h->lock);
-    h->data = data;
-    h->length = length;
-    pthread_cond_broadcast(&h->changed);
-    pthread_mutex_unlock(&h->lock);
-}
-
-static void hash_wait(struct hashing *h)
-{
-    pthread_mutex_lock(&h->lock);
-    while (h->data)
-        pthread_cond_wait(&h->changed, &h->lock);
-    pthread_mutex_unlock(&h->lock);
-}
-
 /* Sending thread */
-
-static int pack(struct memsend *m, unsigned which, const struct buf *b)
-{
-    ZSTD_inBuffer in = { b->data, b->length, 0 };
-    ZSTD_outBuffer out;
-    size_t left, room = ZSTD_compressBound(b->length) + 1024;
-
-    do {
-        out.dst = buf_reserve(&m->out, room);
-        if (!out.dst)
-            return -ENOMEM;
-        out.size = room;
-        out.pos = 0;
-        left = ZSTD_compressStream2(m->pack[which], &out, &in, ZSTD_e_flush);
-        if (ZSTD_isError(left)) {
-            log_error("compression: %s", ZSTD_getErrorName(left));
-            return -EIO;
-        }
-        m->out.length += out.pos;
-    } while (left > 0);
-    return 0;
-}
-
-/* The payload of a CODED frame, in m->out. */
-static int build(struct memsend *m, const struct memory_batch *batch)
-{
-    enum memory_packing packing = adapt_effort_packing(&m->effort);
-    struct buf *content = &m->content;
-    int rc = 0;
-
-    buf_reset(content);
-    buf_put_u32(content, batch->commands.length);
-    buf_put(content, batch->commands.data, batch->commands.length);
-    buf_put(content, batch->data.data, batch->data.length);
-    buf_reset(&m->out);
-    buf_put_u8(&m->out, packing);
-    buf_put_u32(&m->out, content->length);
-    if (packing == MEMORY_STORED)
-        buf_put(&m->out, content->data, content->length);
-    else
-        rc = pack(m, packing - MEMORY_PACKED, content);
-    if (content->failed || m->out.failed)
-        return -ENOMEM;
-    return rc;
-}
 
 /* Commands and data of a batch that is on its way are not needed again. */
 static void strip(struct memory_batch *b)
@@ -229,15 +134,17 @@ static void account(struct memsend *m, uint64_t bytes)
 static int send_batch(struct memsend *m, struct entry *e)
 {
     uint64_t bytes = e->batch.data.length + e->batch.kept.length;
+    const struct buf *payload;
     int rc;
 
-    rc = build(m, &e->batch);
+    rc = mempack_batch(m->pack, &e->batch, adapt_effort_packing(&m->effort),
+                       &payload);
     if (!rc && m->next_number == 0)
         rc = wire_send(m->wire, FRAME_MEMORY_KEY, PROTO_NO_DISK, m->opt.key,
                        PROTO_MEMORY_KEY);
     strip(&e->batch);
     pthread_mutex_lock(&m->lock);
-    e->payload = m->out.length;
+    e->payload = payload->length;
     e->number = m->next_number++;
     m->payload += e->payload;
     m->kept += e->batch.kept.length;
@@ -247,7 +154,7 @@ static int send_batch(struct memsend *m, struct entry *e)
     push(&m->sent, e);
     pthread_mutex_unlock(&m->lock);
     if (!rc)
-        rc = wire_send_plain(m->wire, FRAME_CODED, PROTO_NO_DISK, &m->out);
+        rc = wire_send_plain(m->wire, FRAME_CODED, PROTO_NO_DISK, payload);
     account(m, bytes);
     pthread_mutex_lock(&m->lock);
     m->sending = false;
@@ -450,11 +357,11 @@ int memsend_bytes(struct memsend *m, const void *data, size_t length)
     int rc;
 
     atomic_fetch_add(&m->xl_ns, (monotonic_seconds() - m->left) * 1e9);
-    hash_begin(&m->hashing, data, length);
+    stream_digest_begin(m->digest, data, length);
     rc = m->encoder ? memencoder_feed(m->encoder, data, length) :
         send_raw(m, data, length);
     m->bytes += length;
-    hash_wait(&m->hashing);
+    stream_digest_wait(m->digest);
     m->left = monotonic_seconds();
     return rc;
 }
@@ -485,7 +392,7 @@ int memsend_end(struct memsend *m)
 
     if (!rc)
         rc = wait_sent(m);
-    digest_final(&m->hashing.state, digest);
+    stream_digest_final(m->digest, digest);
     buf_put_u64(&b, m->bytes);
     buf_put(&b, digest, HASH_BYTES);
     if (!rc)
@@ -574,27 +481,15 @@ static int start_coding(struct memsend *m)
         .emit = take_batch,
         .opaque = m,
     };
-    int level[2] = { m->opt.level ? m->opt.level : LEVEL_DEFAULT, LEVEL_FAST };
-    int window[2] = { WINDOW_LOG, FAST_WINDOW_LOG };
-    int rc, i;
+    pthread_t thread;
+    int rc;
 
     memcpy(opt.key, m->opt.key, sizeof(opt.key));
     rc = memencoder_new(&m->encoder, &opt);
-    for (i = 0; i < 2 && !rc; i++) {
-        m->pack[i] = ZSTD_createCStream();
-        if (!m->pack[i])
-            return -ENOMEM;
-        ZSTD_CCtx_setParameter(m->pack[i], ZSTD_c_compressionLevel, level[i]);
-        ZSTD_CCtx_setParameter(m->pack[i], ZSTD_c_windowLog, window[i]);
-    }
-    return rc;
-}
-
-static int start_thread(void *(*function)(void *), void *opaque)
-{
-    pthread_t thread;
-    int rc = -pthread_create(&thread, NULL, function, opaque);
-
+    if (!rc)
+        rc = mempack_new(&m->pack, m->opt.level);
+    if (!rc)
+        rc = -pthread_create(&thread, NULL, run, m);
     if (!rc)
         pthread_detach(thread);
     return rc;
@@ -605,7 +500,7 @@ int memsend_new(struct memsend **m_r, struct wire *w,
 {
     struct memsend *m = calloc(1, sizeof(*m));
     struct adapt_effort_sample now;
-    int rc = 0;
+    int rc;
 
     if (!m)
         return -ENOMEM;
@@ -619,15 +514,9 @@ int memsend_new(struct memsend **m_r, struct wire *w,
     now = sample(m);
     adapt_effort_init(&m->effort, &now);
     monotonic_cond_init(&m->changed);
-    pthread_mutex_init(&m->hashing.lock, NULL);
-    pthread_cond_init(&m->hashing.changed, NULL);
-    digest_init(&m->hashing.state);
-    if (opt->coded)
-        rc = start_coding(m);
-    if (!rc)
-        rc = start_thread(hash, &m->hashing);
+    rc = stream_digest_new(&m->digest);
     if (!rc && opt->coded)
-        rc = start_thread(run, m);
+        rc = start_coding(m);
     /* The session ends after a failure, and the process with it. */
     if (!rc)
         *m_r = m;
