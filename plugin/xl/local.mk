@@ -8,6 +8,8 @@ libplugin_la_SOURCES += \
 	%D%/guestdisk.c %D%/guestdisk.h \
 	%D%/handshake.c %D%/handshake.h \
 	%D%/helpers.h \
+	%D%/hook_channel.c %D%/hook_channel.h \
+	%D%/last_words.c %D%/last_words.h \
 	%D%/pump.c %D%/pump.h \
 	%D%/receive.c \
 	%D%/send.c \

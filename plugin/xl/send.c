@@ -49,6 +49,8 @@
 #include "plugin/xl/guest.h"
 #include "plugin/xl/handshake.h"
 #include "plugin/xl/helpers.h"
+#include "plugin/xl/hook_channel.h"
+#include "plugin/xl/last_words.h"
 #include "plugin/xl/pump.h"
 
 /* Between two rounds of the disks while the memory is copied: short, so that
@@ -62,7 +64,7 @@
 
 struct migration {
     const char *host;
-    int control_fd;
+    struct hook_channel hook;
     struct wire_options options;
     struct memory_options memory_options;
     struct configuration conf;
@@ -135,36 +137,6 @@ static int take_begin(struct migration *m, const struct control_msg *msg)
     return rc;
 }
 
-/* Waits until the hook says something, or the target ends the session.
- * -EAGAIN: neither, for that many milliseconds (-1: no limit). */
-static int next_word(struct migration *m, struct control_msg *msg,
-                     int milliseconds)
-{
-    struct frame f;
-    int rc;
-
-    inbox_watch(m->inbox, m->control_fd, POLLIN);
-    rc = inbox_wait(m->inbox, inbox_fd(m->inbox), milliseconds);
-    if (!rc)
-        rc = inbox_next(m->inbox, PROTO_NO_DISK, &f);
-    if (!rc) {
-        rc = inbox_misplaced(m->inbox, &f);
-        frame_release(&f);
-        return rc;
-    }
-    if (rc != -ECANCELED)
-        return rc;
-    rc = control_recv(m->control_fd, msg);
-    return rc == -EPIPE ? -ECANCELED : rc;
-}
-
-static int say_word(struct migration *m, const char *verb)
-{
-    int rc = control_send(m->control_fd, verb, NULL);
-
-    return rc == -EPIPE ? -ECANCELED : rc;
-}
-
 /* first: of a guest that is not known yet. */
 static int collect_disks(struct migration *m, bool first)
 {
@@ -174,7 +146,7 @@ static int collect_disks(struct migration *m, bool first)
     int rc;
 
     for (;;) {
-        rc = next_word(m, &msg, -1);
+        rc = hook_channel_next(&m->hook, &msg, -1);
         if (rc)
             return rc;
         verb = control_verb(&msg);
@@ -214,7 +186,7 @@ static int take_guest(struct migration *m)
 /* Whether all still is as it was then; asked of the hook. */
 static int ask_again(struct migration *m)
 {
-    int rc = say_word(m, "list");
+    int rc = hook_channel_say(&m->hook, "list");
 
     if (!rc)
         rc = collect_disks(m, false);
@@ -223,48 +195,21 @@ static int ask_again(struct migration *m)
 
 /* Course */
 
-/* Ctrl-C reaches us together with xl: there is nobody left to give up for,
- * but the admin should know that the bytes were not sent in vain. */
-static char last_words[512];
-
-static void on_signal(int sig)
-{
-    if (write(STDERR_FILENO, last_words, strlen(last_words)) < 0) {
-        /* nobody listens */
-    }
-    signal(sig, SIG_DFL);
-    raise(sig);
-}
-
-static void prepare_last_words(const struct migration *m)
-{
-    static const int signals[] = { SIGINT, SIGTERM, SIGHUP };
-    size_t i;
-
-    snprintf(last_words, sizeof(last_words), "xl-dedup: interrupted; what "
-             "has arrived at %s is kept there for the next try\n", m->host);
-    for (i = 0; i < sizeof(signals) / sizeof(signals[0]); i++)
-        /* one that is ignored stays so */
-        if (signal(signals[i], on_signal) == SIG_IGN)
-            signal(signals[i], SIG_IGN);
-}
-
-/* The hook may speak later, but if it goes, so does the migration. */
-static void watch_for_end(struct migration *m)
-{
-    inbox_watch(m->inbox, m->control_fd, POLLRDHUP);
-}
-
 static int bulk(struct migration *m)
 {
     struct frame f;
     int rc;
 
-    watch_for_end(m);
+    hook_channel_watch_end(&m->hook);
     rc = sender_offer(m->sender, m->wire, m->inbox);
     m->accepted = !rc;
-    if (m->accepted)
-        prepare_last_words(m);
+    /* Ctrl-C reaches us together with xl: there is nobody left to give up for,
+     * but the admin should know that the bytes were not sent in vain. */
+    if (m->accepted) {
+        last_words_set("interrupted; what has arrived at %s is kept there for "
+                       "the next try", m->host);
+        last_words_prepare();
+    }
     if (!rc)
         rc = sender_bulk(m->sender);
     if (!rc)
@@ -278,12 +223,12 @@ static int bulk(struct migration *m)
 
 /* Sends what the guest has written to its disks; returns how many
  * milliseconds to leave the link to the memory then, or an error. */
-static int keep_up(struct migration *m)
+static int send_round(struct migration *m)
 {
     double start = monotonic_seconds();
     int rc, pause;
 
-    rc = sender_round(m->sender, m->control_fd);
+    rc = sender_round(m->sender, m->hook.fd);
     if (rc)
         return rc;
     pause = 2000 * (monotonic_seconds() - start);
@@ -312,7 +257,7 @@ static int take_event(struct migration *m, const struct control_msg *msg)
     if (strcmp(control_verb(msg), "stopped") || m->blackout.began > 0)
         return -EPROTO;
     begin_blackout(m);
-    watch_for_end(m);
+    hook_channel_watch_end(&m->hook);
     rc = guest_check_images(&m->guest);
     return rc ? rc : sender_settle_traced(m->sender);
 }
@@ -326,9 +271,10 @@ static int wait_suspended(struct migration *m)
     int rc, pause = ROUND_MS_MIN;
 
     for (;;) {
-        rc = next_word(m, &msg, m->blackout.began > 0 ? -1 : pause);
+        rc = hook_channel_next(&m->hook, &msg,
+                               m->blackout.began > 0 ? -1 : pause);
         if (rc == -EAGAIN) {
-            pause = keep_up(m);
+            pause = send_round(m);
             if (pause < 0)
                 return pause;
             continue;
@@ -416,13 +362,13 @@ static int migrate(struct migration *m)
         rc = ask_again(m);
     if (rc)
         return rc;
-    rc = say_word(m, "suspend");
+    rc = hook_channel_say(&m->hook, "suspend");
     if (!rc)
         rc = wait_suspended(m);
     if (!rc)
         rc = end_memory(m);
     m->blackout.memory = monotonic_seconds();
-    watch_for_end(m);
+    hook_channel_watch_end(&m->hook);
     if (!rc)
         rc = sender_settle(m->sender);
     m->blackout.disks = monotonic_seconds();
@@ -431,7 +377,7 @@ static int migrate(struct migration *m)
     m->blackout.placed = monotonic_seconds();
     if (!rc)
         rc = guest_check_images(&m->guest);
-    return rc ? rc : say_word(m, "done");
+    return rc ? rc : hook_channel_say(&m->hook, "done");
 }
 
 static void say_kept(const struct migration *m)
@@ -484,7 +430,7 @@ static void give_up(struct migration *m, int rc)
         memsend_abort(m->memory);
     inbox_explain(m->inbox, rc);
     /* First: the guest is not to wait for a line that takes nothing. */
-    control_send(m->control_fd, "fail", NULL);
+    hook_channel_say(&m->hook, "fail");
     wire_send(m->wire, FRAME_FAIL, PROTO_NO_DISK, NULL, 0);
     if (m->accepted)
         say_kept(m);
@@ -497,8 +443,8 @@ static int dispose_of_source(struct migration *m)
 {
     struct removal *l;
 
-    snprintf(last_words, sizeof(last_words), "xl-dedup: interrupted; not all "
-             "of the guest's images here were removed\n");
+    last_words_set("interrupted; not all of the guest's images here were "
+                   "removed");
     /* The admin may log out. */
     signal(SIGHUP, SIG_IGN);
     for (l = m->guest.remove_source.first; l; l = l->next) {
@@ -532,8 +478,9 @@ static int run(struct migration *m, const char *const *command)
     remind(m);
     rc = peer_start(&m->peer, m->host, command);
     if (!rc)
-        rc = peer_session(&m->peer, &m->options, m->control_fd, &m->wire,
+        rc = peer_session(&m->peer, &m->options, m->hook.fd, &m->wire,
                           &m->inbox, from_target, m);
+    m->hook.inbox = m->inbox;
     if (!rc)
         rc = pump_start(&m->pump, STDIN_FILENO, m->wire, FRAME_XL, false);
     if (rc) {
@@ -561,7 +508,8 @@ static const char help[] =
 MEMORY_OPTIONS_HELP
 WIRE_OPTIONS_HELP;
 
-int cmd_send_xl(int argc, char **argv)
+/* -1: go on; otherwise an exit status. */
+static int parse(struct migration *m, int argc, char **argv)
 {
     static const struct option options[] = {
         { "control-fd", required_argument, NULL, 'c' },
@@ -572,42 +520,51 @@ int cmd_send_xl(int argc, char **argv)
         { "help", no_argument, NULL, 'h' },
         { NULL, 0, NULL, 0 },
     };
-    struct migration m = {
-        .host = "the other host",
-        .control_fd = -1,
-        .peer = PEER_INIT,
-        .handshake = HANDSHAKE_INIT,
-        .memory_options = MEMORY_OPTIONS_INIT,
-    };
     int c;
 
     while ((c = getopt_long(argc, argv, "+h", options, NULL)) != -1)
         switch (c) {
         case 'c':
-            m.control_fd = atoi(optarg);
+            m->hook.fd = atoi(optarg);
             break;
         case 'H':
             if (!hostname_is_one(optarg)) {
                 log_error("this is no host: %s", optarg);
                 return XD_EXIT_USAGE;
             }
-            m.host = optarg;
+            m->host = optarg;
             break;
         case 'h':
             fputs(help, stdout);
             return XD_EXIT_OK;
         default:
-            if (remove_source_option(&m.guest.remove_source, c) &&
-                memory_options_take(&m.memory_options, c, optarg) &&
-                wire_options_take(&m.options, c, optarg))
+            if (remove_source_option(&m->guest.remove_source, c) &&
+                memory_options_take(&m->memory_options, c, optarg) &&
+                wire_options_take(&m->options, c, optarg))
                 return XD_EXIT_USAGE;
         }
-    if (m.control_fd < 3 || optind >= argc) {
+    return -1;
+}
+
+int cmd_send_xl(int argc, char **argv)
+{
+    struct migration m = {
+        .host = "the other host",
+        .hook = HOOK_CHANNEL_INIT,
+        .peer = PEER_INIT,
+        .handshake = HANDSHAKE_INIT,
+        .memory_options = MEMORY_OPTIONS_INIT,
+    };
+    int status = parse(&m, argc, argv);
+
+    if (status >= 0)
+        return status;
+    if (m.hook.fd < 3 || optind >= argc) {
         log_error("send-xl is run by 'xl migrate --dedup'");
         return XD_EXIT_USAGE;
     }
     signal(SIGPIPE, SIG_IGN);
-    fcntl(m.control_fd, F_SETFD, FD_CLOEXEC);
+    fcntl(m.hook.fd, F_SETFD, FD_CLOEXEC);
     m.guest.host = m.host;
     m.guest.memory_only = m.memory_options.only;
     m.start = monotonic_seconds();
