@@ -79,6 +79,22 @@ static int usage_error(const char *message)
 /* HOST, and what is run there. */
 #define REMOTE_WORDS 3
 
+/* What is left of the command line.  -1: go on; otherwise an exit status. */
+static int parse_rest(struct push_options *o, int argc, char **argv)
+{
+    char why[256];
+
+    if (argc != 2)
+        return usage_error("an image and a destination are needed");
+    if (strcmp(o->free, "skip") && strcmp(o->free, "send"))
+        return usage_error("--free is either skip or send");
+    o->image = argv[0];
+    if (rsh_place_parse(&o->to, argv[1], why, sizeof(why)) ||
+        rsh_split(o->rsh, REMOTE_WORDS, &o->command, why, sizeof(why)))
+        return usage_error(why);
+    return -1;
+}
+
 /* -1: go on; otherwise an exit status. */
 static int parse(struct push_options *o, int argc, char **argv)
 {
@@ -91,7 +107,6 @@ static int parse(struct push_options *o, int argc, char **argv)
         { "help", no_argument, NULL, 'h' },
         { NULL, 0, NULL, 0 },
     };
-    char why[256];
     int c;
 
     while ((c = getopt_long(argc, argv, "e:fnh", options, NULL)) != -1)
@@ -115,15 +130,7 @@ static int parse(struct push_options *o, int argc, char **argv)
             if (wire_options_take(&o->wire, c, optarg))
                 return XD_EXIT_USAGE;
         }
-    if (argc - optind != 2)
-        return usage_error("an image and a destination are needed");
-    if (strcmp(o->free, "skip") && strcmp(o->free, "send"))
-        return usage_error("--free is either skip or send");
-    o->image = argv[optind];
-    if (rsh_place_parse(&o->to, argv[optind + 1], why, sizeof(why)) ||
-        rsh_split(o->rsh, REMOTE_WORDS, &o->command, why, sizeof(why)))
-        return usage_error(why);
-    return -1;
+    return parse_rest(o, argc - optind, argv + optind);
 }
 
 /* A running guest's disk changes while it is read. */

@@ -164,6 +164,21 @@ static bool take_disk(struct reading *r, struct command *c)
     return c->first <= PROTO_DISK_BYTES_MAX / PAGE;
 }
 
+/* Pages that are in slots of the cache, or go there. */
+static bool take_cached(struct reading *r, struct command *c)
+{
+    uint64_t pages = c->op == MEMORY_DIFFERENCE ? 1 : c->count;
+
+    if ((c->op == MEMORY_DIFFERENCE && c->count > PAGE) ||
+        !fits(r, pages, PAGE) || !take_slots(r, c, pages))
+        return false;
+    if (c->op == MEMORY_DIFFERENCE)
+        c->data = cursor_get(&r->data, c->count);
+    else if (c->op == MEMORY_LITERAL)
+        c->data = cursor_get(&r->data, c->count * PAGE);
+    return true;
+}
+
 /* Reads a command; of ENTRIES only the head.  False if it is no good. */
 static bool next_command(struct reading *r, struct command *c)
 {
@@ -189,23 +204,15 @@ static bool next_command(struct reading *r, struct command *c)
         if (!fits(r, c->count, PAGE))
             return false;
         break;
-    case MEMORY_REPEAT:
-        if (!fits(r, c->count, PAGE) || !take_slots(r, c, c->count))
-            return false;
-        break;
     case MEMORY_DISK:
         if (!take_disk(r, c))
             return false;
         break;
+    case MEMORY_REPEAT:
     case MEMORY_DIFFERENCE:
-        if (c->count > PAGE || !fits(r, 1, PAGE) || !take_slots(r, c, 1))
-            return false;
-        c->data = cursor_get(&r->data, c->count);
-        break;
     case MEMORY_LITERAL:
-        if (!fits(r, c->count, PAGE) || !take_slots(r, c, c->count))
+        if (!take_cached(r, c))
             return false;
-        c->data = cursor_get(&r->data, c->count * PAGE);
         break;
     }
     return !r->commands.bad && !r->data.bad;

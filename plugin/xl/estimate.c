@@ -210,7 +210,8 @@ static const char help[] =
 MEMORY_OPTIONS_HELP
 WIRE_OPTIONS_HELP;
 
-int cmd_estimate_xl(int argc, char **argv)
+/* -1: go on; otherwise an exit status. */
+static int parse(struct estimate *r, int argc, char **argv)
 {
     static const struct option options[] = {
         { "domain", required_argument, NULL, 'd' },
@@ -222,35 +223,44 @@ int cmd_estimate_xl(int argc, char **argv)
         { "help", no_argument, NULL, 'h' },
         { NULL, 0, NULL, 0 },
     };
-    struct estimate r = {
-        .host = "the other host", .memory = MEMORY_OPTIONS_INIT,
-    };
     int c;
 
     while ((c = getopt_long(argc, argv, "+h", options, NULL)) != -1)
         switch (c) {
         case 'd':
-            r.domain = optarg;
+            r->domain = optarg;
             break;
         case 'H':
             if (!hostname_is_one(optarg)) {
                 log_error("this is no host: %s", optarg);
                 return XD_EXIT_USAGE;
             }
-            r.host = optarg;
+            r->host = optarg;
             break;
         case 'C':
-            r.config = optarg;
+            r->config = optarg;
             break;
         case 'h':
             fputs(help, stdout);
             return XD_EXIT_OK;
         default:
-            if (remove_source_option(&r.remove_source, c) &&
-                memory_options_take(&r.memory, c, optarg) &&
-                wire_options_take(&r.wire, c, optarg))
+            if (remove_source_option(&r->remove_source, c) &&
+                memory_options_take(&r->memory, c, optarg) &&
+                wire_options_take(&r->wire, c, optarg))
                 return XD_EXIT_USAGE;
         }
+    return -1;
+}
+
+int cmd_estimate_xl(int argc, char **argv)
+{
+    struct estimate r = {
+        .host = "the other host", .memory = MEMORY_OPTIONS_INIT,
+    };
+    int status = parse(&r, argc, argv);
+
+    if (status >= 0)
+        return status;
     if (!r.domain || optind >= argc) {
         log_error("estimate-xl is run by 'xl migrate --dedup --dry-run'");
         return XD_EXIT_USAGE;
