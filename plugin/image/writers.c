@@ -115,22 +115,23 @@ static void name_it(const char *pid, bool block, char *who, size_t size)
              "through the page cache" : "past the block device");
 }
 
-int writers_find(const struct writers *w, char *who, size_t size)
+int writers_find(const struct writers *w, bool *found_r, char *who,
+                 size_t size)
 {
     DIR *dir = opendir("/proc");
     struct dirent *e;
-    int found = 0;
     bool block;
 
+    *found_r = false;
     if (!dir)
         return -errno;
-    while (!found && (e = readdir(dir))) {
+    while (!*found_r && (e = readdir(dir))) {
         if (!isdigit((unsigned char)e->d_name[0]) ||
             !look_at(w, e->d_name, &block))
             continue;
         name_it(e->d_name, block, who, size);
-        found = 1;
+        *found_r = true;
     }
     closedir(dir);
-    return found;
+    return 0;
 }

@@ -32,8 +32,10 @@ bool writers_add_file(struct writers *w, dev_t dev, ino_t ino);
 bool writers_add_device(struct writers *w, unsigned ma, unsigned mi);
 
 /* Looks at every descriptor of every process, with two system calls each; the
- * caller bounds the time (base/timed_call.h).  1: who names a process and what
- * it has open, 0: there is none, or a negative errno: /proc cannot be read. */
-int writers_find(const struct writers *w, char *who, size_t size);
+ * caller bounds the time (base/timed_call.h).  *found_r: there is such a
+ * process, and who (size bytes) names it and what it has open.  0 or a negative
+ * errno: /proc cannot be read. */
+int writers_find(const struct writers *w, bool *found_r, char *who,
+                 size_t size);
 
 #endif

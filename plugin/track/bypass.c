@@ -119,11 +119,12 @@ static int count_loops(const struct bypass *b,
 
 static int look(const struct writers *list, char *why, size_t size)
 {
-    int rc = writers_find(list, why, size);
+    bool found;
+    int rc = writers_find(list, &found, why, size);
 
-    if (rc < 0)
+    if (rc)
         explain(why, size, 0, "/proc: %s", strerror(-rc));
-    return rc ? -EIO : 0;
+    return rc || found ? -EIO : 0;
 }
 
 /* --- the kernel's word ------------------------------------------------- */
