@@ -21,6 +21,7 @@
 
 #define QUEUE_MAX 2             /* batches that wait to be packed */
 #define KEPT_MAX (32u << 20)    /* bytes of pages that might be asked for */
+#define PAGES_IN_FRAME 128u     /* of these */
 
 /* Between looks at whether the target still takes what is sent. */
 #define LOOK_MS 1000
@@ -172,46 +173,40 @@ static struct entry *find_sent(struct memsend *m, uint64_t number)
     return e;
 }
 
-/* Puts the pages of want from `at` on that fit into a frame; their number, or
- * -EPROTO. */
-static int put_pages(struct memsend *m, const struct want *want, size_t at,
+/* Puts the pages of want from *at on that fit into a frame, and moves *at past
+ * them.  0 or -EPROTO. */
+static int put_pages(struct memsend *m, const struct want *want, size_t *at,
                      struct buf *b)
 {
     struct entry *e;
-    size_t n;
-    int rc = 0;
+    size_t n, pages;
 
     pthread_mutex_lock(&m->lock);
     e = find_sent(m, want->number);
-    for (n = 0; !rc && at + n < want->count && n < 128; n++) {
-        if (!e || want->page[at + n] >= e->batch.kept.length / PAGE ||
-            e->asked++ >= e->batch.kept.length / PAGE)
-            rc = -EPROTO;
-        else
-            buf_put(b, e->batch.kept.data +
-                    (size_t)want->page[at + n] * PAGE, PAGE);
+    pages = e ? e->batch.kept.length / PAGE : 0;
+    for (n = 0; *at < want->count && n < PAGES_IN_FRAME; n++, ++*at) {
+        if (want->page[*at] >= pages || e->asked++ >= pages)
+            break;
+        buf_put(b, e->batch.kept.data + (size_t)want->page[*at] * PAGE, PAGE);
     }
     pthread_mutex_unlock(&m->lock);
-    return rc ? rc : (int)n;
+    return *at < want->count && n < PAGES_IN_FRAME ? -EPROTO : 0;
 }
 
 static int send_wanted(struct memsend *m, const struct want *want)
 {
     struct buf b = BUF_INIT;
-    size_t at;
+    size_t at = 0;
     int rc = 0;
 
-    for (at = 0; at < want->count && rc >= 0; at += rc < 0 ? 0 : rc) {
+    while (at < want->count && !rc) {
         buf_reset(&b);
-        rc = put_pages(m, want, at, &b);
-        if (rc > 0) {
-            int sent = wire_send_buf(m->wire, FRAME_PAGES, PROTO_NO_DISK, &b);
-
-            rc = sent ? sent : rc;
-        }
+        rc = put_pages(m, want, &at, &b);
+        if (!rc)
+            rc = wire_send_buf(m->wire, FRAME_PAGES, PROTO_NO_DISK, &b);
     }
     buf_release(&b);
-    return rc < 0 ? rc : 0;
+    return rc;
 }
 
 static bool window_open(const struct memsend *m)
