@@ -338,8 +338,8 @@ struct receiving {
     struct used_path *used;
     bool local;                 /* the admin of this host has named the path */
     bool limited;               /* to these, by a key of ssh (serve.c): */
-    bool push;                  /* pushes, and rehearsals of them */
-    bool migrate;               /* rehearsals of migrations */
+    bool push;                  /* pushes, and dry runs of them */
+    bool migrate;               /* dry runs of migrations */
 };
 
 static int parse_receive(struct receiving *r, char **words)

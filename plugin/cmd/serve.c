@@ -177,7 +177,7 @@ static bool make_receive_xl(const char *text, const char **argv)
     return !*text;
 }
 
-/* A push, or the rehearsal of either. */
+/* A push, or the dry run of either. */
 static bool make_receive(const struct serving *s, const char *text,
                          const char **argv)
 {

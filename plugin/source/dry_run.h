@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * A dry run of one disk, the source's part (docs/protocol.md, "Rehearsal"):
+ * A dry run of one disk, the source's part (docs/protocol.md, "Dry run"):
  * the lists are exchanged as in a session, and what the target lacks is
  * sampled (output.h) instead of sent.  estimate.h makes figures of that.
  */

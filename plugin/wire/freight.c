@@ -528,7 +528,7 @@ void freight_flush(struct freight *f)
     pthread_mutex_unlock(&f->lock);
 }
 
-/* Rehearsal */
+/* Estimating */
 
 static int count_piece(void *opaque, uint16_t disk, const void *data,
                        size_t length)
