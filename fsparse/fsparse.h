@@ -73,7 +73,7 @@ enum fsparse_flag {
  * One stream of data.  Its content is exactly `size` bytes: the extents'
  * bytes, and zeros wherever no extent lies (holes, unwritten extents, the
  * part beyond NTFS' initialized size, and what lies on a hole of the image
- * file: nobody has to read that).  The image's bytes behind an unwritten
+ * file: nobody has to read that).  The image's bytes in an unwritten
  * extent or in the slack after the last byte are residual, not file.
  * Hard links are listed once, under the first name met.
  *

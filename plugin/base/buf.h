@@ -18,9 +18,9 @@
 #include <stdint.h>
 
 struct buf {
-    uint8_t *data;
-    size_t length;
-    size_t size;
+    uint8_t *data;              /* owned */
+    size_t length;              /* bytes that were put */
+    size_t size;                /* bytes that there is room for */
     bool failed;
 };
 
@@ -35,7 +35,8 @@ void buf_reset(struct buf *b);
  * failed; length is not changed. */
 uint8_t *buf_reserve(struct buf *b, size_t n);
 
-/* Each of these appends. */
+/* Each of these appends.  Varints and zigzags are those of docs/protocol.md:
+ * seven bits a byte, the lowest first. */
 void buf_put(struct buf *b, const void *data, size_t n);
 void buf_put_u8(struct buf *b, uint8_t v);
 void buf_put_u16(struct buf *b, uint16_t v);
@@ -69,7 +70,7 @@ uint64_t cursor_varint(struct cursor *c);
 int64_t cursor_zigzag(struct cursor *c);
 
 /* Whether a text payload is one: every string ends with a NUL and has a "=".
- * The others take no other. */
+ * text_get() and text_get_u64() must be given no other. */
 bool text_valid(const void *data, size_t length);
 /* The nth (from 0) value of key, inside the payload, or NULL. */
 const char *text_get(const void *data, size_t length, const char *key,

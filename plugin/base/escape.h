@@ -24,7 +24,8 @@
 /* Escapes a backslash, too, so that no two texts have the same result. */
 char *text_escape(const char *text, char *buf, size_t size);
 
-/* And the blank, for one column of a table. */
+/* Escapes a blank as well, so that the result is one word: one column of a
+ * table. */
 char *text_escape_word(const char *text, char *buf, size_t size);
 
 /* Leaves the backslash alone, so that what is escaped already stays as it is:

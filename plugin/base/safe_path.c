@@ -31,7 +31,7 @@ struct walk {
     int fd;                     /* of the directory where it stands, O_PATH */
     char done[PATH_MAX];        /* the path of that, without links */
     char *rest;                 /* what is still to be walked, owned */
-    size_t strict;              /* so many bytes at its end have no links */
+    size_t strict;              /* bytes at the end of rest without links */
     unsigned links;             /* that were followed */
     const char *path;           /* all of it */
     char *why;

@@ -14,10 +14,12 @@ struct threadpool;
 /* Does the job of this number.  What it returns is for threadpool_run(). */
 typedef int threadpool_job(void *opaque, uint64_t number);
 
-/* Starts threads: 0 for one per processor (processors_count()). */
+/* Starts this number of threads; 0: one for each processor that there is for us
+ * (processors_count()).  *p_r is for threadpool_free().  0 or a negative
+ * errno: then no thread runs. */
 int threadpool_new(struct threadpool **p_r, unsigned threads);
 
-/* Finishes queued jobs, then ends the threads. */
+/* Finishes queued jobs, ends the threads, and frees p. */
 void threadpool_free(struct threadpool *p);
 
 /* Queues the jobs first ... first + count - 1.  0, or -ENOMEM: none was

@@ -41,7 +41,7 @@ static const char help[] =
 "\n"
 "  -a, --all           whatever their age\n"
 "  -n, --dry-run       only say what would be removed\n"
-"  -o, --older-than=N  older than N days, minutes with m, hours with h behind\n"
+"  -o, --older-than=N  older than N days, minutes with m, hours with h after\n"
 "                      the number\n"
 "  -w, --wipe          overwrite with zeros: files before they are removed, and\n"
 "                      of the PATHs also block devices that a failed try has\n"

@@ -29,8 +29,8 @@ struct decompressed_list {
 int decompressed_read(struct decompressed_list *list, const struct manifest *m,
                       unsigned threads);
 
-/* NULL: the file is not compressed, or what it holds is not known.  Lives as
- * long as the list. */
+/* Finds what a file (an index into map->files) holds; it lives as long as the
+ * list.  NULL: the file is not compressed, or what it holds is not known. */
 const struct decompressed *
 decompressed_find(const struct decompressed_list *list, uint32_t file);
 

@@ -21,9 +21,11 @@
 
 struct findings;
 
-/* NULL: no memory. */
+/* Makes a queue whose findings are told to found(), for findings_free().  NULL:
+ * no memory. */
 struct findings *findings_new(manifest_found *found, void *opaque);
-/* After a failure some may not have had their turn: they are dropped. */
+/* Findings that have not had their turn, as there may be after a failure, are
+ * dropped. */
 void findings_free(struct findings *q);
 
 /* What was found in the span of that number: n objects, which stay where they

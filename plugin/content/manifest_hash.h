@@ -12,7 +12,8 @@
  * error of the whole. */
 int manifest_hash(struct manifest *m, const struct manifest_options *opt);
 
-/* Both: a manifest for manifest_free(), or a negative errno, logged. */
+/* Does what manifest_parse() and manifest_hash() do.  0 and a manifest for
+ * manifest_free(), or a negative errno, logged. */
 int manifest_build(const struct image *img,
                    const struct manifest_options *opt,
                    struct manifest **m_r);

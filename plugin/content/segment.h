@@ -94,7 +94,8 @@ struct segment_sink {
     unsigned disk;                  /* the disk's number in the index */
 };
 
-/* A whole segment was read; data holds it. */
+/* Takes a segment that was read as a whole: its content, segment_length()
+ * bytes. */
 void segment_sink_put(const struct segment_sink *k, uint64_t number,
                       const void *data);
 

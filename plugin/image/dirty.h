@@ -24,6 +24,7 @@ struct dirty {
 int dirty_init(struct dirty *d, uint64_t size, uint64_t block);
 void dirty_release(struct dirty *d);
 
+/* Make a range dirty, make all dirty, and make all clean. */
 void dirty_mark(struct dirty *d, uint64_t offset, uint64_t length);
 void dirty_mark_all(struct dirty *d);
 void dirty_clear(struct dirty *d);
@@ -35,7 +36,9 @@ void dirty_or(struct dirty *d, const struct dirty *from);
 /* Whether any block that the range touches is dirty. */
 bool dirty_any(const struct dirty *d, uint64_t offset, uint64_t length);
 
-/* Finds the first dirty range at or after *offset_r.  False: there is none. */
+/* Finds the first dirty range at or after *offset_r: its beginning goes there,
+ * its length to *length_r, both in bytes.  False: there is none, and nothing is
+ * set. */
 bool dirty_next(const struct dirty *d, uint64_t *offset_r,
                 uint64_t *length_r);
 

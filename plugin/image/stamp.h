@@ -53,7 +53,8 @@ struct stamp {
 int stamp_of(const char *path, struct stamp *s_r);
 int stamp_of_fd(int fd, struct stamp *s_r);
 
-/* False: writes are not counted, and it is never the same as another. */
+/* Whether the stamp tells of writes.  If it does not, as writes to that device
+ * are not counted, it is never the same as another one. */
 bool stamp_tells(const struct stamp *s);
 
 /* Whether nobody has written in between. */
@@ -80,14 +81,16 @@ struct write_stamp {
     struct stamp file;
 };
 
-/* Takes it.  *in_flight_r: the requests that are under way, without which it
- * says nothing of what follows.  0 or a negative errno. */
+/* Takes the write stamp of an image.  *in_flight_r: the number of requests that
+ * are under way, in the light of which the next stamp must be read: they may
+ * write after this one.  0 or a negative errno. */
 int write_stamp_take(const struct image *img, struct write_stamp *s_r,
                      uint64_t *in_flight_r);
 
-/* Takes it if it will tell of the next write: nothing is in flight, a device
- * counts, and a file's time is not one that the next write may have as well.
- * False: it will not, or it cannot be taken, and *s_r is as it was. */
+/* Takes the write stamp if it will tell of the next write: nothing is in
+ * flight, a device counts, and a file's time is not one that the next write may
+ * have as well.  False: it will not, or it cannot be taken, and *s_r is as it
+ * was. */
 bool write_stamp_take_at_rest(const struct image *img,
                               struct write_stamp *s_r);
 
@@ -100,6 +103,7 @@ bool write_stamp_equal(const struct write_stamp *a,
  * storage gives as well; for free().  NULL: none is there, or no memory.  Less
  * certain than to write something and look for it: a false "no" is possible. */
 char *stamp_text(const char *path);
+/* Whether such a text is that of the file at path. */
 bool stamp_text_is(const char *path, const char *text);
 
 #endif

@@ -53,10 +53,12 @@ int index_add_unlisted(struct store *s, const char *path,
 int index_list(struct store *s, uint32_t id, const char *path,
                const struct stamp *stamp);
 
-/* Removes an image and its entries. */
+/* Removes an image and its entries.  0 or a negative errno: -ENOENT, if there
+ * is none of this id; after any other the image may be unlisted and a part of
+ * its entries removed, and index_clean() does the rest. */
 int index_drop(struct store *s, uint32_t id);
 
-/* Removes what crashes have left. */
+/* Removes what crashes have left.  0 or a negative errno. */
 int index_clean(struct store *s);
 
 #endif

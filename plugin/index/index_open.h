@@ -18,9 +18,9 @@ char *index_directory(const char *state_dir);
  * errno. */
 int index_prepare(const char *directory);
 
-/* Takes the lock of those who change the index.  Returns a descriptor that
- * holds it until it is closed, or a negative errno; -EWOULDBLOCK, if somebody
- * else has it and this is not to wait. */
+/* Takes the lock of those who change the index.  wait: until nobody else has
+ * it.  Returns a descriptor that holds it until it is closed, or a negative
+ * errno: -EWOULDBLOCK if somebody else has it. */
 int index_lock(const char *directory, bool wait);
 /* The same in steps, for a process that cannot open files when it wants the
  * lock: opens it; takes it, 0 or a negative errno; lets go of it.  Whoever has
@@ -29,7 +29,7 @@ int index_lock_open(const char *directory);
 int index_lock_take(int fd, bool wait);
 void index_lock_give(int fd);
 
-/* store_open() and store_verify() of an index. */
+/* Do what store_open() and store_verify() do, with the check of an index. */
 int index_open(struct store **s_r, const char *directory,
                const struct store_options *opt);
 int index_verify(const char *directory);

@@ -184,7 +184,7 @@ int index_decode_image(struct index_image *i, uint32_t id, const void *value,
     i->n_objects = cursor_u64(&c);
     i->n_added = cursor_u64(&c);
     i->bytes = cursor_u64(&c);
-    /* A path, and its NUL behind it. */
+    /* A path, and its NUL. */
     if (c.bad || cursor_left(&c) < 2 ||
         memchr(c.p, '\0', cursor_left(&c)) != c.end - 1)
         return -EUCLEAN;

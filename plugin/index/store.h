@@ -60,7 +60,7 @@ void store_close(struct store *s);      /* may be NULL */
 int store_verify(const char *directory, store_check *check);
 
 /* Begins a transaction that reads a snapshot; to be ended soon, since it keeps
- * old pages alive. */
+ * old pages alive.  0 or a negative errno. */
 int store_read(struct store *s, MDB_txn **t_r);
 void store_read_end(struct store *s, MDB_txn *t);
 
@@ -74,6 +74,7 @@ uint64_t store_generation(struct store *s);
 typedef int store_body(struct store *s, MDB_txn *t, void *opaque);
 int store_write(struct store *s, store_body *body, void *opaque);
 
+/* The handle of a table, for LMDB's functions. */
 MDB_dbi store_dbi(const struct store *s, enum store_table table);
 
 /* Turns LMDB's codes into negative errnos: -ENOENT for not found, -EUCLEAN for

@@ -34,7 +34,6 @@ struct memdecoder_options {
     struct budget *budget;      /* for the slots; or NULL */
 };
 
-
 /* opt is copied.  *d_r is for memdecoder_free().  -ENOMEM. */
 int memdecoder_new(struct memdecoder **d_r,
                    const struct memdecoder_options *opt);

@@ -59,16 +59,18 @@ void memencoder_free(struct memencoder *e);
  * emit returned; after that the encoder is of no more use. */
 int memencoder_feed(struct memencoder *e, const void *data, size_t length);
 
-/* Emits what is there, but for an incomplete page or header. */
+/* Emits what is there, but for an incomplete page or header.  Returns the
+ * same. */
 int memencoder_flush(struct memencoder *e);
 
-/* The stream has ended: emits all. */
+/* The stream has ended: emits all.  Returns the same. */
 int memencoder_finish(struct memencoder *e);
 
 /* cheap: from now on only zero and filled pages are looked for. */
 void memencoder_set_cheap(struct memencoder *e, bool cheap);
 
-/* To be read while no thread feeds. */
+/* What was counted so far, lent until memencoder_free(); to be read while no
+ * thread feeds. */
 const struct memory_counts *memencoder_counts(const struct memencoder *e);
 
 #endif

@@ -44,14 +44,14 @@ int memsend_new(struct memsend **m_r, struct wire *w,
 int memsend_bytes(struct memsend *m, const void *data, size_t length);
 
 /* Nothing more comes for the time being: sends what was held back to make
- * whole batches. */
+ * whole batches.  Returns the same. */
 int memsend_flush(struct memsend *m);
 
-/* The stream has ended: sends the rest, and MEMORY_END. */
+/* The stream has ended: sends the rest, and MEMORY_END.  Returns the same. */
 int memsend_end(struct memsend *m);
 
-/* Takes a frame of the target's: TAKEN or MISSED.  -EPROTO if it makes no
- * sense.  Does not wait. */
+/* Takes a frame of the target's: TAKEN or MISSED.  0, -EPROTO if it makes no
+ * sense, or -ENOMEM.  Does not wait. */
 int memsend_answer(struct memsend *m, const struct frame *f);
 
 /* From now on everything fails with -ETIME (logged) if the target gets no
@@ -63,8 +63,8 @@ void memsend_limit(struct memsend *m, unsigned seconds);
  * failed before. */
 void memsend_abort(struct memsend *m);
 
-/* For the report, after memsend_end().  *wire_bytes_r: bytes of the payloads of
- * the memory's frames. */
+/* Tells what became of the pages, for the report; after memsend_end().
+ * *wire_bytes_r: bytes of the payloads of the memory's frames. */
 void memsend_counts(struct memsend *m, struct memory_counts *counts_r,
                     uint64_t *wire_bytes_r);
 

@@ -65,10 +65,11 @@ void memstream_init(struct memstream *s, const struct memstream_events *events,
                     void *opaque);
 
 /* Takes the next bytes, in any pieces.  A page, list or header of which only
- * a part was fed is kept until the rest comes. */
+ * a part was fed is kept until the rest comes.  0, or what an event
+ * returned. */
 int memstream_feed(struct memstream *s, const void *data, size_t length);
 
-/* The stream has ended: hands on what is kept, as bytes. */
+/* The stream has ended: hands on what is kept, as bytes.  Returns the same. */
 int memstream_finish(struct memstream *s);
 
 #endif

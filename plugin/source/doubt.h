@@ -28,8 +28,8 @@
 #include "plugin/source/disk.h"
 #include "plugin/source/session.h"
 
-/* Opens a doubt.  there: path of the device at the target, which is copied.
- * -ENOMEM */
+/* Opens a doubt, for doubt_free().  there: path of the device at the target,
+ * which is copied.  0 or -ENOMEM. */
 int doubt_begin(struct source_disk *d, const char *there);
 void doubt_free(struct doubt *doubt);
 
@@ -45,7 +45,8 @@ bool doubt_has_notes(const struct source_disk *d);
 bool doubt_is_full(const struct source_disk *d);
 void doubt_drop_notes(struct source_disk *d);
 
-/* The target had all of what d->sent tells when it was compared.  -ENOMEM */
+/* The target had all of what d->sent tells when it was compared: keeps that for
+ * doubt_was_equal().  0 or -ENOMEM. */
 int doubt_keep_equal(struct source_disk *d);
 /* Whether that was this content, in this segment. */
 bool doubt_was_equal(const struct source_disk *d, uint64_t number,

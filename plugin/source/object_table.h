@@ -18,7 +18,7 @@
 
 struct object_table;
 
-/* -ENOMEM */
+/* Makes an empty table, for object_table_free().  0 or -ENOMEM. */
 int object_table_new(struct object_table **t_r);
 void object_table_free(struct object_table *t);
 
@@ -34,9 +34,9 @@ uint64_t object_table_count(struct object_table *t);
 /* number: less than what object_table_count() has returned. */
 const struct object *object_table_get(struct object_table *t, uint64_t number);
 
-/* Waits until there are more than `known` objects, but at least this time, in
- * which others may come with them; or until no more will come.  Returns how
- * many there are. */
+/* Waits until there are more than `known` objects, and at least that many
+ * milliseconds, in which others may come with them; or until no more will
+ * come.  Returns how many there are. */
 uint64_t object_table_wait(struct object_table *t, uint64_t known,
                            unsigned milliseconds);
 

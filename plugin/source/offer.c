@@ -225,7 +225,7 @@ static int say_hello(const struct offer *o)
     return rc;
 }
 
-/* Whether the target describes files only to who shows that it has them. */
+/* Whether the target describes files only to whoever shows that it has them. */
 static int take_proof(const struct offer *o, const struct frame *f)
 {
     uint8_t key[PROTO_SIGNATURE_KEY];

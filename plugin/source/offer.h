@@ -34,9 +34,8 @@ struct sender_options {
 
 /* Offers the disks of s, and returns when the target has accepted them all;
  * from then on every disk has a queue of its own in the inbox.  Sets base,
- * listing, keyring,
- * secret and doubt of the disks.  0 or a negative errno, logged unless the
- * wire's end is the reason. */
+ * listing, keyring, secret and doubt of the disks.  0 or a negative errno,
+ * logged unless the wire's end is the reason. */
 int offer_send(const struct session *s, const struct sender_options *opt);
 
 /* Whether the disks leave this host with the guest that has them. */

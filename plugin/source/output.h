@@ -20,7 +20,7 @@
 #include "plugin/source/session.h"
 
 /* Makes the output of a dry run of d, which is one of n_disks: they share what
- * memory the samples may have.  -ENOMEM */
+ * memory the samples may have.  0 or -ENOMEM. */
 int output_begin(struct source_disk *d, unsigned n_disks);
 void output_free(struct output *o);
 

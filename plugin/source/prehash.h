@@ -15,15 +15,16 @@
 
 struct prehash;
 
-/* The image, the index (or NULL) and the disk are as for segment_hash(), and
- * are used until prehash_stop().  -ENOMEM */
+/* Makes the digests of a disk, none of which is known yet, for prehash_free().
+ * The image, the index (or NULL) and the disk are as for segment_hash(), and
+ * are used until prehash_stop().  0 or -ENOMEM. */
 int prehash_new(struct prehash **p_r, const struct image *img,
-              struct blockindex *index, unsigned disk);
+                struct blockindex *index, unsigned disk);
 
-/* Keeps a copy of the digests of all n segments, which were made for another
- * purpose.  -ENOMEM */
+/* The same of a copy of the digests of all n segments, which were made for
+ * another purpose.  0 or -ENOMEM. */
 int prehash_keep(struct prehash **p_r, const struct segment_digest *digests,
-               uint64_t n);
+                 uint64_t n);
 
 /* Where the reader of the disk puts digests, before prehash_start(); NULL: all
  * are known.  The sink lives as long as p, which may be NULL here and below. */

@@ -34,7 +34,7 @@ struct removal {
     char *user;                 /* another domain that has it, or NULL */
     bool sent;
     bool apart;                 /* the target's copy is another storage */
-    struct stamp stamp;          /* when the target's copy became equal */
+    struct stamp stamp;         /* when the target's copy became equal */
 };
 
 struct remove_source {

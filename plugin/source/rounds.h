@@ -25,7 +25,7 @@
 #include "plugin/source/disk.h"
 #include "plugin/source/session.h"
 
-/* Makes what the other functions need in d.  -ENOMEM */
+/* Makes what the other functions need in d.  0 or -ENOMEM. */
 int rounds_begin(struct source_disk *d);
 /* Frees that, and ends the tracing. */
 void rounds_end(struct source_disk *d);

@@ -22,14 +22,14 @@
 
 struct send_order;
 
-/* m: its files have been parsed; it is borrowed only until this returns.
- * -ENOMEM */
+/* Makes an empty order of the objects of m, whose files have been parsed, for
+ * send_order_free().  m is borrowed only until this returns.  0 or -ENOMEM. */
 int send_order_new(struct send_order **o_r, const struct manifest *m);
 void send_order_free(struct send_order *o);
 
 /* Adds an object of that manifest, which send_order_take() will call `number`.
  * whole: all of its content is to be sent.  The caller does not add an object
- * again before it was taken out.  -ENOMEM */
+ * again before it was taken out.  0 or -ENOMEM. */
 int send_order_add(struct send_order *o, const struct object *object,
                    uint32_t number, bool whole);
 

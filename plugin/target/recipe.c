@@ -224,8 +224,8 @@ static bool may_tell(const struct target_disk *d, const struct wire_object *o,
         allowance_take(&d->told->signatures, cost);
 }
 
-/* Whether a file may be described to who has a version of it.  What is in the
- * earlier copy of the disk the source had itself. */
+/* Whether a file may be described to a source that has another version of it.
+ * What is in the earlier copy of the disk the source had itself. */
 static bool may_show(const struct target_disk *d, const struct basis *h)
 {
     return !d->told->proven || h->object.public || is_own(d, h);

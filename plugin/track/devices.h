@@ -61,6 +61,8 @@ void track_devices_close(struct track_devices *devs);
 int track_devices_check(const struct track_devices *devs, char *why,
                         size_t why_size);
 
+/* The functions below return 0 or a negative errno: sysfs does not tell. */
+
 /* Sectors written or discarded, and read (read_r may be NULL), as the
  * statistics count them: those of the disk if by_completion, else those of
  * the device alone.  A driver without requests may keep none, and

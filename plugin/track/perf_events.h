@@ -41,7 +41,7 @@ typedef int perf_events_sink(void *opaque, const struct trace_event *e);
 int perf_events_open(struct perf_events **p_r, const char *name,
                      const char *filter, size_t ring, char *why,
                      size_t why_size);
-/* NULL is fine. */
+/* Ends the recording and frees p, which may be NULL. */
 void perf_events_close(struct perf_events *p);
 
 /* Waits until a ring fills or the time is over. */

@@ -106,7 +106,7 @@ int tracker_start(struct tracker **t_r, const struct image *img,
                   const struct tracker_options *opt, char *why,
                   size_t why_size);
 
-/* NULL is fine. */
+/* Ends the tracking and frees t, which may be NULL. */
 void tracker_stop(struct tracker *t);
 
 /*

@@ -8,10 +8,10 @@
 
 #include "plugin/wire/line.h"
 
-/* As wire_greet() in wire.h; before any other thread uses the line.  limit: to
- * silence, in seconds; 0: none. */
+/* Exchanges greetings, before any other thread uses the line.  limit: seconds
+ * of silence that end it with -ETIMEDOUT; 0: none.  The rest is as wire_greet()
+ * says (wire.h). */
 int greeting_exchange(struct line *l, unsigned limit, int watch_fd,
-                      char *garbage,
-                      size_t size);
+                      char *garbage, size_t size);
 
 #endif

@@ -33,6 +33,7 @@ struct line {
  * non-blocking.  timeout: seconds; bytes_per_second: 0: no cap. */
 void line_init(struct line *l, int in_fd, int out_fd, unsigned timeout,
                uint64_t bytes_per_second);
+/* Closes them.  No thread may use the line any more. */
 void line_close(struct line *l);
 
 /* Writes all of data; blocks.  -EPIPE: the peer is gone; -ETIMEDOUT: it has

@@ -25,8 +25,9 @@ struct peer {
 #define PEER_INIT { .pid = -1, .status = -1, .in_fd = -1, .out_fd = -1 }
 
 /* Starts argv with pipes as its standard input and output.  Other
- * descriptors of ours that are not close-on-exec are inherited.  Says so if it
- * cannot be run. */
+ * descriptors of ours that are not close-on-exec are inherited.  host is
+ * borrowed.  0, and p is for peer_wait() or peer_end(); or a negative errno,
+ * logged. */
 int peer_start(struct peer *p, const char *host, const char *const *argv);
 
 /* Begins the session with what was started: greetings, keep-alive, and the

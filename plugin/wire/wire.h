@@ -26,8 +26,8 @@ struct wire_options {
     int level;              /* zstd's; 0: freight follows the link, all else
                                has the default */
     uint64_t bytes_per_second;      /* cap on what is sent; 0: none */
-    unsigned greeting;      /* the same while the greeting is waited for; 0:
-                               no limit */
+    unsigned greeting;      /* seconds without a byte that end the waiting for
+                               the greeting; 0: no limit */
     unsigned timeout;       /* seconds without a byte that end the session;
                                0: the default */
 };
@@ -58,18 +58,21 @@ int wire_greet(struct wire *w, int watch_fd, char *garbage, size_t size);
 /* Right after the greeting, before any other frame: the target says what the
  * source's proofs (docs/protocol.md, "Secrets of copies") are to be about,
  * random bytes that are never said again; and the source hears it.  0, or what
- * wire_send() or wire_recv() return; -EBADMSG: another frame came, *type_r. */
+ * wire_send() or wire_recv() return; -EBADMSG: a frame of type *type_r came
+ * instead. */
 int wire_challenge(struct wire *w);
 int wire_hear_challenge(struct wire *w, uint16_t *type_r);
 /* PROTO_NONCE bytes of that, at either side. */
 const uint8_t *wire_nonce(const struct wire *w);
 
-/* Another timeout from now on, in seconds. */
+/* The timeout (wire_options), in seconds: another one from now on, and the one
+ * that holds.  Any thread. */
 void wire_set_timeout(struct wire *w, unsigned seconds);
 unsigned wire_timeout(const struct wire *w);
 
 /* Sends ALIVE every ten seconds from now on, so that a peer that works for a
- * long time is told from a dead line. */
+ * long time is told from a dead line.  0, or a negative errno: there is no
+ * thread for it. */
 int wire_keep_alive(struct wire *w);
 
 /* A piece of work is done: ALIVE says how many were, so that a peer that works
@@ -121,6 +124,7 @@ void wire_prepare(void);
 /* Seconds that senders have waited for the line, or for the cap. */
 double wire_waited(const struct wire *w);
 
+/* Bytes that have gone out and have come in so far. */
 uint64_t wire_bytes_out(const struct wire *w);
 uint64_t wire_bytes_in(const struct wire *w);
 /* How many of these were frames of one disk (below PROTO_DISKS_MAX). */

@@ -24,7 +24,7 @@ enum {
 "                      the link has time for\n" \
 "      --bwlimit=RATE  send at most RATE KiB a second, all together; with " \
                       "K,\n" \
-"                      M or G behind it: KiB, MiB or GiB\n" \
+"                      M or G after it: KiB, MiB or GiB\n" \
 "      --timeout=N     give up when the line is silent for N seconds (20 or\n" \
 "                      more; default 60)\n"
 

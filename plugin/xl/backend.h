@@ -65,8 +65,8 @@ int backends_compare(const struct backend *before, const struct backend *now);
  * logged. */
 int backend_check(const struct backend *b, const struct image *img);
 
-/* For lack of xenstore: the device (as above) that this host's kernel serves
- * to a domain as vdev; "" if there is none, or none that can be told. */
+/* Tells without xenstore which device (as above) this host's kernel serves to a
+ * domain as vdev; "" if there is none, or none that can be told. */
 void backend_kernel_device(unsigned domid, const char *vdev,
                            char device[BACKEND_DEVICE_BYTES]);
 /* 0, or -ESTALE (logged) unless the image is this device, or a loop device's

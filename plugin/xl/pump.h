@@ -32,7 +32,8 @@ struct pump_sink {
     void *opaque;
 };
 
-/* To be called before pump_switch() to that type. */
+/* Has bytes of a type handed to a sink, which is copied, on the pump's thread.
+ * To be called before pump_switch() to that type. */
 void pump_divert(struct pump *p, uint16_t type, const struct pump_sink *sink);
 
 /*
