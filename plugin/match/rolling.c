@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "plugin/base/bytes.h"
 #include "plugin/match/rolling.h"
 #include "plugin/proto.h"
 
@@ -34,22 +35,13 @@ static uint64_t multiply(uint64_t a, uint64_t b)
     return reduce(fold((wide)a * b));
 }
 
-static uint64_t le(const uint8_t *p, unsigned bytes)
-{
-    uint64_t v = 0;
-
-    while (bytes--)
-        v = v << 8 | p[bytes];
-    return v;
-}
-
 void rolling_init(struct rolling *r, const uint8_t key[ROLLING_KEY_BYTES])
 {
     unsigned i;
 
     /* Never so small that short blocks would not wrap around. */
-    r->base = reduce((le(key, 8) & PRIME) | UINT64_C(1) << 60);
-    r->whiten = le(key, 8);
+    r->base = reduce((get_le(key, 8) & PRIME) | UINT64_C(1) << 60);
+    r->whiten = get_le(key, 8);
     r->powers[0] = 1;
     for (i = 1; i <= ROLLING_STRIDE; i++)
         r->powers[i] = multiply(r->powers[i - 1], r->base);
@@ -223,7 +215,7 @@ struct matcher {
 
 static uint64_t hash_of(const struct matcher *m, size_t block)
 {
-    return le(m->sketch.hashes + block * m->sketch.width, m->sketch.width);
+    return get_le(m->sketch.hashes + block * m->sketch.width, m->sketch.width);
 }
 
 static size_t slot(const struct matcher *m, uint64_t hash)
