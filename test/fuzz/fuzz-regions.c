@@ -73,19 +73,25 @@ static void put_extents(struct buf *b, struct fuzz_input *in)
     }
 }
 
+static void put_partition(struct buf *b, struct fuzz_input *in)
+{
+    unsigned i;
+
+    buf_put_u32(b, fuzz_u8(in));
+    buf_put_u64(b, place(in));
+    buf_put_u64(b, place(in));
+    for (i = 0; i < 4; i++)
+        put_string(b, in);
+}
+
 static void put_payload(struct buf *b, struct fuzz_input *in, unsigned type)
 {
     size_t length;
     const uint8_t *data;
-    unsigned i;
 
     switch (type) {
     case RECORD_PARTITION:
-        buf_put_u32(b, fuzz_u8(in));
-        buf_put_u64(b, place(in));
-        buf_put_u64(b, place(in));
-        for (i = 0; i < 4; i++)
-            put_string(b, in);
+        put_partition(b, in);
         break;
     case RECORD_FILE:
         put_file(b, in);

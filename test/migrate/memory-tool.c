@@ -250,11 +250,39 @@ static void report(const struct memory_counts *c)
            mb / (decode_time + 1e-9));
 }
 
-int main(int argc, char **argv)
+/* Of the command line: of the encoder and of zstd. */
+struct settings {
+    struct memencoder_options encoder;
+    int level, window;
+    bool cheap;
+};
+
+static bool parse(struct settings *o, int argc, char **argv)
 {
-    struct memencoder_options options = {
-        .cache_bytes = 64 << 20, .emit = emit,
-    };
+    int c;
+
+    while ((c = getopt(argc, argv, "c:d:s:x:f:l:w:C")) != -1)
+        switch (c) {
+        case 'c':
+            o->encoder.cache_bytes = strtoull(optarg, NULL, 10) << 20;
+            break;
+        case 'd':
+            assert(n_disks < DISKS && !image_open(&disk[n_disks++], optarg));
+            break;
+        case 's': random_state = strtoull(optarg, NULL, 10); break;
+        case 'x': wrong_every = atoi(optarg); break;
+        case 'f': damage = atoi(optarg); break;
+        case 'l': o->level = atoi(optarg); break;
+        case 'w': o->window = atoi(optarg); break;
+        case 'C': o->cheap = true; break;
+        default: return false;
+        }
+    return true;
+}
+
+/* Codes the stream, decodes it, and compares. */
+static void run(struct settings *o, const char *path)
+{
     struct memdecoder_options plain = {
         .out = compare, .read = read_disk, .ask = answer,
     };
@@ -262,48 +290,45 @@ int main(int argc, char **argv)
         .out = drop, .read = read_disk, .ask = refuse,
     };
     struct memencoder *encoder;
-    struct blockindex *index = NULL;
-    int level = 3, window = 22, c;
-    bool cheap = false;
 
-    assert(sodium_init() >= 0);
-    while ((c = getopt(argc, argv, "c:d:s:x:f:l:w:C")) != -1)
-        switch (c) {
-        case 'c': options.cache_bytes = strtoull(optarg, NULL, 10) << 20; break;
-        case 'd':
-            assert(n_disks < DISKS && !image_open(&disk[n_disks++], optarg));
-            break;
-        case 's': random_state = strtoull(optarg, NULL, 10); break;
-        case 'x': wrong_every = atoi(optarg); break;
-        case 'f': damage = atoi(optarg); break;
-        case 'l': level = atoi(optarg); break;
-        case 'w': window = atoi(optarg); break;
-        case 'C': cheap = true; break;
-        default: return 2;
-        }
-    assert(optind + 1 == argc && (stream = fopen(argv[optind], "rb")));
-    zstd = ZSTD_createCStream();
-    ZSTD_CCtx_setParameter(zstd, ZSTD_c_compressionLevel, level);
-    ZSTD_CCtx_setParameter(zstd, ZSTD_c_windowLog, window);
-    randombytes_buf(options.key, sizeof(options.key));
-    if (n_disks) {
-        assert(!blockindex_new(&index, disk_blocks(), 64 << 20, options.key));
-        fill_index(index);
-        options.index = index;
-    }
-    assert(!memencoder_new(&encoder, &options));
+    assert(!memencoder_new(&encoder, &o->encoder));
     assert(!memdecoder_new(&decoder, &plain));
     assert(!memdecoder_new(&damaged, &hostile));
-    memdecoder_set_key(decoder, options.key);
-    memdecoder_set_key(damaged, options.key);
-    memencoder_set_cheap(encoder, cheap);
-    feed(encoder, argv[optind]);
+    memdecoder_set_key(decoder, o->encoder.key);
+    memdecoder_set_key(damaged, o->encoder.key);
+    memencoder_set_cheap(encoder, o->cheap);
+    feed(encoder, path);
     assert(compared == memencoder_counts(encoder)->bytes);
     assert(fgetc(stream) == EOF);
     report(memencoder_counts(encoder));
     memencoder_free(encoder);
     memdecoder_free(decoder);
     memdecoder_free(damaged);
+}
+
+int main(int argc, char **argv)
+{
+    struct settings o = {
+        .encoder = { .cache_bytes = 64 << 20, .emit = emit },
+        .level = 3, .window = 22,
+    };
+    struct blockindex *index = NULL;
+
+    assert(sodium_init() >= 0);
+    if (!parse(&o, argc, argv))
+        return 2;
+    assert(optind + 1 == argc && (stream = fopen(argv[optind], "rb")));
+    zstd = ZSTD_createCStream();
+    ZSTD_CCtx_setParameter(zstd, ZSTD_c_compressionLevel, o.level);
+    ZSTD_CCtx_setParameter(zstd, ZSTD_c_windowLog, o.window);
+    randombytes_buf(o.encoder.key, sizeof(o.encoder.key));
+    if (n_disks) {
+        assert(!blockindex_new(&index, disk_blocks(), 64 << 20,
+                               o.encoder.key));
+        fill_index(index);
+        o.encoder.index = index;
+    }
+    run(&o, argv[optind]);
     blockindex_free(index);
     ZSTD_freeCStream(zstd);
     fclose(stream);

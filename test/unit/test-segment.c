@@ -82,12 +82,31 @@ static void make_image(const char *path, uint64_t size)
     free(data);
 }
 
+/* The root of the digests of the image; d is of no use afterwards. */
+static void root_of(struct segment_digest d[5])
+{
+    uint8_t root[HASH_BYTES], all[5 * HASH_BYTES] = { 0 };
+    unsigned i;
+
+    for (i = 0; i < 5; i++)
+        if (!d[i].zero)
+            memcpy(all + i * HASH_BYTES, d[i].digest, HASH_BYTES);
+        else
+            d[i].digest[5] = 1;         /* of no meaning */
+    segments_root(d, 5, root);
+    digest_of(all, sizeof(all), all);
+    assert(!memcmp(root, all, HASH_BYTES));
+    segments_root(d, 0, root);
+    digest_of(NULL, 0, all);
+    assert(!memcmp(root, all, HASH_BYTES));
+}
+
 static void of_an_image(void)
 {
     const uint64_t size = 4 * MiB + 777;
     char *path = path_in(directory, "image");
     struct segment_digest d[5], part[2], want;
-    uint8_t *data = calloc(1, MiB), root[HASH_BYTES], all[5 * HASH_BYTES];
+    uint8_t *data = calloc(1, MiB);
     struct image img = IMAGE_INIT;
     unsigned i;
 
@@ -115,18 +134,7 @@ static void of_an_image(void)
     assert(part[0].digest[0] == 99 && segment_equal(&part[1], &d[4]));
     assert(!segments_hash(&img, pool, 5, 0, NULL));
 
-    memset(all, 0, sizeof(all));
-    for (i = 0; i < 5; i++)
-        if (!d[i].zero)
-            memcpy(all + i * HASH_BYTES, d[i].digest, HASH_BYTES);
-        else
-            d[i].digest[5] = 1;         /* of no meaning */
-    segments_root(d, 5, root);
-    digest_of(all, sizeof(all), all);
-    assert(!memcmp(root, all, HASH_BYTES));
-    segments_root(d, 0, root);
-    digest_of(NULL, 0, all);
-    assert(!memcmp(root, all, HASH_BYTES));
+    root_of(d);
     image_release(&img);
     free(data);
     free(path);

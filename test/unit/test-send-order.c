@@ -29,6 +29,40 @@ static const char *const paths[N] = {
     NULL, NULL,                             /* raw, by place */
 };
 
+/* Of the same objects: the order goes round, so what comes late waits for its
+ * next turn. */
+static void goes_round(struct send_order *o, const struct object *objects)
+{
+    uint32_t got, i;
+
+    for (i = 0; i < 3; i++)
+        assert(!send_order_add(o, &objects[i], i, true));
+    assert(send_order_take(o, &got) && got == 0);
+    assert(!send_order_add(o, &objects[0], 0, true));
+    assert(!send_order_add(o, &objects[N - 1], N - 1, true));
+    assert(send_order_take(o, &got) && got == 1);
+    assert(send_order_take(o, &got) && got == 2);
+    assert(send_order_take(o, &got) && got == N - 1);
+    assert(send_order_take(o, &got) && got == 0);
+    assert(send_order_is_empty(o));
+}
+
+/* What will not compress comes first, and in its order, unless only some of it
+ * is to be sent; the turn of the others goes on. */
+static void packed_first(struct send_order *o, struct object *objects)
+{
+    static const uint32_t put[] = { 3, 2, 9, 7, 4 };
+    static const uint32_t expected[] = { 7, 9, 2, 3, 4 };
+    uint32_t got, i;
+
+    objects[7].packed = objects[9].packed = objects[4].packed = true;
+    for (i = 0; i < 5; i++)
+        assert(!send_order_add(o, &objects[put[i]], put[i], put[i] != 4));
+    for (i = 0; i < 5; i++)
+        assert(send_order_take(o, &got) && got == expected[i]);
+    assert(send_order_is_empty(o));
+}
+
 static void sorted(void)
 {
     struct fsparse_file files[N] = { { 0 } };
@@ -36,7 +70,7 @@ static void sorted(void)
     struct manifest m = { .map = &map };
     struct object objects[N] = { { 0 } };
     struct send_order *o;
-    uint32_t got, other, i;
+    uint32_t got, i;
 
     for (i = 0; i < N; i++) {
         files[i].path = paths[i] ? paths[i] : "";
@@ -50,31 +84,8 @@ static void sorted(void)
     for (i = 0; i < N; i++)
         assert(send_order_take(o, &got) && got == i);
     assert(send_order_is_empty(o));
-    /* it goes round: what comes late waits for its next turn */
-    for (i = 0; i < 3; i++)
-        assert(!send_order_add(o, &objects[i], i, true));
-    assert(send_order_take(o, &got) && got == 0);
-    assert(!send_order_add(o, &objects[0], 0, true));
-    assert(!send_order_add(o, &objects[N - 1], N - 1, true));
-    assert(send_order_take(o, &other) && other == 1);
-    assert(send_order_take(o, &other) && other == 2);
-    assert(send_order_take(o, &other) && other == N - 1);
-    assert(send_order_take(o, &other) && other == 0);
-    assert(send_order_is_empty(o));
-    /* what will not compress comes first, and in its order, unless only some
-     * of it is to be sent; the turn of the others goes on */
-    objects[7].packed = objects[9].packed = objects[4].packed = true;
-    assert(!send_order_add(o, &objects[3], 3, true));
-    assert(!send_order_add(o, &objects[2], 2, true));
-    assert(!send_order_add(o, &objects[9], 9, true));
-    assert(!send_order_add(o, &objects[7], 7, true));
-    assert(!send_order_add(o, &objects[4], 4, false));
-    assert(send_order_take(o, &other) && other == 7);
-    assert(send_order_take(o, &other) && other == 9);
-    assert(send_order_take(o, &other) && other == 2);
-    assert(send_order_take(o, &other) && other == 3);
-    assert(send_order_take(o, &other) && other == 4);
-    assert(send_order_is_empty(o));
+    goes_round(o, objects);
+    packed_first(o, objects);
     send_order_free(o);
     send_order_free(NULL);
 }
