@@ -113,13 +113,20 @@ static bool has_open(const char *pid, const struct node *wanted, bool writing)
     return found;
 }
 
+static _Atomic pid_t companion;
+
+void users_belong_together(pid_t pid)
+{
+    companion = pid;
+}
+
 /* This process, or one that it has started. */
 static bool is_ours(const char *pid)
 {
     char path[300], text[512], *p = NULL;
     long parent;
 
-    if (atol(pid) == (long)getpid())
+    if (atol(pid) == (long)getpid() || atol(pid) == (long)companion)
         return true;
     snprintf(path, sizeof(path), "/proc/%s/stat", pid);
     if (file_read_line(path, text, sizeof(text)))

@@ -10,6 +10,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <sys/types.h>
 
 /*
  * Finds one user of what fd is open on, other than this process and those that
@@ -26,6 +27,10 @@ bool users_find(int fd, char *name, size_t size);
 /* The same, but processes that only read do not count: a process that hashes an
  * image loses nothing if another one takes its place. */
 bool users_find_writing(int fd, char *name, size_t size);
+
+/* From now on a process counts as one that this one has started; 0: none does.
+ * For two that have an image open together. */
+void users_belong_together(pid_t pid);
 
 /* A list of the paths that domains use, in no order.  Owns both strings. */
 struct used_path {

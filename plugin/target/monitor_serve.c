@@ -6,14 +6,13 @@
 #include "config.h"
 
 #include <errno.h>
-#include <signal.h>
 #include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include "plugin/base/fdio.h"
+#include "plugin/image/users.h"
 #include "plugin/index/index_add_image.h"
 #include "plugin/target/destination_begin.h"
 #include "plugin/target/destination_lookout.h"
@@ -273,6 +272,7 @@ static void release_all(struct serving *s)
 {
     unsigned i;
 
+    users_belong_together(0);
     s->here.read_stop(s->here.opaque);
     for (i = 0; i < s->r->n_disks; i++) {
         if (s->listing[i])
@@ -310,6 +310,8 @@ void monitor_serve(struct receiver *r, int fd)
     reference_images_here(s->images, &s->image);
     references_here(r->references, &s->here);
     take_over(r);
+    /* The engine has the disks open as well. */
+    users_belong_together(getppid());
     for (;;) {
         n = recv(fd, &s->q, sizeof(s->q), MSG_TRUNC);
         if (n < 0 && errno == EINTR)
