@@ -18,7 +18,7 @@
 
 #define OUTPUT_MAX (64u << 20)      /* more than a host's domains take */
 
-static const char *xl_path(void)
+const char *domains_xl(void)
 {
     const char *xl = getenv("XL_DEDUP_XL");
 
@@ -34,8 +34,8 @@ static void run_xl(const char *const *argv, int out_fd)
     signal(SIGPIPE, SIG_DFL);
     if (nothing >= 0 && dup2(nothing, STDIN_FILENO) >= 0 &&
         dup2(out_fd, STDOUT_FILENO) >= 0)
-        execv(xl_path(), (char *const *)argv);
-    log_errno(-errno, "%s cannot be run", xl_path());
+        execv(domains_xl(), (char *const *)argv);
+    log_errno(-errno, "%s cannot be run", domains_xl());
     _exit(127);
 }
 
@@ -175,12 +175,13 @@ static int take_domain(struct domain *d, json_object *o)
     return take_disks(d, config);
 }
 
-static int take_all(struct domains *d, json_object *o)
+int domains_take(struct domains *d, json_object *o)
 {
     bool many = json_object_is_type(o, json_type_array);
     size_t i, n = many ? json_object_array_length(o) : 1;
     int rc = 0;
 
+    *d = (struct domains){ NULL, 0 };
     d->list = calloc(n + 1, sizeof(*d->list));
     if (!d->list)
         return -ENOMEM;
@@ -201,7 +202,7 @@ static int parse(struct domains *d, const char *const *argv)
     if (!rc) {
         o = json_tokener_parse((const char *)b.data);
         rc = json_object_is_type(o, json_type_array) ||
-            json_object_is_type(o, json_type_object) ? take_all(d, o) :
+            json_object_is_type(o, json_type_object) ? domains_take(d, o) :
             -EPROTO;
         if (rc == -EPROTO)
             log_error("'xl %s' printed something else than JSON", argv[1]);

@@ -34,6 +34,15 @@ struct domains {
     size_t n;
 };
 
+/* The unmodified xl: the one that was found when this was built, or what the
+ * environment variable XL_DEDUP_XL names. */
+const char *domains_xl(void);
+
+/* Takes what xl printed, an object of one domain or an array of them.  0 or
+ * -ENOMEM; in both cases d is for domains_release(). */
+struct json_object;
+int domains_take(struct domains *d, struct json_object *o);
+
 /* Runs "xl list -l" for one domain, by its name or number, or for all (NULL).
  * 0 and what domains_release() takes, or a negative errno: the cause has been
  * logged, by xl or here. */

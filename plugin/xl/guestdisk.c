@@ -3,6 +3,7 @@
 #include "config.h"
 
 #include <errno.h>
+#include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
@@ -11,44 +12,63 @@
 #include "plugin/image/vbd.h"
 #include "plugin/xl/guestdisk.h"
 
-static int refuse(const char *vdev, const char *cause, const char *way_out)
+/* Sets cause and way out.  The first has room for any of these. */
+static int refuse(char *cause, size_t size, const char **way_r,
+                  const char *way, const char *fmt, ...)
+    __attribute__((format(printf, 5, 6)));
+
+static int refuse(char *cause, size_t size, const char **way_r,
+                  const char *way, const char *fmt, ...)
 {
-    log_error("disk %s: %s; %s", vdev, cause, way_out);
+    va_list arguments;
+
+    va_start(arguments, fmt);
+    vsnprintf(cause, size, fmt, arguments);
+    va_end(arguments);
+    *way_r = way;
     return -ENOTSUP;
+}
+
+int guest_disk_explain(const struct guest_disk *d, char *cause, size_t size,
+                       const char **way_r)
+{
+    const char *path = d->path;
+
+    if (!vbd_name_is_one(d->vdev))
+        return refuse(cause, size, way_r, "name a configuration with -C in "
+                      "which it has one",
+                      "this is no name of a virtual device");
+    if (d->format && strcmp(d->format, "raw"))
+        return refuse(cause, size, way_r, "convert it with 'qemu-img convert "
+                      "-O raw', or put it on shared storage",
+                      "its format is %s, only raw images can be moved",
+                      d->format);
+    if (d->script && *d->script)
+        return refuse(cause, size, way_r, "put such storage on both hosts and "
+                      "migrate without --dedup",
+                      "it is attached by the block script %s", d->script);
+    if (d->elsewhere)
+        return refuse(cause, size, way_r, "only disks served by dom0 can be "
+                      "moved", "its backend is in another domain");
+    if (!path || path[0] != '/')
+        return refuse(cause, size, way_r, "only files and block devices can "
+                      "be moved", "it has no path in dom0");
+    if (access(path, R_OK))
+        return refuse(cause, size, way_r, "the guest must have been started "
+                      "with another path; name a configuration with -C",
+                      "%s: %s", path, strerror(errno));
+    return 0;
 }
 
 int guest_disk_check(const struct guest_disk *d)
 {
-    const char *vdev = d->vdev, *path = d->path;
+    const char *way;
     char cause[512];
+    int rc = guest_disk_explain(d, cause, sizeof(cause), &way);
 
-    if (!vbd_name_is_one(vdev))
-        return refuse(vdev, "this is no name of a virtual device",
-                      "name a configuration with -C in which it has one");
-    if (d->format && strcmp(d->format, "raw")) {
-        snprintf(cause, sizeof(cause), "its format is %s, only raw images "
-                 "can be moved", d->format);
-        return refuse(vdev, cause, "convert it with 'qemu-img convert -O "
-                      "raw', or put it on shared storage");
-    }
-    if (d->script && *d->script) {
-        snprintf(cause, sizeof(cause), "it is attached by the block script "
-                 "%s", d->script);
-        return refuse(vdev, cause, "put such storage on both hosts and "
-                      "migrate without --dedup");
-    }
-    if (d->elsewhere)
-        return refuse(vdev, "its backend is in another domain",
-                      "only disks served by dom0 can be moved");
-    if (!path || path[0] != '/')
-        return refuse(vdev, "it has no path in dom0",
-                      "only files and block devices can be moved");
-    if (access(path, R_OK)) {
-        snprintf(cause, sizeof(cause), "%s: %s", path, strerror(errno));
-        return refuse(vdev, cause, "the guest must have been started with "
-                      "another path; name a configuration with -C");
-    }
-    return 0;
+    if (rc)
+        log_error("disk %s: %s; %s", d->vdev, cause, way);
+    return rc;
 }
 
 void guest_disk_say_cdrom(const struct guest_disk *d, const char *host)

@@ -4,6 +4,7 @@
 #define PLUGIN_XL_GUESTDISK_H
 
 #include <stdbool.h>
+#include <stddef.h>
 
 /* A disk as libxl knows it; strings may be NULL. */
 struct guest_disk {
@@ -14,7 +15,12 @@ struct guest_disk {
     bool elsewhere;             /* its backend is in another domain */
 };
 
-/* 0, or -ENOTSUP: it cannot be moved; cause and way out have been logged. */
+/* 0, or -ENOTSUP: it cannot be moved; then cause (size bytes) says why, and
+ * *way_r, a constant, what to do.  Logs nothing. */
+int guest_disk_explain(const struct guest_disk *d, char *cause, size_t size,
+                       const char **way_r);
+
+/* The same, and logs them. */
 int guest_disk_check(const struct guest_disk *d);
 
 /* Logs that a CD-ROM stays here. */
