@@ -10,6 +10,7 @@ libplugin_la_SOURCES += \
 	%D%/helpers.h \
 	%D%/hook_channel.c %D%/hook_channel.h \
 	%D%/last_words.c %D%/last_words.h \
+	%D%/program.c %D%/program.h \
 	%D%/pump.c %D%/pump.h \
 	%D%/receive.c \
 	%D%/send.c \

@@ -21,6 +21,7 @@ unit_tests = \
 	%D%/test-manifest \
 	%D%/test-number \
 	%D%/test-object-table \
+	%D%/test-program \
 	%D%/test-readback \
 	%D%/test-record \
 	%D%/test-reference \
