@@ -6,7 +6,8 @@
 enum {
     XD_EXIT_OK = 0,
     XD_EXIT_DIFFERENT = 1,      /* verify: the images differ; status --check:
-                                   there is something old */
+                                   there is something old; doctor: something
+                                   stands in the way */
     XD_EXIT_FAILED = 2,         /* it was tried and failed */
     XD_EXIT_USAGE = 64,         /* EX_USAGE of sysexits.h */
 };

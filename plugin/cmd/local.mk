@@ -3,6 +3,8 @@ libplugin_la_SOURCES += \
 	%D%/clean.c \
 	%D%/commands.h \
 	%D%/compare.c \
+	%D%/doctor.c \
+	%D%/doctor_ask.c %D%/doctor_ask.h \
 	%D%/index.c \
 	%D%/push.c \
 	%D%/rsh.c %D%/rsh.h \

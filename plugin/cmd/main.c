@@ -26,6 +26,7 @@ static const struct command {
     { "allow", cmd_allow, "let a disk overwrite what is at a path" },
     { "clean", cmd_clean, "remove what failed tries left on this host" },
     { "compare", cmd_compare, "how much of an image others already hold" },
+    { "doctor", cmd_doctor, "whether a guest can be moved to another host" },
     { "index", cmd_index, "note what the reference images hold" },
     { "sandbox-check", cmd_sandbox_check,
       "what the sandbox of the file system parser holds" },

@@ -4,9 +4,9 @@
  *
  * sshd runs it in place of what the other host asked for, which it finds in
  * SSH_ORIGINAL_COMMAND.  Promise: of that text nothing is run or passed on.  It
- * is compared with what our own push and xl migrate --dedup send, and for each
- * of these there is a command line of ours.  What runs has no variable of the
- * environment that came over the line.
+ * is compared with what our own push, doctor and xl migrate --dedup send, and
+ * for each of these there is a command line of ours.  What runs has no variable
+ * of the environment that came over the line.
  */
 #include "config.h"
 
@@ -24,6 +24,7 @@
 
 #define SELF "/proc/self/exe"
 #define RECEIVE "xl-dedup receive"
+#define REPORT "xl-dedup doctor --report"
 #define RECEIVE_XL "xl-dedup receive-xl --"
 #define MIGRATE_RECEIVE " migrate-receive"
 #define VERBOSE_MAX 8           /* xl counts to less */
@@ -39,9 +40,12 @@ static const char help[] =
 "\n"
 "  restrict,command=\"xl-dedup serve push\" ssh-ed25519 AAAA... site-b\n"
 "\n"
-"Who has that key can then do nothing but push images to this host, or migrate\n"
-"guests to it, or both. A guest's configuration names files, devices and\n"
-"programs of this host: whoever may migrate is root here, in effect.\n"
+"Who has that key can then do nothing but push images to this host, or "
+"migrate\n"
+"guests to it, or both, and ask by 'xl-dedup doctor' what stands in the way. A\n"
+"guest's configuration names files, devices and programs of this host: "
+"whoever\n"
+"may migrate is root here, in effect.\n"
 "\n"
 "  -c, --config=FILE    the key's own xl-dedup.conf: what content it may use\n"
 "                       and where its disks may go\n"
@@ -177,18 +181,23 @@ static bool make_receive_xl(const char *text, const char **argv)
     return !*text;
 }
 
-/* A push, or the dry run of either. */
-static bool make_receive(const struct serving *s, const char *text,
-                         const char **argv)
+/* What every key may ask for; what the key may do is said to what runs: a push
+ * or the dry run of either, and the report for xl-dedup doctor. */
+static bool make_common(const struct serving *s, const char *text,
+                        const char **argv)
 {
+    bool report = !strcmp(text, REPORT);
+
     *argv++ = "xl-dedup";
-    *argv++ = "receive";
+    *argv++ = report ? "doctor" : "receive";
+    if (report)
+        *argv++ = "--report";
     if (s->push)
         *argv++ = "push";
     if (s->migrate)
         *argv++ = "migrate";
     *argv = NULL;
-    return !strcmp(text, RECEIVE);
+    return report || !strcmp(text, RECEIVE);
 }
 
 /* --- doing it ------------------------------------------------------------- */
@@ -256,7 +265,7 @@ int cmd_serve(int argc, char **argv)
     }
     if (!command)
         return refuse(&s, NULL);
-    if (make_receive(&s, command, words) ||
+    if (make_common(&s, command, words) ||
         (s.migrate && make_receive_xl(command, words)))
         return run(&s, words);
     return refuse(&s, command);

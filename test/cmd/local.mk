@@ -5,6 +5,7 @@ cmd_tests = \
 	%D%/test-compare-packed.sh \
 	%D%/test-comparison.sh \
 	%D%/test-docs.sh \
+	%D%/test-doctor.sh \
 	%D%/test-escape.sh \
 	%D%/test-getting-started.sh \
 	%D%/test-hardening.sh \

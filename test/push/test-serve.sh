@@ -62,6 +62,22 @@ done
 cmp a/disk.img b/moved.img || fail "migrate: differs"
 rm b/moved.img
 
+# what stands in the way: of guests only a key that may migrate is told
+for KEY in push both migrate; do
+    xl-dedup doctor --json -d g1 hostb >out 2>err
+    python3 - "$KEY" <<END || fail "doctor, $KEY: $(cat out err)"
+import json, sys
+f = [x for x in json.load(open("out"))["findings"] if x["where"] == "hostb"]
+checks = set(x["check"] for x in f)
+assert {"ssh", "clock", "state", "sandbox"} <= checks, checks
+if sys.argv[1] == "push":
+    assert "key" in checks, checks
+    assert not checks & {"xl", "hooks", "xen", "name", "needs", "place"}, checks
+else:
+    assert "key" not in checks and {"xl", "name", "place"} <= checks, checks
+END
+done
+
 # every other command
 line='^xl-dedup: error: this key may only be used by '
 KEY=push
@@ -85,6 +101,9 @@ xl-dedup receive-xl -- migrate-receive -p -e
 xl-dedup receive-xl -- -vvvvvvvvv migrate-receive
 xl-dedup receive-xl -- -t-T migrate-receive
 xl-dedup  receive
+xl-dedup doctor
+xl-dedup doctor --report migrate
+xl-dedup doctor --report; touch $tmp/pwned
 xl-dedup push /etc/hostname $tmp/pwned
 xl migrate-receive
 XL_DEDUP_CONFIG=$tmp/a.conf xl-dedup receive
