@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Sketches of files and the search with them; see rolling.h. */
+/* Signatures of files and the search with them; see rolling.h. */
 #include "config.h"
 
 #include <errno.h>
@@ -77,7 +77,7 @@ uint64_t rolling_cut(const struct rolling *r, uint64_t h, unsigned width)
     return (h ^ h >> 31) >> (64 - 8 * width);
 }
 
-size_t sketch_blocks(const struct sketch *s)
+size_t block_signature_count(const struct block_signature *s)
 {
     return (s->size - 1) / s->block + 1;
 }
@@ -91,17 +91,17 @@ static unsigned bits(uint64_t n)
     return b;
 }
 
-void sketch_shape(struct sketch *s)
+void block_signature_shape(struct block_signature *s)
 {
     unsigned need;
 
     s->block = s->size <= 64u << 10 ? 512 : s->size <= 1u << 20 ? 1024 :
         s->size <= 16u << 20 ? 2048 : 4096;
-    while (sketch_blocks(s) > PROTO_SIGNATURE_BLOCKS)
+    while (block_signature_count(s) > PROTO_SIGNATURE_BLOCKS)
         s->block *= 2;
     /* Each position meets each block.  One wrong match in a few hundred files
      * costs less than longer hashes, and those tell more. */
-    need = bits(s->size) + bits(sketch_blocks(s)) + MARGIN;
+    need = bits(s->size) + bits(block_signature_count(s)) + MARGIN;
     s->width = need < 24 ? 3 : need > 64 ? 8 : (need + 7) / 8;
 }
 
@@ -196,7 +196,7 @@ unsigned resemblance_compare(const uint32_t held[RESEMBLANCE_VALUES],
 
 struct matcher {
     struct rolling rolling;
-    struct sketch sketch;
+    struct block_signature held;
     struct matcher_sink sink;
     size_t n_full;              /* blocks of full length */
     uint64_t gone[256];         /* what a byte that leaves the window was */
@@ -215,7 +215,7 @@ struct matcher {
 
 static uint64_t hash_of(const struct matcher *m, size_t block)
 {
-    return get_le(m->sketch.hashes + block * m->sketch.width, m->sketch.width);
+    return get_le(m->held.hashes + block * m->held.width, m->held.width);
 }
 
 static size_t slot(const struct matcher *m, uint64_t hash)
@@ -269,14 +269,14 @@ static int prepare(struct matcher *m)
 {
     size_t i, slots = 16;
 
-    make_gone(&m->rolling, m->sketch.block, m->gone);
+    make_gone(&m->rolling, m->held.block, m->gone);
     while (slots < 2 * m->n_full)
         slots *= 2;
     m->table_mask = slots - 1;
     m->filter_shift = 64 - (bits(slots) + 3);
     m->table = malloc(slots * sizeof(*m->table));
     m->filter = calloc(2 * slots, 1);
-    m->buf = malloc(m->sketch.block + 2 * FEED);
+    m->buf = malloc(m->held.block + 2 * FEED);
     if (!m->table || !m->filter || !m->buf)
         return -ENOMEM;
     memset(m->table, 0xff, slots * sizeof(*m->table));
@@ -286,7 +286,8 @@ static int prepare(struct matcher *m)
 }
 
 int matcher_new(struct matcher **m_r, const struct rolling *r,
-                const struct sketch *s, const struct matcher_sink *sink)
+                const struct block_signature *s,
+                const struct matcher_sink *sink)
 {
     struct matcher *m = calloc(1, sizeof(*m));
     int rc;
@@ -294,7 +295,7 @@ int matcher_new(struct matcher **m_r, const struct rolling *r,
     if (!m)
         return -ENOMEM;
     m->rolling = *r;
-    m->sketch = *s;
+    m->held = *s;
     m->sink = *sink;
     m->n_full = s->size / s->block;
     rc = prepare(m);
@@ -330,14 +331,14 @@ static int hand_on(struct matcher *m, size_t end)
 
 static int found(struct matcher *m, uint32_t block)
 {
-    uint64_t offset = (uint64_t)block * m->sketch.block;
+    uint64_t offset = (uint64_t)block * m->held.block;
     int rc = hand_on(m, m->pos);
 
     m->next = block + 1;
-    m->pos += m->sketch.block;
+    m->pos += m->held.block;
     m->start = m->pos;
     m->valid = false;
-    return rc ? rc : m->sink.copy(m->sink.opaque, offset, m->sketch.block);
+    return rc ? rc : m->sink.copy(m->sink.opaque, offset, m->held.block);
 }
 
 /* The hash of the window one byte on, not quite reduced, as was the one given:
@@ -352,10 +353,10 @@ static uint64_t roll(const struct matcher *m, uint64_t base, uint64_t hash,
 static uint32_t slide(struct matcher *m)
 {
     const uint8_t *window = m->buf + m->pos;
-    const uint8_t *last = m->buf + m->fill - m->sketch.block;
+    const uint8_t *last = m->buf + m->fill - m->held.block;
     const uint64_t base = m->rolling.base;
-    const unsigned width = m->sketch.width;
-    const size_t block = m->sketch.block;
+    const unsigned width = m->held.width;
+    const size_t block = m->held.block;
     uint64_t hash = m->hash;
     uint32_t hit;
 
@@ -372,7 +373,7 @@ static uint32_t slide(struct matcher *m)
 
 static int search(struct matcher *m)
 {
-    size_t block = m->sketch.block;
+    size_t block = m->held.block;
     uint32_t hit;
     int rc;
 
@@ -411,14 +412,14 @@ int matcher_feed(struct matcher *m, const void *data, size_t length)
 
 int matcher_end(struct matcher *m)
 {
-    size_t tail = m->sketch.size % m->sketch.block;
-    uint64_t offset = m->sketch.size - tail, hash;
+    size_t tail = m->held.size % m->held.block;
+    uint64_t offset = m->held.size - tail, hash;
     int rc;
 
     if (!tail || m->fill - m->start < tail)
         return hand_on(m, m->fill);
     hash = rolling_add(&m->rolling, 0, m->buf + m->fill - tail, tail);
-    if (rolling_cut(&m->rolling, hash, m->sketch.width) !=
+    if (rolling_cut(&m->rolling, hash, m->held.width) !=
         hash_of(m, m->n_full))
         return hand_on(m, m->fill);
     rc = hand_on(m, m->fill - tail);

@@ -131,7 +131,7 @@ int recipe_send_names(const struct session *s, const struct source_disk *d,
 int recipe_parse_signature(struct cursor *c, uint64_t *number,
                            struct signature **signature_r)
 {
-    struct sketch s = { .hashes = NULL };
+    struct block_signature s = { .hashes = NULL };
     const uint8_t *key;
     struct signature *a;
     uint64_t block;
@@ -151,9 +151,9 @@ int recipe_parse_signature(struct cursor *c, uint64_t *number,
         s.width == 0 || s.width > 8)
         return -EPROTO;
     s.block = block;
-    if (sketch_blocks(&s) > PROTO_SIGNATURE_BLOCKS)
+    if (block_signature_count(&s) > PROTO_SIGNATURE_BLOCKS)
         return -EPROTO;
-    bytes = sketch_blocks(&s) * s.width;
+    bytes = block_signature_count(&s) * s.width;
     s.hashes = cursor_get(c, bytes);
     if (!s.hashes)
         return -EPROTO;
@@ -161,8 +161,8 @@ int recipe_parse_signature(struct cursor *c, uint64_t *number,
     if (!a)
         return -ENOMEM;
     memcpy(a->hashes, s.hashes, bytes);
-    a->sketch = s;
-    a->sketch.hashes = a->hashes;
+    a->blocks = s;
+    a->blocks.hashes = a->hashes;
     a->code = code;
     rolling_init(&a->rolling, key);
     *signature_r = a;
@@ -393,7 +393,7 @@ int recipe_send(const struct session *s, struct source_disk *d,
         rc = r.piece ? 0 : -ENOMEM;
     }
     if (!rc)
-        rc = matcher_new(&r.matcher, &a->rolling, &a->sketch, &sink);
+        rc = matcher_new(&r.matcher, &a->rolling, &a->blocks, &sink);
     if (!rc) {
         rc = send_recipe(&r, take_content);
         matcher_free(r.matcher);

@@ -19,7 +19,7 @@
 /* The signature of a file at the target, which it sent. */
 struct signature {
     struct rolling rolling;
-    struct sketch sketch;
+    struct block_signature blocks;
     bool code;                  /* it is of the file's code without operands
                                    (x86_operands.h) */
     uint8_t hashes[];
@@ -28,7 +28,7 @@ struct signature {
 /* What a signature takes, in bytes. */
 static inline size_t signature_bytes(const struct signature *a)
 {
-    return sizeof(*a) + sketch_blocks(&a->sketch) * a->sketch.width;
+    return sizeof(*a) + block_signature_count(&a->blocks) * a->blocks.width;
 }
 
 /* Answers an UNKNOWN frame with the names of the objects in it.  0, -EPROTO: it

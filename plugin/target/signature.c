@@ -22,7 +22,7 @@ void signature_init(struct file_signature *s, const struct basis *h,
     *s = (struct file_signature){ .held = *h, .shape.size = h->size };
     host_secret_derive(secret, "signature", h->object.digest,
                        sizeof(h->object.digest), s->key, sizeof(s->key));
-    sketch_shape(&s->shape);
+    block_signature_shape(&s->shape);
 }
 
 void signature_release(struct file_signature *s)
@@ -33,7 +33,8 @@ void signature_release(struct file_signature *s)
 
 size_t signature_cost(const struct file_signature *s)
 {
-    return 16 + sizeof(s->key) + s->shape.width * sketch_blocks(&s->shape);
+    return 16 + sizeof(s->key) +
+        s->shape.width * block_signature_count(&s->shape);
 }
 
 /* Something is wrong in what cannot be read: a digest will tell. */
@@ -128,7 +129,7 @@ static int find_kind(struct file_signature *s)
         !x86_bcj_begins(head, length))
         return 0;
     s->code = true;
-    s->skips = malloc(sketch_blocks(&s->shape));
+    s->skips = malloc(block_signature_count(&s->shape));
     return s->skips ? 0 : -ENOMEM;
 }
 

@@ -24,7 +24,7 @@
 struct file_signature {
     struct basis held;
     uint8_t key[PROTO_SIGNATURE_KEY];
-    struct sketch shape;        /* without hashes */
+    struct block_signature shape;   /* without hashes */
     bool code;                  /* shown by its skeleton */
     uint8_t *skips;             /* of code: of the skeleton, by block */
 };

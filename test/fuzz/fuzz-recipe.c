@@ -52,7 +52,7 @@ static int take_copy(void *opaque, uint64_t offset, uint64_t length)
 }
 
 static void put_hashes(struct buf *b, const struct rolling *r,
-                       const struct sketch *s, struct text file)
+                       const struct block_signature *s, struct text file)
 {
     size_t at, n;
     uint64_t hash;
@@ -74,8 +74,8 @@ static void search(struct text file, struct text content, size_t block,
 {
     struct result result = { .file = file };
     struct matcher_sink sink = { take_literal, take_copy, &result };
-    struct sketch s = { .size = file.length, .block = (uint32_t)block,
-                        .width = width };
+    struct block_signature s = { .size = file.length,
+                                 .block = (uint32_t)block, .width = width };
     struct buf hashes = BUF_INIT;
     struct matcher *m;
     struct rolling r;
@@ -83,7 +83,7 @@ static void search(struct text file, struct text content, size_t block,
 
     rolling_init(&r, key);
     put_hashes(&hashes, &r, &s, file);
-    FUZZ_CHECK(hashes.length == sketch_blocks(&s) * width);
+    FUZZ_CHECK(hashes.length == block_signature_count(&s) * width);
     for (at = 0; foreign && at < hashes.length; at++)
         hashes.data[at] = content.data[at % content.length];
     s.hashes = hashes.data;

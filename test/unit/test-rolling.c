@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Unit test of rolling.c: what matcher and sketch make of two files gives the
- * new one again, whatever the files are, and little of it is sent when they
+/* Unit test of rolling.c: what matcher and signature make of two files gives
+ * the new one again, whatever the files are, and little of it is sent when they
  * are alike. */
 #include "config.h"
 
@@ -42,10 +42,10 @@ static int take_copy(void *opaque, uint64_t offset, uint64_t length)
     return 0;
 }
 
-static uint8_t *hashes(const struct rolling *r, const struct sketch *s,
-                       const uint8_t *held)
+static uint8_t *hashes(const struct rolling *r,
+                       const struct block_signature *s, const uint8_t *held)
 {
-    uint8_t *out = allocate(sketch_blocks(s) * s->width), *p = out;
+    uint8_t *out = allocate(block_signature_count(s) * s->width), *p = out;
     uint64_t at, n, hash;
     unsigned k;
 
@@ -55,7 +55,7 @@ static uint8_t *hashes(const struct rolling *r, const struct sketch *s,
         for (k = 0; k < s->width; k++)
             *p++ = hash >> 8 * k;
     }
-    assert(p == out + sketch_blocks(s) * s->width);
+    assert(p == out + block_signature_count(s) * s->width);
     return out;
 }
 
@@ -65,14 +65,14 @@ static size_t make(const uint8_t *held, size_t held_size, const uint8_t *now,
 {
     struct made made = { held, held_size, allocate(size), 0, size, 0 };
     struct matcher_sink sink = { take_literal, take_copy, &made };
-    struct sketch s = { .size = held_size };
+    struct block_signature s = { .size = held_size };
     struct matcher *m;
     struct rolling r;
     uint8_t *list;
     size_t at, n;
 
     rolling_init(&r, key);
-    sketch_shape(&s);
+    block_signature_shape(&s);
     assert(s.block >= PROTO_SIGNATURE_BLOCK_MIN && s.width >= 3 && s.width <= 8);
     list = hashes(&r, &s, held);
     s.hashes = list;
@@ -155,13 +155,13 @@ static void vectors(void)
 
 static void shapes(void)
 {
-    struct sketch s;
+    struct block_signature s;
     uint64_t n;
 
     for (n = 1; n < UINT64_C(1) << 42; n = n * 3 + 1) {
         s.size = n;
-        sketch_shape(&s);
-        assert(sketch_blocks(&s) <= PROTO_SIGNATURE_BLOCKS);
+        block_signature_shape(&s);
+        assert(block_signature_count(&s) <= PROTO_SIGNATURE_BLOCKS);
         assert(s.width >= 3 && s.width <= 8 && s.block <= n + 512);
     }
 }
