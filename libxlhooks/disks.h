@@ -4,19 +4,26 @@
 #ifndef LIBXLHOOKS_DISKS_H
 #define LIBXLHOOKS_DISKS_H
 
+#include <json-c/json.h>
 #include <stdint.h>
 
 #include "libxlhooks/libxl_calls.h"
 
-/* Sends "begin" without the suffix that xl gives to the names of incoming
- * domains; domid is NULL for a domain that does not exist yet. */
-int disks_send_begin(int control, const libxl_domain_create_info *info,
-                     const uint32_t *domid);
+/* What the configuration is of a domain that runs here, or of one that xl has
+ * received, for json_object_put().  -EIO: libxl does not tell it. */
+int disks_config_of(libxl_ctx *ctx, uint32_t domid, json_object **config_r);
+int disks_config_received(libxl_ctx *ctx, libxl_domain_config *received,
+                          json_object **config_r);
 
-/* Sends the disks of a configuration.  running, the same domain's disks as
- * they are attached (may be NULL), knows what the configuration leaves to
- * libxl to choose: the backend. */
-int disks_send(int control, libxl_ctx *ctx, const libxl_domain_config *config,
-               const libxl_device_disk *running, int num_running);
+/* Sends "begin" without the suffix that xl gives to the names of incoming
+ * domains; domid is NULL for a domain that does not exist yet.  -EPROTO: the
+ * configuration does not have what it must. */
+int disks_send_begin(int control, json_object *config, const uint32_t *domid);
+
+/* Sends the disks of a configuration.  domid, where the same domain runs (may
+ * be NULL), leads to what the configuration leaves to libxl to choose: the
+ * backend.  -EPROTO as above. */
+int disks_send(int control, libxl_ctx *ctx, json_object *config,
+               const uint32_t *domid);
 
 #endif

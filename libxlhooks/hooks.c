@@ -6,9 +6,9 @@
  *
  * Promises: without a control channel in the environment, and for calls that
  * are asynchronous, nothing is different from an xl without this library.
- * With a channel that is unusable the call fails instead of moving a guest
- * without its disks.  No child of xl inherits the preload, the variables or
- * the hook's end of the channel.
+ * With a channel that is unusable, or a libxl that is not known, the call
+ * fails instead of moving a guest without its disks.  No child of xl inherits
+ * the preload, the variables or the hook's end of the channel.
  *
  * The constructor runs in every process that LD_PRELOAD reaches.  Debian's
  * /usr/sbin/xl is a shell script that execs the real one: in the shell there is
@@ -134,7 +134,7 @@ static void hooks_init(void)
  */
 static int channel_take(bool synchronous, int *control_r)
 {
-    const char *missing = libxl_calls_resolve();
+    const char *unfit = libxl_calls_resolve();
 
     *control_r = -1;
     if (!channel.asked || !synchronous)
@@ -147,9 +147,9 @@ static int channel_take(bool synchronous, int *control_r)
         hook_log("%s names no open channel to a helper", CONTROL_FD_ENV);
         return -EINVAL;
     }
-    if (missing) {
-        hook_log("this xl's libxl has no %s: cannot migrate with disks",
-                 missing);
+    if (unfit) {
+        hook_log("nothing is moved: %s; install one that is made for this xl, "
+                 "or migrate without --dedup", unfit);
         close(channel.control);
         return -EINVAL;
     }
@@ -165,7 +165,7 @@ int libxl_domain_suspend(libxl_ctx *ctx, uint32_t domid, int fd, int flags,
 
     /* the one error that makes xl leave the guest alone */
     if (channel_take(!ao_how, &control))
-        return ERROR_GUEST_TIMEDOUT;
+        return RC_GUEST_TIMEDOUT;
     if (control < 0)
         return real.libxl_domain_suspend(ctx, domid, fd, flags, ao_how);
     rc = suspend_dedup(control, ctx, domid, fd, flags);
@@ -183,7 +183,7 @@ int libxl_domain_create_restore(libxl_ctx *ctx, libxl_domain_config *d_config,
     int control, rc;
 
     if (channel_take(!ao_how, &control))
-        return ERROR_FAIL;
+        return RC_FAIL;
     if (control < 0)
         return real.libxl_domain_create_restore(ctx, d_config, domid,
                                                 restore_fd, send_back_fd,

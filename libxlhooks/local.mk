@@ -2,6 +2,7 @@
 # all its functions are looked up at run time (symbols.h).
 pkglib_LTLIBRARIES += libxlhooks.la
 libxlhooks_la_SOURCES = \
+	%D%/as_json.c %D%/as_json.h \
 	%D%/attached.c %D%/attached.h \
 	%D%/disks.c %D%/disks.h \
 	%D%/helper.c %D%/helper.h \
@@ -12,6 +13,7 @@ libxlhooks_la_SOURCES = \
 	%D%/restore.c %D%/restore.h \
 	%D%/suspend.c %D%/suspend.h \
 	%D%/symbols.h \
+	%D%/vbds.c %D%/vbds.h \
 	%D%/watcher.c %D%/watcher.h \
 	plugin/base/escape.c plugin/base/escape.h \
 	plugin/xl/control.c \
@@ -19,6 +21,7 @@ libxlhooks_la_SOURCES = \
 libxlhooks_la_CPPFLAGS = $(AM_CPPFLAGS) $(XENLIGHT_CFLAGS) $(XENSTORE_CFLAGS)
 libxlhooks_la_LDFLAGS = $(AM_LDFLAGS) -module -avoid-version -shared \
 	-Wl,--version-script=$(top_srcdir)/libxlhooks/libxlhooks.map
+libxlhooks_la_LIBADD = $(JSON_LIBS)
 libxlhooks_la_DEPENDENCIES = $(top_srcdir)/libxlhooks/libxlhooks.map
 EXTRA_DIST += %D%/libxlhooks.map
 

@@ -10,7 +10,7 @@
  *
  * The helper refuses to write where a domain of this host reads or writes.
  * Which disks those are is asked before "go", when no domain for the incoming
- * guest exists; hence all that libxl lists are other domains, dom0 included,
+ * guest exists; hence all that are listed are other domains, dom0 included,
  * and for a migration to the same host the guest itself under its old number.
  *
  * The source may still find that the guest's disks have changed, and give up
@@ -61,18 +61,22 @@ static bool stream_begins(int fd)
     }
 }
 
-static int describe(int control, libxl_ctx *ctx,
-                    const libxl_domain_config *config)
+static int describe(int control, libxl_ctx *ctx, libxl_domain_config *received)
 {
+    json_object *config;
     int rc;
 
-    rc = disks_send_begin(control, &config->c_info, NULL);
+    rc = disks_config_received(ctx, received, &config);
+    if (rc)
+        return rc;
+    rc = disks_send_begin(control, config, NULL);
     if (!rc)
-        rc = disks_send(control, ctx, config, NULL, 0);
+        rc = disks_send(control, ctx, config, NULL);
     if (!rc)
         rc = attached_send_busy(control, ctx);
     if (!rc)
         rc = control_send(control, "go", NULL);
+    json_object_put(config);
     return rc;
 }
 
@@ -88,13 +92,13 @@ int restore_dedup(int control, libxl_ctx *ctx, libxl_domain_config *config,
     if (!rc || rc == -EPIPE)
         rc = hook_expect(control, "restore");
     if (rc)
-        return ERROR_FAIL;
+        return RC_FAIL;
 
     hotplug_begin();
     rc = stream_begins(restore_fd) ?
         real.libxl_domain_create_restore(ctx, config, domid, restore_fd,
                                          send_back_fd, params, NULL,
-                                         aop_console_how) : ERROR_FAIL;
+                                         aop_console_how) : RC_FAIL;
     hotplug_end();
     snprintf(result, sizeof(result), "%d", rc);
     /* a helper that has gone by now has nothing left to do */

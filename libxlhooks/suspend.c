@@ -37,7 +37,7 @@
 /* What may change while the helper copies. */
 static int list(int control, libxl_ctx *ctx, uint32_t domid)
 {
-    int rc = attached_send(control, ctx, domid);
+    int rc = attached_send(control, domid);
     bool all;
 
     if (rc)
@@ -52,26 +52,18 @@ static int list(int control, libxl_ctx *ctx, uint32_t domid)
 
 static int describe(int control, libxl_ctx *ctx, uint32_t domid)
 {
-    libxl_domain_config config;
-    libxl_device_disk *running = NULL;
-    int num = 0, rc;
+    json_object *config;
+    int rc;
 
-    real.libxl_domain_config_init(&config);
-    if (real.libxl_retrieve_domain_configuration(ctx, domid, &config, NULL)) {
-        hook_log("cannot read the configuration of domain %u", domid);
-        rc = -EIO;
-        goto out;
-    }
-    running = real.libxl_device_disk_list(ctx, domid, &num);
-    rc = disks_send_begin(control, &config.c_info, &domid);
+    rc = disks_config_of(ctx, domid, &config);
+    if (rc)
+        return rc;
+    rc = disks_send_begin(control, config, &domid);
     if (!rc)
-        rc = disks_send(control, ctx, &config, running, num);
+        rc = disks_send(control, ctx, config, &domid);
     if (!rc)
         rc = list(control, ctx, domid);
-out:
-    if (running)
-        real.libxl_device_disk_list_free(running, num);
-    real.libxl_domain_config_dispose(&config);
+    json_object_put(config);
     return rc;
 }
 
@@ -100,19 +92,19 @@ int suspend_dedup(int control, libxl_ctx *ctx, uint32_t domid, int fd,
     if (!rc || rc == -EPIPE)
         rc = hook_expect(control, "suspend");
     if (rc)
-        return ERROR_GUEST_TIMEDOUT;
+        return RC_GUEST_TIMEDOUT;
 
     interrupt_begin(control);
     watcher = watcher_start(control, domid);
     rc = real.libxl_domain_suspend(ctx, domid, fd, flags, NULL);
     watcher_stop(watcher);
     if (!rc)
-        listed = attached_send(control, ctx, domid);
+        listed = attached_send(control, domid);
     if (listed && listed != -EPIPE)
-        rc = ERROR_FAIL;
+        rc = RC_FAIL;
     send_result(control, rc);
     if (!rc && hook_expect(control, "done"))
-        rc = ERROR_FAIL;
+        rc = RC_FAIL;
     interrupt_end();
     return rc;
 }

@@ -9,9 +9,10 @@
  * after the hypervisor has reported the domain shut down for suspension.
  *
  * The context is the watcher's own, so that no lock of xl's context is held
- * or waited for.  It runs no children, and its SIGCHLD mode says so, to keep
- * libxl from touching xl's handler for its sake.  The thread blocks all
- * signals, so that xl's handlers and ours run where they always ran.
+ * or waited for.  It runs no children; in the mode of SIGCHLD that it has by
+ * default, libxl takes that signal only while one of them runs (libxl_event.h).
+ * The thread blocks all signals, so that xl's handlers and ours run where they
+ * always ran.
  */
 #include "config.h"
 
@@ -24,6 +25,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "libxlhooks/as_json.h"
 #include "libxlhooks/helper.h"
 #include "libxlhooks/libxl_calls.h"
 #include "libxlhooks/watcher.h"
@@ -38,26 +40,28 @@ struct watcher {
     pthread_t thread;
     xentoollog_logger *logger;
     libxl_ctx *ctx;
-};
-
-static const libxl_childproc_hooks no_children = {
-    .chldowner = libxl_sigchld_owner_mainloop,
+    libxl_dominfo *info;
 };
 
 enum sight { RUNS, SUSPENDED, UNKNOWN };
 
 static enum sight look(const struct watcher *w)
 {
-    libxl_dominfo info;
+    json_object *o = NULL;
     enum sight sight = RUNS;
+    const char *reason;
 
-    real.libxl_dominfo_init(&info);
-    if (real.libxl_domain_info(w->ctx, &info, w->domid))
+    real.libxl_dominfo_init(w->info);
+    if (!real.libxl_domain_info(w->ctx, w->info, w->domid))
+        o = as_json_dominfo(w->ctx, w->info);
+    real.libxl_dominfo_dispose(w->info);
+    reason = as_json_text(o, "shutdown_reason");
+    if (!o)
         sight = UNKNOWN;
-    else if (info.shutdown &&
-             info.shutdown_reason == LIBXL_SHUTDOWN_REASON_SUSPEND)
+    else if (as_json_is_set(o, "shutdown") && reason &&
+             !strcmp(reason, "suspend"))
         sight = SUSPENDED;
-    real.libxl_dominfo_dispose(&info);
+    json_object_put(o);
     return sight;
 }
 
@@ -80,6 +84,7 @@ static void watcher_free(struct watcher *w)
         real.libxl_ctx_free(w->ctx);
     if (w->logger)
         real.xtl_logger_destroy(w->logger);
+    free(w->info);
     free(w);
 }
 
@@ -106,12 +111,12 @@ struct watcher *watcher_start(int control, uint32_t domid)
     atomic_init(&w->stop, false);
     w->logger = (xentoollog_logger *)
         real.xtl_createlogger_stdiostream(stderr, XTL_ERROR, 0);
-    if (!w->logger ||
-        real.libxl_ctx_alloc(&w->ctx, LIBXL_VERSION, 0, w->logger)) {
+    w->info = as_json_memory();
+    if (!w->logger || !w->info ||
+        real.libxl_ctx_alloc(&w->ctx, CALLS_VERSION, 0, w->logger)) {
         w->ctx = NULL;
         goto fail;
     }
-    real.libxl_childproc_setmode(w->ctx, &no_children, NULL);
     if (start_thread(w))
         goto fail;
     return w;

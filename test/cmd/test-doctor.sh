@@ -16,7 +16,7 @@ ln -s "$abs_top_builddir/xl" bin/xl
 
 # A library that the played xl has loaded beside the hooks, as the real one has
 # libxl.
-cp "$abs_top_builddir/.libs/libfakexenlight.so" libxenlight.so.4.17
+cp "$abs_top_builddir/test/lib/fake/libxenlight.so.4.17" .
 cat >played-xl <<END
 #!/bin/sh
 case \$XL_DEDUP_CONFIG in */b.conf) host=there ;; *) host=here ;; esac

@@ -21,7 +21,8 @@ disk|vdev=xvdb|path=target=iqn:x|format=qcow2|backend=qdisk|mode=r|cdrom=0|\
 script=block-iscsi|backend_domid=3
 disk|vdev=hdc|path=|format=empty|backend=unknown|mode=r|cdrom=1|script=|\
 backend_domid=0
-busy|path=/dev/vg/o|domid=4|name=other|vdev=xvda|device=fe:2|mode=w
+busy|path=/dev/vg/o:1|domid=4|name=other|vdev=xvda|device=fe:2|mode=w
+busy|path=/img/v|domid=4|name=other|vdev=xvdb|device=|mode=r
 busy|path=/img/g1 root.img|domid=7|name=|vdev=xvda|device=7:1f|mode=w
 busy|path=/img/g1 root.img|domid=7|name=|vdev=xvda|device=|mode=w
 go

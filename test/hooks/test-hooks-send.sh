@@ -15,7 +15,8 @@ backend=phy|backend_domid=0|device=7:1f|mode=w|cdrom=0|pid=815
 attached|vdev=hdc|path=|params=|backend=qdisk|backend_domid=0|device=|mode=r|\
 cdrom=1|pid=815"
 now="$attached
-busy|path=/dev/vg/o|domid=4|name=other|vdev=xvda|device=fe:2|mode=w
+busy|path=/dev/vg/o:1|domid=4|name=other|vdev=xvda|device=fe:2|mode=w
+busy|path=/img/v|domid=4|name=other|vdev=xvdb|device=|mode=r
 busy|path=/img/g1 root.img|domid=7|name=|vdev=xvda|device=7:1f|mode=w
 busy|path=/img/g1 root.img|domid=7|name=|vdev=xvda|device=|mode=w
 go|busy=all"

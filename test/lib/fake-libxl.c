@@ -11,8 +11,9 @@
  *                      that the reader is gone, as libxl would (rc -3)
  *   FAKE_RESTORE_RC    what libxl_domain_create_restore() returns
  *   FAKE_CONFIG_RC     what libxl_retrieve_domain_configuration() returns
+ *   FAKE_JSON          what libxl_domain_config_to_json() says
  *   FAKE_CTX_RC        what libxl_ctx_alloc() returns
- *   FAKE_NO_DOMAINS    if set, the host's domains cannot be listed
+ *   FAKE_NO_DOMAINS    if set, xenstore does not list the host's domains
  *   FAKE_NO_STORE      if set, xenstore does not answer
  *   FAKE_CD_CHANGES    the N-th time that the disks of domain 7 are listed,
  *                      and later, another CD-ROM is in
@@ -34,9 +35,10 @@
 #include <unistd.h>
 
 #include <libxl.h>
-#include <libxl_event.h>
 #include <libxl_utils.h>
 #include <xenstore.h>
+
+#include "test/lib/fake-libxl.h"
 
 /* the part of libxl's private type that is of use here: nothing */
 struct libxl__ctx {
@@ -112,29 +114,21 @@ int libxl_ctx_free(libxl_ctx *ctx)
     return 0;
 }
 
-void libxl_childproc_setmode(libxl_ctx *ctx, const libxl_childproc_hooks *hooks,
-                             void *user)
-{
-    (void)ctx;
-    (void)user;
-    if (hooks->chldowner != libxl_sigchld_owner_mainloop)
-        note("childproc_setmode touches SIGCHLD");
-}
-
 void libxl_domain_config_init(libxl_domain_config *p)
 {
-    memset(p, 0, sizeof(*p));
+    memset(p, 0, sizeof(struct fake_config));
 }
 
 void libxl_domain_config_dispose(libxl_domain_config *p)
 {
+    libxl_domain_config *c = FAKE_CONFIG(p);
     int i;
 
-    for (i = 0; i < p->num_disks; i++)
-        dispose_disk(&p->disks[i]);
-    free(p->disks);
-    free(p->c_info.name);
-    memset(p, 0, sizeof(*p));
+    for (i = 0; i < c->num_disks; i++)
+        dispose_disk(&c->disks[i]);
+    free(c->disks);
+    free(c->c_info.name);
+    libxl_domain_config_init(p);
 }
 
 /* Three disks: one plain, one with everything set, one empty drive. */
@@ -142,6 +136,7 @@ int libxl_retrieve_domain_configuration(libxl_ctx *ctx, uint32_t domid,
                                         libxl_domain_config *d_config,
                                         const libxl_asyncop_how *ao_how)
 {
+    libxl_domain_config *c = FAKE_CONFIG(d_config);
     libxl_device_disk *disk;
     size_t i;
 
@@ -151,10 +146,10 @@ int libxl_retrieve_domain_configuration(libxl_ctx *ctx, uint32_t domid,
     if (number("FAKE_CONFIG_RC"))
         return number("FAKE_CONFIG_RC");
     for (i = 0; i < 16; i++)
-        d_config->c_info.uuid.uuid[i] = 0xa0 + i;
-    d_config->c_info.name = strdup("g1");
-    d_config->disks = disk = calloc(3, sizeof(*disk));
-    d_config->num_disks = 3;
+        c->c_info.uuid.uuid[i] = 0xa0 + i;
+    c->c_info.name = strdup("g1");
+    c->disks = disk = calloc(3, sizeof(*disk));
+    c->num_disks = 3;
     set_disk(&disk[0], "xvda", "/img/g1 root.img", true);
     set_disk(&disk[1], "xvdb", "target=iqn:x", false);
     disk[1].format = LIBXL_DISK_FORMAT_QCOW2;
@@ -167,46 +162,58 @@ int libxl_retrieve_domain_configuration(libxl_ctx *ctx, uint32_t domid,
     return 0;
 }
 
-libxl_device_disk *libxl_device_disk_list(libxl_ctx *ctx, uint32_t domid,
-                                          int *num)
+static void put_text(FILE *f, const char *key, const char *value)
 {
-    static int times;
-    libxl_device_disk *list;
+    if (value)
+        fprintf(f, "\"%s\":\"%s\",", key, value);
+}
+
+/* As libxl, leaves out what has its default. */
+static void put_disk(FILE *f, const libxl_device_disk *disk)
+{
+    static const char *const formats[] = {
+        [LIBXL_DISK_FORMAT_RAW] = "raw", [LIBXL_DISK_FORMAT_QCOW2] = "qcow2",
+        [LIBXL_DISK_FORMAT_EMPTY] = "empty",
+    };
+
+    fputs("{", f);
+    put_text(f, "backend_domname", disk->backend_domname);
+    put_text(f, "pdev_path", disk->pdev_path);
+    put_text(f, "vdev", disk->vdev);
+    if (disk->backend == LIBXL_DISK_BACKEND_QDISK)
+        put_text(f, "backend", "qdisk");
+    put_text(f, "format", formats[disk->format]);
+    put_text(f, "script", disk->script);
+    if (disk->readwrite)
+        fputs("\"readwrite\":1,", f);
+    if (disk->is_cdrom)
+        fputs("\"is_cdrom\":1,", f);
+    fputs("\"discard_enable\":\"True\"}", f);
+}
+
+char *libxl_domain_config_to_json(libxl_ctx *ctx, libxl_domain_config *p)
+{
+    const libxl_domain_config *c = FAKE_CONFIG(p);
+    char *text = NULL;
+    size_t length;
+    FILE *f;
+    int i;
 
     (void)ctx;
-    *num = 0;
-    if (domid == 0)
-        return NULL;
-    list = calloc(2, sizeof(*list));
-    *num = 2;
-    set_disk(&list[0], "xvda", domid == 4 ? "/dev/vg/o" : "/img/g1 root.img",
-             true);
-    list[0].backend = LIBXL_DISK_BACKEND_PHY;
-    times += domid == 7;
-    set_disk(&list[1], "hdc", number("FAKE_CD_CHANGES") &&
-             times >= number("FAKE_CD_CHANGES") ? "/iso" : "", false);
-    list[1].backend = LIBXL_DISK_BACKEND_QDISK;
-    list[1].is_cdrom = 1;
-    return list;
-}
-
-void libxl_diskinfo_init(libxl_diskinfo *p)
-{
-    memset(p, 0, sizeof(*p));
-}
-
-void libxl_diskinfo_dispose(libxl_diskinfo *p)
-{
-    free(p->backend);
-}
-
-int libxl_device_disk_getinfo(libxl_ctx *ctx, uint32_t domid,
-                              const libxl_device_disk *disk,
-                              libxl_diskinfo *info)
-{
-    (void)ctx;
-    return asprintf(&info->backend, "/backend/%u/%s", domid, disk->vdev) > 0 ?
-        0 : ERROR_NOMEM;
+    if (getenv("FAKE_JSON"))
+        return *getenv("FAKE_JSON") ? strdup(getenv("FAKE_JSON")) : NULL;
+    f = open_memstream(&text, &length);
+    fputs("{\"c_info\":{\"type\":\"pvh\",", f);
+    put_text(f, "name", c->c_info.name);
+    fprintf(f, "\"uuid\":\"" LIBXL_UUID_FMT "\"},\"disks\":[",
+            LIBXL_UUID_BYTES(c->c_info.uuid));
+    for (i = 0; i < c->num_disks; i++) {
+        fputs(i ? "," : "", f);
+        put_disk(f, &c->disks[i]);
+    }
+    fputs("],\"on_reboot\":\"restart\"}", f);
+    fclose(f);
+    return text;
 }
 
 struct xs_handle {
@@ -226,24 +233,104 @@ void xs_close(struct xs_handle *xs)
     free(xs);
 }
 
+#define DISK(domid, number, node) \
+    "/libxl/" #domid "/device/vbd/" #number "/" node
+#define ROOT_DISK(domid, path) \
+    { DISK(domid, 51712, "backend"), "/local/domain/0/backend/" #domid "/1" }, \
+    { DISK(domid, 51712, "params"), path }, \
+    { DISK(domid, 51712, "type"), "phy" }, \
+    { DISK(domid, 51712, "dev"), "xvda" }, \
+    { DISK(domid, 51712, "mode"), "w" }, \
+    { DISK(domid, 51712, "device-type"), "disk" }
+#define CD(domid) \
+    { DISK(domid, 5632, "backend"), "/local/domain/0/backend/" #domid "/2" }, \
+    { DISK(domid, 5632, "type"), "qdisk" }, \
+    { DISK(domid, 5632, "dev"), "hdc" }, \
+    { DISK(domid, 5632, "mode"), "r" }, \
+    { DISK(domid, 5632, "device-type"), "cdrom" }
+#define CD_PATH "/libxl/7/device/vbd/5632/params"
+
+/* How often the disks of domain 7 have been listed. */
+static int times;
+
+/* 5 has gone, but for this. */
 void *xs_read(struct xs_handle *xs, xs_transaction_t t, const char *path,
               unsigned *len)
 {
     static const char *const nodes[][2] = {
-        { "/backend/7/xvda/physical-device", "7:1f" },
-        { "/backend/7/xvda/params", "/img/g1 root.img" },
-        { "/backend/4/xvda/physical-device", "fe:2" },
+        ROOT_DISK(4, "/dev/vg/o:1"), CD(4), ROOT_DISK(5, "/img/gone.img"),
+        ROOT_DISK(7, "/img/g1 root.img"), CD(7),
+        ROOT_DISK(8, "/img/g1 root.img"), CD(8),
+        { "/libxl/4/device/virtio_disk/51728/backend",
+          "/local/domain/0/backend/4/3" },
+        { "/libxl/4/device/virtio_disk/51728/params", "raw:/img/v" },
+        { "/libxl/4/device/virtio_disk/51728/dev", "xvdb" },
+        { "/libxl/4/device/virtio_disk/51728/type", "standalone" },
+        { "/libxl/4/device/virtio_disk/51728/mode", "r" },
+        { "/local/domain/0/backend/7/1/physical-device", "7:1f" },
+        { "/local/domain/0/backend/7/1/params", "/img/g1 root.img" },
+        { "/local/domain/0/backend/4/1/physical-device", "fe:2" },
         { "/local/domain/7/image/device-model-pid", "815" },
     };
+    const char *value = NULL;
     size_t i;
 
     (void)xs;
     (void)t;
     for (i = 0; i < sizeof(nodes) / sizeof(nodes[0]); i++)
-        if (!strcmp(nodes[i][0], path)) {
-            *len = strlen(nodes[i][1]);
-            return strdup(nodes[i][1]);
-        }
+        if (!strcmp(nodes[i][0], path))
+            value = nodes[i][1];
+    if (!strcmp(path, CD_PATH))
+        value = number("FAKE_CD_CHANGES") &&
+            times >= number("FAKE_CD_CHANGES") ? "raw:/iso" : "raw:";
+    if (!value) {
+        errno = ENOENT;
+        return NULL;
+    }
+    *len = strlen(value);
+    return strdup(value);
+}
+
+/* In one piece of memory, as the real one. */
+static char **names(const char *list, unsigned *num)
+{
+    size_t n = 1;
+    const char *p;
+    char **all, *text;
+
+    for (p = list; *p; p++)
+        n += *p == ' ';
+    all = malloc(n * sizeof(*all) + strlen(list) + 1);
+    text = strcpy((char *)(all + n), list);
+    for (*num = 0; *num < n; (*num)++)
+        all[*num] = strsep(&text, " ");
+    return all;
+}
+
+char **xs_directory(struct xs_handle *xs, xs_transaction_t t, const char *path,
+                    unsigned *num)
+{
+    static const char *const nodes[][2] = {
+        { "/libxl/4/device/vbd", "51712 5632" },
+        { "/libxl/4/device/virtio_disk", "51728" },
+        { "/libxl/5/device/vbd", "51712" },
+        { "/libxl/7/device/vbd", "51712 5632" },
+        { "/libxl/8/device/vbd", "51712 5632" },
+        { "/libxl", "0 4 5 7 8 version" },
+    };
+    size_t i;
+
+    (void)xs;
+    (void)t;
+    times += !strcmp(path, "/libxl/7/device/vbd");
+    errno = ENOENT;
+    if (getenv("FAKE_NO_DOMAINS") && !strcmp(path, "/libxl")) {
+        errno = EIO;
+        return NULL;
+    }
+    for (i = 0; i < sizeof(nodes) / sizeof(nodes[0]); i++)
+        if (!strcmp(nodes[i][0], path))
+            return names(nodes[i][1], num);
     return NULL;
 }
 
@@ -257,27 +344,6 @@ int libxl_is_stubdom(libxl_ctx *ctx, uint32_t domid, uint32_t *target)
     return 1;
 }
 
-void libxl_device_disk_list_free(libxl_device_disk *list, int num)
-{
-    int i;
-
-    for (i = 0; i < num; i++)
-        dispose_disk(&list[i]);
-    free(list);
-}
-
-const char *libxl_disk_format_to_string(libxl_disk_format f)
-{
-    return f == LIBXL_DISK_FORMAT_RAW ? "raw" :
-           f == LIBXL_DISK_FORMAT_QCOW2 ? "qcow2" : "empty";
-}
-
-const char *libxl_disk_backend_to_string(libxl_disk_backend b)
-{
-    return b == LIBXL_DISK_BACKEND_PHY ? "phy" :
-           b == LIBXL_DISK_BACKEND_QDISK ? "qdisk" : "unknown";
-}
-
 int libxl_domain_qualifier_to_domid(libxl_ctx *ctx, const char *name,
                                     uint32_t *domid)
 {
@@ -286,27 +352,6 @@ int libxl_domain_qualifier_to_domid(libxl_ctx *ctx, const char *name,
         return ERROR_INVAL;
     *domid = 3;
     return 0;
-}
-
-libxl_dominfo *libxl_list_domain(libxl_ctx *ctx, int *num)
-{
-    libxl_dominfo *list;
-
-    (void)ctx;
-    if (getenv("FAKE_NO_DOMAINS"))
-        return NULL;
-    list = calloc(4, sizeof(*list));
-    list[1].domid = 4;
-    list[2].domid = 7;
-    list[3].domid = 8;
-    *num = 4;
-    return list;
-}
-
-void libxl_dominfo_list_free(libxl_dominfo *list, int num)
-{
-    (void)num;
-    free(list);
 }
 
 #ifndef FAKE_OLD    /* a libxl that lacks something the hooks need */
@@ -330,11 +375,23 @@ void libxl_dominfo_dispose(libxl_dominfo *p)
 int libxl_domain_info(libxl_ctx *ctx, libxl_dominfo *info, uint32_t domid)
 {
     (void)ctx;
+    if (domid == 5)
+        return ERROR_DOMAIN_NOTFOUND;
+    if (!info)
+        return 0;
     if (domid != 7)
         abort();
     info->shutdown = atomic_load(&suspended);
     info->shutdown_reason = LIBXL_SHUTDOWN_REASON_SUSPEND;
     return 0;
+}
+
+char *libxl_dominfo_to_json(libxl_ctx *ctx, libxl_dominfo *p)
+{
+    (void)ctx;
+    return strdup(p->shutdown ?
+                  "{\"shutdown\":true,\"shutdown_reason\":\"suspend\"}" :
+                  "{\"running\":true,\"shutdown_reason\":\"suspend\"}");
 }
 
 int libxl_domain_suspend(libxl_ctx *ctx, uint32_t domid, int fd, int flags,
@@ -394,8 +451,8 @@ int libxl_domain_create_restore(libxl_ctx *ctx, libxl_domain_config *d_config,
     (void)ctx;
     (void)params;
     (void)aop_console_how;
-    note("restore name=%s fds=%d,%d%s", d_config->c_info.name, restore_fd,
-         send_back_fd, ao_how ? " async" : "");
+    note("restore name=%s fds=%d,%d%s", FAKE_CONFIG(d_config)->c_info.name,
+         restore_fd, send_back_fd, ao_how ? " async" : "");
     *domid = 9;
     if (getenv("FAKE_HOTPLUG") &&
         hotplug(getenv("FAKE_HOTPLUG"), getenv("FAKE_HOTPLUG_KIND")))

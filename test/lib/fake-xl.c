@@ -23,6 +23,8 @@
 #include <libxl.h>
 #include <libxl_utils.h>
 
+#include "test/lib/fake-libxl.h"
+
 #define BANNER "xl migration receiver ready, send binary domain data.\n"
 
 static libxl_ctx *ctx;
@@ -74,17 +76,18 @@ static int report(pid_t child)
 static int migrate(const char *rune)
 {
     char banner[sizeof(BANNER)];
-    libxl_domain_config config;
+    struct fake_config memory;
+    libxl_domain_config *config = (libxl_domain_config *)&memory;
     int send_fd, recv_fd, rc;
     size_t n = 0;
     ssize_t r;
     pid_t child;
 
-    libxl_domain_config_init(&config);
+    libxl_domain_config_init(config);
     if (!getenv("FAKE_CONFIG_RC") &&
-        libxl_retrieve_domain_configuration(ctx, 7, &config, NULL))
+        libxl_retrieve_domain_configuration(ctx, 7, config, NULL))
         return 1;
-    libxl_domain_config_dispose(&config);
+    libxl_domain_config_dispose(config);
     child = start_rune(rune, &send_fd, &recv_fd);
     while (n < strlen(BANNER) &&
            (r = read(recv_fd, banner + n, strlen(BANNER) - n)) > 0)
@@ -109,20 +112,21 @@ static int migrate(const char *rune)
 static int receive(void)
 {
     libxl_domain_restore_params params;
-    libxl_domain_config config;
+    struct fake_config memory;
+    libxl_domain_config *config = (libxl_domain_config *)&memory;
     uint32_t domid = INVALID_DOMID;
     int rc;
 
-    libxl_domain_config_init(&config);
+    libxl_domain_config_init(config);
     memset(&params, 0, sizeof(params));
-    libxl_retrieve_domain_configuration(ctx, 7, &config, NULL);
-    free(config.c_info.name);
-    config.c_info.name = strdup("g1--incoming");
+    libxl_retrieve_domain_configuration(ctx, 7, config, NULL);
+    free(memory.config.c_info.name);
+    memory.config.c_info.name = strdup("g1--incoming");
     run_child();
-    rc = libxl_domain_create_restore(ctx, &config, &domid, 0, 1, &params,
+    rc = libxl_domain_create_restore(ctx, config, &domid, 0, 1, &params,
                                      how(), NULL);
     run_child();
-    libxl_domain_config_dispose(&config);
+    libxl_domain_config_dispose(config);
     fprintf(stderr, "fake-xl: restore rc=%d\n", rc);
     return rc != 0;
 }
