@@ -23,6 +23,14 @@
 #include "fsparse/ext_names.h"
 #include "fsparse/record.h"
 
+/* Whether an inode of this size has the field.  Debian 13's e2fsprogs (1.47.2)
+ * has given the macro a name that begins as all others. */
+#ifdef ext2fs_inode_includes
+#define INODE_HAS(size, field) ext2fs_inode_includes(size, field)
+#else
+#define INODE_HAS(size, field) inode_includes(size, field)
+#endif
+
 struct ext {
     ext2_filsys fs;
     struct window *w;
@@ -152,8 +160,8 @@ static int64_t changed(const struct ext *x)
     int64_t seconds = (int32_t)l->i_ctime;
 
     if (EXT2_INODE_SIZE(x->fs->super) > EXT2_GOOD_OLD_INODE_SIZE &&
-        inode_includes(l->i_extra_isize + EXT2_GOOD_OLD_INODE_SIZE,
-                       i_ctime_extra))
+        INODE_HAS(l->i_extra_isize + EXT2_GOOD_OLD_INODE_SIZE,
+                  i_ctime_extra))
         seconds += (int64_t)(l->i_ctime_extra & 3) << 32;
     return seconds;
 }
