@@ -21,7 +21,8 @@
 static const struct known {
     const char *name, *digest;
 } known[] = {
-    /* Xen 4.17.0 to 4.17.7, as Debian 12 installs them */
+    /* Xen 4.17.0 to 4.17.7, as Debian 12 installs them, and 4.20.4, as
+     * Debian 13 does: the same */
     { "block", "ece48a5eb1eb7d5e46fd609e3ba0b737" },
     { "block-common.sh", "3182f887647db8862d5a6af1a294162f" },
     { "block-common.sh", "aba6f35b5e9b1fe71f6817c62a3a9640" }, /* < 4.17.5 */
