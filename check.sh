@@ -1,7 +1,7 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0-or-later
-# Installs what is needed (Debian 12, as root), builds, and runs all tests: the
-# unit and behaviour tests, then migrations between two emulated Xen hosts.
+# Installs what is needed (Debian 12 or 13, as root), builds, and runs all tests:
+# the unit and behaviour tests, then migrations between two emulated Xen hosts.
 # The last line counts them.  About 25 minutes on two cores the first time.
 set -eu
 top=$(cd "$(dirname "$0")" && pwd)

@@ -1,7 +1,10 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0-or-later
-# Installs what building and testing need on Debian 12, if it is not there.
-# Needs root and a working apt.
+# Installs what building and testing need on Debian 12 or 13, if it is not
+# there.  Needs root and a working apt.
+#
+# A line of the lists is the name of a package, or names with "|" between them:
+# the first one that this release has; "-" means that it may have none.
 set -eu
 here=$(cd "$(dirname "$0")" && pwd)
 
@@ -10,17 +13,48 @@ here=$(cd "$(dirname "$0")" && pwd)
 servers=
 [ ! -d /run/systemd/system ] || servers=openssh-server
 
-missing=
-# shellcheck disable=SC2013  # names of packages have no blanks
-for package in $(cat "$here/packages" "$here/nested/packages" | sort -u); do
-    state=$(dpkg-query -W -f '${db:Status-Status}' "$package" 2>/dev/null) ||
-        state=
-    [ "$state" = installed ] || [ "$package" = "$servers" ] ||
-        missing="$missing $package"
-done
-[ -n "$missing" ] || exit 0
-echo "installing:$missing"
+installed()
+{
+    [ "$(dpkg-query -W -f '${db:Status-Status}' "$1" 2>/dev/null)" = installed ]
+}
+
+# known PACKAGE: apt can install it
+known()
+{
+    LC_ALL=C apt-cache policy "$1" | grep -q '^  Candidate: [^(]'
+}
+
+# choose LINE: what is to be installed for it, if anything.  What apt does not
+# know goes to it all the same, so that it says so.
+choose()
+{
+    for name in $(echo "$1" | tr '|' ' '); do
+        if installed "$name" || [ "$name" = "$servers" ]; then
+            return
+        fi
+    done
+    for name in $(echo "$1" | tr '|' ' '); do
+        if [ "$name" = - ]; then
+            return
+        elif known "$name"; then
+            echo "$name"
+            return
+        fi
+    done
+    echo "${1%%|*}"
+}
+
+missing()
+{
+    sort -u "$here/packages" "$here/nested/packages" | while read -r line; do
+        choose "$line"
+    done
+}
+
+[ -n "$(missing)" ] || exit 0
 apt-get -q update
-# shellcheck disable=SC2086
+packages=$(missing | tr '\n' ' ')
+echo "installing: $packages"
+# shellcheck disable=SC2086  # names of packages have no blanks
 DEBIAN_FRONTEND=noninteractive apt-get -q -y --no-install-recommends \
-    install $missing
+    install $packages
