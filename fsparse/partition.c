@@ -84,18 +84,22 @@ static void find_opening(int fd, struct partition *p)
     blkid_probe pr = probe_partition(fd, p);
     struct partition found = *p;
     const char *value;
-    unsigned n = 0;
+    unsigned seen = 0, n = 0;
 
     while (pr && !blkid_do_probe(pr)) {
-        if (blkid_probe_lookup_value(pr, "TYPE", &value, NULL) ||
-            !opens_as(fd, p, value))
+        if (blkid_probe_lookup_value(pr, "TYPE", &value, NULL))
+            continue;
+        seen++;
+        if (!opens_as(fd, p, value))
             continue;
         n++;
         found = *p;
         take_filesystem(pr, &found);
     }
     blkid_free_probe(pr);
-    if (n != 1)
+    if (seen > 1)
+        p->note = "more than one file system recognised";
+    if (n != 1 || seen < 2)
         return;
     *p = found;
     copy_string(p->doubt, sizeof(p->doubt),
@@ -114,10 +118,9 @@ static void find_filesystem(int fd, struct partition *p)
     if (!r)
         take_filesystem(pr, p);
     blkid_free_probe(pr);
-    if (r != -2)
-        return;
-    p->note = "more than one file system recognised";
-    find_opening(fd, p);
+    /* Several are -2, for libblkid 2.41 -1 as what cannot be read is. */
+    if (r < 0)
+        find_opening(fd, p);
 }
 
 /* Returns 1 if the entry is a place for a file system, else 0. */
