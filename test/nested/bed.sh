@@ -73,6 +73,11 @@ bed_media()
     truncate -s 24M "$dir/raw.img" "$dir/lv.img"
     mke2fs -q -t ext4 -b 4096 "$dir/lv.img"
     truncate -s 560M "$bed_run/media.img"
+    # The modules in the initrd are for this kernel.
+    if [ "$bed_release_a" != "$bed_release_b" ]; then
+        cp "$bed_cache"/{vmlinux,vmlinuz} "$dir/"
+        truncate -s 680M "$bed_run/media.img"
+    fi
     mke2fs -q -t ext4 -b 4096 -O ^has_journal -d "$dir" "$bed_run/media.img"
     rm -rf "$dir"
 }
@@ -94,6 +99,8 @@ prepare_host()
         vgcreate -q bed "$lvm_loop" >/dev/null
         lvcreate -q -n lv -L 24M -Wn -Zn bed >/dev/null 2>&1
         vgmknodes 2>/dev/null   # what udev would do
+        [ ! -e /media/vmlinux ] || cp /media/vmlinux /bed/
+        [ ! -e /media/vmlinuz ] || cp /media/vmlinuz /
         ldd /usr/local/sbin/xl-dedup /usr/local/libexec/xl-dedup/* |
             grep "not found" && exit 1
         exit 0'

@@ -25,7 +25,7 @@
 set -euo pipefail
 . "$(dirname "$0")/lib.sh"
 
-ssh_options=(-i "$bed_cache/id" -F /dev/null -o BatchMode=yes
+ssh_options=(-i "$bed_key" -F /dev/null -o BatchMode=yes
     -o StrictHostKeyChecking=no -o UserKnownHostsFile=/dev/null
     -o KexAlgorithms=curve25519-sha256 -o LogLevel=ERROR -o ConnectTimeout=20 -o ServerAliveInterval=20
     -o ServerAliveCountMax=15)
@@ -55,13 +55,14 @@ free_port()
 
 launch()
 {
-    local name=$1 dir=$bed_run/$1 peer mac port try media=()
+    local name=$1 dir=$bed_run/$1 peer mac port try cache media=()
 
     case $name in
-    a) peer=b mac=52:54:00:77:00:0 ;;
-    b) peer=a mac=52:54:00:77:00:1 ;;
+    a) peer=b mac=52:54:00:77:00:0 cache=$(cache_of "$bed_release_a") ;;
+    b) peer=a mac=52:54:00:77:00:1 cache=$(cache_of "$bed_release_b") ;;
     *) die "no host is called $name" ;;
     esac
+    [ -e "$cache/recipe" ] || die "no image, run build-image.sh"
     if [ -e "$bed_run/media.img" ]; then
         media=(-drive "file=$bed_run/media.img,format=raw,if=virtio,readonly=on")
     fi
@@ -69,7 +70,7 @@ launch()
         port=$(free_port)
         # TMPDIR: where QEMU puts the overlay.  The working directory is the
         # cache because -initrd gives blanks and commas a meaning.
-        if (cd "$bed_cache" && TMPDIR=$dir setsid qemu-system-x86_64 \
+        if (cd "$cache" && TMPDIR=$dir setsid qemu-system-x86_64 \
                 -name "xl-dedup-$name" -nodefaults -display none \
                 -machine q35 -accel tcg,thread=multi \
                 -cpu qemu64,+aes,+pclmulqdq,+ssse3,+sse4.1,+sse4.2,+svm,+npt,+vgif,+svme-addr-chk \
@@ -156,7 +157,6 @@ start()
 {
     local name
 
-    [ -e "$bed_cache/recipe" ] || die "no image, run build-image.sh"
     for name; do
         ! pid_of "$name" >/dev/null || die "host $name is running already"
         fresh "$name"
