@@ -151,6 +151,7 @@ static int answer_for_device(scmp_filter_ctx f, int image_fd)
 {
     static const unsigned long allowed[] = {
         BLKGETSIZE64, BLKSSZGET, BLKGETZONESZ,
+        BLKIOOPT, BLKIOMIN,     /* since 2.41 */
     };
     static const unsigned long refused[] = {
         FDGETFDCSTAT, CDROM_GET_CAPABILITY, CDROM_LAST_WRITTEN,
