@@ -25,8 +25,9 @@ libxlhooks_la_LIBADD = $(JSON_LIBS)
 libxlhooks_la_DEPENDENCIES = $(top_srcdir)/libxlhooks/libxlhooks.map
 EXTRA_DIST += %D%/libxlhooks.map
 
-# The front: our "xl", found before the distribution's.
-sbin_PROGRAMS += xl
+# The front.  It lies among our own programs, where xl-dedup migrate and packages
+# find it; our "xl", found before the distribution's, is a link to it.
+pkglibexec_PROGRAMS += xl
 xl_SOURCES = \
 	%D%/front.c \
 	%D%/helper.h \
@@ -37,6 +38,14 @@ xl_SOURCES = \
 	plugin/base/escape.c plugin/base/escape.h \
 	plugin/base/hostname.h
 xl_LDADD =
+
+install-exec-hook:
+	$(MKDIR_P) '$(DESTDIR)$(sbindir)'
+	cd '$(DESTDIR)$(sbindir)' && rm -f xl && \
+	$(LN_S) '$(pkglibexecdir)/xl' xl
+
+uninstall-hook:
+	rm -f '$(DESTDIR)$(sbindir)/xl'
 
 # What the module runs instead of the hotplug script of a disk.
 pkglibexec_PROGRAMS += xl-dedup-attach

@@ -16,6 +16,7 @@ int cmd_clean(int argc, char **argv);
 int cmd_compare(int argc, char **argv);
 int cmd_doctor(int argc, char **argv);
 int cmd_index(int argc, char **argv);
+int cmd_migrate(int argc, char **argv);
 int cmd_status(int argc, char **argv);
 int cmd_verify(int argc, char **argv);
 int cmd_push(int argc, char **argv);

@@ -6,6 +6,7 @@ libplugin_la_SOURCES += \
 	%D%/doctor.c \
 	%D%/doctor_ask.c %D%/doctor_ask.h \
 	%D%/index.c \
+	%D%/migrate.c \
 	%D%/push.c \
 	%D%/rsh.c %D%/rsh.h \
 	%D%/sandbox_check.c \

@@ -28,6 +28,7 @@ static const struct command {
     { "compare", cmd_compare, "how much of an image others already hold" },
     { "doctor", cmd_doctor, "whether a guest can be moved to another host" },
     { "index", cmd_index, "note what the reference images hold" },
+    { "migrate", cmd_migrate, "move a running guest to another host" },
     { "sandbox-check", cmd_sandbox_check,
       "what the sandbox of the file system parser holds" },
     { "scan", cmd_scan, "what an image holds: partitions, files, hashes" },

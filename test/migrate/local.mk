@@ -11,6 +11,7 @@ migrate_tests = \
 	%D%/test-memory-codec.sh \
 	%D%/test-memory-migrate.sh \
 	%D%/test-migrate.sh \
+	%D%/test-migrate-command.sh \
 	%D%/test-migrate-dry-run.sh \
 	%D%/test-migrate-refused.sh \
 	%D%/test-remove-source.sh \
