@@ -45,7 +45,9 @@ install-exec-hook:
 	$(LN_S) '$(pkglibexecdir)/xl' xl
 
 uninstall-hook:
-	rm -f '$(DESTDIR)$(sbindir)/xl'
+	rm -f '$(DESTDIR)$(sbindir)/xl' \
+		'$(DESTDIR)$(completionsdir)/xl-dedup' \
+		'$(DESTDIR)$(startdir)/xl-dedup'
 
 # What the module runs instead of the hotplug script of a disk.
 pkglibexec_PROGRAMS += xl-dedup-attach

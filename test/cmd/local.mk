@@ -4,6 +4,7 @@ cmd_tests = \
 	%D%/test-clean.sh \
 	%D%/test-compare-packed.sh \
 	%D%/test-comparison.sh \
+	%D%/test-completion.sh \
 	%D%/test-docs.sh \
 	%D%/test-doctor.sh \
 	%D%/test-escape.sh \
