@@ -17,6 +17,7 @@ cmd_tests = \
 	%D%/test-scan-shared.sh \
 	%D%/test-shellcheck.sh \
 	%D%/test-status.sh \
+	%D%/test-unit.sh \
 	%D%/test-verify.sh
 TESTS += $(cmd_tests)
-EXTRA_DIST += $(cmd_tests) %D%/includes.awk .shellcheckrc
+EXTRA_DIST += $(cmd_tests) %D%/as-unit.py %D%/includes.awk .shellcheckrc
