@@ -1,5 +1,6 @@
 # The tarball has the man pages, so that pod2man is needed to change them only.
-DOC_PAGES = docs/xl-dedup.8 docs/xl-dedup.conf.5 docs/xl-migrate-dedup.8
+DOC_PAGES = docs/xl-dedup.8 docs/xl-dedup.conf.5 docs/xl-migrate-dedup.8 \
+	docs/xl-dedup-protocol.7
 EXTRA_DIST += \
 	%D%/architecture.md \
 	%D%/bench.md \
@@ -8,6 +9,7 @@ EXTRA_DIST += \
 	%D%/fuzzing.md \
 	%D%/getting-started.md \
 	%D%/protocol.md \
+	%D%/protocol-pod.awk \
 	%D%/security.md \
 	%D%/testing.md \
 	%D%/upstream.md \
@@ -30,6 +32,16 @@ SUFFIXES = .pod
 		--release '$(PACKAGE_NAME) $(PACKAGE_VERSION)' \
 		--section "$${page##*.}" --name "$${page%.*}" $< $@.tmp && \
 	mv $@.tmp $@
+
+# The page of the protocol is written in Markdown.
+docs/xl-dedup-protocol.7: %D%/protocol.md %D%/protocol-pod.awk
+	$(pod_verbose)$(MKDIR_P) $(@D) && \
+	LC_ALL=C.UTF-8 $(AWK) -f $(srcdir)/%D%/protocol-pod.awk \
+		$(srcdir)/%D%/protocol.md >$@.pod.tmp && \
+	$(POD2MAN) --utf8 --center 'xl-dedup' \
+		--release '$(PACKAGE_NAME) $(PACKAGE_VERSION)' \
+		--section 7 --name xl-dedup-protocol $@.pod.tmp $@.tmp && \
+	rm -f $@.pod.tmp && mv $@.tmp $@
 endif
 CLEANFILES += docs/*.tmp
 

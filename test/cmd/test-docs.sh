@@ -37,6 +37,12 @@ for test in $(grep -oh '`test/[a-zA-Z/._-]*`' "$docs"/*.md "$docs"/../README.md 
 done
 
 tmpdir
+awk -f "$docs/protocol-pod.awk" "$docs/protocol.md" >protocol.pod
+podchecker -warnings protocol.pod || fail "the page of the protocol"
+for type in $(sed -n 's/^| [0-9x]* | \([A-Z_]*\) | .*/\1/p' \
+    "$docs/protocol.md"); do
+    grep -q "^  [0-9x]*  *$type " protocol.pod || fail "the page lacks $type"
+done
 XL_DEDUP_CONFIG=$docs/xl-dedup.conf "$xl_dedup" receive </dev/null \
     >out 2>err
 [ -s err ] && { cat err >&2; fail "the example is not accepted"; }
