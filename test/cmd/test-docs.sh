@@ -39,6 +39,7 @@ done
 tmpdir
 awk -f "$docs/protocol-pod.awk" "$docs/protocol.md" >protocol.pod
 podchecker -warnings protocol.pod || fail "the page of the protocol"
+# shellcheck disable=SC2013  # words
 for type in $(sed -n 's/^| [0-9x]* | \([A-Z_]*\) | .*/\1/p' \
     "$docs/protocol.md"); do
     grep -q "^  [0-9x]*  *$type " protocol.pod || fail "the page lacks $type"
