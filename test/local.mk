@@ -11,6 +11,7 @@ include %D%/unit/local.mk
 include %D%/fuzz/local.mk
 include %D%/track/local.mk
 include %D%/nested/local.mk
+include %D%/package/local.mk
 include %D%/bench/local.mk
 
 EXTRA_DIST += %D%/install-packages.sh %D%/packages \
