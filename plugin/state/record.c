@@ -370,6 +370,22 @@ static bool next_file(struct json_object *o, const struct image *img)
     return stamp_same_renamed(&then, &now);
 }
 
+/* Whether it is the file of the record, which was exchanged for that one and
+ * back, and nobody could note it. */
+static bool came_back(struct json_object *o, const struct image *img)
+{
+    struct stamp then, next, now;
+    struct json_object *v;
+
+    if (!json_object_object_get_ex(o, NEXT, &v) ||
+        stamp_of_fd(img->fd, &now))
+        return false;
+    get_stamp(o, &then);
+    get_stamp(v, &next);
+    then.ctime_ns = next.ctime_ns;
+    return stamp_same_renamed(&then, &now);
+}
+
 static bool same_device(struct json_object *o, const struct image *img)
 {
     uint64_t n = segment_count(img->size);
@@ -442,7 +458,7 @@ static enum record_match match(struct json_object *o, const struct image *img)
     if (has_string(o, "role", RECORD_RECEIVING))
         return is_unchanged(o, img) ? RECORD_SAME : RECORD_UNSURE;
     if (img->block ? same_device(o, img) :
-        is_unchanged(o, img) || next_file(o, img))
+        is_unchanged(o, img) || next_file(o, img) || came_back(o, img))
         return RECORD_SAME;
     return RECORD_CHANGED;
 }

@@ -66,12 +66,16 @@ static void undress(const struct destination *d)
 }
 
 /* A host that is reset between the renaming and the last record would have a
- * disk there that nobody knows, and refuse the next try. */
+ * disk there that nobody knows, and refuse the next try.  By the time of its
+ * last change that will be known, which may be an hour ago, and is made the one
+ * of the renaming. */
 static void record_early(struct destination *d)
 {
     struct record_key key = { d->uuid, d->vdev, d->path };
     struct image now = IMAGE_INIT;
 
+    /* That fails only where little else would succeed. */
+    fchmod(d->fd, 0600);
     if (!destination_image(d, d->staging_path, &now))
         record_intend(d->state_dir, &key, &now, &d->claim);
     image_release(&now);

@@ -17,6 +17,7 @@
 
 #include "plugin/base/log.h"
 #include "plugin/base/paths.h"
+#include "plugin/image/node.h"
 #include "plugin/image/thin.h"
 #include "plugin/proto.h"
 #include "plugin/target/destination_enter.h"
@@ -161,14 +162,12 @@ static bool is_storage(const struct destination *d, const struct stat *st)
         d->storage.ino == (uint64_t)st->st_ino;
 }
 
-static int open_staging(struct destination *d, char *why, size_t size)
+/* Gives the staging file, which is open, what it begins with. */
+static int begin_staging(struct destination *d, char *why, size_t size)
 {
-    struct record_key key = { d->uuid, d->vdev, d->staging_path };
     struct stat st;
-    int rc = destination_open_staging_file(d, why, size);
+    int rc;
 
-    if (rc)
-        return rc;
     if (fstat(d->fd, &st))
         return explain(why, size, -errno, "%s: %s", d->staging_path,
                        strerror(errno));
@@ -188,9 +187,38 @@ static int open_staging(struct destination *d, char *why, size_t size)
     if (!is_storage(d, &st))
         return explain(why, size, -EBUSY, "%s is being replaced there; try "
                        "again", d->staging_path);
-    /* So that 'xl-dedup status' finds what a failed try leaves. */
-    record_write(d->state_dir, &key, RECORD_UNFINISHED, &d->storage, NULL,
-                 &d->claim);
+    return 0;
+}
+
+/* False: the name is another one's by now, and stays. */
+static bool remove_staging(const struct destination *d)
+{
+    const char *name = path_basename(d->staging_path);
+    struct stat own, named;
+
+    return !fstat(d->fd, &own) &&
+        !fstatat(d->directory_fd, name, &named, AT_SYMLINK_NOFOLLOW) &&
+        same_node(&own, &named) && !unlinkat(d->directory_fd, name, 0);
+}
+
+static int open_staging(struct destination *d, char *why, size_t size)
+{
+    struct record_key key = { d->uuid, d->vdev, d->staging_path };
+    int rc = destination_open_staging_file(d, why, size);
+    bool found = d->resumed;
+
+    if (rc)
+        return rc;
+    rc = begin_staging(d, why, size);
+    if (rc && !found)
+        remove_staging(d);
+    if (rc)
+        return rc;
+    /* So that the next try and 'xl-dedup status' find what a failed one leaves.
+     * What neither would find does not stay. */
+    if (record_write(d->state_dir, &key, RECORD_UNFINISHED, &d->storage, NULL,
+                     &d->claim) && !found)
+        destination_spoil(d);
     return 0;
 }
 
@@ -334,18 +362,14 @@ void destination_spoil(struct destination *d)
 static void remove_useless(const struct destination *d)
 {
     struct record_key unfinished = { d->uuid, d->vdev, d->staging_path };
-    const char *name = d->staging_path ? path_basename(d->staging_path) :
-        NULL;
-    struct stat st, named;
+    struct stat st;
 
     /* Without storage it was not ours to begin with: somebody has its lock. */
     if (d->block || d->fd < 0 || d->storage.fd < 0 || d->placed ||
-        fstat(d->fd, &st) || (st.st_blocks > 0 && !d->spoiled) ||
-        fstatat(d->directory_fd, name, &named, AT_SYMLINK_NOFOLLOW) ||
-        named.st_dev != st.st_dev || named.st_ino != st.st_ino)
+        fstat(d->fd, &st) || (st.st_blocks > 0 && !d->spoiled))
         return;
-    unlinkat(d->directory_fd, name, 0);
-    record_remove(d->state_dir, &unfinished);
+    if (remove_staging(d))
+        record_remove(d->state_dir, &unfinished);
 }
 
 static void remove_placeholder(const struct destination *d)

@@ -13,6 +13,7 @@
 #include <sodium.h>
 #include <stdbool.h>
 #include <sys/ioctl.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
@@ -625,6 +626,79 @@ static void make_copy(void)
     arrived(&d);
     assert(!destination_place(&d, root));
     destination_release(&d);
+}
+
+static struct timespec noted;
+
+static void is_touched(void)
+{
+    struct stat st;
+
+    assert(!stat(staging, &st));
+    assert(st.st_ctim.tv_sec > noted.tv_sec ||
+           (st.st_ctim.tv_sec == noted.tv_sec &&
+            st.st_ctim.tv_nsec > noted.tv_nsec));
+}
+
+/* However long ago the disk was written to, what will know it until its record
+ * is written (record_intend()) is of the time of the renaming. */
+static void placed_late(void)
+{
+    struct destination d = disk();
+    struct stat st;
+
+    arrived(&d);
+    assert(!destination_sync(&d) && !stat(staging, &st));
+    noted = st.st_ctim;
+    usleep(20000);
+    at_exchange = is_touched;
+    assert(!destination_place(&d, root) && !at_exchange);
+    destination_release(&d);
+    forget();
+}
+
+static void limit_files(rlim_t bytes)
+{
+    struct rlimit limit;
+
+    assert(!getrlimit(RLIMIT_FSIZE, &limit));
+    limit.rlim_cur = bytes < limit.rlim_max ? bytes : limit.rlim_max;
+    assert(!setrlimit(RLIMIT_FSIZE, &limit));
+}
+
+/* A staging file that cannot be begun with the earlier copy, or of which no
+ * record can be written, does not stay: nobody would ever know it. */
+static void nobody_knows_it(void)
+{
+    struct destination d = disk();
+    int rc;
+
+    make_copy();
+    signal(SIGXFSZ, SIG_IGN);
+    assert(!check(&d, why, sizeof(why)) && d.exists);
+    limit_files(1 << 20);
+    rc = destination_open(&d, why, sizeof(why));
+    limit_files(RLIM_INFINITY);
+    destination_release(&d);
+    if (rc)
+        assert(rc == -EFBIG && !exists(staging));
+    else
+        fprintf(stderr, "  the file system clones: skipped\n");
+    holds(path, "end", SIZE - 3, SIZE);
+    forget();
+
+    write_file(state, "no directory", 12);
+    d = disk();
+    arrived(&d);
+    destination_release(&d);
+    assert(!exists(staging));
+    forget();
+    /* what has one stays */
+    d = disk();
+    arrived(&d);
+    destination_release(&d);
+    holds(staging, "end", SIZE - 3, SIZE);
+    forget();
 }
 
 static void write_on(void)
@@ -1442,6 +1516,8 @@ int main(void)
     RUN(device_shrinks);
     RUN(came);
     RUN(came_over_placeholder);
+    RUN(placed_late);
+    RUN(nobody_knows_it);
     RUN(copy_changes);
     RUN(copy_in_use);
     RUN(directory_changes);

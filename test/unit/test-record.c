@@ -221,6 +221,37 @@ static void interrupted_renaming(void)
     free(staging);
 }
 
+static void exchange(const char *one, const char *other)
+{
+    assert(!renameat2(AT_FDCWD, one, AT_FDCWD, other, RENAME_EXCHANGE));
+}
+
+/* What was exchanged, and back, is known although nobody could note that. */
+static void came_back(void)
+{
+    char *staging = path_in(directory, "staging");
+    struct stat then, now;
+
+    write_file(path, "content", 7);
+    write_record("received");
+    assert(!stat(path, &then));
+    usleep(20000);
+    write_file(staging, "newer", 5);
+    intend(staging);
+    exchange(staging, path);
+    assert(check() == RECORD_SAME);
+    exchange(staging, path);
+    assert(!stat(path, &now));
+    assert(now.st_ctim.tv_sec != then.st_ctim.tv_sec ||
+           now.st_ctim.tv_nsec != then.st_ctim.tv_nsec);
+    assert(check() == RECORD_SAME);
+    touch();
+    assert(check() == RECORD_CHANGED);
+    unlink(staging);
+    forget();
+    free(staging);
+}
+
 /* Versions before this one did not note the time of the last change. */
 static void old_record(void)
 {
@@ -556,6 +587,7 @@ int main(void)
     RUN(changed_copy);
     RUN(hidden_write);
     RUN(interrupted_renaming);
+    RUN(came_back);
     RUN(old_record);
     RUN(allowed);
     RUN(damaged_record);
