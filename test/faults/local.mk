@@ -7,12 +7,10 @@ fault_tests = \
 	%D%/test-faults-live.sh \
 	%D%/test-faults-reset.sh \
 	%D%/test-faults-storage.sh \
+	%D%/test-nth.sh \
 	%D%/test-transport.sh
 TESTS += $(fault_tests)
-# By name only, as long as some of its thousands of cases come out wrong; see
-# docs/testing.md.
-EXTRA_DIST += $(fault_tests) %D%/fault-proxy.py %D%/faults.sh %D%/nth.py \
-	%D%/test-nth.sh
+EXTRA_DIST += $(fault_tests) %D%/fault-proxy.py %D%/faults.sh %D%/nth.py
 
 # Storage that fails, preloaded; -rpath as in lib.
 check_LTLIBRARIES += libfailio.la

@@ -3,7 +3,7 @@
 # The N-th allocation, read, write, sync, change of a name, start of a thread
 # or process, open or map fails, in each command and at both ends: never a
 # crash, a hang, or a result called good that is not; the next try succeeds.
-# NTH_SECONDS=40 of cases in the order of SEED; STRIDE=1 runs all, which takes
+# NTH_SECONDS=30 of cases in the order of SEED; STRIDE=1 runs all, which takes
 # hours, ONLY=REGEX those that match: "push/receive/memory".
 . "${abs_top_srcdir:=$PWD}/test/lib/functions.sh"
 . "$abs_top_srcdir/test/migrate/migration.sh"
@@ -18,6 +18,9 @@ printf 'state = %s\n' "$tmp/state-b" >"$tmp/b.conf"
 printf 'reference = %s/b/reference*.img\nindex-wait = 900\n' "$tmp" \
     >>"$tmp/b.conf"
 destinations >>"$tmp/b.conf"
+for command in index status; do
+    printf 'state = %s\n' "$tmp/state-$command" >"$tmp/$command.conf"
+done
 cat >"$tmp/bin/ssh" <<END
 #!/bin/sh
 # how the other end has ended is written down
@@ -37,6 +40,8 @@ seq 1 60000 >tree/numbers
 mke2fs -q -t ext4 -b 1024 -d tree a/one.img 5M 2>/dev/null
 cp --sparse=always a/one.img a/twin.img
 cp --sparse=always a/one.img a/two.img
+XL_DEDUP_CONFIG=$tmp/status.conf xl-dedup allow "$tmp/a/twin.img" ||
+    fail "allow"
 noise news 50000 | dd of=a/two.img bs=1 seek=3000000 conv=notrunc status=none
 SEED=$seed python3 "$abs_top_srcdir/test/faults/nth.py" "$tmp" "$@" ||
     fail "see above"
