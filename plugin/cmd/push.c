@@ -312,6 +312,9 @@ static int push(const struct push_options *o)
     dest = o->to.host ? strdup(o->to.path) : local_path(o->to.path);
     rc = identity && dest ? connect_and_send(o, image, dest, identity,
                                              &conf) : -ENOMEM;
+    /* After a failure threads may still use all of it. */
+    if (rc)
+        return rc;
 out:
     configuration_release(&conf);
     free(dest);

@@ -77,6 +77,7 @@ struct migration {
     struct guest guest;
     double start;
     struct blackout blackout;
+    atomic_bool done;           /* nothing of the sender changes any more */
     bool accepted;              /* the target takes all disks */
     struct handshake handshake; /* receiving thread only */
     atomic_bool moved;          /* xl has been told that the guest runs there */
@@ -110,7 +111,9 @@ static int from_target(void *opaque, struct frame *f)
         return m->memory ? memsend_answer(m->memory, f) : -EPROTO;
     n = handshake_feed(&m->handshake, f->data, f->length);
     rc = fd_write_all(STDOUT_FILENO, f->data, n);
-    if (before == HANDSHAKE_PENDING && m->handshake.status == 0)
+    /* It cannot be true before, whoever says it. */
+    if (before == HANDSHAKE_PENDING && m->handshake.status == 0 &&
+        atomic_load(&m->done))
         succeeded(m);
     if (!rc)
         rc = fd_write_all(STDOUT_FILENO, f->data + n, f->length - n);
@@ -377,7 +380,10 @@ static int migrate(struct migration *m)
     m->blackout.placed = monotonic_seconds();
     if (!rc)
         rc = guest_check_images(&m->guest);
-    return rc ? rc : hook_channel_say(&m->hook, "done");
+    if (rc)
+        return rc;
+    atomic_store(&m->done, true);
+    return hook_channel_say(&m->hook, "done");
 }
 
 static void say_kept(const struct migration *m)
