@@ -167,6 +167,8 @@ static bool is_probe(const struct frame *f)
         memcmp(name, PROTO_PROBE, prefix))
         return false;
     for (i = prefix; i < f->length; i++)
+        /* A zero is no digit. */
+        /* NOLINTNEXTLINE(bugprone-not-null-terminated-result) */
         if (!memchr(digits, name[i], strlen(digits)))
             return false;
     return true;

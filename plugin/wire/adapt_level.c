@@ -194,8 +194,8 @@ static double time_sample(ZSTD_CCtx *c, const uint8_t *data, uint8_t *out,
     if (ZSTD_isError(ZSTD_compressCCtx(c, out, room, data, TIMED_BYTES,
                                        levels[TIMED].level)))
         return 0;
-    return (thread_seconds() - before) * (ADAPT_LEVEL_JOB_BYTES / TIMED_BYTES) /
-        levels[TIMED].seconds;
+    return (thread_seconds() - before) *
+        ((double)ADAPT_LEVEL_JOB_BYTES / TIMED_BYTES) / levels[TIMED].seconds;
 }
 
 /* The same; of two samples, as the second one finds caches and memory

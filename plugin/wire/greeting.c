@@ -103,7 +103,7 @@ static int read_greeting(struct line *l, uint8_t *peer, size_t *got_r)
 
     while (got < PROTO_GREETING_BYTES && !rc) {
         rc = line_read(l, peer + got, 1, NULL);
-        if (!rc && got < 8 && peer[got] != PROTO_MAGIC[got])
+        if (!rc && got < 8 && peer[got] != (uint8_t)PROTO_MAGIC[got])
             rc = -EPROTO;
         got += !rc || rc == -EPROTO;
     }
