@@ -421,7 +421,7 @@ static int on_configured(void *opaque)
 
 int cmd_receive(int argc, char **argv)
 {
-    struct receiving receiving = { NULL };
+    struct receiving receiving = { .receiver = NULL };
     struct receiver_events events = {
         .configured = on_configured, .opaque = &receiving,
     };

@@ -170,7 +170,7 @@ static bool make_receive_xl(const char *text, const char **argv)
         *argv++ = verbose;
     if (!take(&text, MIGRATE_RECEIVE))
         return false;
-    *argv++ = MIGRATE_RECEIVE + 1;
+    *argv++ = &MIGRATE_RECEIVE[1];
     if (take(&text, " -e"))
         *argv++ = "-e";
     if (take(&text, " -d"))
