@@ -2,8 +2,8 @@
 /*
  * The system calls of the target's engine; see confinement_filter.h.
  *
- * The list is what sessions make, with glibc 2.36 and 2.41, and what the paths
- * of malloc(), of threads and of abort() can make besides.  Source: seccomp(2),
+ * The list is what sessions make, with glibc 2.36, and what the paths of
+ * malloc(), of threads and of abort() can make besides.  Source: seccomp(2),
  * seccomp_rule_add(3).
  */
 #include "config.h"
