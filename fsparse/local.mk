@@ -5,6 +5,7 @@ libfsparse_la_SOURCES = \
 	%D%/build.h \
 	%D%/check.c \
 	%D%/cover.c \
+	%D%/filter_rules.c %D%/filter_rules.h \
 	%D%/gaps.c \
 	%D%/holes.c %D%/holes.h \
 	%D%/intake.c \
@@ -29,6 +30,7 @@ libparser_la_SOURCES = \
 	%D%/ext_extents.c %D%/ext_extents.h \
 	%D%/ext_io.c %D%/ext_io.h \
 	%D%/ext_names.c %D%/ext_names.h \
+	%D%/filter_rules.c %D%/filter_rules.h \
 	%D%/ntfs.c %D%/ntfs.h %D%/ntfs_lib.h \
 	%D%/ntfs_bitmap.c %D%/ntfs_bitmap.h \
 	%D%/ntfs_check.c %D%/ntfs_check.h \

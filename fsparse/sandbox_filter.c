@@ -24,39 +24,15 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "fsparse/filter_rules.h"
 #include "fsparse/sandbox_filter.h"
 
-/* An argument of 32 bits; the others of the register say nothing. */
-#define EQUAL(n, value) BITS(n, 0xffffffff, (uint32_t)(value))
-#define BITS(n, mask, value) \
-    SCMP_A##n##_64(SCMP_CMP_MASKED_EQ, (uint64_t)(mask), (uint64_t)(value))
-
-struct rule {
-    int call;
-    unsigned n;                 /* arguments that are compared, all at once */
-    struct scmp_arg_cmp args[2];
-};
-
-/* A number below 0 is that of a call that this architecture does not have. */
-static int add(scmp_filter_ctx f, uint32_t action, const struct rule *rules,
-               size_t n)
-{
-    size_t i;
-    int rc = 0;
-
-    for (i = 0; i < n && !rc; i++)
-        if (rules[i].call >= 0)
-            rc = seccomp_rule_add_array(f, action, rules[i].call, rules[i].n,
-                                        rules[i].args);
-    return rc;
-}
-
 #define ADD(f, action, rules) \
-    add(f, action, rules, sizeof(rules) / sizeof((rules)[0]))
+    filter_add(f, action, rules, sizeof(rules) / sizeof((rules)[0]))
 
 static int allow_files(scmp_filter_ctx f, int image_fd, int out_fd)
 {
-    const struct rule rules[] = {
+    const struct filter_rule rules[] = {
         /* Windows (window.c); libblkid reads after it has sought. */
         { SCMP_SYS(pread64), 1, { EQUAL(0, image_fd) } },
         { SCMP_SYS(read), 1, { EQUAL(0, image_fd) } },
@@ -79,7 +55,7 @@ static int allow_files(scmp_filter_ctx f, int image_fd, int out_fd)
 /* Nothing that is or was writable becomes code, and no file is mapped. */
 static int allow_memory(scmp_filter_ctx f)
 {
-    const struct rule rules[] = {
+    const struct filter_rule rules[] = {
         /* malloc(), and libblkid's buffers */
         { SCMP_SYS(brk), 0, { { 0 } } },
         { SCMP_SYS(mmap), 2, { BITS(2, PROT_EXEC, 0),
@@ -98,7 +74,7 @@ static int allow_memory(scmp_filter_ctx f)
 
 static int allow_the_rest(scmp_filter_ctx f)
 {
-    const struct rule rules[] = {
+    const struct filter_rule rules[] = {
         /* The libraries compare times with now; where the clock of the machine
          * cannot be read without the kernel (Xen's), it is asked. */
         { SCMP_SYS(clock_gettime), 0, { { 0 } } },
@@ -133,11 +109,11 @@ static int add_requests(scmp_filter_ctx f, uint32_t action, int image_fd,
     int rc = 0;
 
     for (i = 0; i < n && !rc; i++) {
-        const struct rule rule = {
+        const struct filter_rule rule = {
             SCMP_SYS(ioctl), 2, { EQUAL(0, image_fd), EQUAL(1, requests[i]) },
         };
 
-        rc = add(f, action, &rule, 1);
+        rc = filter_add(f, action, &rule, 1);
     }
     return rc;
 }
@@ -159,7 +135,7 @@ static int answer_for_device(scmp_filter_ctx f, int image_fd)
         IOC_OPAL_GET_STATUS,
 #endif
     };
-    const struct rule sys[] = {
+    const struct filter_rule sys[] = {
         { SCMP_SYS(openat), 2,
           { EQUAL(0, AT_FDCWD), EQUAL(2, O_RDONLY | O_CLOEXEC) } },
     };
@@ -175,12 +151,12 @@ static int answer_for_device(scmp_filter_ctx f, int image_fd)
     return rc;
 }
 
-/* Where a checksum is wrong, libblkid 2.41 wants to read once more past the page
- * cache, and turns O_DIRECT on for that.  It would be on for all readers of the
- * image: it is told that it may not. */
+/* Where a checksum is wrong, libblkid 2.41 wants to read once more past the
+ * page cache, and turns O_DIRECT on for that.  It would be on for all readers of
+ * the image: it is told that it may not. */
 static int refuse_direct(scmp_filter_ctx f, int image_fd)
 {
-    const struct rule rules[] = {
+    const struct filter_rule rules[] = {
         { SCMP_SYS(fcntl), 2, { EQUAL(0, image_fd), EQUAL(1, F_GETFL) } },
         { SCMP_SYS(fcntl), 2, { EQUAL(0, image_fd), EQUAL(1, F_SETFL) } },
     };
@@ -190,18 +166,13 @@ static int refuse_direct(scmp_filter_ctx f, int image_fd)
 
 int filter_load(int image_fd, int out_fd)
 {
-    scmp_filter_ctx f = seccomp_init(SCMP_ACT_KILL_PROCESS);
+    scmp_filter_ctx f;
     struct stat st;
-    int rc;
+    int rc = filter_begin(&f, SCMP_ACT_KILL_PROCESS);
 
-    if (!f)
-        return -ENOMEM;
+    if (rc)
+        return rc;
     rc = fstat(image_fd, &st) ? -errno : 0;
-    if (!rc)
-        rc = seccomp_attr_set(f, SCMP_FLTATR_ACT_BADARCH,
-                              SCMP_ACT_KILL_PROCESS);
-    if (!rc)
-        rc = seccomp_attr_set(f, SCMP_FLTATR_CTL_NNP, 0);
     if (!rc)
         rc = allow_files(f, image_fd, out_fd);
     if (!rc)

@@ -12,47 +12,27 @@
 #include <errno.h>
 #include <linux/fs.h>
 #include <sched.h>
-#include <seccomp.h>
-#include <stddef.h>
-#include <stdint.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
 #include <unistd.h>
 
+#include "fsparse/filter_rules.h"
 #include "plugin/target/confinement_filter.h"
 
-/* An argument of 32 bits; the others of the register say nothing. */
-#define EQUAL(n, value) BITS(n, 0xffffffff, (uint32_t)(value))
-#define BITS(n, mask, value) \
-    SCMP_A##n##_64(SCMP_CMP_MASKED_EQ, (uint64_t)(mask), (uint64_t)(value))
+/* An argument of 64 bits. */
 #define ZERO(n) SCMP_A##n##_64(SCMP_CMP_EQ, 0)
-
-struct rule {
-    int call;
-    unsigned n;                 /* arguments that are compared */
-    struct scmp_arg_cmp args[2];
-};
-
-static int add(scmp_filter_ctx f, uint32_t action, const struct rule *rules,
-               size_t n)
-{
-    size_t i;
-    int rc = 0;
-
-    for (i = 0; i < n && !rc; i++)
-        rc = seccomp_rule_add_array(f, action, rules[i].call, rules[i].n,
-                                    rules[i].args);
-    return rc;
-}
 
 static int add_calls(scmp_filter_ctx f, uint32_t action, const int *calls,
                      size_t n)
 {
+    struct filter_rule rule = { 0 };
     size_t i;
     int rc = 0;
 
-    for (i = 0; i < n && !rc; i++)
-        rc = seccomp_rule_add(f, action, calls[i], 0);
+    for (i = 0; i < n && !rc; i++) {
+        rule.call = calls[i];
+        rc = filter_add(f, action, &rule, 1);
+    }
     return rc;
 }
 
@@ -87,13 +67,13 @@ static int allow_files(scmp_filter_ctx f)
         /* whether messages go to a terminal, and how wide it is */
         TCGETS, TIOCGWINSZ,
     };
-    struct rule request = { SCMP_SYS(ioctl), 1, { { 0 } } };
+    struct filter_rule request = { SCMP_SYS(ioctl), 1, { { 0 } } };
     size_t i;
     int rc = add_calls(f, SCMP_ACT_ALLOW, calls, COUNT(calls));
 
     for (i = 0; i < COUNT(requests) && !rc; i++) {
         request.args[0] = EQUAL(1, requests[i]);
-        rc = add(f, SCMP_ACT_ALLOW, &request, 1);
+        rc = filter_add(f, SCMP_ACT_ALLOW, &request, 1);
     }
     return rc;
 }
@@ -105,13 +85,13 @@ static int allow_memory(scmp_filter_ctx f)
         SCMP_SYS(brk), SCMP_SYS(munmap), SCMP_SYS(mremap), SCMP_SYS(madvise),
         SCMP_SYS(msync), SCMP_SYS(mincore),
     };
-    const struct rule rules[] = {
+    const struct filter_rule rules[] = {
         { SCMP_SYS(mmap), 1, { BITS(2, PROT_EXEC, 0) } },
         { SCMP_SYS(mprotect), 1, { BITS(2, PROT_EXEC, 0) } },
     };
     int rc = add_calls(f, SCMP_ACT_ALLOW, calls, COUNT(calls));
 
-    return rc ? rc : add(f, SCMP_ACT_ALLOW, rules, COUNT(rules));
+    return rc ? rc : filter_add(f, SCMP_ACT_ALLOW, rules, COUNT(rules));
 }
 
 /* Threads, but no processes; their priority, but nobody else's. */
@@ -128,7 +108,7 @@ static int allow_threads(scmp_filter_ctx f)
         /* xl, which this process has started */
         SCMP_SYS(wait4), SCMP_SYS(waitid),
     };
-    const struct rule rules[] = {
+    const struct filter_rule rules[] = {
         { SCMP_SYS(clone), 1, { BITS(0, CLONE_THREAD | CLONE_VM,
                                      CLONE_THREAD | CLONE_VM) } },
         { SCMP_SYS(setpriority), 1, { EQUAL(0, 0) } },  /* PRIO_PROCESS */
@@ -137,7 +117,7 @@ static int allow_threads(scmp_filter_ctx f)
         { SCMP_SYS(prctl), 1, { EQUAL(0, PR_SET_NAME) } },
         { SCMP_SYS(prlimit64), 1, { ZERO(2) } },
     };
-    const struct rule refused[] = {
+    const struct filter_rule refused[] = {
         /* Its flags are in memory, where a filter cannot see them: the C
          * library makes threads by clone() then. */
         { SCMP_SYS(clone3), 0, { { 0 } } },
@@ -145,8 +125,9 @@ static int allow_threads(scmp_filter_ctx f)
     int rc = add_calls(f, SCMP_ACT_ALLOW, calls, COUNT(calls));
 
     if (!rc)
-        rc = add(f, SCMP_ACT_ALLOW, rules, COUNT(rules));
-    return rc ? rc : add(f, SCMP_ACT_ERRNO(ENOSYS), refused, COUNT(refused));
+        rc = filter_add(f, SCMP_ACT_ALLOW, rules, COUNT(rules));
+    return rc ? rc :
+        filter_add(f, SCMP_ACT_ERRNO(ENOSYS), refused, COUNT(refused));
 }
 
 static int allow_questions(scmp_filter_ctx f)
@@ -195,17 +176,13 @@ int confinement_filter_load(void)
     static int (*const parts[])(scmp_filter_ctx f) = {
         allow_files, allow_memory, allow_threads, allow_questions, kill_for,
     };
-    scmp_filter_ctx f = seccomp_init(SCMP_ACT_ERRNO(EPERM));
+    scmp_filter_ctx f;
     size_t i;
-    int rc;
+    int rc = filter_begin(&f, SCMP_ACT_ERRNO(EPERM));
 
-    if (!f)
-        return -ENOMEM;
-    rc = seccomp_attr_set(f, SCMP_FLTATR_ACT_BADARCH, SCMP_ACT_KILL_PROCESS);
-    if (!rc)
-        rc = seccomp_attr_set(f, SCMP_FLTATR_CTL_NNP, 0);
-    if (!rc)
-        rc = seccomp_attr_set(f, SCMP_FLTATR_CTL_TSYNC, 1);
+    if (rc)
+        return rc;
+    rc = seccomp_attr_set(f, SCMP_FLTATR_CTL_TSYNC, 1);
     /* Sessions make some of them a million times. */
     if (!rc)
         rc = seccomp_attr_set(f, SCMP_FLTATR_CTL_OPTIMIZE, 2);
