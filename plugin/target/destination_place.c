@@ -309,10 +309,16 @@ int destination_make_durable(struct destination *d)
 
 int destination_place(struct destination *d, const uint8_t root[HASH_BYTES])
 {
-    int rc = destination_make_durable(d), recorded;
+    int rc = destination_make_durable(d);
 
-    if (!rc)
-        rc = d->block ? place_device(d) : put_in_place(d);
+    return rc ? rc : destination_place_durable(d, root);
+}
+
+int destination_place_durable(struct destination *d,
+                              const uint8_t root[HASH_BYTES])
+{
+    int rc = d->block ? place_device(d) : put_in_place(d), recorded;
+
     if (rc && !d->placed)
         return rc;
     d->begun = false;

@@ -23,9 +23,11 @@ int destination_placeholder(struct destination *d);
  * -EPIPE: it was not wanted any more, and nothing is replaced.
  */
 int destination_place(struct destination *d, const uint8_t root[HASH_BYTES]);
-/* Another process has put the disk in place: it is open for reading only. */
-void destination_was_placed(struct destination *d);
-/* Before that: all of it is durable, and still wanted.  0, or as above. */
+/* The same in two steps, the second of which may be another process's; this one
+ * notes then that the disk is open for reading only. */
 int destination_make_durable(struct destination *d);
+int destination_place_durable(struct destination *d,
+                              const uint8_t root[HASH_BYTES]);
+void destination_was_placed(struct destination *d);
 
 #endif

@@ -52,7 +52,8 @@ static int place(struct serving *s, struct target_disk *d)
 
     if (d->placed)
         return -EPROTO;
-    rc = destination_place(&d->dest, s->q.rooted ? s->q.root : NULL);
+    /* The engine has made it durable: the guest stands still. */
+    rc = destination_place_durable(&d->dest, s->q.rooted ? s->q.root : NULL);
     if (rc)
         return rc;
     d->placed = true;
@@ -293,8 +294,6 @@ static void take_over(struct receiver *r)
         dest = &r->disks[i]->dest;
         dest->coalesce = NULL;
         dest->lookout = NULL;
-        /* The engine asks before it has a disk put in place. */
-        dest->is_wanted = NULL;
     }
 }
 
