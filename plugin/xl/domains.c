@@ -15,6 +15,7 @@
 #include "plugin/base/buf.h"
 #include "plugin/base/log.h"
 #include "plugin/xl/domains.h"
+#include "plugin/xl/facts.h"
 
 #define OUTPUT_MAX (64u << 20)      /* more than a host's domains take */
 
@@ -92,15 +93,6 @@ static int ask_xl(const char *const *argv, struct buf *b)
 
 /* JSON */
 
-static const char *text_of(json_object *o, const char *key)
-{
-    json_object *value;
-
-    return json_object_object_get_ex(o, key, &value) &&
-        json_object_is_type(value, json_type_string) ?
-        json_object_get_string(value) : NULL;
-}
-
 static int64_t number_of(json_object *o, const char *key)
 {
     json_object *value;
@@ -117,8 +109,9 @@ static int copy(char **to, const char *from)
 
 static int take_disk(struct domain_disk *d, json_object *o)
 {
-    const char *vdev = text_of(o, "vdev"), *path = text_of(o, "pdev_path");
-    const char *backend = text_of(o, "backend_domname");
+    const char *vdev = facts_text(o, "vdev");
+    const char *path = facts_text(o, "pdev_path");
+    const char *backend = facts_text(o, "backend_domname");
 
     d->writable = number_of(o, "readwrite");
     d->cdrom = number_of(o, "is_cdrom");
@@ -127,8 +120,8 @@ static int take_disk(struct domain_disk *d, json_object *o)
          strcmp(backend, "0"));
     if (copy(&d->vdev, vdev ? vdev : "") ||
         copy(&d->path, path ? path : "") ||
-        copy(&d->format, text_of(o, "format")) ||
-        copy(&d->script, text_of(o, "script")))
+        copy(&d->format, facts_text(o, "format")) ||
+        copy(&d->script, facts_text(o, "script")))
         return -ENOMEM;
     return 0;
 }
@@ -162,8 +155,8 @@ static int take_domain(struct domain *d, json_object *o)
     snprintf(d->domid, sizeof(d->domid), "%lld",
              (long long)number_of(o, "domid"));
     if (json_object_object_get_ex(config, "c_info", &info) &&
-        (copy(&d->name, text_of(info, "name")) ||
-         copy(&d->uuid, text_of(info, "uuid"))))
+        (copy(&d->name, facts_text(info, "name")) ||
+         copy(&d->uuid, facts_text(info, "uuid"))))
         return -ENOMEM;
     if (json_object_object_get_ex(config, "b_info", &info)) {
         int64_t kb = number_of(info, "target_memkb");
