@@ -53,8 +53,8 @@ bool rename_flags_unknown(int errnum)
 }
 
 /* Between a look and unlink() another file might come to the name, so the name
- * is changed first to one that nobody else knows.  Where a helper was killed two
- * processes do this, and one of them finds nothing. */
+ * is changed first to one that nobody else knows.  Where a helper was killed,
+ * two processes do this, and one of them finds nothing. */
 int placeholder_remove(int directory, const char *name,
                        const struct stat *made)
 {

@@ -2,9 +2,9 @@
 /*
  * What the target already holds; see reference.h.
  *
- * A thread of ours starts the refresh, looks from time to time whether the index
- * has changed (whoever has changed it), and has the images (reference_images.h)
- * find out under which ids it lists them now.
+ * A thread of ours starts the refresh, looks from time to time whether the
+ * index has changed (whoever has changed it), and has the images
+ * (reference_images.h) find out under which ids it lists them now.
  *
  * lock: covers what is waited for.  It is a leaf apart from the images' and the
  * log's.
