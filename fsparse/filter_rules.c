@@ -3,25 +3,14 @@
 #include "config.h"
 
 #include <errno.h>
+#include <fcntl.h>
+#include <linux/seccomp.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/syscall.h>
+#include <unistd.h>
 
 #include "fsparse/filter_rules.h"
-
-int filter_begin(scmp_filter_ctx *f_r, uint32_t action)
-{
-    scmp_filter_ctx f = seccomp_init(action);
-    int rc;
-
-    if (!f)
-        return -ENOMEM;
-    rc = seccomp_attr_set(f, SCMP_FLTATR_ACT_BADARCH, SCMP_ACT_KILL_PROCESS);
-    if (!rc)
-        rc = seccomp_attr_set(f, SCMP_FLTATR_CTL_NNP, 0);
-    if (rc)
-        seccomp_release(f);
-    else
-        *f_r = f;
-    return rc;
-}
 
 /* A number below 0 is that of a call that this architecture does not have. */
 int filter_add(scmp_filter_ctx f, uint32_t action,
@@ -35,4 +24,76 @@ int filter_add(scmp_filter_ctx f, uint32_t action,
             rc = seccomp_rule_add_array(f, action, rules[i].call, rules[i].n,
                                         rules[i].args);
     return rc;
+}
+
+static int export_to(int fd, uint32_t action,
+                     int (*fill)(scmp_filter_ctx f, void *opaque), void *opaque)
+{
+    scmp_filter_ctx f = seccomp_init(action);
+    int rc;
+
+    if (!f)
+        return -ENOMEM;
+    rc = seccomp_attr_set(f, SCMP_FLTATR_ACT_BADARCH, SCMP_ACT_KILL_PROCESS);
+    if (!rc)
+        rc = fill(f, opaque);
+    if (!rc)
+        rc = seccomp_export_bpf(f, fd);
+    seccomp_release(f);
+    return rc;
+}
+
+/* A pipe that does not take the longest program at once would have only the
+ * beginning of one. */
+static int make_once(struct filter_program *p, uint32_t action,
+                     int (*fill)(scmp_filter_ctx f, void *opaque),
+                     void *opaque)
+{
+    int ends[2], rc;
+    ssize_t n;
+
+    if (pipe2(ends, O_CLOEXEC | O_NONBLOCK))
+        return -errno;
+    rc = fcntl(ends[1], F_GETPIPE_SZ) < (int)sizeof(p->code) ? -ENOBUFS :
+        export_to(ends[1], action, fill, opaque);
+    if (!rc) {
+        n = read(ends[0], p->code, sizeof(p->code));
+        if (n <= 0)
+            rc = n ? -errno : -ENOMEM;
+        else
+            p->n = (unsigned short)((size_t)n / sizeof(p->code[0]));
+    }
+    close(ends[0]);
+    close(ends[1]);
+    return rc;
+}
+
+int filter_make(struct filter_program *p, uint32_t action,
+                int (*fill)(scmp_filter_ctx f, void *opaque), void *opaque)
+{
+    struct filter_program *again = malloc(sizeof(*again));
+    int rc;
+
+    if (!again)
+        return -ENOMEM;
+    rc = make_once(p, action, fill, opaque);
+    if (!rc)
+        rc = make_once(again, action, fill, opaque);
+    if (!rc && (p->n != again->n ||
+                memcmp(p->code, again->code, p->n * sizeof(p->code[0]))))
+        rc = -ENOMEM;
+    free(again);
+    return rc;
+}
+
+int filter_enter(const struct filter_program *p, unsigned flags)
+{
+    struct sock_fprog program = {
+        .len = p->n,
+        .filter = (struct sock_filter *)p->code,    /* is only read */
+    };
+    long rc = syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, flags, &program);
+
+    /* more than 0: the thread that has another filter already */
+    return rc < 0 ? -errno : rc > 0 ? -EBUSY : 0;
 }

@@ -1,12 +1,17 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Rules of a filter of system calls (seccomp(2)), as the parser's and that of
- * the engine which talks to another host are made of.  Functions return 0 or a
- * negative errno.
+ * Filters of system calls (seccomp(2)), as that of the parser and that of the
+ * engine which talks to another host: their rules, and the programs that are
+ * made of these.  Functions return 0 or a negative errno.
+ *
+ * libseccomp 2.5, when it gets no memory, may end the process, not come back,
+ * or make another program and say that all is well: so each program is made
+ * twice and compared, and who must not end lets a process of its own do it.
  */
 #ifndef FSPARSE_FILTER_RULES_H
 #define FSPARSE_FILTER_RULES_H
 
+#include <linux/filter.h>
 #include <seccomp.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -22,14 +27,24 @@ struct filter_rule {
     struct scmp_arg_cmp args[2];
 };
 
-/* Begins a filter, for seccomp_release(): what no rule is about has this
- * action, a call of another architecture ends the process.  no_new_privs is the
- * caller's to set. */
-int filter_begin(scmp_filter_ctx *f_r, uint32_t action);
+struct filter_program {
+    unsigned short n;           /* instructions */
+    struct sock_filter code[BPF_MAXINSNS];
+};
 
 /* Adds rules; those of calls that this architecture does not have are passed
  * over. */
 int filter_add(scmp_filter_ctx f, uint32_t action,
                const struct filter_rule *rules, size_t n);
+
+/* Makes the program of the rules that fill() adds: what no rule is about has
+ * this action, a call of another architecture ends the process.  Takes two
+ * descriptors meanwhile. */
+int filter_make(struct filter_program *p, uint32_t action,
+                int (*fill)(scmp_filter_ctx f, void *opaque), void *opaque);
+
+/* From here on.  no_new_privs must be set.  flags: SECCOMP_FILTER_FLAG_TSYNC
+ * for all threads, or 0. */
+int filter_enter(const struct filter_program *p, unsigned flags);
 
 #endif

@@ -43,6 +43,8 @@ struct context {
     bool filtered;
     pid_t parent;
     bool own_mounts;            /* what is mounted now shows nowhere else */
+    struct filter_program filter;
+    int filter_error;           /* a negative errno: it could not be made */
 };
 
 static int result(int r)
@@ -266,8 +268,9 @@ static bool landlock_holds(const struct context *c)
 
 static int enter_filter(struct context *c)
 {
-    return SANDBOX_INSTRUMENTED ? -EOPNOTSUPP :
-        filter_load(c->image_fd, c->out_fd);
+    if (SANDBOX_INSTRUMENTED)
+        return -EOPNOTSUPP;
+    return c->filter_error ? c->filter_error : filter_enter(&c->filter, 0);
 }
 
 enum need {
@@ -337,6 +340,8 @@ int sandbox_enter(struct sandbox *s, int image_fd, int out_fd, bool filtered)
     size_t i;
 
     *s = (struct sandbox){ 0 };
+    /* The layers leave no descriptor to make it with. */
+    c.filter_error = sandbox_filter_make(&c.filter, image_fd, out_fd);
     for (i = 0; i < sizeof(layers) / sizeof(layers[0]); i++) {
         struct sandbox_layer *r = &s->layers[s->n];
 

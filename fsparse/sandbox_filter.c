@@ -15,8 +15,8 @@
 #include <linux/fd.h>
 #include <linux/fs.h>
 #include <linux/sed-opal.h>
-#include <seccomp.h>
 #include <signal.h>
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <sys/mman.h>
@@ -24,7 +24,6 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "fsparse/filter_rules.h"
 #include "fsparse/sandbox_filter.h"
 
 #define ADD(f, action, rules) \
@@ -164,27 +163,34 @@ static int refuse_direct(scmp_filter_ctx f, int image_fd)
     return ADD(f, SCMP_ACT_ERRNO(EPERM), rules);
 }
 
-int filter_load(int image_fd, int out_fd)
-{
-    scmp_filter_ctx f;
-    struct stat st;
-    int rc = filter_begin(&f, SCMP_ACT_KILL_PROCESS);
+struct descriptors {
+    int image_fd, out_fd;
+    bool device;                /* the image is one */
+};
 
-    if (rc)
-        return rc;
-    rc = fstat(image_fd, &st) ? -errno : 0;
-    if (!rc)
-        rc = allow_files(f, image_fd, out_fd);
+static int fill(scmp_filter_ctx f, void *opaque)
+{
+    const struct descriptors *d = opaque;
+    int rc = allow_files(f, d->image_fd, d->out_fd);
+
     if (!rc)
         rc = allow_memory(f);
     if (!rc)
         rc = allow_the_rest(f);
     if (!rc)
-        rc = refuse_direct(f, image_fd);
-    if (!rc && S_ISBLK(st.st_mode))
-        rc = answer_for_device(f, image_fd);
-    if (!rc)
-        rc = seccomp_load(f);
-    seccomp_release(f);
+        rc = refuse_direct(f, d->image_fd);
+    if (!rc && d->device)
+        rc = answer_for_device(f, d->image_fd);
     return rc;
+}
+
+int sandbox_filter_make(struct filter_program *p, int image_fd, int out_fd)
+{
+    struct descriptors d = { .image_fd = image_fd, .out_fd = out_fd };
+    struct stat st;
+
+    if (fstat(image_fd, &st))
+        return -errno;
+    d.device = S_ISBLK(st.st_mode);
+    return filter_make(p, SCMP_ACT_KILL_PROCESS, fill, &d);
 }

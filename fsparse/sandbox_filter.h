@@ -6,8 +6,10 @@
 #ifndef FSPARSE_SANDBOX_FILTER_H
 #define FSPARSE_SANDBOX_FILTER_H
 
-/* no_new_privs must be set.  image_fd may be read, out_fd written.  Returns 0
- * or a negative errno; then nothing is filtered. */
-int filter_load(int image_fd, int out_fd);
+#include "fsparse/filter_rules.h"
+
+/* Makes the program for filter_enter() of this process: image_fd may be read,
+ * out_fd written.  Returns 0 or a negative errno. */
+int sandbox_filter_make(struct filter_program *p, int image_fd, int out_fd);
 
 #endif

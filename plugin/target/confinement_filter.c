@@ -10,14 +10,20 @@
 
 #include <asm/ioctls.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <linux/fs.h>
+#include <linux/seccomp.h>
 #include <sched.h>
+#include <signal.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "fsparse/filter_rules.h"
 #include "plugin/target/confinement_filter.h"
+
+#define MAKING_SECONDS  10
 
 /* An argument of 64 bits. */
 #define ZERO(n) SCMP_A##n##_64(SCMP_CMP_EQ, 0)
@@ -95,7 +101,7 @@ static int allow_memory(scmp_filter_ctx f)
 }
 
 /* Threads, but no processes; their priority, but nobody else's. */
-static int allow_threads(scmp_filter_ctx f)
+static int allow_threads(scmp_filter_ctx f, pid_t engine)
 {
     static const int calls[] = {
         SCMP_SYS(futex), SCMP_SYS(set_robust_list), SCMP_SYS(get_robust_list),
@@ -113,7 +119,7 @@ static int allow_threads(scmp_filter_ctx f)
                                      CLONE_THREAD | CLONE_VM) } },
         { SCMP_SYS(setpriority), 1, { EQUAL(0, 0) } },  /* PRIO_PROCESS */
         { SCMP_SYS(ioprio_set), 1, { EQUAL(0, 1) } },   /* the same */
-        { SCMP_SYS(tgkill), 1, { EQUAL(0, getpid()) } },
+        { SCMP_SYS(tgkill), 1, { EQUAL(0, engine) } },
         { SCMP_SYS(prctl), 1, { EQUAL(0, PR_SET_NAME) } },
         { SCMP_SYS(prlimit64), 1, { ZERO(2) } },
     };
@@ -171,25 +177,74 @@ static int kill_for(scmp_filter_ctx f)
     return add_calls(f, SCMP_ACT_KILL_PROCESS, calls, COUNT(calls));
 }
 
-int confinement_filter_load(void)
+static int fill(scmp_filter_ctx f, void *opaque)
 {
     static int (*const parts[])(scmp_filter_ctx f) = {
-        allow_files, allow_memory, allow_threads, allow_questions, kill_for,
+        allow_files, allow_memory, allow_questions, kill_for,
     };
-    scmp_filter_ctx f;
+    const pid_t *engine = opaque;
+    /* Sessions make some of the calls a million times. */
+    int rc = seccomp_attr_set(f, SCMP_FLTATR_CTL_OPTIMIZE, 2);
     size_t i;
-    int rc = filter_begin(&f, SCMP_ACT_ERRNO(EPERM));
 
-    if (rc)
-        return rc;
-    rc = seccomp_attr_set(f, SCMP_FLTATR_CTL_TSYNC, 1);
-    /* Sessions make some of them a million times. */
-    if (!rc)
-        rc = seccomp_attr_set(f, SCMP_FLTATR_CTL_OPTIMIZE, 2);
     for (i = 0; i < COUNT(parts) && !rc; i++)
         rc = parts[i](f);
+    return rc ? rc : allow_threads(f, *engine);
+}
+
+/* What the child makes, in memory that both have. */
+struct made {
+    int error;
+    struct filter_program program;
+};
+
+/* For the child, which libseccomp may end or keep (filter_rules.h). */
+static int make(struct made *m, pid_t engine)
+{
+    sigset_t alarms;
+    int unread[2];
+
+    /* What it may say when it is ended is nobody's to read, and /dev/null is
+     * outside the root directory. */
+    if (pipe2(unread, O_CLOEXEC | O_NONBLOCK))
+        return -errno;
+    dup2(unread[1], STDERR_FILENO);
+    signal(SIGALRM, SIG_DFL);
+    sigemptyset(&alarms);
+    sigaddset(&alarms, SIGALRM);
+    sigprocmask(SIG_UNBLOCK, &alarms, NULL);
+    alarm(MAKING_SECONDS);
+    return filter_make(&m->program, SCMP_ACT_ERRNO(EPERM), fill, &engine);
+}
+
+static int make_in_child(struct made *m)
+{
+    pid_t engine = getpid(), child = fork();
+    int status;
+
+    if (child < 0)
+        return -errno;
+    if (child == 0) {
+        m->error = make(m, engine);
+        _exit(0);
+    }
+    while (waitpid(child, &status, 0) < 0)
+        if (errno != EINTR)
+            return -errno;
+    return status ? -ENOMEM : m->error;
+}
+
+int confinement_filter_load(void)
+{
+    struct made *m = mmap(NULL, sizeof(*m), PROT_READ | PROT_WRITE,
+                          MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+    int rc;
+
+    if (m == MAP_FAILED)
+        return -errno;
+    rc = make_in_child(m);
     if (!rc)
-        rc = seccomp_load(f);
-    seccomp_release(f);
+        rc = filter_enter(&m->program, SECCOMP_FILTER_FLAG_TSYNC);
+    munmap(m, sizeof(*m));
     return rc;
 }
