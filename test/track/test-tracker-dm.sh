@@ -11,8 +11,8 @@ dm_on "$loop"
 race "$dm" "$dm" 0
 busy=no
 race "$dm" "$dm" 0
-race "$dm" "$dm" 5000
-[ "$least" -lt $((size / 2)) ] || fail "every pass read nearly everything"
+race "$dm" "$dm" 30000
+spared
 
 settles "$dm"
 stop_tool

@@ -9,6 +9,6 @@ size=$((${TRACK_MIB:-96} << 20))
 truncate -s $size image
 loop_on image
 race image "$loop" 0
-race image "$loop" 5000
-[ "$least" -lt $((size / 2)) ] || fail "every pass read nearly everything"
+race image "$loop" 30000
+spared
 pass "copied while it was written"

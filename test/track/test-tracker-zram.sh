@@ -32,9 +32,9 @@ noise pauses 100000 >random
 pauses=$(shuf -i 0-20000 -n "${TRACK_RACES:-2}" --random-source=random)
 for pause in 0 $pauses; do
     race "$zram" "$zram" "$pause" "${TRACK_PASSES:-6}"
-    [ "$pause" -lt 5000 ] || [ "$least" -lt $((size / 2)) ] ||
-        fail "every pass read nearly everything"
 done
+race "$zram" "$zram" 30000
+spared
 # shellcheck disable=SC2034
 discards=150
 for pause in 0 $pauses; do

@@ -13,6 +13,10 @@
 #   settles DEVICE          although somebody writes to it all the while; the
 #                           tool runs then, and nothing is dirty
 #   race ...                passes while somebody writes; see there
+#   spared                  after a race with pauses of 30 ms: some pass copied
+#                           less than half.  66 writes a second make at most
+#                           132 of the 384 regions of 24 MiB dirty: a host on
+#                           which a pass takes two seconds still shows it.
 
 started_in=$PWD
 requires losetup truncate dd cmp mkfifo
@@ -153,7 +157,8 @@ settles() {
 # race IMAGE DEVICE PAUSE [PASSES]: copies the image in passes while a writer
 # never stops, then once more; the copy must be equal.  The writer goes past the
 # cache, as blkback does, and starts first or, busy=no, when the device has
-# been seen quiet.  One in $discards of what it does is a discard.  The least that a pass copied is in $least.
+# been seen quiet.  One in $discards of what it does is a discard.  The least
+# that a pass copied is in $least.
 race() {
     rm -f copy
     [ "${busy:-yes}" = no ] || begin_writer "$@"
@@ -183,4 +188,9 @@ race() {
     [ "$doubts" -lt "${4:-6}" ] || again
     least=$(stat -c %s copy)
     for n in $spared; do [ "$n" -ge "$least" ] || least=$n; done
+}
+
+spared() {
+    [ "$least" -lt $(($(stat -c %s copy) / 2)) ] ||
+        fail "every pass read nearly everything"
 }
