@@ -16,6 +16,7 @@ libplugin_la_SOURCES += \
 	%D%/paths.c %D%/paths.h \
 	%D%/priority.h \
 	%D%/processors.c %D%/processors.h \
+	%D%/rename_new.c %D%/rename_new.h \
 	%D%/safe_path.c %D%/safe_path.h \
 	%D%/taskgroup.c %D%/taskgroup.h \
 	%D%/threadpool.c %D%/threadpool.h \

@@ -26,6 +26,7 @@
 #define MEMORY_MIN ((size_t)16 << 20)       /* bytes: less is a mistake */
 #define TIMEOUT_LIMIT 600u          /* seconds */
 #define TIMEOUT_MAX 86400u
+#define DEFAULT_GUESTS "/etc/xen"           /* whatever our own prefix is */
 #define DEFAULT_STATE LOCALSTATEDIR "/lib/xl-dedup"
 
 static char *trim(char *s)
@@ -96,6 +97,13 @@ static int set_access(struct configuration *c, const char *value)
     return c->proven || !strcmp(value, "open") ? 0 : -EINVAL;
 }
 
+static int set_path(char **path, const char *value)
+{
+    free(*path);
+    *path = strdup(value);
+    return *path ? 0 : -ENOMEM;
+}
+
 static int set(struct configuration *c, const char *key, const char *value)
 {
     if (!strcmp(key, "trace-buffer"))
@@ -117,11 +125,9 @@ static int set(struct configuration *c, const char *key, const char *value)
         return add_text(&c->references, &c->n_references, value);
     if (!strcmp(key, "destination"))
         return configuration_add_destination(c, value);
-    if (strcmp(key, "state"))
-        return -EINVAL;
-    free(c->state_dir);
-    c->state_dir = strdup(value);
-    return c->state_dir ? 0 : -ENOMEM;
+    if (!strcmp(key, "guests"))
+        return set_path(&c->guests_dir, value);
+    return strcmp(key, "state") ? -EINVAL : set_path(&c->state_dir, value);
 }
 
 static int parse_line(struct configuration *c, char *line)
@@ -154,6 +160,7 @@ static int parse_file(struct configuration *c, FILE *f, const char *path)
         log_error("%s: line %u is none of 'reference = /GLOB', "
                   "'reference-access = open|proven', "
                   "'destination = /GLOB', 'state = /DIRECTORY', "
+                  "'guests = /DIRECTORY', "
                   "'trace-buffer = BYTES', 'remind = DAYS', "
                   "'index-wait = SECONDS', 'memory-limit = BYTES', "
                   "'timeout-limit = SECONDS'", path, number);
@@ -172,7 +179,7 @@ const char *configuration_path(void)
 static int check_state(const char *directory)
 {
     static const char *const below[] = {
-        "", "/records", "/index", "/listings"
+        "", "/records", "/index", "/listings", "/moved"
     };
     char path[PATH_MAX], why[PATH_MAX + 512];
     size_t i;
@@ -210,10 +217,10 @@ int configuration_load(struct configuration *c)
         rc = -errno;
         log_errno(rc, "%s", path);
     }
-    if (!rc && !c->state_dir) {
-        c->state_dir = strdup(DEFAULT_STATE);
-        rc = c->state_dir ? 0 : -ENOMEM;
-    }
+    if (!rc && !c->state_dir)
+        rc = set_path(&c->state_dir, DEFAULT_STATE);
+    if (!rc && !c->guests_dir)
+        rc = set_path(&c->guests_dir, DEFAULT_GUESTS);
     if (!rc)
         rc = check_state(c->state_dir);
     if (rc)
@@ -226,5 +233,6 @@ void configuration_release(struct configuration *c)
     forget_texts(&c->references, &c->n_references);
     configuration_forget_destinations(c);
     free(c->state_dir);
+    free(c->guests_dir);
     memset(c, 0, sizeof(*c));
 }

@@ -14,6 +14,8 @@
  *               what it means, and what holds if there is none
  *   state       directory of the records of received disks
  *               (LOCALSTATEDIR/lib/xl-dedup)
+ *   guests      directory of the guests' configuration files (/etc/xen); what is
+ *               in its directory "auto" is started when the host boots
  *   trace-buffer    bytes in which the kernel traces writes, per processor
  *   remind      after how many days an unfinished copy is pointed out
  *   index-wait      seconds that a session waits for references that were
@@ -46,6 +48,7 @@ struct configuration {
     size_t n_destinations;
     enum confinement confine;
     char *state_dir;
+    char *guests_dir;
     size_t trace_buffer;        /* 0: the tracker's default */
     unsigned remind_days;       /* 0: never */
     size_t index_wait;          /* seconds */

@@ -184,26 +184,33 @@ int domains_take(struct domains *d, json_object *o)
     return rc;
 }
 
-static int parse(struct domains *d, const char *const *argv)
+int domains_of_text(struct domains *d, const char *text)
 {
-    struct buf b = BUF_INIT;
-    json_object *o = NULL;
+    json_object *o = json_tokener_parse(text);
     int rc;
 
     *d = (struct domains){ NULL, 0 };
-    rc = ask_xl(argv, &b);
+    rc = json_object_is_type(o, json_type_array) ||
+        json_object_is_type(o, json_type_object) ? domains_take(d, o) :
+        -EPROTO;
+    json_object_put(o);
+    if (rc)
+        domains_release(d);
+    return rc;
+}
+
+int domains_ask(struct domains *d, const char *const *argv)
+{
+    struct buf b = BUF_INIT;
+    int rc = ask_xl(argv, &b);
+
+    *d = (struct domains){ NULL, 0 };
     if (!rc) {
-        o = json_tokener_parse((const char *)b.data);
-        rc = json_object_is_type(o, json_type_array) ||
-            json_object_is_type(o, json_type_object) ? domains_take(d, o) :
-            -EPROTO;
+        rc = domains_of_text(d, (const char *)b.data);
         if (rc == -EPROTO)
             log_error("'xl %s' printed something else than JSON", argv[1]);
     }
-    json_object_put(o);
     buf_release(&b);
-    if (rc)
-        domains_release(d);
     return rc;
 }
 
@@ -211,7 +218,7 @@ int domains_list(struct domains *d, const char *domain)
 {
     const char *const argv[] = { "xl", "list", "-l", "--", domain, NULL };
 
-    return parse(d, argv);
+    return domains_ask(d, argv);
 }
 
 int domains_read(struct domains *d, const char *config)
@@ -221,7 +228,7 @@ int domains_read(struct domains *d, const char *config)
     const char *const argv[] = { "xl", "create", "-q", "-n", "-f", config,
                                  NULL };
 
-    return parse(d, argv);
+    return domains_ask(d, argv);
 }
 
 void domains_release(struct domains *d)

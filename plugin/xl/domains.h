@@ -52,6 +52,14 @@ int domains_list(struct domains *d, const char *domain);
  * Returns the same. */
 int domains_read(struct domains *d, const char *config);
 
+/* Runs xl with these arguments, argv[0] being "xl", which has it print domains
+ * as JSON.  Returns the same. */
+int domains_ask(struct domains *d, const char *const *argv);
+
+/* Takes domains from such a text. 0, -ENOMEM, or -EPROTO: it is none; logs
+ * nothing. */
+int domains_of_text(struct domains *d, const char *text);
+
 void domains_release(struct domains *d);
 
 #endif

@@ -48,7 +48,7 @@ XL_DEDUP_CONFIG=$docs/xl-dedup.conf "$xl_dedup" receive </dev/null \
     >out 2>err
 [ -s err ] && { cat err >&2; fail "the example is not accepted"; }
 sed 's/^#\([a-z-]* =\)/\1/' "$docs/xl-dedup.conf" >conf
-[ "$(grep -c '^[a-z]' conf)" = 11 ] || fail "the example has other examples"
+[ "$(grep -c '^[a-z]' conf)" = 12 ] || fail "the example has other examples"
 XL_DEDUP_CONFIG=$tmp/conf "$xl_dedup" receive </dev/null >out 2>err
 [ -s err ] && { cat err >&2; fail "its examples are not accepted"; }
 pass "docs"
