@@ -4,7 +4,9 @@
  *
  * Promise: whatever is not "migrate" with an option --dedup goes to the real
  * xl unread, with the same arguments, environment, descriptors and process,
- * hence with the same output and exit status.
+ * hence with the same output and exit status.  Of "create" and "restore" it is
+ * asked before whether the guest has moved away from this host (start.h), and
+ * if so, nothing is run.
  *
  * xl migrate --dedup becomes
  *
@@ -31,6 +33,7 @@
 #include "libxlhooks/helper.h"
 #include "libxlhooks/options.h"
 #include "libxlhooks/rune.h"
+#include "libxlhooks/start.h"
 #include "plugin/base/escape.h"
 #include "plugin/xl/control.h"
 
@@ -53,6 +56,9 @@ static const char usage[] =
 "  --dedup-remove-source  remove the image files here when the guest has\n"
 "                     moved; never done otherwise\n"
 "  --dedup-wipe-source  overwrite them with zeros before; block devices, too\n"
+"  --dedup-keep-config  leave the guest's configuration and its images here as\n"
+"                     they are; else HOST gets its file, the one here is set\n"
+"                     aside, and xl create refuses the images here\n"
 "  --dry-run          migrate nothing: say what HOST holds of the disks, what\n"
 "                     would be sent, and how long that takes at RATE, or at a\n"
 "                     rate that is measured; the guest does not notice\n"
@@ -71,9 +77,9 @@ static const char usage[] =
 "  --debug            print very much during the migration\n"
 "  --live             accepted and ignored\n"
 "\n"
-"Both hosts need xl-dedup.  The images here are never changed before the\n"
-"guest runs on HOST, and without one of these two options not after that\n"
-"either.  If the migration fails, the guest runs on here, and what HOST has\n"
+"Both hosts need xl-dedup.  What is in the images here is never changed before\n"
+"the guest runs on HOST, and not after that either, unless it is to be removed\n"
+"or wiped.  If the migration fails, the guest runs on here, and what HOST has\n"
 "received is used by the next try.  Ctrl-C is such a failure, until HOST is\n"
 "allowed to start the guest.\n"
 "\n"
@@ -260,7 +266,9 @@ int main(int argc, char **argv)
     int status;
 
     if (!options_wanted(argc, argv))
-        return run_real(real_xl, argv);
+        return start_is_refused(argc, argv,
+                                path_of("XL_DEDUP", SBINDIR "/xl-dedup")) ?
+            1 : run_real(real_xl, argv);
     status = options_parse(&o, argc, argv);
     if (status)
         status = status == -EDESTADDRREQ ? EX_USAGE : 2;

@@ -35,6 +35,8 @@ xl_SOURCES = \
 	%D%/options.h \
 	%D%/rune.c \
 	%D%/rune.h \
+	%D%/start.c \
+	%D%/start.h \
 	plugin/base/escape.c plugin/base/escape.h \
 	plugin/base/hostname.h
 xl_LDADD =

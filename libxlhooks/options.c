@@ -28,9 +28,7 @@ static bool is_dedup(const char *arg)
     return !strncmp(arg, DEDUP, n) && strchr("=-", arg[n]); /* or its end */
 }
 
-/* The index of xl's command word; argc if there is none, or if xl will refuse
- * the options before it. */
-static int find_command(int argc, char **argv)
+int options_command(int argc, char **argv)
 {
     int i;
 
@@ -93,7 +91,7 @@ static size_t split(char **argv, char **rest, char **ours)
 
 bool options_wanted(int argc, char **argv)
 {
-    int command = find_command(argc, argv);
+    int command = options_command(argc, argv);
 
     /* no abbreviation is possible: xl has migrate-receive as well */
     return command < argc && !strcmp(argv[command], "migrate") &&
@@ -143,7 +141,8 @@ static int check_passed(const char *arg)
     if (IS("control-fd") || IS("host") || IS("parts") || IS("help") ||
         IS("domain") || IS("config"))
         return wrong("no such option: ", arg);
-    if ((IS("dry-run") || IS("remove-source") || IS("wipe-source")) && value)
+    if ((IS("dry-run") || IS("remove-source") || IS("wipe-source") ||
+         IS("keep-config")) && value)
         return wrong("this takes no value: ", arg);
     if (IS("level")) {
         level = value ? strtol(value + 1, &end, 10) : 0;
@@ -272,7 +271,7 @@ static int parse_xl(struct options *o, int argc, char **argv)
 
 int options_parse(struct options *o, int argc, char **argv)
 {
-    int command = find_command(argc, argv), num_rest, rc;
+    int command = options_command(argc, argv), num_rest, rc;
     char **rest, **ours;
     size_t num;
 

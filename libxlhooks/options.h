@@ -31,6 +31,10 @@ struct options {
     bool help;
 };
 
+/* The index of xl's command word; argc if there is none, or if xl will refuse
+ * the options before it. */
+int options_command(int argc, char **argv);
+
 /* Does this command line say migrate and --dedup? */
 bool options_wanted(int argc, char **argv);
 

@@ -128,6 +128,8 @@ char *rune_build(const struct options *o, const char *helper, int peer,
     text_add(&t, "exec ");
     text_add_word(&t, helper);
     text_add(&t, fd);
+    if (o->config)
+        add_option(&t, "--config=", o->config);
     if (add_way(&t, o))
         add_receiver(&t, o, tty);
     return t.data;

@@ -9,6 +9,7 @@
 #ifndef PLUGIN_CMD_COMMANDS_H
 #define PLUGIN_CMD_COMMANDS_H
 
+int cmd_adopt(int argc, char **argv);
 int cmd_allow(int argc, char **argv);
 int cmd_sandbox_check(int argc, char **argv);
 int cmd_scan(int argc, char **argv);
@@ -16,7 +17,9 @@ int cmd_clean(int argc, char **argv);
 int cmd_compare(int argc, char **argv);
 int cmd_doctor(int argc, char **argv);
 int cmd_index(int argc, char **argv);
+int cmd_may_start(int argc, char **argv);
 int cmd_migrate(int argc, char **argv);
+int cmd_reclaim(int argc, char **argv);
 int cmd_status(int argc, char **argv);
 int cmd_verify(int argc, char **argv);
 int cmd_push(int argc, char **argv);

@@ -24,6 +24,7 @@
 
 #define SELF "/proc/self/exe"
 #define RECEIVE "xl-dedup receive"
+#define ADOPT "xl-dedup adopt"
 #define REPORT "xl-dedup doctor --report"
 #define RECEIVE_XL "xl-dedup receive-xl --"
 #define MIGRATE_RECEIVE " migrate-receive"
@@ -200,6 +201,15 @@ static bool make_common(const struct serving *s, const char *text,
     return report || !strcmp(text, RECEIVE);
 }
 
+/* What follows a migration (plugin/xl/handover.c). */
+static bool make_adopt(const char *text, const char **argv)
+{
+    *argv++ = "xl-dedup";
+    *argv++ = "adopt";
+    *argv = NULL;
+    return !strcmp(text, ADOPT);
+}
+
 /* --- doing it ------------------------------------------------------------- */
 
 static int refuse(const struct serving *s, const char *command)
@@ -266,7 +276,8 @@ int cmd_serve(int argc, char **argv)
     if (!command)
         return refuse(&s, NULL);
     if (make_common(&s, command, words) ||
-        (s.migrate && make_receive_xl(command, words)))
+        (s.migrate && (make_receive_xl(command, words) ||
+                       make_adopt(command, words))))
         return run(&s, words);
     return refuse(&s, command);
 }

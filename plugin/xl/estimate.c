@@ -29,13 +29,14 @@
 #include "plugin/xl/backend.h"
 #include "plugin/xl/domains.h"
 #include "plugin/xl/guestdisk.h"
+#include "plugin/xl/handover.h"
 #include "plugin/xl/helpers.h"
 
 struct estimate {
     struct configuration conf;
     const char *host;
     const char *domain;
-    const char *config;         /* the guest's at the other host, or NULL */
+    struct handover_options handover;   /* its config: of what is sent */
     struct wire_options wire;
     struct memory_options memory;
     struct remove_source remove_source;
@@ -124,7 +125,7 @@ static int add_disk(struct estimate *r, struct sender *s,
     dest = path_there(r, d.vdev);
     if (!dest) {
         log_error("disk %s: %s does not have it; is it another guest's?",
-                  d.vdev, r->config);
+                  d.vdev, r->handover.config);
         return -ENOENT;
     }
     rc = sender_add_disk(s, d.vdev, d.path, dest);
@@ -192,8 +193,8 @@ static int run(struct estimate *r, const char *const *command)
     }
     if (!rc && !r->memory.only)
         rc = domains_list(&r->all, NULL);
-    if (!rc && r->config)
-        rc = domains_read(&r->there, r->config);
+    if (!rc && r->handover.config)
+        rc = domains_read(&r->there, r->handover.config);
     return rc ? rc : connect_and_estimate(r, command);
 }
 
@@ -207,6 +208,7 @@ static const char help[] =
 "      --config=FILE   the configuration that would be sent\n"
 "      --remove-source would be refused as in a migration\n"
 "      --wipe-source\n"
+"      --keep-config   makes no difference here\n"
 MEMORY_OPTIONS_HELP
 WIRE_OPTIONS_HELP;
 
@@ -216,8 +218,8 @@ static int parse(struct estimate *r, int argc, char **argv)
     static const struct option options[] = {
         { "domain", required_argument, NULL, 'd' },
         { "host", required_argument, NULL, 'H' },
-        { "config", required_argument, NULL, 'C' },
         REMOVE_SOURCE_OPTIONS_TABLE,
+        HANDOVER_OPTIONS_TABLE,
         MEMORY_OPTIONS_TABLE,
         WIRE_OPTIONS_TABLE,
         { "help", no_argument, NULL, 'h' },
@@ -237,14 +239,12 @@ static int parse(struct estimate *r, int argc, char **argv)
             }
             r->host = optarg;
             break;
-        case 'C':
-            r->config = optarg;
-            break;
         case 'h':
             fputs(help, stdout);
             return XD_EXIT_OK;
         default:
             if (remove_source_option(&r->remove_source, c) &&
+                handover_option(&r->handover, c, optarg) &&
                 memory_options_take(&r->memory, c, optarg) &&
                 wire_options_take(&r->wire, c, optarg))
                 return XD_EXIT_USAGE;

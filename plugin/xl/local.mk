@@ -1,4 +1,5 @@
 libplugin_la_SOURCES += \
+	%D%/adoption.c %D%/adoption.h \
 	%D%/backend.c %D%/backend.h \
 	%D%/cleanup.c %D%/cleanup.h \
 	%D%/control.c %D%/control.h \
@@ -9,8 +10,10 @@ libplugin_la_SOURCES += \
 	%D%/facts_host.c %D%/facts_host.h \
 	%D%/facts_xl.c %D%/facts_xl.h \
 	%D%/guest.c %D%/guest.h \
+	%D%/guest_file.c %D%/guest_file.h \
 	%D%/guest_needs.c %D%/guest_needs.h \
 	%D%/guestdisk.c %D%/guestdisk.h \
+	%D%/handover.c %D%/handover.h \
 	%D%/handshake.c %D%/handshake.h \
 	%D%/helpers.h \
 	%D%/hook_channel.c %D%/hook_channel.h \

@@ -47,6 +47,7 @@
 #include "plugin/xl/backend.h"
 #include "plugin/xl/control.h"
 #include "plugin/xl/guest.h"
+#include "plugin/xl/handover.h"
 #include "plugin/xl/handshake.h"
 #include "plugin/xl/helpers.h"
 #include "plugin/xl/hook_channel.h"
@@ -64,9 +65,11 @@
 
 struct migration {
     const char *host;
+    const char *const *command; /* leads there */
     struct hook_channel hook;
     struct wire_options options;
     struct memory_options memory_options;
+    struct handover_options handover_options;
     struct configuration conf;
     struct peer peer;
     struct wire *wire;
@@ -75,6 +78,7 @@ struct migration {
     struct sender *sender;
     struct memsend *memory;
     struct guest guest;
+    struct handover *handover;  /* or NULL */
     double start;
     struct blackout blackout;
     atomic_bool done;           /* nothing of the sender changes any more */
@@ -91,12 +95,15 @@ static void succeeded(struct migration *m)
     uint64_t sent;
 
     m->blackout.ended = monotonic_seconds();
+    /* First: it may change the times of the images that are recorded. */
+    handover_commit(m->handover);
     sender_record_left(m->sender, m->conf.state_dir);
     sender_report(m->sender, m->blackout.ended - m->start, &m->blackout);
     if (m->memory_options.coded) {
         memsend_counts(m->memory, &counts, &sent);
         memory_report_print(&counts, sent);
     }
+    handover_deliver(m->handover);
 }
 
 /* Bytes from the receiving xl, and answers to the memory (receiving
@@ -357,8 +364,11 @@ static int migrate(struct migration *m)
     int rc;
 
     rc = take_guest(m);
-    if (!rc)
-        rc = begin_memory(m);
+    if (rc)
+        return rc;
+    m->handover = handover_prepare(&m->handover_options, &m->conf, &m->guest,
+                                   m->command);
+    rc = begin_memory(m);
     if (!rc)
         rc = bulk(m);
     if (!rc)
@@ -474,7 +484,7 @@ static void remind(const struct migration *m)
     unfinished_remind("this host", &a, m->conf.remind_days);
 }
 
-static int run(struct migration *m, const char *const *command)
+static int run(struct migration *m)
 {
     int rc;
 
@@ -482,7 +492,7 @@ static int run(struct migration *m, const char *const *command)
     if (rc)
         return rc;
     remind(m);
-    rc = peer_start(&m->peer, m->host, command);
+    rc = peer_start(&m->peer, m->host, m->command);
     if (!rc)
         rc = peer_session(&m->peer, &m->options, m->hook.fd, &m->wire,
                           &m->inbox, from_target, m);
@@ -511,6 +521,8 @@ static const char help[] =
 "      --host=NAME     the other host, for messages\n"
 "      --remove-source remove the guest's image files here when it has moved\n"
 "      --wipe-source   overwrite them with zeros first, and block devices\n"
+"      --keep-config   the guest's configuration stays as it is here\n"
+"      --config=FILE   it has this configuration there\n"
 MEMORY_OPTIONS_HELP
 WIRE_OPTIONS_HELP;
 
@@ -521,6 +533,7 @@ static int parse(struct migration *m, int argc, char **argv)
         { "control-fd", required_argument, NULL, 'c' },
         { "host", required_argument, NULL, 'H' },
         REMOVE_SOURCE_OPTIONS_TABLE,
+        HANDOVER_OPTIONS_TABLE,
         MEMORY_OPTIONS_TABLE,
         WIRE_OPTIONS_TABLE,
         { "help", no_argument, NULL, 'h' },
@@ -545,6 +558,7 @@ static int parse(struct migration *m, int argc, char **argv)
             return XD_EXIT_OK;
         default:
             if (remove_source_option(&m->guest.remove_source, c) &&
+                handover_option(&m->handover_options, c, optarg) &&
                 memory_options_take(&m->memory_options, c, optarg) &&
                 wire_options_take(&m->options, c, optarg))
                 return XD_EXIT_USAGE;
@@ -571,9 +585,10 @@ int cmd_send_xl(int argc, char **argv)
     }
     signal(SIGPIPE, SIG_IGN);
     fcntl(m.hook.fd, F_SETFD, FD_CLOEXEC);
+    m.command = (const char *const *)(argv + optind);
     m.guest.host = m.host;
     m.guest.memory_only = m.memory_options.only;
     m.start = monotonic_seconds();
     /* Threads may still use what m holds: the process ends with it. */
-    return log_exit("send-xl", run(&m, (const char *const *)(argv + optind)));
+    return log_exit("send-xl", run(&m));
 }

@@ -1,4 +1,5 @@
 cmd_tests = \
+	%D%/test-adopt.sh \
 	%D%/test-block-device.sh \
 	%D%/test-compare.sh \
 	%D%/test-clean.sh \

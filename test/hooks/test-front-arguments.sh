@@ -38,7 +38,7 @@ check "[-vvv][-t][migrate][-s][][-F][-p][-D][--debug][--live][g1][H \
     -vvv -t migrate -pFD --dedup-level=3 --deb -s 'ssh -C' --live \
     --dedup-x-y=1 g1 b
 # shellcheck disable=SC2016
-check "[-vTv][-vvv][migrate][-s][][-C][a b][-e][g1][H --host=b --foo \
+check "[-vTv][-vvv][migrate][-s][][-C][a b][-e][g1][H '--config=a b' --host=b --foo \
 '--bar=it'\\''s \$x' -- ssh b $tail -T -vvvv migrate-receive -e]" \
     -vTv -vvv -- migrate -eC 'a b' --dedup-foo "--dedup-bar=it's \$x" g1 b
 # HOST is one word, whatever it holds
@@ -98,6 +98,7 @@ wrong migrate --dedup-level=20 g1 b
 wrong migrate --dedup-level=3x g1 b
 wrong migrate --dedup-remove-source=1 g1 b
 wrong migrate --dedup-wipe-source= g1 b
+wrong migrate --dedup-keep-config=1 g1 b
 wrong migrate --dedup- g1 b
 wrong migrate --dedup-=1 g1 b
 wrong migrate '--dedup-a b' g1 b

@@ -7,7 +7,11 @@ they are used.
   fake-xl.py [OPTIONS] migrate -s '' [OPTIONS] DOMAIN RUNE
   fake-xl.py [OPTIONS] migrate-receive [OPTIONS]
   fake-xl.py list -l -- [DOMAIN]    in the form of 4.17
-  fake-xl.py create -q -n -f CONFIG
+  fake-xl.py restore [CONFIG] FILE   says "restored"
+  fake-xl.py create [-q] [-n] [-f] CONFIG    CONFIG is taken for Python, which
+                    most of xl.cfg(5) is; one without a name, or that is not
+                    there, has the disks at the target.  Without -n it says
+                    "created NAME"
 
 Environment:
   FAKE_DISKS        "vdev=path[=target path] ..." (no blanks in paths)
@@ -64,6 +68,7 @@ import struct
 import subprocess
 import sys
 import time
+import uuid
 
 sys.dont_write_bytecode = True
 here = os.path.dirname(os.path.realpath(__file__))
@@ -434,6 +439,39 @@ def configuration(target):
             "disks": disks}
 
 
+def configuration_of(arguments):
+    """As xl reads it: of a disk, keys and values are enough."""
+    files, found = [a[12:] if a.startswith("--defconfig=") else a
+                    for a in arguments], {}
+    path = [a for a in files if a[:1] != "-" and "=" not in a][-1]
+    text = ""
+    if os.path.exists(path):
+        with open(path) as f:
+            text = f.read()
+    if "name" not in text:
+        return configuration(True)
+    exec(text, {}, found)
+    disks = []
+    for disk in found.get("disk", []):
+        fields = dict(field.split("=", 1) for field in disk.split(","))
+        disks.append({"pdev_path": fields["target"], "vdev": fields["vdev"],
+                      "format": "raw", "removable": 1})
+        if fields.get("access") != "ro":
+            disks[-1]["readwrite"] = 1
+    return {"c_info": {"type": "pvh", "name": found["name"],
+                       "uuid": found.get("uuid", str(uuid.uuid4()))},
+            "b_info": {"max_memkb": 262144}, "disks": disks}
+
+
+def create(arguments):
+    config = configuration_of(arguments)
+    if "-n" in arguments:
+        print(json.dumps(config, indent=4), end="")
+    else:
+        print("created", config["c_info"]["name"])
+    return 0
+
+
 def list_domains(domain):
     if domain and env("FAKE_NO_DOMAIN"):
         print("%s is an invalid domain identifier (rc=-6)" % domain,
@@ -463,8 +501,13 @@ def main():
         signal.signal(number, signal.SIG_DFL)
     if sys.argv[1] == "list":
         return list_domains(sys.argv[4] if len(sys.argv) > 4 else None)
-    if sys.argv[1] == "create":
-        print(json.dumps(configuration(True), indent=4), end="")
+    words = sys.argv[1:]
+    while words[0][:1] == "-":
+        words.pop(0)
+    if len(words[0]) > 1 and "create".startswith(words[0]):
+        return create(words[1:])
+    if words[0] == "restore":
+        print("restored")
         return 0
     if "migrate-receive" in sys.argv:
         return receive()

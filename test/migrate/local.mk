@@ -4,6 +4,8 @@ migrate_tests = \
 	%D%/test-backend-dry-run.sh \
 	%D%/test-destination-file.sh \
 	%D%/test-destination-identity.sh \
+	%D%/test-handover.sh \
+	%D%/test-handover-killed.sh \
 	%D%/test-listing.sh \
 	%D%/test-live-ahead.sh \
 	%D%/test-live-submission.sh \
@@ -23,7 +25,7 @@ migrate_tests = \
 	%D%/test-stress.sh
 TESTS += $(migrate_tests)
 EXTRA_DIST += $(migrate_tests) %D%/acknowledged.py %D%/make-stream.py \
-	%D%/migration.sh
+	%D%/handover.sh %D%/migration.sh
 
 # The memory codec.
 check_PROGRAMS += memory-tool
@@ -38,3 +40,8 @@ check_LTLIBRARIES += libcountreads.la
 libcountreads_la_SOURCES = %D%/count-reads.c
 libcountreads_la_LDFLAGS = $(AM_LDFLAGS) -rpath /nowhere -avoid-version \
 	-shared
+
+# Kills at a step; preloaded, too.
+check_LTLIBRARIES += libkillat.la
+libkillat_la_SOURCES = %D%/kill-at.c
+libkillat_la_LDFLAGS = $(AM_LDFLAGS) -rpath /nowhere -avoid-version -shared

@@ -84,7 +84,10 @@ KEY=push
 refused 64 "$line'xl-dedup push', not to log in$" ssh hostb
 refused 64 "$line'xl-dedup push', not for 'xl-dedup receive-xl" ssh hostb \
     'xl-dedup receive-xl -- migrate-receive'
+refused 64 "$line'xl-dedup push', not for 'xl-dedup adopt'$" ssh hostb \
+    xl-dedup adopt
 KEY=migrate
+refused 2 "what came is no guest's configuration" ssh hostb xl-dedup adopt
 refused 64 "$line'xl migrate --dedup', not for 'id'$" ssh hostb id
 KEY=both
 may="'xl-dedup push' and by 'xl migrate --dedup'"
@@ -104,6 +107,8 @@ xl-dedup  receive
 xl-dedup doctor
 xl-dedup doctor --report migrate
 xl-dedup doctor --report; touch $tmp/pwned
+xl-dedup adopt /etc/hostname
+xl-dedup adopt; touch $tmp/pwned
 xl-dedup push /etc/hostname $tmp/pwned
 xl migrate-receive
 XL_DEDUP_CONFIG=$tmp/a.conf xl-dedup receive
