@@ -13,6 +13,7 @@ EXTRA_DIST += \
 	%D%/case-memory.sh \
 	%D%/case-noplugin.sh \
 	%D%/case-nospace.sh \
+	%D%/case-owner.sh \
 	%D%/case-paused.sh \
 	%D%/case-reset.sh \
 	%D%/case-soak.sh \
