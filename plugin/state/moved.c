@@ -129,13 +129,21 @@ static void set_attribute(int fd, const struct moved *m)
     buf_release(&b);
 }
 
+/* The special file of a device is not what it stands for. */
+static bool is_file(const char *path)
+{
+    struct stat st;
+
+    return !stat(path, &st) && S_ISREG(st.st_mode);
+}
+
 int moved_unmark(const char *path)
 {
     bool removed = false;
     int rc = -ENODATA;
     size_t i;
 
-    for (i = 0; i < N_ATTRIBUTES; i++)
+    for (i = 0; is_file(path) && i < N_ATTRIBUTES; i++)
         if (!removexattr(path, attributes[i]))
             removed = true;
         else if (errno != ENODATA && errno != EOPNOTSUPP)
@@ -158,7 +166,7 @@ static bool has_attribute(const char *path, struct moved_sign *s_r)
     ssize_t n = -1;
     size_t i;
 
-    for (i = 0; i < N_ATTRIBUTES && n < 0; i++)
+    for (i = 0; is_file(path) && i < N_ATTRIBUTES && n < 0; i++)
         n = getxattr(path, attributes[i], mark, sizeof(mark));
     /* What is there but is none of our texts marks it, too. */
     if (n < 0)

@@ -5,6 +5,7 @@ migrate_tests = \
 	%D%/test-destination-file.sh \
 	%D%/test-destination-identity.sh \
 	%D%/test-handover.sh \
+	%D%/test-handover-device.sh \
 	%D%/test-handover-killed.sh \
 	%D%/test-listing.sh \
 	%D%/test-live-ahead.sh \

@@ -8,6 +8,7 @@
 . "$abs_top_srcdir/test/migrate/migration.sh"
 . "$abs_top_srcdir/test/migrate/handover.sh"
 requires python3 cmp
+export XL_DEDUP
 
 handover_setup
 aside=xen-a/g1.cfg.moved-to-hostb

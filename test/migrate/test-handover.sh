@@ -6,6 +6,7 @@
 . "$abs_top_srcdir/test/migrate/migration.sh"
 . "$abs_top_srcdir/test/migrate/handover.sh"
 requires python3 cmp
+export FAKE_DISKS
 
 handover_setup
 uuid=11111111-2222-3333-4444-555555555555
