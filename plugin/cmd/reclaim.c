@@ -19,7 +19,6 @@
 #include "plugin/base/log.h"
 #include "plugin/cmd/commands.h"
 #include "plugin/cmd/util.h"
-#include "plugin/image/stamp.h"
 #include "plugin/state/configuration.h"
 #include "plugin/state/moved.h"
 #include "plugin/xl/guest_file.h"
@@ -72,15 +71,17 @@ static int list_one(void *opaque, const struct moved *m)
     return 0;
 }
 
-static bool is_meant(const struct moved *m, const char *word)
+/* An image by any of its names, as a refusal may have told of it. */
+static bool is_meant(const struct reclaiming *r, const struct moved *m)
 {
+    const char *word = r->word;
     size_t i;
 
     if (word[0] != '/')
         return !strcmp(m->name, word) || !strcmp(m->uuid, word);
     for (i = 0; i < m->n_images; i++)
         if (!strcmp(m->images[i].path, word) ||
-            (m->images[i].file && stamp_text_is(word, m->images[i].file)))
+            moved_image_is(r->state_dir, m, &m->images[i], word))
             return true;
     return false;
 }
@@ -124,7 +125,7 @@ static int reclaim_one(void *opaque, const struct moved *m)
     struct reclaiming *r = opaque;
     int rc = 0;
 
-    if (!is_meant(m, r->word))
+    if (!is_meant(r, m))
         return 0;
     r->found = true;
     if (m->config)

@@ -499,18 +499,25 @@ static int is_later(void *opaque, const struct record *r)
 }
 
 /* Whether a device still has what the guest left there. */
-static bool has_still(const struct search *s, const struct moved *m,
-                      const struct moved_image *i)
+static bool has_still(const char *state_dir, const struct moved *m,
+                      const struct moved_image *i, const char *path)
 {
     struct later l = { i->path, m->time, false };
     struct stat then, now;
 
-    if (stat(i->path, &then) || stat(s->path, &now) ||
+    if (stat(i->path, &then) || stat(path, &now) ||
         !S_ISBLK(then.st_mode) || !S_ISBLK(now.st_mode) ||
         !same_node(&then, &now))
         return false;
-    record_list(s->state_dir, is_later, &l);
+    record_list(state_dir, is_later, &l);
     return !l.found;
+}
+
+bool moved_image_is(const char *state_dir, const struct moved *m,
+                    const struct moved_image *i, const char *path)
+{
+    return i->file ? stamp_text_is(path, i->file) :
+        has_still(state_dir, m, i, path);
 }
 
 static int search_one(void *opaque, const struct moved *m)
@@ -521,7 +528,7 @@ static int search_one(void *opaque, const struct moved *m)
 
     for (n = 0; n < m->n_images; n++) {
         i = &m->images[n];
-        if (i->file ? !stamp_text_is(s->path, i->file) : !has_still(s, m, i))
+        if (!moved_image_is(s->state_dir, m, i, s->path))
             continue;
         snprintf(s->sign->uuid, sizeof(s->sign->uuid), "%s", m->uuid);
         snprintf(s->sign->name, sizeof(s->sign->name), "%s", m->name);

@@ -87,6 +87,11 @@ int moved_forget(const char *state_dir, const struct moved *m);
 /* Takes the attribute off a file.  -ENODATA: it has none. */
 int moved_unmark(const char *path);
 
+/* Whether what is at path, whatever that is called, is this image of the note,
+ * as the guest left it. */
+bool moved_image_is(const char *state_dir, const struct moved *m,
+                    const struct moved_image *i, const char *path);
+
 /* What a marked image tells of its guest. */
 struct moved_sign {
     char uuid[64];

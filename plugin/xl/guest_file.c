@@ -17,6 +17,7 @@
 #include "plugin/base/paths.h"
 #include "plugin/base/rename_new.h"
 #include "plugin/base/safe_path.h"
+#include "plugin/image/node.h"
 #include "plugin/xl/guest_file.h"
 
 #define LETTERS "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789"
@@ -106,6 +107,16 @@ int guest_file_read(const char *path, struct buf *b)
     return rc;
 }
 
+bool guest_file_has_name(const char *path, const char *name)
+{
+    struct buf b = BUF_INIT;
+    bool has = !guest_file_read(path, &b) &&
+        has_name((const char *)b.data, name);
+
+    buf_release(&b);
+    return has;
+}
+
 /* --- looking for it ------------------------------------------------------- */
 
 struct finding {
@@ -115,6 +126,16 @@ struct finding {
     int rank;                   /* of the best; 0: none yet */
 };
 
+/* Whether two paths, the first of which may be NULL, lead to one image. */
+static bool is_one_image(const char *a, const char *b)
+{
+    struct stat first, second;
+
+    return a && (!strcmp(a, b) ||
+                 (!stat(a, &first) && !stat(b, &second) &&
+                  same_node(&first, &second)));
+}
+
 static bool has_disk(const struct domain *d,
                      const struct guest_file_wanted *wanted)
 {
@@ -122,7 +143,7 @@ static bool has_disk(const struct domain *d,
 
     for (i = 0; i < wanted->n_paths; i++)
         for (j = 0; j < d->n_disks; j++)
-            if (!strcmp(d->disks[j].path, wanted->paths[i]))
+            if (is_one_image(d->disks[j].path, wanted->paths[i]))
                 return true;
     return wanted->n_paths == 0;
 }

@@ -7,7 +7,7 @@
  * xl does not keep which file a guest was started from.  So it is looked for: a
  * file whose text has the guest's name is read by the unmodified xl ("xl create
  * --dryrun"), and is the guest's if xl finds that name there, the guest's UUID
- * if the text has one, and a disk that the guest has.
+ * if the text has one, and a disk that the guest has, by whatever path.
  *
  * A file is only ever renamed, in a directory that nobody but root can change
  * (base/safe_path.h), and never over another one.
@@ -55,6 +55,10 @@ void guest_file_release(struct guest_file *f);
  * behind it that is not counted.  0 or a negative errno: -EFBIG, -ENOTSUP: it
  * is no regular file. */
 int guest_file_read(const char *path, struct buf *b);
+
+/* Whether the file at path still has the guest's name, as one that was found
+ * had.  What cannot be read has none. */
+bool guest_file_has_name(const char *path, const char *name);
 
 /* Whether a text may be the name of a file of a guest: one component of
  * letters, digits and "._+@:-", that begins with none of the signs, and is not

@@ -193,11 +193,39 @@ static char *aside_name(const struct handover *h)
     return NULL;
 }
 
+static int note_links(struct moved *m, const struct moved *before)
+{
+    size_t i;
+    int rc = 0;
+
+    for (i = 0; i < before->n_links && !rc; i++)
+        rc = moved_add_link(m, before->links[i].path, before->links[i].target);
+    return rc;
+}
+
+/* The guest was away before, and its file has been aside since. */
+static int note_as_before(const struct handover *h, struct moved *m)
+{
+    struct moved before;
+    int rc = 0;
+
+    if (moved_read(h->state_dir, h->guest->uuid, &before))
+        return 0;
+    if (before.aside && !access(before.aside, F_OK)) {
+        m->config = before.config;
+        m->aside = before.aside;
+        before.config = before.aside = NULL;
+        rc = note_links(m, &before);
+    }
+    moved_release(&before);
+    return rc;
+}
+
 /* What is about to be done, so that it can be undone whatever happens. */
 static int note(struct handover *h, struct moved *m)
 {
     size_t i;
-    int rc = 0;
+    int rc = h->file.path ? 0 : note_as_before(h, m);
 
     if (h->file.path && (h->aside = aside_name(h))) {
         m->config = strdup(h->file.path);
@@ -209,6 +237,15 @@ static int note(struct handover *h, struct moved *m)
     return rc ? rc : moved_write(h->state_dir, m);
 }
 
+static bool is_still(const struct guest_file_link *l)
+{
+    char target[4096];
+    ssize_t n = readlink(l->path, target, sizeof(target));
+
+    return n >= 0 && (size_t)n == strlen(l->target) &&
+        !memcmp(target, l->target, n);
+}
+
 static void remove_links(const struct handover *h)
 {
     const char *path;
@@ -217,6 +254,8 @@ static void remove_links(const struct handover *h)
 
     for (i = 0; i < h->file.n_links; i++) {
         path = h->file.links[i].path;
+        if (!is_still(&h->file.links[i]))
+            continue;
         rc = unlink(path) && errno != ENOENT ? -errno : 0;
         if (!rc)
             rc = fd_sync_directory_of(path);
@@ -247,6 +286,16 @@ static void set_aside(struct handover *h)
                  "any more" : "", h->guest->name);
 }
 
+/* The administrator may have changed it in the time that the migration took. */
+static void look_again(struct handover *h)
+{
+    if (!h->file.path || guest_file_has_name(h->file.path, h->guest->name))
+        return;
+    log_lasting(XTL_WARN, "%s is not the configuration of %s any more, and is "
+                "left alone", h->file.path, h->guest->name);
+    guest_file_release(&h->file);
+}
+
 void handover_commit(struct handover *h)
 {
     struct moved m;
@@ -254,6 +303,7 @@ void handover_commit(struct handover *h)
 
     if (!h)
         return;
+    look_again(h);
     rc = moved_begin(&m, h->guest->uuid, h->guest->name, h->host);
     if (!rc) {
         mark_images(h, &m);
@@ -279,11 +329,13 @@ static int read_text(const struct handover *h, struct buf *b)
     return b->failed ? -ENOMEM : 0;
 }
 
-/* The name of the file there. */
+/* The name of the file there: the same, or the guest's if that one is not taken
+ * there, as one with a blank. */
 static int file_name(const struct handover *h, char *name, size_t size)
 {
-    int n = h->file.path ?
-        snprintf(name, size, "%s", path_basename(h->file.path)) :
+    const char *here = h->file.path ? path_basename(h->file.path) : "";
+    int n = guest_file_name_is_one(here) ?
+        snprintf(name, size, "%s", here) :
         snprintf(name, size, "%s.cfg", h->guest->name);
 
     return (size_t)n < size && guest_file_name_is_one(name) ? 0 : -EINVAL;

@@ -30,6 +30,12 @@ is_refused a create linked.cfg
 row="reclaimed"
 xl-dedup reclaim "$device" 2>err || fail "$row: $(cat err)"
 as_before
+row="reclaimed by the name that the refusal tells of"
+again
+moved -C "$tmp/there.cfg"
+is_refused a create linked.cfg
+xl-dedup reclaim "$tmp/device" 2>err || fail "$row: $(cat err)"
+as_before
 
 row="it came back, and its configuration did not"
 again

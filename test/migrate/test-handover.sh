@@ -167,6 +167,52 @@ swap
 FAKE_DISKS="xvda=$tmp/a/disk.img=$tmp/b/disk.img"
 starts a create "$aside"
 
+row="away again, and its file has been aside since"
+mv b/disk.img gone.img
+moved
+said "no configuration of g1 was found below $tmp/xen-a"
+is_refused a create "$aside"
+xl-dedup reclaim g1 2>err || fail "$row: $(cat err)"
+as_before
+
+row="a file with a blank in its name, elsewhere"
+again
+mkdir -p "$tmp/else where"
+mv xen-a/g1.cfg "$tmp/else where/my guest.cfg"
+ln -s "$tmp/else where/my guest.cfg" xen-a/g1.cfg
+moved
+file "else where/my guest.cfg.moved-to-hostb" here.cfg
+file xen-b/g1.cfg here.cfg
+[ "$(readlink xen-b/auto/g1.cfg)" = ../g1.cfg ] || fail "$row: not at boot"
+none xen-a/auto/g1.cfg
+is_refused a create "else where/my guest.cfg.moved-to-hostb"
+xl-dedup reclaim g1 2>err || fail "$row: $(cat err)"
+as_before
+
+row="a file that has another path of the disk"
+again
+ln -s a "$tmp/other"
+config "$tmp/other/disk.img" >xen-a/g1.cfg
+cp xen-a/g1.cfg other.cfg
+moved
+rm "$tmp/other"
+file "$aside" other.cfg
+
+row="what is there is not what it was when the migration began"
+again
+sed 's/g1/g2/' here.cfg >second.cfg
+FAKE_ADMIN="cp $tmp/second.cfg $tmp/xen-a/g1.cfg" moved
+said 'xen-a/g1.cfg is not the configuration of g1 any more, and is left alone'
+file xen-a/g1.cfg second.cfg
+[ -L xen-a/auto/g1.cfg ] || fail "$row: another guest's link is gone"
+none "$aside" xen-b/g1.cfg
+is_refused a create here.cfg
+again
+FAKE_ADMIN="ln -sfn ../g2.cfg $tmp/xen-a/auto/g1.cfg" moved
+file "$aside" here.cfg
+[ "$(readlink xen-a/auto/g1.cfg)" = ../g2.cfg ] ||
+    fail "$row: another guest's link is gone"
+
 row="a file that lies in auto itself"
 again
 rm xen-a/auto/g1.cfg
