@@ -325,47 +325,34 @@ static const char *text_of(struct json_object *o, const char *key)
         json_object_get_string(v) : NULL;
 }
 
-static struct json_object *list_of(struct json_object *o, const char *key,
-                                   size_t *n_r)
+static int decode_image(struct json_object *o, struct moved *m)
 {
-    struct json_object *v;
+    const char *vdev = text_of(o, "vdev"), *path = text_of(o, "path");
 
-    if (!json_object_object_get_ex(o, key, &v) ||
-        !json_object_is_type(v, json_type_array))
-        v = NULL;
-    *n_r = v ? json_object_array_length(v) : 0;
-    return v;
+    return vdev && path ? add_image(m, vdev, path, text_of(o, "file")) :
+        -EUCLEAN;
 }
 
-static int decode_images(struct json_object *o, struct moved *m)
+static int decode_link(struct json_object *o, struct moved *m)
 {
-    struct json_object *list, *one;
+    const char *path = text_of(o, "path"), *target = text_of(o, "target");
+
+    return path && target ? moved_add_link(m, path, target) : -EUCLEAN;
+}
+
+static int decode_list(struct json_object *o, const char *key, struct moved *m,
+                       int (*one)(struct json_object *o, struct moved *m))
+{
+    struct json_object *list;
     size_t n, i;
     int rc = 0;
 
-    list = list_of(o, "images", &n);
-    for (i = 0; i < n && !rc; i++) {
-        one = json_object_array_get_idx(list, i);
-        rc = text_of(one, "vdev") && text_of(one, "path") ?
-            add_image(m, text_of(one, "vdev"), text_of(one, "path"),
-                      text_of(one, "file")) : -EUCLEAN;
-    }
-    return rc;
-}
-
-static int decode_links(struct json_object *o, struct moved *m)
-{
-    struct json_object *list, *one;
-    size_t n, i;
-    int rc = 0;
-
-    list = list_of(o, "links", &n);
-    for (i = 0; i < n && !rc; i++) {
-        one = json_object_array_get_idx(list, i);
-        rc = text_of(one, "path") && text_of(one, "target") ?
-            moved_add_link(m, text_of(one, "path"), text_of(one, "target")) :
-            -EUCLEAN;
-    }
+    if (!json_object_object_get_ex(o, key, &list) ||
+        !json_object_is_type(list, json_type_array))
+        return 0;
+    n = json_object_array_length(list);
+    for (i = 0; i < n && !rc; i++)
+        rc = one(json_object_array_get_idx(list, i), m);
     return rc;
 }
 
@@ -386,9 +373,9 @@ static int decode(struct json_object *o, const char *uuid, struct moved *m_r)
         (copy(&m_r->config, config) || copy(&m_r->aside, aside)))
         rc = -ENOMEM;
     if (!rc)
-        rc = decode_images(o, m_r);
+        rc = decode_list(o, "images", m_r, decode_image);
     if (!rc)
-        rc = decode_links(o, m_r);
+        rc = decode_list(o, "links", m_r, decode_link);
     if (rc)
         moved_release(m_r);
     return rc;

@@ -54,6 +54,14 @@ moved()
     cmp "$tmp/orig" "$tmp/b/disk.img" || fail "${row:-}: the copy differs"
 }
 
+# swap: "a" is the target from now on, and "b" the source
+swap()
+{
+    mv "$tmp/a.conf" "$tmp/x.conf"
+    mv "$tmp/b.conf" "$tmp/a.conf"
+    mv "$tmp/x.conf" "$tmp/b.conf"
+}
+
 # xl_at HOST ARGUMENT...: the front's xl there; sets $status, fills out and err
 xl_at()
 {

@@ -40,7 +40,6 @@ as_before
 row="it came back, and its configuration did not"
 again
 moved -C "$tmp/there.cfg"
-swap() { mv a.conf x.conf; mv b.conf a.conf; mv x.conf b.conf; }
 swap
 FAKE_DISKS="xvda=$tmp/b/disk.img=$device"
 migrate --dedup-keep-config

@@ -143,7 +143,6 @@ moved -C "$tmp/there.cfg"
 row="there and back"
 again
 moved -C "$tmp/there.cfg"
-swap() { mv a.conf x.conf; mv b.conf a.conf; mv x.conf b.conf; }
 swap
 FAKE_DISKS="xvda=$tmp/b/disk.img=$tmp/a/disk.img"
 moved -C "$tmp/here.cfg"
