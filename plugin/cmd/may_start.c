@@ -178,6 +178,13 @@ static int refuse(const struct domain_disk *disk, const struct moved_sign *s)
 
     if (t && localtime_r(&t, &tm))
         strftime(when, sizeof(when), " on %Y-%m-%d", &tm);
+    if (s->unsure) {
+        log_error("disk %s: %s is of %s, which was about to start at %s%s, and "
+                  "nothing was heard of it after that; if it does not run "
+                  "there, 'xl-dedup reclaim %s' lets it start here",
+                  disk->vdev, disk->path, s->name, s->host, when, disk->path);
+        return XD_EXIT_DIFFERENT;
+    }
     log_error("disk %s: %s is what %s has left here when it moved to %s%s; if "
               "it does not run there any more, and what was written since may "
               "be lost, 'xl-dedup reclaim %s' lets it start here", disk->vdev,

@@ -64,10 +64,10 @@ static int list_one(void *opaque, const struct moved *m)
     print_time(when, sizeof(when), m->time);
     if (m->aside)
         text_escape(m->aside, file, sizeof(file));
-    printf("%-16s %s  %s  %s%s%s\n",
+    printf("%-16s %s  %s  %s%s%s%s\n",
            text_escape_word(m->name, name, sizeof(name)), when, m->uuid,
-           text_escape_word(m->host, host, sizeof(host)), *file ? "  " : "",
-           file);
+           text_escape_word(m->host, host, sizeof(host)),
+           m->unsure ? ", perhaps" : "", *file ? "  " : "", file);
     return 0;
 }
 

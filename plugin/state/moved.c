@@ -274,6 +274,8 @@ static int encode(struct json_object *o, const struct moved *m)
         (rc = put_text(o, "name", m->name)) ||
         (rc = put_text(o, "host", m->host)) ||
         (rc = put(o, "time", json_object_new_int64(m->time))) ||
+        (m->unsure &&
+         (rc = put(o, "unsure", json_object_new_boolean(true)))) ||
         (rc = put_text(o, "config", m->config)) ||
         (rc = put_text(o, "aside", m->aside)))
         return rc;
@@ -360,7 +362,7 @@ static int decode(struct json_object *o, const char *uuid, struct moved *m_r)
 {
     const char *name = text_of(o, "name"), *host = text_of(o, "host");
     const char *config = text_of(o, "config"), *aside = text_of(o, "aside");
-    struct json_object *when;
+    struct json_object *when, *unsure;
     int rc;
 
     if (!name || !host || !json_object_object_get_ex(o, "time", &when))
@@ -369,6 +371,8 @@ static int decode(struct json_object *o, const char *uuid, struct moved *m_r)
     if (rc)
         return rc;
     m_r->time = json_object_get_int64(when);
+    m_r->unsure = json_object_object_get_ex(o, "unsure", &unsure) &&
+        json_object_get_boolean(unsure);
     if (config && aside &&
         (copy(&m_r->config, config) || copy(&m_r->aside, aside)))
         rc = -ENOMEM;
@@ -521,6 +525,7 @@ static int search_one(void *opaque, const struct moved *m)
         snprintf(s->sign->name, sizeof(s->sign->name), "%s", m->name);
         snprintf(s->sign->host, sizeof(s->sign->host), "%s", m->host);
         s->sign->time = m->time;
+        s->sign->unsure = m->unsure;
         return 1;
     }
     return 0;

@@ -45,6 +45,8 @@ struct moved {
     char *name;
     char *host;                 /* where it went, as it was typed */
     int64_t time;               /* seconds since 1970 */
+    bool unsure;                /* it was about to start there, no more is
+                                   known */
     char *config;               /* where its configuration file was, or NULL */
     char *aside;                /* where it is now; set with config only */
     struct moved_image *images;
@@ -98,6 +100,7 @@ struct moved_sign {
     char name[256];
     char host[256];
     int64_t time;
+    bool unsure;                /* whether it went there */
 };
 
 /* Whether the image at path is marked, and what it tells then. */

@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
+#include <pthread.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -38,6 +39,12 @@ struct handover {
     bool is_given;
     char *aside;                    /* where the file is to be, or NULL */
     bool is_aside;                  /* it is there */
+
+    pthread_mutex_t lock;           /* of what follows */
+    bool is_expected;               /* it may run there */
+    bool is_decided;                /* where it runs */
+    bool has_before;
+    struct moved before;            /* the note that there was */
 };
 
 int handover_option(struct handover_options *o, int option, const char *value)
@@ -120,6 +127,7 @@ struct handover *handover_prepare(const struct handover_options *o,
                      "is");
         return NULL;
     }
+    pthread_mutex_init(&h->lock, NULL);
     h->guest = guest;
     h->host = guest->host;
     h->guests_dir = conf->guests_dir;
@@ -136,7 +144,8 @@ struct handover *handover_prepare(const struct handover_options *o,
 static void mark_images(const struct handover *h, struct moved *m)
 {
     const struct guest *g = h->guest;
-    bool stays = !g->remove_source.remove && !g->remove_source.wipe;
+    bool stays = !m->unsure && !g->remove_source.remove &&
+        !g->remove_source.wipe;
     const struct backend *b;
     const char *vdev, *path;
     unsigned i;
@@ -227,7 +236,9 @@ static int note(struct handover *h, struct moved *m)
     size_t i;
     int rc = h->file.path ? 0 : note_as_before(h, m);
 
-    if (h->file.path && (h->aside = aside_name(h))) {
+    free(h->aside);
+    h->aside = h->file.path ? aside_name(h) : NULL;
+    if (h->aside) {
         m->config = strdup(h->file.path);
         m->aside = strdup(h->aside);
         rc = m->config && m->aside ? 0 : -ENOMEM;
@@ -286,6 +297,79 @@ static void set_aside(struct handover *h)
                  "any more" : "", h->guest->name);
 }
 
+static void write_note(struct handover *h, bool unsure)
+{
+    struct moved m;
+    int rc = moved_begin(&m, h->guest->uuid, h->guest->name, h->host);
+
+    if (!rc) {
+        m.unsure = unsure;
+        mark_images(h, &m);
+        rc = note(h, &m);
+        moved_release(&m);
+    }
+    if (rc && unsure)
+        log_warn("that %s may start at %s now cannot be noted below %s: %s",
+                 h->guest->name, h->host, h->state_dir, strerror(-rc));
+    else if (rc)
+        log_lasting(XTL_WARN, "that %s has moved to %s cannot be noted below "
+                    "%s: %s; take care not to start it here", h->guest->name,
+                    h->host, h->state_dir, strerror(-rc));
+}
+
+void handover_expect(struct handover *h)
+{
+    if (!h)
+        return;
+    pthread_mutex_lock(&h->lock);
+    if (!h->is_expected && !h->is_decided) {
+        h->is_expected = true;
+        h->has_before = !moved_read(h->state_dir, h->guest->uuid, &h->before) &&
+            !h->before.unsure;
+        write_note(h, true);
+    }
+    pthread_mutex_unlock(&h->lock);
+}
+
+static void take_note_back(struct handover *h)
+{
+    struct moved m;
+    int rc = h->has_before ? moved_write(h->state_dir, &h->before) :
+        moved_read(h->state_dir, h->guest->uuid, &m);
+
+    if (!rc && !h->has_before) {
+        rc = moved_forget(h->state_dir, &m);
+        moved_release(&m);
+    }
+    if (rc && rc != -ENOENT)
+        log_lasting(XTL_WARN, "that %s might have moved to %s is still noted: "
+                    "%s; 'xl-dedup reclaim %s' removes that", h->guest->name,
+                    h->host, strerror(-rc), h->guest->name);
+}
+
+void handover_cancel(struct handover *h)
+{
+    if (!h)
+        return;
+    pthread_mutex_lock(&h->lock);
+    if (h->is_expected && !h->is_decided)
+        take_note_back(h);
+    h->is_decided = true;
+    pthread_mutex_unlock(&h->lock);
+}
+
+bool handover_is_unsure(struct handover *h)
+{
+    bool unsure;
+
+    if (!h)
+        return false;
+    pthread_mutex_lock(&h->lock);
+    unsure = h->is_expected && !h->is_decided;
+    pthread_mutex_unlock(&h->lock);
+    return unsure;
+}
+
 /* The administrator may have changed it in the time that the migration took. */
 static void look_again(struct handover *h)
 {
@@ -298,24 +382,17 @@ static void look_again(struct handover *h)
 
 void handover_commit(struct handover *h)
 {
-    struct moved m;
-    int rc;
-
     if (!h)
         return;
-    look_again(h);
-    rc = moved_begin(&m, h->guest->uuid, h->guest->name, h->host);
-    if (!rc) {
-        mark_images(h, &m);
-        rc = note(h, &m);
-        moved_release(&m);
+    pthread_mutex_lock(&h->lock);
+    if (!h->is_decided) {
+        h->is_decided = true;
+        look_again(h);
+        write_note(h, false);
+        remove_links(h);
+        set_aside(h);
     }
-    if (rc)
-        log_lasting(XTL_WARN, "that %s has moved to %s cannot be noted below "
-                    "%s: %s; take care not to start it here", h->guest->name,
-                    h->host, h->state_dir, strerror(-rc));
-    remove_links(h);
-    set_aside(h);
+    pthread_mutex_unlock(&h->lock);
 }
 
 /* --- afterwards ----------------------------------------------------------- */

@@ -4,6 +4,9 @@
  * and not by mistake at this one as well, from disks that are old.
  *
  *   before    its configuration file is looked for          handover_prepare()
+ *   when it may start there                                 handover_expect()
+ *             a note of this host says so before xl permits it, so that it is
+ *             not started here even if nothing is heard any more
  *   when the guest runs there                               handover_commit()
  *             the images here are marked (state/moved.h), its links in "auto"
  *             go, and its file gets a name that says where the guest is
@@ -13,9 +16,11 @@
  * xl hears of its success after that, since it ends then, and the host may be
  * about to go down.  Nothing of this fails a migration: what cannot be done is
  * a warning, on the terminal and in syslog.  Every step leaves a state in which
- * the guest's file is at this host, under one of two names, and after the first
- * step the guest cannot be started here by xl with our front.  'xl-dedup
+ * the guest's file is at this host, under one of two names, and from the first
+ * step on the guest cannot be started here by xl with our front.  'xl-dedup
  * reclaim' undoes it.
+ *
+ * Calls of different threads exclude each other.
  *
  * Trusts this host's files, and the command that leads to the other one.
  */
@@ -56,6 +61,17 @@ struct handover *handover_prepare(const struct handover_options *o,
                                   const struct configuration *conf,
                                   const struct guest *guest,
                                   const char *const *command);
+
+/* The target is ready, and xl, which has not heard of it yet, will have it
+ * started there. */
+void handover_expect(struct handover *h);
+
+/* It runs here: the target does not run it, or never will.  After this or
+ * handover_commit() the other two do nothing. */
+void handover_cancel(struct handover *h);
+
+/* Whether it was expected, and neither of the two came to be. */
+bool handover_is_unsure(struct handover *h);
 
 /* The guest runs there. */
 void handover_commit(struct handover *h);

@@ -78,7 +78,7 @@ struct migration {
     struct sender *sender;
     struct memsend *memory;
     struct guest guest;
-    struct handover *handover;  /* or NULL */
+    struct handover *_Atomic handover;  /* or NULL, as before it is known */
     double start;
     struct blackout blackout;
     atomic_bool done;           /* nothing of the sender changes any more */
@@ -96,14 +96,14 @@ static void succeeded(struct migration *m)
 
     m->blackout.ended = monotonic_seconds();
     /* First: it may change the times of the images that are recorded. */
-    handover_commit(m->handover);
+    handover_commit(atomic_load(&m->handover));
     sender_record_left(m->sender, m->conf.state_dir);
     sender_report(m->sender, m->blackout.ended - m->start, &m->blackout);
     if (m->memory_options.coded) {
         memsend_counts(m->memory, &counts, &sent);
         memory_report_print(&counts, sent);
     }
-    handover_deliver(m->handover);
+    handover_deliver(atomic_load(&m->handover));
 }
 
 /* Bytes from the receiving xl, and answers to the memory (receiving
@@ -112,11 +112,15 @@ static int from_target(void *opaque, struct frame *f)
 {
     struct migration *m = opaque;
     int before = m->handshake.status, rc;
+    bool ready = m->handshake.ready;
     size_t n;
 
     if (PROTO_IS_MEMORY(f->type))
         return m->memory ? memsend_answer(m->memory, f) : -EPROTO;
     n = handshake_feed(&m->handshake, f->data, f->length);
+    /* Before xl hears of it and permits it. */
+    if (!ready && m->handshake.ready)
+        handover_expect(atomic_load(&m->handover));
     rc = fd_write_all(STDOUT_FILENO, f->data, n);
     /* It cannot be true before, whoever says it. */
     if (before == HANDSHAKE_PENDING && m->handshake.status == 0 &&
@@ -366,8 +370,9 @@ static int migrate(struct migration *m)
     rc = take_guest(m);
     if (rc)
         return rc;
-    m->handover = handover_prepare(&m->handover_options, &m->conf, &m->guest,
-                                   m->command);
+    atomic_store(&m->handover,
+                 handover_prepare(&m->handover_options, &m->conf, &m->guest,
+                                  m->command));
     rc = begin_memory(m);
     if (!rc)
         rc = bulk(m);
@@ -450,8 +455,23 @@ static void give_up(struct migration *m, int rc)
     wire_send(m->wire, FRAME_FAIL, PROTO_NO_DISK, NULL, 0);
     if (m->accepted)
         say_kept(m);
+    handover_cancel(atomic_load(&m->handover));
     /* It ends by itself now; so the admin's next try meets nothing of it. */
     peer_end(&m->peer);
+}
+
+/* xl has ended, and resumed the guest unless it had permitted its start. */
+static void decide(struct migration *m)
+{
+    struct handover *h = atomic_load(&m->handover);
+
+    if (m->handshake.status != HANDSHAKE_PENDING)
+        handover_cancel(h);
+    else if (handover_is_unsure(h))
+        log_lasting(XTL_WARN, "nothing was heard of %s since it was about to "
+                    "start at %s; if it does not run there, 'xl-dedup reclaim "
+                    "%s' lets it start here again", m->guest.name, m->host,
+                    m->guest.name);
 }
 
 /* The guest is gone from here; xl may have ended, and does not wait for us. */
@@ -508,6 +528,7 @@ static int run(struct migration *m)
         give_up(m, rc);
     else
         rc = wait_for_xl(m);
+    decide(m);
     if (atomic_load(&m->moved) && m->guest.remove_source.first)
         rc = dispose_of_source(m);
     return rc;

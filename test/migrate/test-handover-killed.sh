@@ -36,7 +36,7 @@ steps()
         fail "$row: $(cat steps)"
 }
 
-for STEP in 1 2 3 4 5; do
+for STEP in 1 2 3 4 5 6; do
     row="source: killed before step $STEP"
     export STEP
     again
@@ -44,24 +44,29 @@ for STEP in 1 2 3 4 5; do
     migrate
     helpers_gone
     case $STEP in
-    1) steps fsetxattr ;;
-    2) steps fsetxattr rename ;;
-    3) steps fsetxattr rename unlink ;;
-    *) steps fsetxattr rename unlink renameat2 ;;
+    1) steps rename ;;
+    2) steps rename fsetxattr ;;
+    3) steps rename fsetxattr rename ;;
+    4) steps rename fsetxattr rename unlink ;;
+    *) steps rename fsetxattr rename unlink renameat2 ;;
     esac
     cmp orig b/disk.img || fail "$row: the guest's disk is not there"
+    if [ "$STEP" = 1 ]; then
+        # That it may start there is not permitted before it is noted.
+        [ "$(cat guest/a)" = running ] || fail "$row: the guest is not here"
+        as_before
+        continue
+    fi
     [ "$(cat guest/b)" = running ] || fail "$row: nor is the guest"
-    if [ "$STEP" = 5 ]; then
+    if [ "$STEP" = 6 ]; then
         [ "$status" = 0 ] || fail "$row: was killed"
         file "$aside" here.cfg
     else
         file xen-a/g1.cfg here.cfg
         none "$aside"
     fi
-    if [ "$STEP" = 1 ]; then
-        starts a create xen-a/g1.cfg
-        continue
-    fi
+    refusal=
+    [ "$STEP" -gt 3 ] || refusal=$unsure
     is_refused a create "$(find xen-a -name 'g1.cfg*' -type f)"
     # as its message says
     xl-dedup reclaim "$tmp/a/disk.img" 2>err || fail "$row: $(cat err)"

@@ -317,5 +317,37 @@ FAKE_STATUS=1 migrate
 helpers_gone
 [ "$status" != 0 ] || fail "$row: succeeded"
 as_before
-none xen-b/g1.cfg state-a/moved
+none xen-b/g1.cfg "state-a/moved/$uuid.json"
+
+# Nothing is heard of it any more: it may run there.
+row="no report"
+again
+FAKE_REPORTS='' migrate
+helpers_gone
+grep -q '^guest undefined' out || fail "$row: $(cat out)"
+[ "$(cat guest/b)" = running ] || fail "$row: the guest is not there"
+said "nothing was heard of g1 since it was about to start at hostb"
+refusal=$unsure
+is_refused a create xen-a/g1.cfg
+xl-dedup reclaim >list
+grep -q "^g1 .*$uuid  hostb, perhaps" list || fail "$row: $(cat list)"
+row="no report, and the next try fails"
+FAKE_STATUS=1 migrate
+helpers_gone
+as_before
+none "state-a/moved/$uuid.json"
+row="no report, reclaimed"
+FAKE_REPORTS='' migrate
+helpers_gone
+is_refused a create xen-a/g1.cfg
+xl-dedup reclaim "$tmp/a/disk.img" 2>err || fail "$row: $(cat err)"
+as_before
+row="it was away, came back, and does not move"
+refusal=
+again
+moved
+cp state-a/moved/$uuid.json before.json
+FAKE_STATUS=1 migrate
+helpers_gone
+cmp before.json state-a/moved/$uuid.json || fail "$row: another note"
 pass "handover"

@@ -69,6 +69,29 @@ static void reports(void)
     everywhere("domain received, ready to unpause", 0);
 }
 
+/* However it is cut, and whatever resembles it before. */
+static void readiness(void)
+{
+    static const char text[] = "do domain received, readomain receivedomain "
+        "received, ready to unpause";
+    struct handshake h = HANDSHAKE_INIT;
+    size_t cut, i;
+
+    for (cut = 0; cut <= sizeof(text); cut++) {
+        h = (struct handshake)HANDSHAKE_INIT;
+        handshake_feed(&h, text, cut);
+        assert(h.ready == (cut == sizeof(text)));
+        handshake_feed(&h, text + cut, sizeof(text) - cut);
+        assert(h.ready && h.status == HANDSHAKE_PENDING);
+    }
+    h = (struct handshake)HANDSHAKE_INIT;
+    for (i = 0; i < sizeof(text); i++) {
+        assert(!h.ready);
+        handshake_feed(&h, text + i, 1);
+    }
+    assert(h.ready);
+}
+
 static void false_starts(void)
 {
     size_t n;
@@ -105,6 +128,7 @@ static void nothing_there(void)
 int main(void)
 {
     RUN(reports);
+    RUN(readiness);
     RUN(false_starts);
     RUN(nothing_there);
     return 0;
