@@ -43,7 +43,7 @@ memory-end target:MEMORY_END:1:target resumed less hostb is kept there
 final target:PATCH:1:target resumed less hostb is kept there
 place target:PLACE:1:target resumed less hostb is kept there
 placed source:PLACED:1:target resumed less hostb: the connection was closed
-ready source:XL:2:target suspended/gone less hostb: the connection was closed
+ready source:XL:2:target suspended/gone less nothing was heard of g1
 go target:XL:2:target suspended/gone less hostb: the connection was closed
 report source:XL:3:target moved none -
 END
