@@ -4,5 +4,6 @@ libplugin_la_SOURCES += \
 	%D%/keyring.c %D%/keyring.h \
 	%D%/moved.c %D%/moved.h \
 	%D%/record.c %D%/record.h \
+	%D%/record_file.c %D%/record_file.h \
 	%D%/secret.c %D%/secret.h \
 	%D%/unfinished.c %D%/unfinished.h

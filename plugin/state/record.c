@@ -4,65 +4,26 @@
 
 #include <dirent.h>
 #include <errno.h>
-#include <fcntl.h>
 #include <inttypes.h>
 #include <json-c/json.h>
 #include <sodium.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
 
-#include "plugin/base/fdio.h"
 #include "plugin/base/log.h"
 #include "plugin/content/segment.h"
 #include "plugin/image/stamp.h"
 #include "plugin/state/record.h"
+#include "plugin/state/record_file.h"
 
-#define NAME_BYTES 16
 #define ANY_DISK "any"
 #define NEXT "next"             /* the stamp of what will be at the path */
 #define SECRET "secret"         /* of struct claim: */
 #define OLDER "older"
 #define FOREIGN "foreign"
-
-static int make_directory(const char *path)
-{
-    if (mkdir(path, 0700) && errno != EEXIST)
-        return -errno;
-    return 0;
-}
-
-static void hash_string(crypto_generichash_state *state, const char *s)
-{
-    crypto_generichash_update(state, (const uint8_t *)s, strlen(s) + 1);
-}
-
-/* Its name is a hash, because paths have slashes and any length. */
-char *record_file(const char *state_dir, const char *directory,
-                  const struct record_key *key)
-{
-    crypto_generichash_state state;
-    uint8_t name[NAME_BYTES];
-    char hex[2 * NAME_BYTES + 1], *path;
-
-    crypto_generichash_init(&state, NULL, 0, NAME_BYTES);
-    hash_string(&state, key->uuid);
-    hash_string(&state, key->vdev);
-    hash_string(&state, key->path);
-    crypto_generichash_final(&state, name, NAME_BYTES);
-    sodium_bin2hex(hex, sizeof(hex), name, sizeof(name));
-    if (asprintf(&path, "%s/%s/%s.json", state_dir, directory, hex) < 0)
-        return NULL;
-    return path;
-}
-
-static char *file_name(const char *state_dir, const struct record_key *key)
-{
-    return record_file(state_dir, "records", key);
-}
 
 /* Takes v, which may be NULL.  0 or -ENOMEM. */
 static int add(struct json_object *o, const char *key, struct json_object *v)
@@ -160,43 +121,6 @@ static int encode(struct json_object **o_r, const struct record_key *key,
     return rc;
 }
 
-static int prepare_directories(const char *state_dir)
-{
-    char *records;
-    int rc;
-
-    if (asprintf(&records, "%s/records", state_dir) < 0)
-        return -ENOMEM;
-    rc = make_directory(state_dir);
-    if (!rc)
-        rc = make_directory(records);
-    free(records);
-    return rc;
-}
-
-/* Takes the object, or says why there is none: rc. */
-static int write_object(const char *state_dir, const struct record_key *key,
-                        struct json_object *o, int rc)
-{
-    char *path = file_name(state_dir, key);
-    const char *text = rc || !path ? NULL :
-        json_object_to_json_string_ext(o, JSON_C_TO_STRING_PRETTY);
-
-    if (!rc && !text)
-        rc = -ENOMEM;
-    if (!rc)
-        rc = prepare_directories(state_dir);
-    if (!rc)
-        rc = fd_replace_file(path, text, strlen(text));
-    if (rc)
-        log_errno(rc, "record of disk %s cannot be written below %s; a later "
-                  "migration back will not know this copy", key->vdev,
-                  state_dir);
-    free(path);
-    json_object_put(o);
-    return rc;
-}
-
 int record_write(const char *state_dir, const struct record_key *key,
                  const char *role, const struct image *img,
                  const uint8_t root[HASH_BYTES], const struct claim *claim)
@@ -204,69 +128,14 @@ int record_write(const char *state_dir, const struct record_key *key,
     struct json_object *o;
     int rc = encode(&o, key, role, img, root, claim);
 
-    return write_object(state_dir, key, o, rc);
-}
-
-/* More than any record has. */
-#define TEXT_BYTES 65536
-
-static int read_text(int fd, char *text)
-{
-    size_t length = 0;
-    ssize_t n;
-
-    do {
-        n = read(fd, text + length, TEXT_BYTES - 1 - length);
-        if (n < 0 && errno != EINTR)
-            return -errno;
-        length += n > 0 ? n : 0;
-    } while (n != 0 && length < TEXT_BYTES - 1);
-    text[length] = '\0';
-    return 0;
-}
-
-/* 0 and an object, or NULL if there is none or it is damaged. */
-static int read_file(const char *name, struct json_object **o_r)
-{
-    enum json_tokener_error error = json_tokener_success;
-    int fd = open(name, O_RDONLY | O_CLOEXEC), rc;
-    char *text;
-
-    *o_r = NULL;
-    if (fd < 0)
-        return errno == ENOENT || errno == ENOTDIR ? 0 : -errno;
-    text = malloc(TEXT_BYTES);
-    rc = text ? read_text(fd, text) : -ENOMEM;
-    close(fd);
-    if (!rc) {
-        *o_r = json_tokener_parse_verbose(text, &error);
-        if (!*o_r && error == json_tokener_success)
-            rc = -ENOMEM;
-    }
-    free(text);
-    return rc;
-}
-
-/* The same for a key.  Logs failure. */
-static int read_object(const char *state_dir, const struct record_key *key,
-                       struct json_object **o_r)
-{
-    char *name = file_name(state_dir, key);
-    int rc = name ? read_file(name, o_r) : -ENOMEM;
-
-    if (rc) {
-        log_errno(rc, "the record of %s cannot be read", key->path);
-        *o_r = NULL;
-    }
-    free(name);
-    return rc;
+    return record_file_write(state_dir, key, o, rc);
 }
 
 int record_intend(const char *state_dir, const struct record_key *key,
                   const struct image *img, const struct claim *claim)
 {
     struct json_object *o, *next = NULL;
-    int rc = read_object(state_dir, key, &o);
+    int rc = record_file_load(state_dir, key, &o);
 
     if (rc)
         return rc;
@@ -282,7 +151,7 @@ int record_intend(const char *state_dir, const struct record_key *key,
         json_object_put(next);
     else if (!(rc = add(o, NEXT, next)))
         rc = add_claim(next, claim);
-    return write_object(state_dir, key, o, rc);
+    return record_file_write(state_dir, key, o, rc);
 }
 
 int record_allow(const char *state_dir, const char *path,
@@ -427,7 +296,7 @@ int record_renew(const char *state_dir, const struct record_key *key,
                  const struct image *img)
 {
     struct json_object *o;
-    int rc = read_object(state_dir, key, &o);
+    int rc = record_file_load(state_dir, key, &o);
 
     if (rc)
         return rc;
@@ -438,7 +307,7 @@ int record_renew(const char *state_dir, const struct record_key *key,
     } else if (!(rc = add_stamp(o, img->fd))) {
         rc = add_number(o, "time", time(NULL));
     }
-    return write_object(state_dir, key, o, rc);
+    return record_file_write(state_dir, key, o, rc);
 }
 
 static bool is_allowed(const char *state_dir, const char *path,
@@ -446,7 +315,7 @@ static bool is_allowed(const char *state_dir, const char *path,
 {
     struct record_key key = { ANY_DISK, ANY_DISK, path };
     struct json_object *o;
-    bool allowed = !read_object(state_dir, &key, &o) && o &&
+    bool allowed = !record_file_load(state_dir, &key, &o) && o &&
         is_unchanged(o, img);
 
     json_object_put(o);
@@ -488,7 +357,7 @@ bool record_shown(const char *state_dir, const struct record_key *key,
                   const struct proofs *shown, struct claim *claim_r)
 {
     struct json_object *o;
-    bool is_shown = !read_object(state_dir, key, &o) &&
+    bool is_shown = !record_file_load(state_dir, key, &o) &&
         json_object_is_type(o, json_type_object) &&
         take_claim(o, shown, claim_r);
 
@@ -523,7 +392,7 @@ enum record_match record_check(const char *state_dir,
     struct json_object *o;
 
     memset(claim_r, 0, sizeof(*claim_r));
-    if (!read_object(state_dir, key, &o) && o)
+    if (!record_file_load(state_dir, key, &o) && o)
         m = match_shown(o, img, shown, claim_r);
     claim_r->unfinished = claim_r->own.set &&
         has_string(o, "role", RECORD_RECEIVING);
@@ -540,7 +409,7 @@ enum record_match record_compare(const char *state_dir,
     enum record_match m = RECORD_NONE;
     struct json_object *o;
 
-    if (!read_object(state_dir, key, &o) && o)
+    if (!record_file_load(state_dir, key, &o) && o)
         m = match(o, img);
     json_object_put(o);
     return m;
@@ -548,7 +417,7 @@ enum record_match record_compare(const char *state_dir,
 
 void record_remove(const char *state_dir, const struct record_key *key)
 {
-    char *name = file_name(state_dir, key);
+    char *name = record_file(state_dir, RECORD_DIRECTORY, key);
 
     if (name && unlink(name) && errno != ENOENT)
         log_errno(-errno, "%s", name);
@@ -561,7 +430,7 @@ static int list_one(const char *name,
 {
     struct record r = { 0 };
     struct json_object *o;
-    int rc = read_file(name, &o);
+    int rc = record_file_read(name, &o);
 
     if (rc) {
         log_errno(rc, "%s", name);
@@ -591,7 +460,7 @@ int record_list(const char *state_dir,
     struct dirent **entries;
     int n, i, rc = 0;
 
-    if (asprintf(&directory, "%s/records", state_dir) < 0)
+    if (asprintf(&directory, "%s/" RECORD_DIRECTORY, state_dir) < 0)
         return -ENOMEM;
     n = scandir(directory, &entries, NULL, alphasort);
     if (n < 0 && errno != ENOENT && errno != ENOTDIR) {

@@ -20,8 +20,7 @@
  * is part of the record; a record without one, of a version before, is shown by
  * nobody.
  *
- * One JSON file per disk and path in the directory "records" of the state
- * directory, replaced atomically.  All of it is this host's own word; a record
+ * Each is a file of its own (record_file.h), and this host's own word; one
  * that is damaged is as good as none.
  *
  * All functions return 0 or a negative errno, unless they say otherwise.
@@ -34,13 +33,8 @@
 
 #include "plugin/base/digest.h"
 #include "plugin/image/image.h"
+#include "plugin/state/record_file.h"
 #include "plugin/state/secret.h"
-
-struct record_key {
-    const char *uuid;       /* of the guest, or of a pushed image */
-    const char *vdev;
-    const char *path;       /* on this host, absolute */
-};
 
 /* With whom a copy, or what will be one, may be compared. */
 struct claim {
@@ -53,11 +47,6 @@ struct claim {
     bool unfinished;            /* only said by record_check(): of a device that
                                    a failed try has begun to write to */
 };
-
-/* The path of a file of the disk in a directory of the state directory, for
- * free(); NULL: out of memory. */
-char *record_file(const char *state_dir, const char *directory,
-                  const struct record_key *key);
 
 /* Writes the record of an image as it is now.  role: one of RECORD_...; root:
  * the digest (segments_root()), or NULL if there is none; claim: NULL for one
