@@ -71,7 +71,7 @@ static bool names(const char *path, const struct record *r)
     if (!strcmp(path, r->path))
         return true;
     staging = destination_staging_path(path, NULL);
-    /* Another source's has a name behind it. */
+    /* Another source's has a name after it. */
     same = staging && !strncmp(staging, r->path, strlen(staging)) &&
         (!r->path[strlen(staging)] || r->path[strlen(staging)] == '-');
     free(staging);

@@ -18,17 +18,17 @@
 #include "plugin/base/processors.h"
 #include "plugin/target/blocksearch.h"
 
-#define IMAGES_MAX 256u             /* they stay open, and there are only so
-                                       many descriptors; the copy that is there
-                                       of the disk itself comes first */
+#define IMAGES_MAX 256u             /* they stay open, and descriptors are
+                                       limited; the copy that is there of the
+                                       disk itself comes first */
 #define ZONES_MAX 1024u             /* about, of all images together */
 #define ZONE_MIN (UINT64_C(4) << 20)    /* bytes */
 #define PIECES 2u                   /* of a zone */
 #define PIECE_BLOCKS 16u
 #define STRIP (1u << 20)            /* bytes read at a time */
 #define PHASES (PROTO_BLOCK / BLOCKTABLE_GRAIN)
-#define FULL 16u                    /* an image is full of it, if of so many
-                                       blocks that were looked at one was */
+#define FULL 16u                    /* an image is full of it if one block in
+                                       FULL of those looked at is */
 #define RUNNERS_MAX 16
 
 struct zone {
@@ -285,7 +285,7 @@ size_t blocksearch_hits(const struct blocksearch *s)
     return hits;
 }
 
-/* Sweeping */
+/* Searching zones */
 
 /* Of what was found in a zone's pieces, what was not found elsewhere since. */
 static size_t count_news(const struct blocksearch *s, const struct zone *z)

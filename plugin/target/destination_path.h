@@ -26,7 +26,8 @@ int destination_resolve(const char *path, char **resolved_r, char *why,
  * file in /dev would fill the memory. */
 bool destination_is_device_name(const char *path);
 
-/* Explains that a device of so many bytes is not there.  -ENOENT. */
+/* Explains that there is no device, and that it has to have this size.
+ * -ENOENT. */
 int destination_explain_no_device(const char *path, uint64_t bytes, char *why,
                                   size_t size);
 

@@ -117,8 +117,8 @@ struct target_disk {
                                        the index, or NULL, */
     struct stamp index_stamp;       /* and as what */
 
-    pthread_mutex_t lock;           /* covers what want.c, recipe.c and
-                                       blocklist.c say */
+    pthread_mutex_t lock;           /* covers what want.c, names.c,
+                                       signature_queue.c and blocklist.c say */
     struct want *want;              /* made before threads work on the disk */
     struct blocklist *blocklist;    /* the pointer as well is covered */
 };

@@ -108,7 +108,7 @@ static int release(struct serving *s, struct target_disk *d)
     return 0;
 }
 
-/* Of a rehearsal nothing is written. */
+/* A dry run writes nothing. */
 static int serve_disk(struct serving *s, struct target_disk *d)
 {
     if (s->released[d->number] ||

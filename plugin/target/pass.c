@@ -61,7 +61,7 @@ static int name(struct target_disk *d, uint64_t number)
     if (*flags & SEGMENT_PATCHED || (*flags & SEGMENT_FOREIGN && !d->dry))
         return segments_name_whole(d, number);
     *flags |= SEGMENT_NAMED;
-    /* A rehearsal counts what is foreign as if nothing were there. */
+    /* A dry run counts what is foreign as if nothing were there. */
     return digest_table_is_zero(d->own, number) || *flags & SEGMENT_FOREIGN ?
         segments_name(d, FRAME_BLOCKS, number) : name_blocks(d, number);
 }

@@ -33,8 +33,8 @@
 /* Of 4 KiB, looked for at once: 12 GiB, and about 100 MB of memory. */
 #define BLOCKS_MAX (3u << 20)
 /* What one session is told of references: signatures of some 10 GB of files
- * that have changed, whether so many recipes are right that are not, and which
- * blocks are held of 128 GiB that no parser understands. */
+ * that have changed, whether a recipe is right, until this number has come out
+ * wrong, and which blocks are held of 128 GiB that no parser understands. */
 #define SIGNATURES_MAX ((size_t)64 << 20)
 #define WRONG_MAX 1024u
 #define LISTED_MAX ((size_t)1 << 25)

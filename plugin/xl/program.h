@@ -19,7 +19,7 @@ struct program {
  * Runs argv, found by PATH, in a process group of its own, with nothing as its
  * standard input, and waits until it has ended.  Logs nothing.  0: it ended
  * with status 0.  -ESRCH: with another, or could not be run (status 127).
- * -ETIMEDOUT: it had not ended after so many seconds, -EFBIG: it printed too
+ * -ETIMEDOUT: it had not ended after `seconds`, -EFBIG: it printed too
  * much; then its group was killed.  Or another negative errno.  In every case
  * p, which was PROGRAM_INIT, is for program_release().
  */

@@ -7,7 +7,7 @@
 
 The directory is what migration_setup made, with images a/one.img, a/two.img
 and b/reference.img.  Environment: SEED; NTH_SECONDS (how long, with the
-counting of the calls: 30); STRIDE (every so many calls instead, without a limit
+counting of the calls: 30); STRIDE (every STRIDE-th call instead, without a limit
 of time); ONLY (a regular expression of the cases).  A case is
 SCENARIO/WORD/CLASS/N/ERROR/HOW; see lib/failnth.c.
 

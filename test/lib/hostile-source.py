@@ -231,7 +231,7 @@ class Receiver:
                   frame("DISKS_END"))
 
     def dry(self):
-        """A rehearsal, up to HELLO."""
+        """A dry run, up to HELLO."""
         self.greet()
         self.send(frame("HELLO", payload=text(
             mode="push", name="x", uuid="hostile", dry=1)))
@@ -564,7 +564,7 @@ frames("listed", manifest_end_twice=frame("MANIFEST_END", 0, u64(1)) * 2 +
        frame("DATA_END", 0), data_end_early=frame("DATA_END", 0),
        restore_before_bulk=frame("RESTORE"))
 
-# Rehearsals: nothing may be written, whatever comes
+# Dry runs: nothing may be written, whatever comes
 frames("hello", ballast=frame("BALLAST", payload=b"x"))
 frames("dry", dry_hello_twice=frame("HELLO", payload=text(
     mode="push", uuid="y")), dry_restore=frame("RESTORE"),
@@ -1107,7 +1107,7 @@ def says_bye(command, directory):
 
 
 def good_dry(command, directory):
-    """A rehearsal leaves nothing, on no disk and over an earlier one."""
+    """A dry run leaves nothing, on no disk and over an earlier one."""
     def same():
         return sorted((n, os.stat(os.path.join(directory, n)).st_mtime_ns)
                       for n in os.listdir(directory))
@@ -1546,7 +1546,7 @@ def keeps_back_changed(command, directory):
 
 def same_signature(command, directory):
     """Whoever asks for a file is told the same, however often, whatever the
-    object is like, and in a rehearsal."""
+    object is like, and in a dry run."""
     said = set()
     other = manifest(0, [(wire.digest(b"1"), 1 << 22,
                           [(0, 4096, 5000)])], kind=1)

@@ -246,7 +246,7 @@ def unlike_and_alike(t):
             t.send(frame("WITNESSED", 0, says(1, 1) * 2))
 
 
-# Rehearsals: these push with --dry-run
+# Dry runs: these push with --dry-run
 frames("listed", left_in_earnest=frame("LEFT", 0, numbers([0])),
        dry_left_huge=frame("LEFT", 0, numbers([HUGE])),
        dry_left_cut=frame("LEFT", 0, b"\1\0"),

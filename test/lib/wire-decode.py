@@ -30,7 +30,7 @@ FROM_TARGET = "CHALLENGE HELLO FAIL XL TAKEN MISSED PROBE DISK_OK UNKNOWN SIGNAT
     "WANT " \
     "WANT_END BULK_DONE DIFFER BLOCKS PASS_DONE PLACED RESTORING BYE " \
     "LEFT LIST HELD BALLAST WITNESSED UNLIKE ALIVE".split()
-IN_REHEARSALS = "HELLO FAIL DISK DISKS_END MANIFEST MANIFEST_END NAMES " \
+IN_DRY_RUNS = "HELLO FAIL DISK DISKS_END MANIFEST MANIFEST_END NAMES " \
     "RECIPE BLOCKLIST DATA_END SEGMENTS COMPARED PASS_END LISTING BALLAST " \
     "WITNESS APART BYE ALIVE".split()
 EMPTY = "DISKS_END WANT_END DATA_END BULK_DONE PASS_END COMPARED " \
@@ -125,7 +125,7 @@ class Direction:
         check(self.ended, "%s: ends without BYE or FAIL" % self.path)
 
     def frame(self, f):
-        check(self.ended is None, "behind %s" % self.ended)
+        check(self.ended is None, "after %s" % self.ended)
         if f.name in CONTENT and f.disk in self.disks:
             self.content_for(self.disks[f.disk])
         self.counts[f.name] = self.counts.get(f.name, 0) + 1
@@ -163,7 +163,7 @@ class Source(Direction):
 
     def witness(self, c, number):
         d = self.at(number, "offered", "listed", "copied")
-        check(d.apart is None, "behind APART")
+        check(d.apart is None, "after APART")
         named = []
         while c.left():
             named.append(c.number("Q"))
@@ -189,16 +189,16 @@ class Source(Direction):
         self.mode = values["mode"]
         self.dry = values.get("dry") == "1"
         if self.dry:
-            self.allowed = IN_REHEARSALS
+            self.allowed = IN_DRY_RUNS
         return values
 
     def ballast(self, _, __):
-        check(self.dry, "not in a rehearsal")
+        check(self.dry, "not in a dry run")
 
     def disk(self, c, number):
         values = dict(wire.read_text(c.data))
         check(number == len(self.disks) < 256, "out of order")
-        check("DISKS_END" not in self.counts, "behind DISKS_END")
+        check("DISKS_END" not in self.counts, "after DISKS_END")
         for key in ("vdev", "used", "path", "base", "kind", "sector"):
             check(key in values, "no %s" % key)
         check(values["kind"] in ("file", "block"), "kind")
@@ -235,7 +235,7 @@ class Source(Direction):
         """Frames that are packed with what both know."""
         d = self.at(number, "offered", "copied")
         check(d.list is not None, "no listing was agreed on")
-        check(not d.passes, "behind the first pass")
+        check(not d.passes, "after the first pass")
         at, full, out = 0, False, []
         while at < len(c.data) or full:
             more, at = d.unpack.some(c.data, at)
@@ -345,7 +345,7 @@ class Source(Direction):
             r[4] += operands
             check(5 * r[4] <= d.sizes[n], "too many operands")
         while c.left():
-            check(d.recipe, "behind its end")
+            check(d.recipe, "after its end")
             kind = c.varint()
             length = kind >> 1
             if kind & 1:
@@ -377,7 +377,7 @@ class Source(Direction):
         d = self.at(number, "offered", *["copied"][self.dry:])
         check(d.stage == "copied" or not d.objects and
               not (d.compared and d.apart is not None),
-              "behind the comparison")
+              "after the comparison")
         named = 0
         while c.left():
             first, count, zero = (c.number(form) for form in "QIB")
@@ -404,7 +404,7 @@ class Source(Direction):
 
     def pass_end(self, _, number):
         d = self.at(number, "copied")
-        check(not self.dry or not d.passes and d.compared, "in a rehearsal")
+        check(not self.dry or not d.passes and d.compared, "in a dry run")
         check(len(d.announced) == d.segments,
               "the first pass left %d out" % (d.segments - len(d.announced)))
         check(not d.unlisted, "half of a frame is missing")
@@ -452,7 +452,7 @@ class Source(Direction):
         while c.left():
             at, length = c.number("I"), c.number("I")
             zero, length = length >> 31, length & ~wire.PATCH_ZERO
-            check(at + length <= len(content), "behind the segment's end")
+            check(at + length <= len(content), "after the segment's end")
             content[at:at + length] = bytes(length) if zero else \
                 c.bytes(length)
             known[at:at + length] = b"\1" * length
@@ -465,9 +465,9 @@ class Source(Direction):
 
     def memory(self, c, _):
         check("RESTORE" not in self.counts or "MEMORY_END" not in self.counts,
-              "behind MEMORY_END")
+              "after MEMORY_END")
         check(self.mode == "migrate", "in a push")
-        check("CODED" not in self.counts, "behind CODED")
+        check("CODED" not in self.counts, "after CODED")
         self.stream.bring(c.data)
 
     def memory_key(self, c, _):
@@ -478,9 +478,9 @@ class Source(Direction):
 
     def coded(self, c, _):
         check("RESTORE" in self.counts, "before RESTORE")
-        check("MEMORY_END" not in self.counts, "behind MEMORY_END")
+        check("MEMORY_END" not in self.counts, "after MEMORY_END")
         check("MEMORY_KEY" in self.counts, "before MEMORY_KEY")
-        check("MEMORY" not in self.counts, "behind MEMORY")
+        check("MEMORY" not in self.counts, "after MEMORY")
         before = self.stream.length
         self.on_disk.append(self.stream.frame(c.data))
         return "%d bytes, %d blocks" % (self.stream.length - before,
@@ -510,7 +510,7 @@ class Source(Direction):
                   self.mode == "migrate", "secret")
         d = self.at(number, "copied")
         check(d.passes and d.passes not in [a[2] for a in d.answers],
-              "behind a difference")
+              "after a difference")
         check(self.mode == "push" or "MEMORY_END" in self.counts,
               "before MEMORY_END")
         d.stage = "placed"
@@ -759,7 +759,7 @@ class Target(Direction):
     def placed(self, _, number):
         d = self.step(number, 3, 4)
         check(self.source.disks[number].stage == "placed", "not asked for")
-        check(d["left"][-1] == 0, "behind a difference")
+        check(d["left"][-1] == 0, "after a difference")
 
     def taken(self, c, _):
         n = c.number("Q")
@@ -806,7 +806,7 @@ class Target(Direction):
 
     def compare_passes(self, disk, named, left):
         """Names are answered in their order; PATCHes may come unasked.  Of
-        what was named in a pass, that is left which was answered behind its
+        what was named in a pass, that is left which was answered after its
         PASS_END."""
         late = [0] * len(left)
         # while it is in doubt, nothing is answered

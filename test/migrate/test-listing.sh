@@ -90,7 +90,7 @@ done
 echo "$again bytes, $(bytes gone) without a listing"
 [ "$again" -lt 20000 ] || fail "$again bytes for a change of three files"
 
-# a rehearsal uses it and changes nothing
+# a dry run uses it and changes nothing
 push settled
 before=$(cat state-?/listings/* | cksum)
 RECORD=$tmp/dry

@@ -135,13 +135,13 @@ class Source:
                 self.any()
 
     def dry(self):
-        """A rehearsal takes the same tables."""
+        """A dry run takes the same tables."""
         self.hello(dry=1)
         self.offer(2, 15 * TIB)
         self.accepted(2)
 
     def beyond(self):
-        """More than a file can have here, also in a rehearsal."""
+        """More than a file can have here, also in a dry run."""
         self.hello(dry=1)
         self.offer(1, 1 << 56)
         self.accepted(1)

@@ -44,7 +44,7 @@ seed 71
 noise common $((48 << 20)) >common
 cp common b/reference.img
 shuffled whole 48 >a/whole.img
-row=rehearsal
+row="dry run"
 snapshot >before
 xl-dedup push --dry-run --free=send a/whole.img "hostb:$tmp/b/whole.img" \
     >out 2>err || { cat err >&2; fail "dry run"; }
