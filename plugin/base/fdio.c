@@ -73,6 +73,13 @@ out:
     return rc;
 }
 
+int fd_become(int fd, int number)
+{
+    int failed = fd == number ? fcntl(fd, F_SETFD, 0) : dup2(fd, number);
+
+    return failed < 0 ? -errno : 0;
+}
+
 void fd_null(int last)
 {
     int fd = open("/dev/null", O_RDWR), i;

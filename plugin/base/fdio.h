@@ -20,6 +20,12 @@ int fd_sync_directory_of(const char *path);
  * negative errno. */
 int fd_replace_file(const char *path, const void *data, size_t length);
 
+/* For a process that was forked, before it executes something: fd gets the
+ * number, and is open there.  It may have it already, where whoever started us
+ * had closed a standard file; dup2() would leave it to be closed.  Takes no
+ * lock.  0 or a negative errno. */
+int fd_become(int fd, int number);
+
 /* For a process that was forked and has no use for what its parent has open.
  * The first: 0 to last (0 to 2) become /dev/null.  The second: closes all above
  * 2 but those of the list, which it sorts; negative ones are none. */

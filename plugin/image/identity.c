@@ -24,6 +24,7 @@
 #include <unistd.h>
 
 #include "plugin/base/clock.h"
+#include "plugin/base/fdio.h"
 #include "plugin/image/identity.h"
 
 #define TEXT 512                /* an attribute, or a line */
@@ -295,8 +296,8 @@ static void run_show(const char *program, int out)
 {
     int null = open("/dev/null", O_RDWR);
 
-    if (null < 0 || dup2(null, 0) < 0 || dup2(out, 1) < 0 ||
-        dup2(null, 2) < 0)
+    if (null < 0 || fd_become(null, 0) || fd_become(out, 1) ||
+        fd_become(null, 2))
         _exit(127);
     execlp(program, program, "show", (char *)NULL);
     _exit(127);

@@ -13,6 +13,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "plugin/base/fdio.h"
 #include "plugin/base/log.h"
 #include "plugin/proto.h"
 #include "plugin/wire/peer.h"
@@ -33,12 +34,15 @@
  * hold locks: no messages, no memory. */
 static void run(int in_fd, int out_fd, int tell_fd, const char *const *argv)
 {
-    int error;
+    int rc, error;
 
     signal(SIGPIPE, SIG_DFL);
-    if (dup2(in_fd, STDIN_FILENO) >= 0 && dup2(out_fd, STDOUT_FILENO) >= 0)
+    rc = fd_become(in_fd, STDIN_FILENO);
+    if (!rc)
+        rc = fd_become(out_fd, STDOUT_FILENO);
+    if (!rc)
         execvp(argv[0], (char *const *)argv);
-    error = errno;
+    error = rc ? -rc : errno;
     if (write(tell_fd, &error, sizeof(error)) < 0) {
         /* nobody listens */
     }

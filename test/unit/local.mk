@@ -22,6 +22,7 @@ unit_tests = \
 	%D%/test-manifest \
 	%D%/test-number \
 	%D%/test-object-table \
+	%D%/test-peer \
 	%D%/test-program \
 	%D%/test-readback \
 	%D%/test-record \
