@@ -87,8 +87,8 @@ static bool is_for(const struct offer *o, const struct keyring_entry *e)
 }
 
 /* real: the disk's path as the offer has it. */
-static void offer_proofs(const struct offer *o, struct source_disk *d,
-                         const char *real, struct buf *b)
+static int offer_proofs(const struct offer *o, struct source_disk *d,
+                        const char *real, struct buf *b)
 {
     struct record_key key = key_of(o->opt, d);
     struct claimed about = { .uuid = o->opt->uuid, .vdev = d->vdev,
@@ -96,11 +96,12 @@ static void offer_proofs(const struct offer *o, struct source_disk *d,
     char hex[2 * sizeof(struct proof) + 1];
     struct proof proof;
     size_t i;
+    int rc;
 
     if (!o->opt->state_dir)
-        return;
+        return 0;
     memcpy(about.nonce, wire_nonce(o->session->wire), PROTO_NONCE);
-    keyring_load(o->opt->state_dir, &key, &d->keyring);
+    rc = keyring_load(o->opt->state_dir, &key, &d->keyring);
     for (i = 0; i < d->keyring.n; i++) {
         if (!is_for(o, &d->keyring.list[i]))
             continue;
@@ -108,6 +109,7 @@ static void offer_proofs(const struct offer *o, struct source_disk *d,
         sodium_bin2hex(hex, sizeof(hex), (uint8_t *)&proof, sizeof(proof));
         buf_put_text(b, "proof", hex);
     }
+    return rc;
 }
 
 static int offer_disk(const struct offer *o, struct source_disk *d)
@@ -130,7 +132,7 @@ static int offer_disk(const struct offer *o, struct source_disk *d)
     /* So that the target finds out that it has the same name for it. */
     buf_put_text(&b, "path", real);
     buf_put_text(&b, "base", path_basename(real));
-    offer_proofs(o, d, real, &b);
+    rc = offer_proofs(o, d, real, &b);
     free(real);
     buf_put_text(&b, "kind", d->image.block ? "block" : "file");
     buf_put_text_u64(&b, "sector", sectors.logical);
@@ -140,7 +142,7 @@ static int offer_disk(const struct offer *o, struct source_disk *d)
     if (o->opt->dry && (stamp = stamp_text(d->path)))
         buf_put_text(&b, "stamp", stamp);
     free(stamp);
-    if (d->image.block)
+    if (!rc && d->image.block)
         rc = device_identities(&identity_system, d->image.dev, ids,
                                IDENTITIES_MAX, &n);
     for (i = 0; i < n; i++) {

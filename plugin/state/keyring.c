@@ -15,6 +15,7 @@
 #include "plugin/base/fdio.h"
 #include "plugin/base/log.h"
 #include "plugin/state/keyring.h"
+#include "plugin/state/record_file.h"
 
 #define DIRECTORY "secrets"
 #define SECRETS "secrets"       /* in the object; each has these: */
@@ -110,13 +111,14 @@ static int decode(struct json_object *o, struct keyring *k)
 static int load(const char *file, struct keyring *k_r)
 {
     struct json_object *o;
-    int rc = 0;
+    int rc;
 
     k_r->n = 0;
     if (access(file, F_OK))
         return errno == ENOENT ? 0 : -errno;
-    o = json_object_from_file(file);
-    rc = decode(o, k_r);
+    rc = record_file_read(file, &o);
+    if (!rc)
+        rc = decode(o, k_r);
     json_object_put(o);
     if (rc == -EINVAL) {
         log_warn("%s is damaged: what it was the key to counts as not known",
@@ -126,8 +128,8 @@ static int load(const char *file, struct keyring *k_r)
     return rc;
 }
 
-void keyring_load(const char *state_dir, const struct record_key *key,
-                  struct keyring *k_r)
+int keyring_load(const char *state_dir, const struct record_key *key,
+                 struct keyring *k_r)
 {
     char *file = record_file(state_dir, DIRECTORY, key);
     int rc = file ? load(file, k_r) : -ENOMEM;
@@ -137,34 +139,48 @@ void keyring_load(const char *state_dir, const struct record_key *key,
     if (rc)
         log_errno(rc, "the secrets of disk %s cannot be read; its earlier "
                   "copies elsewhere will not be used", key->vdev);
+    if (rc == -ENOMEM)
+        keyring_release(k_r);
     free(file);
+    return rc == -ENOMEM ? rc : 0;
+}
+
+/* 0 and an object, or -ENOMEM. */
+static int encode_entry(const struct keyring_entry *e, struct json_object **o_r)
+{
+    struct json_object *o = json_object_new_object();
+    char hex[SECRET_HEX];
+    int rc;
+
+    secret_print(&e->secret, hex);
+    rc = o ? record_file_add_string(o, SECRET, hex) : -ENOMEM;
+    if (!rc && e->peer)
+        rc = record_file_add_string(o, PEER, e->peer);
+    if (rc)
+        json_object_put(o);
+    *o_r = o;
+    return rc;
 }
 
 static int encode(const struct keyring *k, const struct record_key *key,
                   struct json_object *o)
 {
     struct json_object *all = json_object_new_array(), *entry;
-    char hex[SECRET_HEX];
     size_t i;
+    int rc = record_file_add(o, SECRETS, all);
 
-    if (!all)
-        return -ENOMEM;
-    json_object_object_add(o, "uuid", json_object_new_string(key->uuid));
-    json_object_object_add(o, "vdev", json_object_new_string(key->vdev));
-    json_object_object_add(o, "path", json_object_new_string(key->path));
-    json_object_object_add(o, SECRETS, all);
-    for (i = 0; i < k->n; i++) {
-        entry = json_object_new_object();
-        if (!entry)
-            return -ENOMEM;
-        secret_print(&k->list[i].secret, hex);
-        json_object_object_add(entry, SECRET, json_object_new_string(hex));
-        if (k->list[i].peer)
-            json_object_object_add(entry, PEER,
-                                   json_object_new_string(k->list[i].peer));
-        json_object_array_add(all, entry);
+    if (rc || (rc = record_file_add_string(o, "uuid", key->uuid)) ||
+        (rc = record_file_add_string(o, "vdev", key->vdev)))
+        return rc;
+    rc = record_file_add_string(o, "path", key->path);
+    for (i = 0; i < k->n && !rc; i++) {
+        rc = encode_entry(&k->list[i], &entry);
+        if (!rc && json_object_array_add(all, entry)) {
+            json_object_put(entry);
+            rc = -ENOMEM;
+        }
     }
-    return 0;
+    return rc;
 }
 
 static int store(const char *file, const struct record_key *key,

@@ -26,9 +26,10 @@ struct keyring {
 };
 
 /* Reads the keyring of a disk, whose path is the one that the user names, for
- * keyring_release().  One that is missing or damaged (logged) is empty. */
-void keyring_load(const char *state_dir, const struct record_key *key,
-                  struct keyring *k_r);
+ * keyring_release().  One that is missing, damaged or cannot be read (both
+ * logged) is empty.  0 or -ENOMEM (logged), and it is empty. */
+int keyring_load(const char *state_dir, const struct record_key *key,
+                 struct keyring *k_r);
 void keyring_release(struct keyring *k);
 
 /* The secret of this name, or NULL. */

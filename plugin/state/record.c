@@ -25,23 +25,9 @@
 #define OLDER "older"
 #define FOREIGN "foreign"
 
-/* Takes v, which may be NULL.  0 or -ENOMEM. */
-static int add(struct json_object *o, const char *key, struct json_object *v)
-{
-    if (v && !json_object_object_add(o, key, v))
-        return 0;
-    json_object_put(v);
-    return -ENOMEM;
-}
-
-static int add_string(struct json_object *o, const char *key, const char *v)
-{
-    return add(o, key, json_object_new_string(v));
-}
-
 static int add_number(struct json_object *o, const char *key, int64_t v)
 {
-    return add(o, key, json_object_new_int64(v));
+    return record_file_add(o, key, json_object_new_int64(v));
 }
 
 static int add_stamp(struct json_object *o, int fd)
@@ -58,7 +44,7 @@ static int add_stamp(struct json_object *o, int fd)
         if ((rc = add_number(o, "diskseq", m.diskseq)) ||
             (rc = add_number(o, "written", m.written)))
             return rc;
-        return add_string(o, "boot", boot);
+        return record_file_add_string(o, "boot", boot);
     }
     if ((rc = add_number(o, "ino", m.ino)) ||
         (rc = add_number(o, "mtime_ns", m.mtime_ns)))
@@ -74,7 +60,7 @@ static int add_secret(struct json_object *o, const char *key,
     if (!s->set)
         return 0;
     secret_print(s, hex);
-    return add_string(o, key, hex);
+    return record_file_add_string(o, key, hex);
 }
 
 static int add_claim(struct json_object *o, const struct claim *claim)
@@ -84,7 +70,7 @@ static int add_claim(struct json_object *o, const struct claim *claim)
     if (!rc && claim)
         rc = add_secret(o, OLDER, &claim->older);
     return rc || !claim || !claim->foreign ? rc :
-        add(o, FOREIGN, json_object_new_boolean(true));
+        record_file_add(o, FOREIGN, json_object_new_boolean(true));
 }
 
 static int encode_into(struct json_object *o, const struct record_key *key,
@@ -94,15 +80,15 @@ static int encode_into(struct json_object *o, const struct record_key *key,
     char hex[2 * HASH_BYTES + 1];
     int rc = add_stamp(o, img->fd);
 
-    if (rc || (rc = add_string(o, "uuid", key->uuid)) ||
-        (rc = add_string(o, "vdev", key->vdev)) ||
-        (rc = add_string(o, "path", key->path)) ||
-        (rc = add_string(o, "role", role)) ||
+    if (rc || (rc = record_file_add_string(o, "uuid", key->uuid)) ||
+        (rc = record_file_add_string(o, "vdev", key->vdev)) ||
+        (rc = record_file_add_string(o, "path", key->path)) ||
+        (rc = record_file_add_string(o, "role", role)) ||
         (rc = add_number(o, "time", time(NULL))) ||
         (rc = add_claim(o, claim)) || !root)
         return rc;
     sodium_bin2hex(hex, sizeof(hex), root, HASH_BYTES);
-    return add_string(o, "digest", hex);
+    return record_file_add_string(o, "digest", hex);
 }
 
 /* 0 and an object, or -errno and NULL. */
@@ -149,7 +135,7 @@ int record_intend(const char *state_dir, const struct record_key *key,
         rc = add_stamp(next, img->fd);
     if (rc)
         json_object_put(next);
-    else if (!(rc = add(o, NEXT, next)))
+    else if (!(rc = record_file_add(o, NEXT, next)))
         rc = add_claim(next, claim);
     return record_file_write(state_dir, key, o, rc);
 }

@@ -55,6 +55,21 @@ static char *file_name(const char *state_dir, const struct record_key *key)
     return record_file(state_dir, RECORD_DIRECTORY, key);
 }
 
+int record_file_add(struct json_object *o, const char *key,
+                    struct json_object *v)
+{
+    if (v && !json_object_object_add(o, key, v))
+        return 0;
+    json_object_put(v);
+    return -ENOMEM;
+}
+
+int record_file_add_string(struct json_object *o, const char *key,
+                           const char *v)
+{
+    return record_file_add(o, key, json_object_new_string(v));
+}
+
 static int prepare_directories(const char *state_dir)
 {
     char *records;
@@ -120,7 +135,10 @@ int record_file_read(const char *file, struct json_object **o_r)
     close(fd);
     if (!rc) {
         *o_r = json_tokener_parse_verbose(text, &error);
-        if (!*o_r && error == json_tokener_success)
+        /* Of a lack of memory json-c says nothing before 0.17, and since then
+         * what older headers have no name for. */
+        if (!*o_r && (error == json_tokener_success ||
+                      error > json_tokener_error_size))
             rc = -ENOMEM;
     }
     free(text);

@@ -26,6 +26,13 @@ struct record_key {
 char *record_file(const char *state_dir, const char *directory,
                   const struct record_key *key);
 
+/* Adds a member to what will be such a file.  Takes v over, which may be NULL.
+ * 0 or -ENOMEM. */
+int record_file_add(struct json_object *o, const char *key,
+                    struct json_object *v);
+int record_file_add_string(struct json_object *o, const char *key,
+                           const char *v);
+
 /* Writes the record of a key, and makes its directory.  Takes o over, or (rc
  * not 0) the reason why there is none, which it logs and returns.  0 or a
  * negative errno, logged: then what was there still is. */
