@@ -10,10 +10,10 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 
 #include "plugin/base/allowance.h"
 #include "plugin/base/budget.h"
+#include "plugin/image/node.h"
 #include "plugin/target/assembly.h"
 #include "plugin/target/blocklist.h"
 #include "plugin/target/names.h"
@@ -169,11 +169,12 @@ int recipe_ask(struct target_disk *d, uint64_t number)
 /* Whether the held file is in the earlier copy of the disk itself. */
 static bool is_own(const struct target_disk *d, const struct basis *h)
 {
-    const struct stat *st = &d->dest.found;
+    struct node there, held = {
+        h->image->block, h->image->dev, h->image->ino
+    };
 
-    return !d->dest.nothing &&
-        (S_ISBLK(st->st_mode) ? st->st_rdev : st->st_dev) == h->image->dev &&
-        (!S_ISREG(st->st_mode) || st->st_ino == h->image->ino);
+    return !d->dest.nothing && node_of_stat(&d->dest.found, &there) &&
+        node_equal(there, held);
 }
 
 /* Whether the held file lies at the destination just where the object
