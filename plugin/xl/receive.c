@@ -396,7 +396,7 @@ static int run(struct migration *m, char **arguments)
 
 int cmd_receive_xl(int argc, char **argv)
 {
-    struct migration m = { .control_fd = -1, .cleanup = CLEANUP_INIT };
+    static struct migration m = { .control_fd = -1, .cleanup = CLEANUP_INIT };
 
     if (argc < 3 || strcmp(argv[1], "--")) {
         log_error("receive-xl is run by 'xl migrate --dedup' of the other "

@@ -589,7 +589,7 @@ static int parse(struct migration *m, int argc, char **argv)
 
 int cmd_send_xl(int argc, char **argv)
 {
-    struct migration m = {
+    static struct migration m = {
         .host = "the other host",
         .hook = HOOK_CHANNEL_INIT,
         .peer = PEER_INIT,
