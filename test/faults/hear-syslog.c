@@ -21,7 +21,8 @@ void vsyslog(int priority, const char *format, va_list ap)
     fclose(f);
 }
 
-void syslog(int priority, const char *format, ...)
+/* In parentheses: clang's _FORTIFY_SOURCE has a macro of the name. */
+void (syslog)(int priority, const char *format, ...)
 {
     va_list ap;
 

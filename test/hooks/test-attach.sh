@@ -176,7 +176,8 @@ mkdir -p "$lock_dir"
 exec 8>"$lock_dir/block"
 flock 8
 store "$tmp/file" w
-attach 8>&- &
+# Not "attach 8>&- &": dash would keep a copy of the lock in its own process.
+(exec 8>&-; attach) &
 waiter=$!
 sleep 1
 cmp store before || fail "the lock was not waited for"
