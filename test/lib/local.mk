@@ -9,6 +9,7 @@ EXTRA_DIST += \
 	%D%/hostile-target.py \
 	%D%/hostile.py \
 	%D%/proving-source.py \
+	%D%/proving.sh \
 	%D%/wire-decode.py \
 	%D%/wire.py
 

@@ -5,6 +5,7 @@
 # in that session and in the next one, however the first one ended.
 . "${abs_top_srcdir:=$PWD}/test/lib/functions.sh"
 . "$abs_top_srcdir/test/migrate/migration.sh"
+. "$abs_top_srcdir/test/lib/proving.sh"
 requires python3 b3sum mke2fs cmp losetup
 [ "$(id -u)" = 0 ] || skip "not root"
 
@@ -39,15 +40,6 @@ for name in glob.glob(sys.argv[1] + "/*.json"):
         print(o[sys.argv[2]])
 END
 }
-asks()
-{
-    XL_DEDUP_CONFIG=$tmp/b.conf timeout 120 python3 \
-        "$abs_top_srcdir/test/lib/proving-source.py" \
-        "$abs_top_builddir/xl-dedup" "$device" "uuid=$uuid" "vdev=$disk" \
-        "path=$disk" "size=$size" "$@" >told 2>told.err ||
-        { cat told told.err >&2; fail "$row: played source"; }
-}
-told() { grep -q "$1" told || { cat told >&2; fail "$row: no $1"; }; }
 allow() { XL_DEDUP_CONFIG=$tmp/b.conf xl-dedup allow "$device" || fail allow; }
 
 row="a copy"
@@ -56,14 +48,14 @@ uuid=$(of uuid)
 secret=$(of secret)
 b2sum "$device" state-b/records/* >before
 for proof in a=b "wrong=$secret" "secret=$(printf '%064d' 7)" dry=1; do
-    asks "$proof"
+    asks "$device" "$proof"
     told "^fail .*$device exists, and the sending host has not shown"
     told '^hashes 0'
     b2sum --quiet -c before || fail "$row: changed"
 done
 row="the copy, shown"
 noise other "$size" >other
-asks "secret=$secret" dry=1 goes=accepted
+asks "$device" "secret=$secret" dry=1 goes=accepted
 told '^base=1'
 noise news 3000 | dd of="$disk" bs=1 seek=5000000 conv=notrunc status=none
 pushed
@@ -77,7 +69,7 @@ dd if=foreign of="$device" bs=1M oflag=direct status=none
 allow
 push --dry-run || { cat err >&2; fail "$row: dry run"; }
 [ "$(b2sum <"$device")" = "$foreign" ] || fail "$row: dry run has written"
-asks image="$disk" lies=1 apart=0
+asks "$device" image="$disk" lies=1 apart=0
 told '^base=1'
 told '^witness='
 told '^unlike [1-9]'
@@ -85,7 +77,7 @@ told '^hashes 0'
 [ "$(b2sum <"$device")" = "$foreign" ] || fail "$row: written to before APART"
 row="in doubt once more"
 mine=$(sed -n 's/^secret=//p' told)
-asks "secret=$mine" image="$disk" lies=1 apart=0
+asks "$device" "secret=$mine" image="$disk" lies=1 apart=0
 # nothing is noted of a device that was not written to
 told '^secret='
 told '^hashes 0'
@@ -94,18 +86,18 @@ row="apart"
 # a segment that it knows stays
 dd if=foreign of=knows bs=1M count=1 status=none
 truncate -s "$size" knows
-asks "secret=$mine" image="$tmp/knows" lies=1
+asks "$device" "secret=$mine" image="$tmp/knows" lies=1
 told '^secret='
 told '^hashes 0'
 cmp knows "$device" || fail "$row: something foreign is left"
 dd if=foreign of="$device" bs=1M oflag=direct status=none
 allow
-asks image="$disk" lies=1
+asks "$device" image="$disk" lies=1
 told '^hashes 0'
 [ -z "$(tr -d '\0' <"$device" | head -c 1)" ] || fail "$row: not wiped"
 mine=$(sed -n 's/^secret=//p' told)
 row="the next try"
-asks "secret=$mine" image="$disk" lies=1
+asks "$device" "secret=$mine" image="$disk" lies=1
 told '^base=1'
 told '^known='
 told '^hashes 0'
@@ -119,13 +111,13 @@ all=$(sent)
 row="then it is a copy"
 pushed
 [ "$(sent)" -lt 200 ] || fail "$row: $(sent) kB"
-asks "secret=$mine"
+asks "$device" "secret=$mine"
 told '^fail .*has not shown'
 row="placed"
 dd if=foreign of="$device" bs=1M oflag=direct status=none
 noise other2 "$size" >other2
 allow
-asks image="$tmp/other2" goes=placed
+asks "$device" image="$tmp/other2" goes=placed
 told '^placed'
 told '^hashes 0'
 cmp other2 "$device" || fail "$row: they differ"

@@ -7,6 +7,7 @@
 . "${abs_top_srcdir:=$PWD}/test/lib/functions.sh"
 . "$abs_top_srcdir/test/migrate/migration.sh"
 . "$abs_top_srcdir/test/faults/faults.sh"
+. "$abs_top_srcdir/test/lib/proving.sh"
 requires python3 b3sum mke2fs cmp
 
 faults_setup
@@ -60,21 +61,6 @@ for name in glob.glob(sys.argv[1] + "/*.json"):
 END
 }
 
-# asks [KEY=VALUE...]: another source does, that knows what anybody can know
-asks()
-{
-    XL_DEDUP_CONFIG=$tmp/b.conf timeout 120 python3 \
-        "$abs_top_srcdir/test/lib/proving-source.py" \
-        "$abs_top_builddir/xl-dedup" "$there" "uuid=$uuid" "vdev=$disk" \
-        "path=$disk" "size=$size" "$@" >"$tmp/told" 2>"$tmp/told.err" ||
-        { cat "$tmp/told" "$tmp/told.err" >&2; fail "$row: played source"; }
-}
-told() { grep -q "$1" "$tmp/told" || { cat told >&2; fail "$row: no $1"; }; }
-not_told()
-{
-    ! grep -q "$1" "$tmp/told" || { cat told >&2; fail "$row: told $1"; }
-}
-
 # state: all that the target has and knows, but what it indexed
 state()
 {
@@ -85,7 +71,7 @@ state()
 learns_nothing()
 {
     state >state.before
-    asks "$@"
+    asks "$there" "$@"
     told '^fail disk .*: .*has not shown that it has sent the copy'
     told '^hashes 0'
     not_told '^base='
@@ -114,7 +100,7 @@ learns_nothing "secret=$(printf '%064d' 7)"
 row="the proof of another disk"
 learns_nothing "secret=$secret" about=/else
 row="the proof of a session before"
-asks "secret=$secret" goes=accepted
+asks "$there" "secret=$secret" goes=accepted
 told '^base=1'
 told '^replaces='
 proof=$(sed -n 's/^proof //p' told)
@@ -123,7 +109,7 @@ learns_nothing "proof=$proof"
 # What is refused above is told here, so the questions are right ones.
 row="the right proof"
 noise other "$size" >other
-asks "secret=$secret" image="$tmp/other" lies=1
+asks "$there" "secret=$secret" image="$tmp/other" lies=1
 told '^base=1'
 not_told '^hashes 0'
 rm "$tmp"/b/.disk.img.xl-dedup*
@@ -149,11 +135,11 @@ sys.stdout.buffer.write(data[data.index(b"\0") + 1:])' \
 row="the listing, shown"
 list=$(listing b)
 [ "$(listing a)" = "$list" ] || fail "$row: another one here"
-asks "secret=$(of secret)" "list=$list" goes=accepted
+asks "$there" "secret=$(of secret)" "list=$list" goes=accepted
 told '^list=1'
 row="allowed, not shown"
 allow
-asks "list=$list" goes=accepted
+asks "$there" "list=$list" goes=accepted
 told '^base=0'
 not_told '^list='
 
@@ -167,11 +153,11 @@ kept=$(b2sum <"$staging")
 [ "$(of path)" = "$staging" ] || fail "$row: $(of path)"
 uuid=$(of uuid)
 for proof in list=$list "secret=$secret" "wrong=$(of secret)"; do
-    asks "$proof"
+    asks "$there" "$proof"
     told '^base=0'
     told '^hashes 0'
 done
-asks "image=$tmp/other"
+asks "$there" "image=$tmp/other"
 told '^base=0'
 told '^hashes 0'
 [ "$(b2sum <"$staging")" = "$kept" ] || fail "$row: changed"
@@ -180,7 +166,7 @@ other=$(echo "$staging"-*)
 XL_DEDUP_CONFIG=$tmp/b.conf xl-dedup status >status || fail "$row: status"
 grep -q "^unfinished .*$other\$" status || { cat status; fail "$row: status"; }
 # the digests of what is there, without the secret: nothing is found equal
-asks "image=$disk" lies=1
+asks "$there" "image=$disk" lies=1
 told '^hashes 0'
 row="goes on all the same"
 all=$(du -k "$disk" | cut -f1)
@@ -194,10 +180,10 @@ row="the other one's own try"
 rm "$there"
 reset
 FAULT=target:FREIGHT:14:cut push
-asks "image=$tmp/other" goes=passed
+asks "$there" "image=$tmp/other" goes=passed
 other=$(echo "$staging"-*)
 mine=$(sed -n 's/^secret=//p' told)
-asks "image=$tmp/other" "secret=$mine"
+asks "$there" "image=$tmp/other" "secret=$mine"
 told '^base=1'
 told '^known='
 [ "$(echo "$staging"-*)" = "$other" ] || fail "$row: another file"
