@@ -238,8 +238,10 @@ class Copy(Push):
 class Resume(Push):
     """A disk of which the target has a part, from a try that failed."""
 
+    # Which of the writes are those of the disk differs from try to try, since
+    # neighbours are written together as they arrive: so each number is tried.
     def prepare(self):
-        for n in range(40, 10, -5):
+        for n in range(46, 10, -1):
             super().prepare()
             Run(self.command(), f"receive:write:{n}:{errno.ENOSPC}:on")
             if staging_files() and not os.path.exists(target):
