@@ -9,6 +9,7 @@
 
 #include <fcntl.h>
 #include <linux/fs.h>
+#include <poll.h>
 #include <signal.h>
 #include <sodium.h>
 #include <stdbool.h>
@@ -154,7 +155,10 @@ static void opened(struct destination *d)
     if (rc)
         fprintf(stderr, "refused: %s\n", why);
     assert(!rc);
-    assert(!destination_open(d, why, sizeof(why)));
+    rc = destination_open(d, why, sizeof(why));
+    if (rc)
+        fprintf(stderr, "not opened: %s\n", why);
+    assert(!rc);
     if (d->shown)
         learn(&d->claim.own);
 }
@@ -787,16 +791,16 @@ static pid_t opener(int flags)
     return pid;
 }
 
-/* Until nothing of it is left. */
+/* Until nothing of it is left: its descriptors are gone from /proc before what
+ * they were of is closed, and its first thread before the others. */
 static void end(pid_t pid)
 {
-    char *own;
+    struct pollfd p = { .fd = (int)syscall(SYS_pidfd_open, pid, 0),
+                        .events = POLLIN };
 
-    assert(asprintf(&own, "/proc/%ld/fd/0", (long)pid) > 0);
-    assert(!kill(pid, SIGKILL));
-    while (!access(own, F_OK))
-        usleep(1000);
-    free(own);
+    assert(p.fd >= 0 && !kill(pid, SIGKILL));
+    assert(poll(&p, 1, -1) == 1);
+    close(p.fd);
 }
 
 /* Somebody who only looks at loop devices may delay it. */
