@@ -11,6 +11,7 @@ libplugin_la_SOURCES += \
 	%D%/fdio.c %D%/fdio.h \
 	%D%/hostname.h \
 	%D%/hugepage.h \
+	%D%/json_text.c %D%/json_text.h \
 	%D%/log.c %D%/log.h \
 	%D%/number.c %D%/number.h \
 	%D%/paths.c %D%/paths.h \

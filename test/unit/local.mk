@@ -18,6 +18,7 @@ unit_tests = \
 	%D%/test-identity \
 	%D%/test-inbox \
 	%D%/test-index \
+	%D%/test-json-text \
 	%D%/test-last-words \
 	%D%/test-manifest \
 	%D%/test-number \
