@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include "plugin/base/fdio.h"
+#include "plugin/base/json_text.h"
 #include "plugin/base/log.h"
 #include "plugin/state/keyring.h"
 #include "plugin/state/record_file.h"
@@ -187,13 +188,15 @@ static int store(const char *file, const struct record_key *key,
                  const struct keyring *k)
 {
     struct json_object *o = json_object_new_object();
-    const char *text = NULL;
+    struct buf text = BUF_INIT;
     int rc = o ? encode(k, key, o) : -ENOMEM;
 
     if (!rc)
-        text = json_object_to_json_string_ext(o, JSON_C_TO_STRING_PRETTY);
+        json_text_write(o, &text);
     if (!rc)
-        rc = text ? fd_replace_file(file, text, strlen(text)) : -ENOMEM;
+        rc = text.failed ? -ENOMEM :
+            fd_replace_file(file, text.data, text.length);
+    buf_release(&text);
     json_object_put(o);
     return rc;
 }

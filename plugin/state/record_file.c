@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include "plugin/base/fdio.h"
+#include "plugin/base/json_text.h"
 #include "plugin/base/log.h"
 #include "plugin/state/record_file.h"
 
@@ -88,19 +89,21 @@ int record_file_write(const char *state_dir, const struct record_key *key,
                       struct json_object *o, int rc)
 {
     char *path = file_name(state_dir, key);
-    const char *text = rc || !path ? NULL :
-        json_object_to_json_string_ext(o, JSON_C_TO_STRING_PRETTY);
+    struct buf text = BUF_INIT;
 
-    if (!rc && !text)
+    if (!rc)
+        json_text_write(o, &text);
+    if (!rc && (!path || text.failed))
         rc = -ENOMEM;
     if (!rc)
         rc = prepare_directories(state_dir);
     if (!rc)
-        rc = fd_replace_file(path, text, strlen(text));
+        rc = fd_replace_file(path, text.data, text.length);
     if (rc)
         log_errno(rc, "record of disk %s cannot be written below %s; a later "
                   "migration back will not know this copy", key->vdev,
                   state_dir);
+    buf_release(&text);
     free(path);
     json_object_put(o);
     return rc;
@@ -123,7 +126,6 @@ static int read_text(int fd, char *text)
 
 int record_file_read(const char *file, struct json_object **o_r)
 {
-    enum json_tokener_error error = json_tokener_success;
     int fd = open(file, O_RDONLY | O_CLOEXEC), rc;
     char *text;
 
@@ -133,16 +135,10 @@ int record_file_read(const char *file, struct json_object **o_r)
     text = malloc(TEXT_BYTES);
     rc = text ? read_text(fd, text) : -ENOMEM;
     close(fd);
-    if (!rc) {
-        *o_r = json_tokener_parse_verbose(text, &error);
-        /* Of a lack of memory json-c says nothing before 0.17, and since then
-         * what older headers have no name for. */
-        if (!*o_r && (error == json_tokener_success ||
-                      error > json_tokener_error_size))
-            rc = -ENOMEM;
-    }
+    if (!rc)
+        rc = json_text_read(text, o_r);
     free(text);
-    return rc;
+    return rc == -EINVAL ? 0 : rc;
 }
 
 int record_file_load(const char *state_dir, const struct record_key *key,
