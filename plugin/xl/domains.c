@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include "plugin/base/buf.h"
+#include "plugin/base/json_text.h"
 #include "plugin/base/log.h"
 #include "plugin/xl/domains.h"
 #include "plugin/xl/facts.h"
@@ -186,13 +187,14 @@ int domains_take(struct domains *d, json_object *o)
 
 int domains_of_text(struct domains *d, const char *text)
 {
-    json_object *o = json_tokener_parse(text);
-    int rc;
+    json_object *o;
+    int rc = json_text_read(text, &o);
 
     *d = (struct domains){ NULL, 0 };
-    rc = json_object_is_type(o, json_type_array) ||
-        json_object_is_type(o, json_type_object) ? domains_take(d, o) :
-        -EPROTO;
+    if (rc != -ENOMEM)
+        rc = json_object_is_type(o, json_type_array) ||
+            json_object_is_type(o, json_type_object) ? domains_take(d, o) :
+            -EPROTO;
     json_object_put(o);
     if (rc)
         domains_release(d);

@@ -10,6 +10,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "plugin/base/json_text.h"
 #include "plugin/base/paths.h"
 #include "plugin/xl/domains.h"
 #include "plugin/xl/facts_xl.h"
@@ -227,8 +228,9 @@ void facts_put_domains(json_object *facts, bool *failed)
     json_object *all = NULL, *list;
     size_t i, n;
 
-    if (!program_run(&p, argv, FACTS_XL_SECONDS))
-        all = json_tokener_parse((const char *)p.out.data);
+    if (!program_run(&p, argv, FACTS_XL_SECONDS) &&
+        json_text_read((const char *)p.out.data, &all) == -ENOMEM)
+        *failed = true;
     program_release(&p);
     if (!json_object_is_type(all, json_type_array)) {
         json_object_put(all);

@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "plugin/base/json_text.h"
 #include "plugin/base/log.h"
 #include "plugin/xl/facts_host.h"
 #include "plugin/xl/facts_xl.h"
@@ -151,7 +152,9 @@ static int ask_xl(const char *const *argv, json_object **o_r, char *why,
     struct program p = PROGRAM_INIT;
     int rc = program_run(&p, argv, FACTS_XL_SECONDS);
 
-    *o_r = rc ? NULL : json_tokener_parse((const char *)p.out.data);
+    *o_r = NULL;
+    if (!rc && json_text_read((const char *)p.out.data, o_r) == -ENOMEM)
+        rc = -ENOMEM;
     if (rc == -ESRCH)
         facts_words_of(&p, why, size);
     else if (rc == -ETIMEDOUT)
