@@ -16,10 +16,12 @@
 
 #include "plugin/base/buf.h"
 #include "plugin/base/fdio.h"
+#include "plugin/base/json_text.h"
 #include "plugin/image/node.h"
 #include "plugin/image/stamp.h"
 #include "plugin/state/moved.h"
 #include "plugin/state/record.h"
+#include "plugin/state/record_file.h"
 
 #define DIRECTORY "moved"
 #define UUID_LENGTH 36
@@ -214,18 +216,9 @@ static char *note_path(const char *state_dir, const char *uuid)
         NULL : path;
 }
 
-/* Takes v, which may be NULL.  0 or -ENOMEM. */
-static int put(struct json_object *o, const char *key, struct json_object *v)
-{
-    if (v && !json_object_object_add(o, key, v))
-        return 0;
-    json_object_put(v);
-    return -ENOMEM;
-}
-
 static int put_text(struct json_object *o, const char *key, const char *text)
 {
-    return text ? put(o, key, json_object_new_string(text)) : 0;
+    return text ? record_file_add(o, key, json_object_new_string(text)) : 0;
 }
 
 /* Appends an object of two or three texts. */
@@ -250,7 +243,7 @@ static const char *const link_keys[3] = { "path", "target", NULL };
 static int encode_lists(struct json_object *o, const struct moved *m)
 {
     struct json_object *images = json_object_new_array(), *links;
-    int rc = put(o, "images", images);
+    int rc = record_file_add(o, "images", images);
     size_t i;
 
     for (i = 0; i < m->n_images && !rc; i++)
@@ -259,7 +252,7 @@ static int encode_lists(struct json_object *o, const struct moved *m)
     if (rc)
         return rc;
     links = json_object_new_array();
-    rc = put(o, "links", links);
+    rc = record_file_add(o, "links", links);
     for (i = 0; i < m->n_links && !rc; i++)
         rc = append(links, link_keys, (const char *const []){
             m->links[i].path, m->links[i].target, NULL });
@@ -273,9 +266,9 @@ static int encode(struct json_object *o, const struct moved *m)
     if ((rc = put_text(o, "uuid", m->uuid)) ||
         (rc = put_text(o, "name", m->name)) ||
         (rc = put_text(o, "host", m->host)) ||
-        (rc = put(o, "time", json_object_new_int64(m->time))) ||
+        (rc = record_file_add(o, "time", json_object_new_int64(m->time))) ||
         (m->unsure &&
-         (rc = put(o, "unsure", json_object_new_boolean(true)))) ||
+         (rc = record_file_add(o, "unsure", json_object_new_boolean(true)))) ||
         (rc = put_text(o, "config", m->config)) ||
         (rc = put_text(o, "aside", m->aside)))
         return rc;
@@ -302,17 +295,18 @@ int moved_write(const char *state_dir, const struct moved *m)
 {
     struct json_object *o = json_object_new_object();
     char *path = note_path(state_dir, m->uuid);
-    const char *text = NULL;
+    struct buf text = BUF_INIT;
     int rc = o && path ? encode(o, m) : -ENOMEM;
 
     if (!rc)
-        text = json_object_to_json_string_ext(o, JSON_C_TO_STRING_PRETTY);
-    if (!rc && !text)
+        json_text_write(o, &text);
+    if (!rc && text.failed)
         rc = -ENOMEM;
     if (!rc)
         rc = make_directories(state_dir);
     if (!rc)
-        rc = fd_replace_file(path, text, strlen(text));
+        rc = fd_replace_file(path, text.data, text.length);
+    buf_release(&text);
     free(path);
     json_object_put(o);
     return rc;
@@ -389,15 +383,12 @@ int moved_read(const char *state_dir, const char *uuid, struct moved *m_r)
 {
     char *path = moved_uuid_is_one(uuid) ? note_path(state_dir, uuid) : NULL;
     struct json_object *o = NULL;
-    int rc = 0;
+    int rc;
 
     memset(m_r, 0, sizeof(*m_r));
     if (!path)
         return moved_uuid_is_one(uuid) ? -ENOMEM : -EINVAL;
-    if (access(path, R_OK))
-        rc = -errno;
-    else
-        o = json_object_from_file(path);
+    rc = access(path, R_OK) ? -errno : record_file_read(path, &o);
     free(path);
     if (!rc)
         rc = json_object_is_type(o, json_type_object) ?
