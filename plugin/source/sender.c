@@ -476,6 +476,27 @@ bool sender_apart(const struct sender *s, const char *vdev)
     return false;
 }
 
+void sender_keep_stamps(struct sender *s, void (*change)(void *opaque),
+                        void *opaque)
+{
+    unsigned i, n = s->session.n_disks;
+    struct source_disk *d;
+    struct stamp now;
+    bool *same = calloc(n + 1, sizeof(*same));
+
+    for (i = 0; i < n && same; i++) {
+        d = s->session.disks[i];
+        same[i] = !stamp_of(d->path, &now) && stamp_same(&now, &d->stamp);
+    }
+    change(opaque);
+    for (i = 0; i < n && same; i++) {
+        d = s->session.disks[i];
+        if (same[i] && !stamp_of(d->path, &now))
+            d->stamp = now;
+    }
+    free(same);
+}
+
 static void enter_disk(void *opaque, const struct source_disk *d)
 {
     struct sender *s = opaque;

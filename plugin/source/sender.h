@@ -94,6 +94,12 @@ int sender_mark(const struct sender *s, const char *vdev,
 /* Whether the target's copy of a disk is known not to be the same storage. */
 bool sender_apart(const struct sender *s, const char *vdev);
 
+/* Runs what changes the times of the images (an extended attribute), but not
+ * their content, when all has arrived: one that was not written to since the
+ * disk was added is still that for sender_enter(). */
+void sender_keep_stamps(struct sender *s, void (*change)(void *opaque),
+                        void *opaque);
+
 /* Enters what the disks held when they were scanned into this host's index,
  * for the return trip, and keeps their lists. */
 void sender_enter(struct sender *s);

@@ -87,6 +87,13 @@ struct migration {
     atomic_bool moved;          /* xl has been told that the guest runs there */
 };
 
+static void commit(void *opaque)
+{
+    struct migration *m = opaque;
+
+    handover_commit(atomic_load(&m->handover));
+}
+
 /* The guest runs at the other side.  Told before xl hears of it, because xl
  * ends without waiting for us. */
 static void succeeded(struct migration *m)
@@ -96,7 +103,7 @@ static void succeeded(struct migration *m)
 
     m->blackout.ended = monotonic_seconds();
     /* First: it may change the times of the images that are recorded. */
-    handover_commit(atomic_load(&m->handover));
+    sender_keep_stamps(m->sender, commit, m);
     sender_record_left(m->sender, m->conf.state_dir);
     sender_report(m->sender, m->blackout.ended - m->start, &m->blackout);
     if (m->memory_options.coded) {
