@@ -48,6 +48,8 @@ TIMEOUT = 60
 MAPPED = 4096
 # What a disk is built in at the target.
 STAGING = r"\.disk\.img\.xl-dedup(-[0-9a-f]{16})?"
+# With which the target looks whether a file can be made.
+PROBE = r"\.xl-dedup-probe-[0-9a-f]{16}"
 
 directory = os.path.realpath(sys.argv[1])
 build = os.environ["abs_top_builddir"]
@@ -169,11 +171,17 @@ def staging_files():
     return [name for name in os.listdir(b) if re.fullmatch(STAGING, name)]
 
 
-def tidy():
-    """What may be beside the target."""
+def tidy(fault):
+    """What may be beside the target: where no name can be taken away, that of
+    the probe stays, too."""
     left = set(os.listdir(b)) - {"reference.img", "disk.img"} - \
         set(staging_files())
+    if fault and re.search(r":name:.*:on$", fault):
+        for name in [name for name in left if re.fullmatch(PROBE, name)]:
+            os.unlink(f"{b}/{name}")
+            left.remove(name)
     if left:
+        remove(*(f"{b}/{name}" for name in left))
         raise Problem(f"left at the target: {left}")
 
 
@@ -211,7 +219,7 @@ class Push:
                               "old nor the new disk")
         elif os.path.exists(before):
             raise Problem("the old disk is gone")
-        tidy()
+        tidy(fault)
         return r
 
 
@@ -288,7 +296,7 @@ class Migrate(Push):
         elif os.path.exists(target) and os.path.getsize(target) and \
                 not same(target, self.image):
             raise Problem("failed, and what is in place is not the disk")
-        tidy()
+        tidy(fault)
         return r
 
 
