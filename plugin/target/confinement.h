@@ -25,4 +25,17 @@
  * a sanitizer, whose runtime needs what is taken away, confines nothing. */
 int confinement_enter(char *why, size_t size);
 
+/* ThreadSanitizer follows no process that was forked from one with threads and
+ * starts some itself, as the monitor does: a build with it has none. */
+#if defined(__SANITIZE_THREAD__)
+#define CONFINEMENT_NONE 1
+#elif defined(__has_feature)
+#if __has_feature(thread_sanitizer)
+#define CONFINEMENT_NONE 1
+#endif
+#endif
+#ifndef CONFINEMENT_NONE
+#define CONFINEMENT_NONE 0
+#endif
+
 #endif

@@ -153,7 +153,7 @@ int receiver_set_path(struct receiver *r, const char *vdev, const char *path)
 
 void receiver_confine(struct receiver *r)
 {
-    r->confines = true;
+    r->confines = !CONFINEMENT_NONE;
 }
 
 bool receiver_is_dry(const struct receiver *r)
