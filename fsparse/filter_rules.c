@@ -5,12 +5,15 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/seccomp.h>
+#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
 #include "fsparse/filter_rules.h"
+
+#define TRIES 4
 
 /* A number below 0 is that of a call that this architecture does not have. */
 int filter_add(scmp_filter_ctx f, uint32_t action,
@@ -71,19 +74,19 @@ static int make_once(struct filter_program *p, uint32_t action,
 int filter_make(struct filter_program *p, uint32_t action,
                 int (*fill)(scmp_filter_ctx f, void *opaque), void *opaque)
 {
-    struct filter_program *again = malloc(sizeof(*again));
-    int rc;
+    struct filter_program *before = calloc(1, sizeof(*before));
+    bool alike = false;
+    int rc = -ENOMEM, tries;
 
-    if (!again)
-        return -ENOMEM;
-    rc = make_once(p, action, fill, opaque);
-    if (!rc)
-        rc = make_once(again, action, fill, opaque);
-    if (!rc && (p->n != again->n ||
-                memcmp(p->code, again->code, p->n * sizeof(p->code[0]))))
-        rc = -ENOMEM;
-    free(again);
-    return rc;
+    for (tries = 0; before && tries < TRIES && !alike; tries++) {
+        if (!rc)
+            *before = *p;
+        rc = make_once(p, action, fill, opaque);
+        alike = !rc && p->n == before->n &&
+            !memcmp(p->code, before->code, p->n * sizeof(p->code[0]));
+    }
+    free(before);
+    return alike ? 0 : rc ? rc : -ENOMEM;
 }
 
 int filter_enter(const struct filter_program *p, unsigned flags)

@@ -6,7 +6,8 @@
  *
  * libseccomp 2.5, when it gets no memory, may end the process, not come back,
  * or make another program and say that all is well: so each program is made
- * twice and compared, and who must not end lets a process of its own do it.
+ * until two in succession are alike, and who must not end lets a process of its
+ * own do it.
  */
 #ifndef FSPARSE_FILTER_RULES_H
 #define FSPARSE_FILTER_RULES_H

@@ -30,6 +30,16 @@ int fd_write_all(int fd, const void *data, size_t length)
     return 0;
 }
 
+int fd_truncate(int fd, uint64_t length)
+{
+    int rc;
+
+    do
+        rc = ftruncate(fd, (off_t)length) ? -errno : 0;
+    while (rc == -EINTR);
+    return rc;
+}
+
 int fd_sync_directory_of(const char *path)
 {
     char *directory = path_dirname(path);

@@ -6,10 +6,14 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 /* Writes all length bytes to a blocking descriptor.  0 or a negative errno:
  * then a part of them may be written. */
 int fd_write_all(int fd, const void *data, size_t length);
+
+/* ftruncate(), which a signal does not end.  0 or a negative errno. */
+int fd_truncate(int fd, uint64_t length);
 
 /* Brings the names in the directory of a path to the storage: a name that is
  * only in memory is lost when the host crashes.  0 or a negative errno. */

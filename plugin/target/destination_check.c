@@ -14,6 +14,7 @@
 #include <sys/statvfs.h>
 #include <unistd.h>
 
+#include "plugin/base/fdio.h"
 #include "plugin/base/log.h"
 #include "plugin/base/paths.h"
 #include "plugin/content/segment.h"
@@ -138,11 +139,13 @@ static int check_making(const struct destination *d, const char *directory,
     if (rc)
         return explain(why, size, rc, "no file can be made in %s: %s",
                        directory, strerror(-rc));
-    if (fd >= 0 && ftruncate(fd, d->size))
-        rc = explain(why, size, -errno, "%s cannot be made %" PRIu64 " bytes "
-                     "long: %s", d->path, d->size, strerror(errno));
-    if (fd >= 0)
+    if (fd >= 0) {
+        rc = fd_truncate(fd, d->size);
         close(fd);
+    }
+    if (rc)
+        explain(why, size, rc, "%s cannot be made %" PRIu64 " bytes long: %s",
+                d->path, d->size, strerror(-rc));
     return rc;
 }
 

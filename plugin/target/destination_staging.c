@@ -10,6 +10,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "plugin/base/fdio.h"
 #include "plugin/base/log.h"
 #include "plugin/base/paths.h"
 #include "plugin/target/destination_path.h"
@@ -160,7 +161,7 @@ int destination_open_staging_file(struct destination *d, char *why,
     if (d->resumed)
         return 0;
     record_forget_staging(d->state_dir, d->staging_path);
-    return ftruncate(d->fd, 0) ?
-        explain(why, size, -errno, "%s: %s", d->staging_path,
-                strerror(errno)) : 0;
+    rc = fd_truncate(d->fd, 0);
+    return rc ? explain(why, size, rc, "%s: %s", d->staging_path,
+                        strerror(-rc)) : 0;
 }

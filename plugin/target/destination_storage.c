@@ -15,6 +15,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "plugin/base/fdio.h"
 #include "plugin/base/log.h"
 #include "plugin/base/paths.h"
 #include "plugin/image/node.h"
@@ -176,10 +177,11 @@ static int begin_staging(struct destination *d, char *why, size_t size)
     if (!d->resumed && d->earlier.own.set && (rc = begin_with_copy(d)))
         return explain(why, size, rc, "%s cannot be copied to %s: %s",
                        d->path, d->staging_path, strerror(-rc));
-    if (ftruncate(d->fd, d->size))
-        return explain(why, size, -errno, "%s cannot be made %" PRIu64
+    rc = fd_truncate(d->fd, d->size);
+    if (rc)
+        return explain(why, size, rc, "%s cannot be made %" PRIu64
                        " bytes long: %s", d->staging_path, d->size,
-                       strerror(errno));
+                       strerror(-rc));
     rc = destination_image(d, d->staging_path, &d->storage);
     if (rc)
         return explain(why, size, rc, "%s cannot be read: %s",

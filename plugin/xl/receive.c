@@ -354,7 +354,7 @@ static void finish(struct migration *m, int rc)
     close(m->control_fd);
     /* Else the decoder cannot be stopped, and uses all of this: it goes with
      * the process, after which there is still the one that cleans up. */
-    if (!memreceive_stop(m->memory))
+    if (m->memory && !memreceive_stop(m->memory))
         return;
     tail_close(&m->tail);
     if (!rc)
