@@ -293,7 +293,9 @@ class Migrate(Push):
             if not os.path.exists(directory + "/was-final") or \
                     not same(target, self.image):
                 raise Problem("moved, but its disk is not identical")
-        elif not re.search("^guest (untouched|resumed)$", r.out, re.M):
+        elif not re.search("^guest (untouched|resumed%s)$" % (
+                "|undefined" if fault and fault.endswith(":on") else ""),
+                r.out, re.M):
             raise Problem(f"the guest: {r.out}")
         elif os.path.exists(target) and os.path.getsize(target) and \
                 not same(target, self.image):

@@ -283,11 +283,12 @@ WRAP_PART(READ, __pread_chk,
 WRAP_PART(READ, __pread64_chk,
           (int fd, void *p, size_t n, off64_t at, size_t room),
           (fd, p, n, at, room))
-WRAP_PART(READ, recv, (int fd, void *p, size_t n, int flags),
-          (fd, p, n, flags))
-WRAP_PART(READ, __recv_chk,
-          (int fd, void *p, size_t n, size_t room, int flags),
-          (fd, p, n, room, flags))
+/* Of packets, which come whole. */
+WRAP(READ, ssize_t, -1, recv, (int fd, void *p, size_t n, int flags),
+     (fd, p, n, flags))
+WRAP(READ, ssize_t, -1, __recv_chk,
+     (int fd, void *p, size_t n, size_t room, int flags),
+     (fd, p, n, room, flags))
 WRAP(READ, ssize_t, -1, recvmsg, (int fd, struct msghdr *m, int flags),
      (fd, m, flags))
 
@@ -296,8 +297,9 @@ WRAP_PART(WRITE, pwrite, (int fd, const void *p, size_t n, off_t at),
           (fd, p, n, at))
 WRAP_PART(WRITE, pwrite64, (int fd, const void *p, size_t n, off64_t at),
           (fd, p, n, at))
-WRAP_PART(WRITE, send, (int fd, const void *p, size_t n, int flags),
-          (fd, p, n, flags))
+/* Of packets, which go whole. */
+WRAP(WRITE, ssize_t, -1, send, (int fd, const void *p, size_t n, int flags),
+     (fd, p, n, flags))
 WRAP(WRITE, ssize_t, -1, sendmsg,
      (int fd, const struct msghdr *m, int flags), (fd, m, flags))
 WRAP(WRITE, ssize_t, -1, writev, (int fd, const struct iovec *v, int n),
