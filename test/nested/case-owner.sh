@@ -21,7 +21,7 @@ aside=/etc/xen/g1.cfg.moved-to-b
 # shellcheck disable=SC2317
 own_etc()
 {
-    on "$1" 'mkdir -p /bed/disks/xen /etc/xen &&
+    on "$1" 'mkdir -p /bed/disks/xen && cp -a -n /etc/xen/. /bed/disks/xen/ &&
         mount --bind /bed/disks/xen /etc/xen'
 }
 
