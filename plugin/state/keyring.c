@@ -9,11 +9,8 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/file.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
-#include "plugin/base/fdio.h"
-#include "plugin/base/json_text.h"
 #include "plugin/base/log.h"
 #include "plugin/state/keyring.h"
 #include "plugin/state/record_file.h"
@@ -79,16 +76,6 @@ const struct secret *keyring_find(const struct keyring *k,
 
 /* The file */
 
-static const char *string_of(struct json_object *o, const char *key)
-{
-    struct json_object *v;
-
-    return json_object_is_type(o, json_type_object) &&
-        json_object_object_get_ex(o, key, &v) &&
-        json_object_is_type(v, json_type_string) ?
-        json_object_get_string(v) : NULL;
-}
-
 /* 0, -EINVAL or -ENOMEM. */
 static int decode(struct json_object *o, struct keyring *k)
 {
@@ -103,8 +90,8 @@ static int decode(struct json_object *o, struct keyring *k)
         return -EINVAL;
     for (i = 0; i < json_object_array_length(all) && !rc; i++) {
         entry = json_object_array_get_idx(all, i);
-        rc = secret_parse(string_of(entry, SECRET), &s) ?
-            add(k, &s, string_of(entry, PEER)) : -EINVAL;
+        rc = secret_parse(record_file_string(entry, SECRET), &s) ?
+            add(k, &s, record_file_string(entry, PEER)) : -EINVAL;
     }
     return rc;
 }
@@ -188,15 +175,10 @@ static int store(const char *file, const struct record_key *key,
                  const struct keyring *k)
 {
     struct json_object *o = json_object_new_object();
-    struct buf text = BUF_INIT;
     int rc = o ? encode(k, key, o) : -ENOMEM;
 
     if (!rc)
-        json_text_write(o, &text);
-    if (!rc)
-        rc = text.failed ? -ENOMEM :
-            fd_replace_file(file, text.data, text.length);
-    buf_release(&text);
+        rc = record_file_replace(file, o);
     json_object_put(o);
     return rc;
 }
@@ -207,15 +189,14 @@ static int store(const char *file, const struct record_key *key,
 static int lock_directory(const char *state_dir)
 {
     char *directory;
-    int fd, rc = 0;
+    int fd, rc = record_file_make_directory(state_dir, DIRECTORY);
 
-    if (asprintf(&directory, "%s/" DIRECTORY, state_dir) < 0)
-        return -ENOMEM;
-    if ((mkdir(state_dir, 0700) && errno != EEXIST) ||
-        (mkdir(directory, 0700) && errno != EEXIST))
-        rc = -errno;
-    fd = rc ? -1 : open(directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    if (!rc && fd < 0)
+    if (!rc && asprintf(&directory, "%s/" DIRECTORY, state_dir) < 0)
+        rc = -ENOMEM;
+    if (rc)
+        return rc;
+    fd = open(directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (fd < 0)
         rc = -errno;
     while (!rc && flock(fd, LOCK_EX))
         rc = errno == EINTR ? 0 : -errno;

@@ -16,7 +16,7 @@
 
 #include "plugin/base/buf.h"
 #include "plugin/base/fdio.h"
-#include "plugin/base/json_text.h"
+#include "plugin/base/paths.h"
 #include "plugin/image/node.h"
 #include "plugin/image/stamp.h"
 #include "plugin/state/moved.h"
@@ -275,63 +275,38 @@ static int encode(struct json_object *o, const struct moved *m)
     return encode_lists(o, m);
 }
 
-static int make_directories(const char *state_dir)
-{
-    char *path;
-    int rc = 0;
-
-    if (asprintf(&path, "%s/" DIRECTORY, state_dir) < 0)
-        return -ENOMEM;
-    if ((mkdir(state_dir, 0700) && errno != EEXIST) ||
-        (mkdir(path, 0700) && errno != EEXIST))
-        rc = -errno;
-    if (!rc)
-        rc = fd_sync_directory_of(path);
-    free(path);
-    return rc;
-}
-
 int moved_write(const char *state_dir, const struct moved *m)
 {
     struct json_object *o = json_object_new_object();
     char *path = note_path(state_dir, m->uuid);
-    struct buf text = BUF_INIT;
-    int rc = o && path ? encode(o, m) : -ENOMEM;
+    char *directory = path ? path_dirname(path) : NULL;
+    int rc = o && directory ? encode(o, m) : -ENOMEM;
 
     if (!rc)
-        json_text_write(o, &text);
-    if (!rc && text.failed)
-        rc = -ENOMEM;
+        rc = record_file_make_directory(state_dir, DIRECTORY);
     if (!rc)
-        rc = make_directories(state_dir);
+        rc = fd_sync_directory_of(directory);
     if (!rc)
-        rc = fd_replace_file(path, text.data, text.length);
-    buf_release(&text);
+        rc = record_file_replace(path, o);
+    free(directory);
     free(path);
     json_object_put(o);
     return rc;
 }
 
-static const char *text_of(struct json_object *o, const char *key)
-{
-    struct json_object *v;
-
-    return json_object_object_get_ex(o, key, &v) &&
-        json_object_is_type(v, json_type_string) ?
-        json_object_get_string(v) : NULL;
-}
-
 static int decode_image(struct json_object *o, struct moved *m)
 {
-    const char *vdev = text_of(o, "vdev"), *path = text_of(o, "path");
+    const char *vdev = record_file_string(o, "vdev");
+    const char *path = record_file_string(o, "path");
 
-    return vdev && path ? add_image(m, vdev, path, text_of(o, "file")) :
-        -EUCLEAN;
+    return vdev && path ?
+        add_image(m, vdev, path, record_file_string(o, "file")) : -EUCLEAN;
 }
 
 static int decode_link(struct json_object *o, struct moved *m)
 {
-    const char *path = text_of(o, "path"), *target = text_of(o, "target");
+    const char *path = record_file_string(o, "path");
+    const char *target = record_file_string(o, "target");
 
     return path && target ? moved_add_link(m, path, target) : -EUCLEAN;
 }
@@ -354,8 +329,10 @@ static int decode_list(struct json_object *o, const char *key, struct moved *m,
 
 static int decode(struct json_object *o, const char *uuid, struct moved *m_r)
 {
-    const char *name = text_of(o, "name"), *host = text_of(o, "host");
-    const char *config = text_of(o, "config"), *aside = text_of(o, "aside");
+    const char *name = record_file_string(o, "name");
+    const char *host = record_file_string(o, "host");
+    const char *config = record_file_string(o, "config");
+    const char *aside = record_file_string(o, "aside");
     struct json_object *when, *unsure;
     int rc;
 

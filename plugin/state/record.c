@@ -170,11 +170,9 @@ static int64_t number_of(struct json_object *o, const char *key)
 static bool has_string(struct json_object *o, const char *key,
                        const char *text)
 {
-    struct json_object *v;
+    const char *s = record_file_string(o, key);
 
-    return json_object_object_get_ex(o, key, &v) &&
-        json_object_is_type(v, json_type_string) &&
-        !strcmp(json_object_get_string(v), text);
+    return s && !strcmp(s, text);
 }
 
 /* What is missing, as the time of the last change in the records of versions
@@ -318,22 +316,14 @@ static enum record_match match(struct json_object *o, const struct image *img)
     return RECORD_CHANGED;
 }
 
-static const char *string_of(struct json_object *o, const char *key)
-{
-    struct json_object *v;
-
-    return json_object_object_get_ex(o, key, &v) ?
-        json_object_get_string(v) : NULL;
-}
-
 /* Whether a secret of the record, or of what will be there, was shown. */
 static bool take_claim(struct json_object *o, const struct proofs *shown,
                        struct claim *claim_r)
 {
     struct json_object *v;
 
-    secret_parse(string_of(o, SECRET), &claim_r->own);
-    secret_parse(string_of(o, OLDER), &claim_r->older);
+    secret_parse(record_file_string(o, SECRET), &claim_r->own);
+    secret_parse(record_file_string(o, OLDER), &claim_r->older);
     claim_r->foreign = json_object_object_get_ex(o, FOREIGN, &v);
     return proofs_show(shown, &claim_r->own) ||
         proofs_show(shown, &claim_r->older);
@@ -423,10 +413,10 @@ static int list_one(const char *name,
         return rc;
     }
     if (o) {
-        r.uuid = string_of(o, "uuid");
-        r.vdev = string_of(o, "vdev");
-        r.path = string_of(o, "path");
-        r.role = string_of(o, "role");
+        r.uuid = record_file_string(o, "uuid");
+        r.vdev = record_file_string(o, "vdev");
+        r.path = record_file_string(o, "path");
+        r.role = record_file_string(o, "role");
         r.time = number_of(o, "time");
         r.size = number_of(o, "size");
     }

@@ -71,17 +71,39 @@ int record_file_add_string(struct json_object *o, const char *key,
     return record_file_add(o, key, json_object_new_string(v));
 }
 
-static int prepare_directories(const char *state_dir)
+const char *record_file_string(struct json_object *o, const char *key)
 {
-    char *records;
+    struct json_object *v;
+
+    return json_object_is_type(o, json_type_object) &&
+        json_object_object_get_ex(o, key, &v) &&
+        json_object_is_type(v, json_type_string) ?
+        json_object_get_string(v) : NULL;
+}
+
+int record_file_make_directory(const char *state_dir, const char *directory)
+{
+    char *path;
     int rc;
 
-    if (asprintf(&records, "%s/" RECORD_DIRECTORY, state_dir) < 0)
+    if (asprintf(&path, "%s/%s", state_dir, directory) < 0)
         return -ENOMEM;
     rc = make_directory(state_dir);
     if (!rc)
-        rc = make_directory(records);
-    free(records);
+        rc = make_directory(path);
+    free(path);
+    return rc;
+}
+
+int record_file_replace(const char *file, struct json_object *o)
+{
+    struct buf text = BUF_INIT;
+    int rc;
+
+    json_text_write(o, &text);
+    rc = text.failed ? -ENOMEM :
+        fd_replace_file(file, text.data, text.length);
+    buf_release(&text);
     return rc;
 }
 
@@ -89,21 +111,17 @@ int record_file_write(const char *state_dir, const struct record_key *key,
                       struct json_object *o, int rc)
 {
     char *path = file_name(state_dir, key);
-    struct buf text = BUF_INIT;
 
-    if (!rc)
-        json_text_write(o, &text);
-    if (!rc && (!path || text.failed))
+    if (!rc && !path)
         rc = -ENOMEM;
     if (!rc)
-        rc = prepare_directories(state_dir);
+        rc = record_file_make_directory(state_dir, RECORD_DIRECTORY);
     if (!rc)
-        rc = fd_replace_file(path, text.data, text.length);
+        rc = record_file_replace(path, o);
     if (rc)
         log_errno(rc, "record of disk %s cannot be written below %s; a later "
                   "migration back will not know this copy", key->vdev,
                   state_dir);
-    buf_release(&text);
     free(path);
     json_object_put(o);
     return rc;

@@ -33,6 +33,18 @@ int record_file_add(struct json_object *o, const char *key,
 int record_file_add_string(struct json_object *o, const char *key,
                            const char *v);
 
+/* The string of a member; NULL: o is no object, has none of the name, or that
+ * is no string. */
+const char *record_file_string(struct json_object *o, const char *key);
+
+/* Makes a directory of the state directory, and that one.  0 or a negative
+ * errno. */
+int record_file_make_directory(const char *state_dir, const char *directory);
+
+/* Writes such a file in place of one that was there.  0 or a negative errno:
+ * then that one still is. */
+int record_file_replace(const char *file, struct json_object *o);
+
 /* Writes the record of a key, and makes its directory.  Takes o over, or (rc
  * not 0) the reason why there is none, which it logs and returns.  0 or a
  * negative errno, logged: then what was there still is. */
