@@ -90,6 +90,19 @@ int fd_become(int fd, int number)
     return failed < 0 ? -errno : 0;
 }
 
+bool fd_have_standard(void)
+{
+    int fd;
+
+    do
+        fd = open("/dev/null", O_RDWR);
+    while (fd >= 0 && fd <= STDERR_FILENO);
+    if (fd < 0)
+        return false;
+    close(fd);
+    return true;
+}
+
 void fd_null(int last)
 {
     int fd = open("/dev/null", O_RDWR), i;

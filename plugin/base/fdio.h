@@ -30,6 +30,12 @@ int fd_replace_file(const char *path, const void *data, size_t length);
  * lock.  0 or a negative errno. */
 int fd_become(int fd, int number);
 
+/* Whoever started us may have closed some of the three, or we have.  What is
+ * opened first would get their numbers: messages would be written into a disk,
+ * and a command that is started would have no pipes.  So those that are closed
+ * become /dev/null.  False: they cannot. */
+bool fd_have_standard(void);
+
 /* For a process that was forked and has no use for what its parent has open.
  * The first: 0 to last (0 to 2) become /dev/null.  The second: closes all above
  * 2 but those of the list, which it sorts; negative ones are none. */

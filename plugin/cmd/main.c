@@ -2,15 +2,13 @@
 /* xl-dedup: finds the command and runs it. */
 #include "config.h"
 
-#include <fcntl.h>
 #include <malloc.h>
 #include <sodium.h>
-#include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "plugin/base/exit.h"
+#include "plugin/base/fdio.h"
 #include "plugin/cmd/commands.h"
 #include "plugin/target/guard.h"
 #include "plugin/xl/helpers.h"
@@ -69,27 +67,11 @@ static void keep_buffers(void)
     mallopt(M_ARENA_MAX, ARENAS);
 }
 
-/* Whoever started us may have closed some of the three.  What is opened first
- * would get their numbers: messages would be written into a disk, and the
- * command that connects would have no pipes. */
-static bool have_standard_files(void)
-{
-    int fd;
-
-    do
-        fd = open("/dev/null", O_RDWR);
-    while (fd >= 0 && fd <= STDERR_FILENO);
-    if (fd < 0)
-        return false;
-    close(fd);
-    return true;
-}
-
 int main(int argc, char **argv)
 {
     const struct command *c;
 
-    if (!have_standard_files()) {
+    if (!fd_have_standard()) {
         perror("xl-dedup: /dev/null");
         return XD_EXIT_FAILED;
     }

@@ -129,14 +129,20 @@ int peer_start(struct peer *p, const char *host, const char *const *argv)
 
 /* The other end of the pipe sees that nobody is here.  Not close(): a thread
  * may still use the number. */
-static void leave(int fd, int flags)
+static int leave(int fd, int flags)
 {
-    int nothing = open("/dev/null", flags | O_CLOEXEC);
+    int nothing = open("/dev/null", flags | O_CLOEXEC), rc = 0;
 
-    if (nothing >= 0) {
-        dup3(nothing, fd, O_CLOEXEC);
+    if (nothing < 0 || dup3(nothing, fd, O_CLOEXEC) < 0)
+        rc = -errno;
+    if (nothing >= 0)
         close(nothing);
-    }
+    return rc;
+}
+
+int peer_hang_up(struct peer *p)
+{
+    return leave(p->out_fd, O_WRONLY);
 }
 
 static bool has_ended(struct peer *p)
@@ -158,7 +164,7 @@ int peer_wait(struct peer *p)
     int i;
 
     if (p->pid >= 0)
-        leave(p->out_fd, O_WRONLY);
+        peer_hang_up(p);
     for (i = 0; !has_ended(p); i++) {
         if (i == WAIT_SECONDS * 1000000 / LOOK_US)
             return -1;

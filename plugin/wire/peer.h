@@ -45,7 +45,11 @@ int peer_session(struct peer *p, const struct wire_options *options,
  * if the other end cannot tell.  -ENOTTY: one of the two is a terminal. */
 int peer_accept(struct wire **w_r, unsigned seconds);
 
-/* Ends what we say, and waits up to a few seconds for the command to end; its
+/* Ends what we say: the command sees the end of its input, and what it says
+ * can still be read.  0 or a negative errno. */
+int peer_hang_up(struct peer *p);
+
+/* Does that, and waits up to a few seconds for the command to end; its
  * wait status, or -1 if it had to be left alone, or is not known. */
 int peer_wait(struct peer *p);
 

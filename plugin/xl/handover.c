@@ -487,45 +487,21 @@ static int say(int fd, const struct buf *b, double limit)
     return 0;
 }
 
-/* The other end sees that no more comes; the number stays ours. */
-static int end_of_words(int fd)
-{
-    int nothing = open("/dev/null", O_WRONLY | O_CLOEXEC), rc = 0;
-
-    if (nothing < 0 || dup3(nothing, fd, O_CLOEXEC) < 0)
-        rc = -errno;
-    if (nothing >= 0)
-        close(nothing);
-    return rc;
-}
-
-/* What xl was connected to may be closed by now, and the numbers of the
- * standard files must not be those of pipes, which would not be inherited. */
-static void fill_standard_files(void)
-{
-    int fd;
-
-    do
-        fd = open("/dev/null", O_RDWR);
-    while (fd >= 0 && fd <= STDERR_FILENO);
-    if (fd >= 0)
-        close(fd);
-}
-
 static int send_there(const struct handover *h, const struct buf *b)
 {
     double limit = monotonic_seconds() + DELIVER_SECONDS;
     struct peer p = PEER_INIT;
     int rc, status;
 
-    fill_standard_files();
+    /* What xl was connected to may be closed by now. */
+    fd_have_standard();
     rc = peer_start(&p, h->host, h->command);
     if (rc)
         return rc;
     rc = say(p.out_fd, b, limit);
     /* If it has ended before it had read all, its status tells more. */
     if (!rc || rc == -EPIPE)
-        rc = end_of_words(p.out_fd);
+        rc = peer_hang_up(&p);
     if (!rc)
         rc = wait_for_end(p.in_fd, limit);
     status = rc ? -1 : peer_wait(&p);
