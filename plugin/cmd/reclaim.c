@@ -107,14 +107,16 @@ static int put_back(const struct moved *m)
 
 static int put_links_back(const struct moved *m)
 {
+    const struct moved_link *l;
     size_t i;
     int rc = 0, one;
 
-    for (i = 0; i < m->n_links; i++) {
-        one = symlink(m->links[i].target, m->links[i].path) &&
-            errno != EEXIST ? -errno : fd_sync_directory_of(m->links[i].path);
+    for (i = 0; i < m->links.n; i++) {
+        l = &m->links.list[i];
+        one = symlink(l->target, l->path) && errno != EEXIST ? -errno :
+            fd_sync_directory_of(l->path);
         if (one)
-            log_errno(one, "%s cannot be made again", m->links[i].path);
+            log_errno(one, "%s cannot be made again", l->path);
         rc = rc ? rc : one;
     }
     return rc;

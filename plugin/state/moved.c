@@ -70,13 +70,8 @@ void moved_release(struct moved *m)
         free(m->images[m->n_images].path);
         free(m->images[m->n_images].file);
     }
-    while (m->n_links > 0) {
-        m->n_links--;
-        free(m->links[m->n_links].path);
-        free(m->links[m->n_links].target);
-    }
+    moved_links_release(&m->links);
     free(m->images);
-    free(m->links);
     free(m->uuid);
     free(m->name);
     free(m->host);
@@ -102,16 +97,38 @@ static int add_image(struct moved *m, const char *vdev, const char *path,
     return file ? copy(&i->file, file) : 0;
 }
 
-int moved_add_link(struct moved *m, const char *path, const char *target)
+int moved_links_add(struct moved_links *l, const char *path,
+                    const char *target)
 {
-    struct moved_link *l = reallocarray(m->links, m->n_links + 1, sizeof(*l));
+    struct moved_link *one = reallocarray(l->list, l->n + 1, sizeof(*one));
 
-    if (!l)
+    if (!one)
         return -ENOMEM;
-    m->links = l;
-    l += m->n_links++;
+    l->list = one;
+    one += l->n++;
+    memset(one, 0, sizeof(*one));
+    return copy(&one->path, path) || copy(&one->target, target) ? -ENOMEM : 0;
+}
+
+int moved_links_add_all(struct moved_links *l, const struct moved_links *from)
+{
+    size_t i;
+    int rc = 0;
+
+    for (i = 0; i < from->n && !rc; i++)
+        rc = moved_links_add(l, from->list[i].path, from->list[i].target);
+    return rc;
+}
+
+void moved_links_release(struct moved_links *l)
+{
+    while (l->n > 0) {
+        l->n--;
+        free(l->list[l->n].path);
+        free(l->list[l->n].target);
+    }
+    free(l->list);
     memset(l, 0, sizeof(*l));
-    return copy(&l->path, path) || copy(&l->target, target) ? -ENOMEM : 0;
 }
 
 /* --- the attribute -------------------------------------------------------- */
@@ -253,9 +270,9 @@ static int encode_lists(struct json_object *o, const struct moved *m)
         return rc;
     links = json_object_new_array();
     rc = record_file_add(o, "links", links);
-    for (i = 0; i < m->n_links && !rc; i++)
+    for (i = 0; i < m->links.n && !rc; i++)
         rc = append(links, link_keys, (const char *const []){
-            m->links[i].path, m->links[i].target, NULL });
+            m->links.list[i].path, m->links.list[i].target, NULL });
     return rc;
 }
 
@@ -308,7 +325,7 @@ static int decode_link(struct json_object *o, struct moved *m)
     const char *path = record_file_string(o, "path");
     const char *target = record_file_string(o, "target");
 
-    return path && target ? moved_add_link(m, path, target) : -EUCLEAN;
+    return path && target ? moved_links_add(&m->links, path, target) : -EUCLEAN;
 }
 
 static int decode_list(struct json_object *o, const char *key, struct moved *m,

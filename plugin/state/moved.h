@@ -40,6 +40,11 @@ struct moved_link {
     char *target;
 };
 
+struct moved_links {
+    struct moved_link *list;
+    size_t n;
+};
+
 struct moved {
     char *uuid;
     char *name;
@@ -51,8 +56,7 @@ struct moved {
     char *aside;                /* where it is now; set with config only */
     struct moved_image *images;
     size_t n_images;
-    struct moved_link *links;
-    size_t n_links;
+    struct moved_links links;
 };
 
 /* Whether a text is a UUID as libxl prints it, and so the name of a note. */
@@ -68,7 +72,12 @@ void moved_release(struct moved *m);
  * attribute.  That it could not be given is no error: the note is enough. */
 int moved_add_image(struct moved *m, const char *vdev, const char *path,
                     bool attribute);
-int moved_add_link(struct moved *m, const char *path, const char *target);
+
+/* Adds a link, or all of another list; -ENOMEM: then not all. */
+int moved_links_add(struct moved_links *l, const char *path,
+                    const char *target);
+int moved_links_add_all(struct moved_links *l, const struct moved_links *from);
+void moved_links_release(struct moved_links *l);
 
 /* Writes the note, durably, in place of one of this guest that was there. */
 int moved_write(const char *state_dir, const struct moved *m);

@@ -181,20 +181,6 @@ static bool lies_in(const char *path, const char *directory)
     return lies;
 }
 
-static int add_link(struct guest_file *f, const char *path, const char *target)
-{
-    struct guest_file_link *l = reallocarray(f->links, f->n_links + 1,
-                                             sizeof(*l));
-
-    if (!l)
-        return -ENOMEM;
-    f->links = l;
-    l += f->n_links++;
-    l->path = strdup(path);
-    l->target = strdup(target);
-    return l->path && l->target ? 0 : -ENOMEM;
-}
-
 /* 3: it is started at boot; 2: it is called as the guest is; 1. */
 static int rank_of(const struct finding *f, const char *path, bool automatic)
 {
@@ -280,7 +266,7 @@ static int find_link(struct guest_file *f, const char *path)
     if (n < 0 || n == sizeof(target) - 1)
         return 0;
     target[n] = '\0';
-    return add_link(f, path, target);
+    return moved_links_add(&f->links, path, target);
 }
 
 static int find_links(struct guest_file *f, const char *automatic)
@@ -330,12 +316,7 @@ int guest_file_find(struct guest_file *f_r, const char *directory,
 
 void guest_file_release(struct guest_file *f)
 {
-    while (f->n_links > 0) {
-        f->n_links--;
-        free(f->links[f->n_links].path);
-        free(f->links[f->n_links].target);
-    }
-    free(f->links);
+    moved_links_release(&f->links);
     free(f->path);
     memset(f, 0, sizeof(*f));
 }

@@ -19,19 +19,14 @@
 #include <stddef.h>
 
 #include "plugin/base/buf.h"
+#include "plugin/state/moved.h"
 #include "plugin/xl/domains.h"
 
 #define GUEST_FILE_MAX (1u << 20)   /* bytes; more than any configuration */
 
-struct guest_file_link {
-    char *path;
-    char *target;
-};
-
 struct guest_file {
     char *path;                 /* without symbolic links; NULL: none */
-    struct guest_file_link *links;      /* in "auto", to that file */
-    size_t n_links;
+    struct moved_links links;   /* in "auto", to that file */
     bool in_auto;               /* the file itself lies there */
 };
 

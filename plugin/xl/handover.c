@@ -202,16 +202,6 @@ static char *aside_name(const struct handover *h)
     return NULL;
 }
 
-static int note_links(struct moved *m, const struct moved *before)
-{
-    size_t i;
-    int rc = 0;
-
-    for (i = 0; i < before->n_links && !rc; i++)
-        rc = moved_add_link(m, before->links[i].path, before->links[i].target);
-    return rc;
-}
-
 /* The guest was away before, and its file has been aside since. */
 static int note_as_before(const struct handover *h, struct moved *m)
 {
@@ -224,7 +214,7 @@ static int note_as_before(const struct handover *h, struct moved *m)
         m->config = before.config;
         m->aside = before.aside;
         before.config = before.aside = NULL;
-        rc = note_links(m, &before);
+        rc = moved_links_add_all(&m->links, &before.links);
     }
     moved_release(&before);
     return rc;
@@ -233,7 +223,6 @@ static int note_as_before(const struct handover *h, struct moved *m)
 /* What is about to be done, so that it can be undone whatever happens. */
 static int note(struct handover *h, struct moved *m)
 {
-    size_t i;
     int rc = h->file.path ? 0 : note_as_before(h, m);
 
     free(h->aside);
@@ -243,12 +232,12 @@ static int note(struct handover *h, struct moved *m)
         m->aside = strdup(h->aside);
         rc = m->config && m->aside ? 0 : -ENOMEM;
     }
-    for (i = 0; i < h->file.n_links && !rc; i++)
-        rc = moved_add_link(m, h->file.links[i].path, h->file.links[i].target);
+    if (!rc)
+        rc = moved_links_add_all(&m->links, &h->file.links);
     return rc ? rc : moved_write(h->state_dir, m);
 }
 
-static bool is_still(const struct guest_file_link *l)
+static bool is_still(const struct moved_link *l)
 {
     char target[4096];
     ssize_t n = readlink(l->path, target, sizeof(target));
@@ -263,9 +252,9 @@ static void remove_links(const struct handover *h)
     size_t i;
     int rc;
 
-    for (i = 0; i < h->file.n_links; i++) {
-        path = h->file.links[i].path;
-        if (!is_still(&h->file.links[i]))
+    for (i = 0; i < h->file.links.n; i++) {
+        path = h->file.links.list[i].path;
+        if (!is_still(&h->file.links.list[i]))
             continue;
         rc = unlink(path) && errno != ENOENT ? -errno : 0;
         if (!rc)
@@ -293,7 +282,7 @@ static void set_aside(struct handover *h)
     else
         log_info("%s runs at %s now: its configuration here is %s%s; "
                  "'xl-dedup reclaim %s' undoes that", h->guest->name, h->host,
-                 h->aside, h->file.n_links ? ", and it is not started at boot "
+                 h->aside, h->file.links.n ? ", and it is not started at boot "
                  "any more" : "", h->guest->name);
 }
 
@@ -422,7 +411,7 @@ static int encode(const struct handover *h, const char *name, struct buf *b)
 {
     struct adoption a = {
         .name = h->guest->name, .uuid = h->guest->uuid, .file = name,
-        .starts = h->file.n_links > 0 || h->file.in_auto,
+        .starts = h->file.links.n > 0 || h->file.in_auto,
     };
     const char *path = h->is_aside ? h->aside : h->file.path;
     char full[128] = "", host[128];
