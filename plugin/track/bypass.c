@@ -13,6 +13,7 @@
 #include <sys/ioctl.h>
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "plugin/base/clock.h"
@@ -23,6 +24,11 @@
 
 /* How long a descriptor may take from one process to another. */
 #define LOOK_MS 2000
+
+/* losetup that looks for a free device holds one that has just been taken for
+ * 200 ms.  To wait for such an opener costs less than not to trace. */
+#define PASSING_MS 1000
+
 /* How many devices may be stacked upon each other. */
 #define STACK_MAX 8
 
@@ -194,19 +200,36 @@ static bool file_below(struct bypass *b, const struct track_device *d)
     return true;
 }
 
+/* Before the watch begins nothing has been read, so what was seen then does not
+ * count; afterwards it does. */
+static int begin(struct bypass *b, const struct track_devices *devs,
+                 char *why, size_t why_size)
+{
+    int rc;
+
+    if (!devs->img->block)
+        start_inotify(b, devs);
+    b->look_until = b->count_until = UINT64_MAX;
+    rc = bypass_check(b, devs, why, why_size);
+    if (rc)
+        bypass_close(b);
+    return rc;
+}
+
 int bypass_open(struct bypass *b, const struct track_devices *devs,
                 char *why, size_t why_size)
 {
+    const struct timespec pause = { .tv_nsec = 50000000 };
+    uint64_t until = monotonic_ms() + PASSING_MS;
+
     *b = (struct bypass){ .file = !devs->img->block, .dev = devs->img->dev,
         .ino = devs->img->ino, .inotify = -1 };
     if (devs->img->block)
         b->file = file_below(b, &devs->dev[0]);
-    else
-        start_inotify(b, devs);
-    b->look_until = b->count_until = UINT64_MAX;
-    if (bypass_check(b, devs, why, why_size)) {
-        bypass_close(b);
-        return -ENOTSUP;
+    while (begin(b, devs, why, why_size)) {
+        if (monotonic_ms() >= until)
+            return -ENOTSUP;
+        nanosleep(&pause, NULL);
     }
     if (b->inotify >= 0)
         b->look_until = b->count_until = monotonic_ms() + LOOK_MS;

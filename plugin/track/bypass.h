@@ -35,8 +35,9 @@ struct bypass {
 /* Nothing is open; bypass_close() may be called. */
 #define BYPASS_INIT { .inotify = -1 }
 
-/* -ENOTSUP with a reason if there is such a way.  b is for bypass_close() when
- * it returns 0. */
+/* -ENOTSUP with a reason if there is such a way, and still is after a second:
+ * who opens a device for a moment (losetup, a scan) is waited for.  b is for
+ * bypass_close() when it returns 0. */
 int bypass_open(struct bypass *b, const struct track_devices *devs,
                 char *why, size_t why_size);
 void bypass_close(struct bypass *b);

@@ -32,6 +32,14 @@ exec 9<>"$loop"
 refused image "process $$ (.*sh) has the device open for writing"
 refused "$loop" "process $$ (.*sh) has the device open for writing"
 exec 9<&-
+# Who has it for a moment, as losetup that looks for a free device, is waited
+# for.
+(exec 9<>"$loop"; : >opened; sleep 0.3) &
+until [ -e opened ]; do sleep 0.01; done
+tool image
+expect canary "canary 0"
+stop_tool
+wait $!
 queue=/sys/block/${loop#/dev/}/queue
 echo 0 >"$queue/iostats" || fail "iostats"
 refused image "no statistics"
