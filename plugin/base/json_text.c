@@ -101,6 +101,17 @@ static int read_escape(struct reader *r, struct buf *b)
     return rc;
 }
 
+/* The length of what stands for itself: no end, no escape, no control
+ * character. */
+static size_t plain_length(const char *p)
+{
+    const char *end = p;
+
+    while ((unsigned char)*end >= ' ' && *end != '"' && *end != '\\')
+        end++;
+    return end - p;
+}
+
 /* What follows the quotation mark, to the other one; a NUL is put after it. */
 static int read_string(struct reader *r, struct buf *b)
 {
@@ -108,14 +119,14 @@ static int read_string(struct reader *r, struct buf *b)
     int rc = 0;
 
     while (!rc && *r->p != '"') {
-        n = strcspn(r->p, "\"\\");
+        n = plain_length(r->p);
         buf_put(b, r->p, n);
         r->p += n;
-        if (!*r->p)
-            return -EINVAL;
         if (*r->p == '\\') {
             r->p++;
             rc = read_escape(r, b);
+        } else if (*r->p != '"') {
+            return -EINVAL;
         }
     }
     if (rc)
@@ -197,26 +208,60 @@ static int read_all(struct reader *r, struct json_object *o, char end,
     return rc;
 }
 
+/* Passes digits; whether there is one. */
+static bool digits(const char **p)
+{
+    size_t n = strspn(*p, "0123456789");
+
+    *p += n;
+    return n > 0;
+}
+
+/* The length of the number at p, and whether it is a whole one; 0: there is
+ * none.  strtod() would take more: zeros in front, a point with no digit on one
+ * of its sides, words. */
+static size_t number_length(const char *p, bool *whole_r)
+{
+    const char *end = p + (*p == '-');
+    bool good;
+
+    if (*end == '0') {
+        end++;
+        good = true;
+    } else {
+        good = digits(&end);
+    }
+    *whole_r = *end != '.' && *end != 'e' && *end != 'E';
+    if (good && *end == '.') {
+        end++;
+        good = digits(&end);
+    }
+    if (good && (*end == 'e' || *end == 'E')) {
+        end++;
+        end += *end == '+' || *end == '-';
+        good = digits(&end);
+    }
+    return good ? (size_t)(end - p) : 0;
+}
+
 static int read_number(struct reader *r, struct json_object **o_r)
 {
-    size_t n = strspn(r->p, "+-.eE0123456789");
-    bool whole = n == strspn(r->p, "-0123456789");
     const char *text = r->p;
-    char *end;
-    double d;
+    bool whole;
+    size_t n = number_length(text, &whole);
+    double d = 0;
     int64_t i = 0;
 
-    if (n == 0 || *text == '+' || *text == '.')
+    if (n == 0)
         return -EINVAL;
     errno = 0;
     if (whole)
-        i = strtoll(text, &end, 10);
+        i = strtoll(text, NULL, 10);
     if (whole && errno == ERANGE)
         whole = false;
-    d = whole ? 0 : strtod(text, &end);
-    if (end != text + n)
-        return -EINVAL;
-    r->p = end;
+    if (!whole)
+        d = strtod(text, NULL);
+    r->p += n;
     return made(whole ? json_object_new_int64(i) : json_object_new_double(d),
                 o_r);
 }

@@ -18,8 +18,10 @@
 #define JSON_TEXT_DEPTH 32
 
 /* Reads a whole text, which ends with a NUL, for json_object_put(): NULL is the
- * value null.  0, -EINVAL (no JSON, too deep, or a string with a NUL) or
- * -ENOMEM; then *o_r is NULL. */
+ * value null.  A number that is not whole, or that no int64_t holds, is a
+ * double.  A string may have bytes that are no UTF-8, as names of files do.
+ * 0, -EINVAL (no JSON, too deep, or a string with a NUL or with half of a
+ * character of UTF-16) or -ENOMEM; then *o_r is NULL. */
 int json_text_read(const char *text, struct json_object **o_r);
 
 /* Appends the text of an object, a member a line.  b has failed if there is no

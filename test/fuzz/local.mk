@@ -4,6 +4,7 @@ fuzz_targets = \
 	%D%/fuzz-configuration \
 	%D%/fuzz-ext \
 	%D%/fuzz-index-record \
+	%D%/fuzz-json-text \
 	%D%/fuzz-listing \
 	%D%/fuzz-manifest \
 	%D%/fuzz-memory \
@@ -39,6 +40,7 @@ fuzz_disk_libraries = libfuzzdisk.la libparser.la libfuzzmap.la \
 %C%_fuzz_configuration_LDADD = $(fuzz_libraries)
 %C%_fuzz_ext_LDADD = $(fuzz_disk_libraries)
 %C%_fuzz_index_record_LDADD = $(fuzz_libraries)
+%C%_fuzz_json_text_LDADD = $(fuzz_libraries)
 %C%_fuzz_listing_LDADD = libfuzzsession.la $(fuzz_libraries)
 %C%_fuzz_manifest_LDADD = $(fuzz_libraries)
 %C%_fuzz_memory_LDADD = $(fuzz_libraries)

@@ -62,6 +62,33 @@ def index_record():
     yield 'bad-check', b'\3' + ids + bytes(40)
 
 
+@seeds_of('json-text')
+def json_text():
+    yield 'record', (b'{\n  "uuid":"6d5f2d0a-18c1-4e38-9a3c-a0a2f7e0c001",\n'
+                     b'  "size":5242880,\n  "foreign":true,\n  "next":{\n'
+                     b'    "ino":-1\n  },\n  "secrets":[\n    null,\n'
+                     b'    {}\n  ]\n}\n')
+    yield 'doctor', (b'{"xl-dedup doctor":1,"terminal":false,'
+                     b'"time":1764550000123456}\n')
+    yield 'escapes', (b'["\\"\\\\\\/\\b\\f\\n\\r\\t","\\u00e4\\u20AC\\ud83d'
+                      b'\\uDE00","\xff\x7f"]')
+    yield 'half', b'{"\\ud800\\u0041":"\\udc00"}'
+    yield 'nul', b'"a\\u0000b"'
+    yield 'control', b'{"a":"b\nc\x1f"}'
+    yield 'numbers', (b'[0,-0,1e1,-2.5E-3,0.1,9223372036854775807,'
+                      b'-9223372036854775808,18446744073709551615]')
+    yield 'big', b'[18446744073709551616,1e999,-1e-999]'
+    for name, number in (('zeros', b'-01'), ('zero', b'00'), ('point', b'1.'),
+                         ('exponent', b'1.e5'), ('no-whole', b'-.5'),
+                         ('word', b'NaN'), ('infinite', b'-Infinity')):
+        yield name, b'{"n":' + number + b'}'
+    yield 'deepest', b'[' * 32 + b'1' + b']' * 32
+    yield 'deeper', b'[{"a":' * 16 + b'[]' + b'}]' * 16
+    yield 'twice', b'{"a":1,"a":{"b":2},"":[]}'
+    yield 'more', b'{} {}'
+    yield 'comma', b'[1,]'
+
+
 def record(kind, *parts):
     return bytes([kind]) + b''.join(parts)
 

@@ -81,6 +81,10 @@ static const struct row {
     { "\"\\ud800\\n\"", NULL }, { "\"\\ud83d\\", NULL },
     { "-", NULL }, { "+1", NULL }, { "1-", NULL }, { ".5", NULL },
     { "1e", NULL }, { "1.5.2", NULL }, { "0x10", NULL }, { "'a'", NULL },
+    { "01", NULL }, { "-00", NULL }, { "1.", NULL }, { "-.5", NULL },
+    { "1.e5", NULL }, { "1e+", NULL }, { "--1", NULL }, { "NaN", NULL },
+    { "-Infinity", NULL }, { "\"\n\"", NULL }, { "{\"\x1f\":1}", NULL },
+    { "-0", "0\n" },
 };
 
 static void table(void)
