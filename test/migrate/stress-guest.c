@@ -19,6 +19,8 @@
 #include <linux/fs.h>
 #include <pthread.h>
 #include <signal.h>
+#include <stdatomic.h>
+#include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -34,7 +36,7 @@
 #define SMALL 64u
 #define LARGE 1024u
 
-static volatile sig_atomic_t stop;
+static atomic_bool stop;         /* lock-free, so a handler may set it */
 static int fd;
 static uint64_t size;
 static uint8_t *model;
@@ -50,7 +52,7 @@ struct worker {
 static void on_term(int signal)
 {
     (void)signal;
-    stop = 1;
+    stop = true;
 }
 
 static uint64_t next(uint64_t *x)

@@ -16,6 +16,8 @@
 #include <linux/fs.h>
 #include <pthread.h>
 #include <signal.h>
+#include <stdatomic.h>
+#include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -27,7 +29,7 @@
 #define BLOCK 4096u
 #define THREADS_MAX 16u
 
-static volatile sig_atomic_t stop;
+static atomic_bool stop;         /* lock-free, so a handler may set it */
 static int fd;
 static uint64_t size;
 static size_t max_write = 256 * 1024;
@@ -42,7 +44,7 @@ struct worker {
 static void on_term(int signal)
 {
     (void)signal;
-    stop = 1;
+    stop = true;
 }
 
 static uint64_t next(uint64_t *x)
