@@ -236,9 +236,11 @@ static int scan_inodes(struct ext *x)
         return -ENOMEM;
     ext2fs_inode_scan_flags(scan, EXT2_SF_SKIP_MISSING_ITABLE, 0);
     for (;;) {
+        x->ino = 0;             /* an error may leave it as it is */
         err = ext2fs_get_next_inode_full(scan, &x->ino, x->inode,
                                          EXT2_INODE_SIZE(x->fs->super));
-        if (err == EXT2_ET_NEXT_INODE_READ || err == EXT2_ET_SHORT_READ) {
+        if (err == EXT2_ET_NEXT_INODE_READ || err == EXT2_ET_SHORT_READ ||
+            (err && !x->ino)) {
             /* The scan would stay where it is. */
             x->unread++;
             if (++group >= x->fs->group_desc_count ||
@@ -250,13 +252,10 @@ static int scan_inodes(struct ext *x)
             break;
         if (x->ino)
             group = ext2fs_group_of_ino(x->fs, x->ino);
-        if (err) {
-            if (!x->ino)
-                break;
+        if (err)
             x->unread++;
-        } else if (is_file(x)) {
+        else if (is_file(x))
             emit_inode(x);
-        }
     }
     ext2fs_close_inode_scan(scan);
     return 0;
