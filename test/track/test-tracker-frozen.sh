@@ -9,7 +9,9 @@ loop_on image
 FREEZE_CLOCK=$tmp/frozen
 LD_PRELOAD=${abs_top_builddir:-$started_in}/.libs/libfreezeclock.so
 [ -e "$LD_PRELOAD" ] || skip "no $LD_PRELOAD"
-export FREEZE_CLOCK LD_PRELOAD
+# a sanitized tool wants its runtime first
+ASAN_OPTIONS=${ASAN_OPTIONS-}:verify_asan_link_order=0
+export FREEZE_CLOCK LD_PRELOAD ASAN_OPTIONS
 tool image
 unset LD_PRELOAD
 expect canary "canary 0"
