@@ -47,7 +47,7 @@ static int add(struct destination_list *l, const char *path, bool glob,
     return longer[l->n].path ? (l->n++, 0) : -ENOMEM;
 }
 
-/* A file behind a link is known by where it really is. */
+/* A file that a link leads to is known by where it really is. */
 static int add_with_links(struct destination_list *l, const char *path,
                           bool glob, enum reach reach)
 {

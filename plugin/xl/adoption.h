@@ -3,10 +3,10 @@
  * What "xl-dedup adopt" is told: the configuration of a guest that runs at this
  * host now, from the one that it came from.
  *
- * It is read from standard input to its end: the line "xl-dedup adopt 1\n", a
- * length of 32 bits, little endian, so many bytes of strings "key=value" that
- * each end with a NUL, and the text of the file.  Keys: name, uuid, file, mode,
- * starts ("0" or "1"), from, length (of the text).
+ * It is read from standard input to its end: the line "xl-dedup adopt 1\n", the
+ * length (32 bits, little endian) of what follows, strings "key=value" that
+ * each end with a NUL, and after these the text of the file.  Keys: name, uuid,
+ * file, mode, starts ("0" or "1"), from, length (of the text).
  */
 #ifndef PLUGIN_XL_ADOPTION_H
 #define PLUGIN_XL_ADOPTION_H

@@ -47,7 +47,7 @@ int guest_file_find(struct guest_file *f_r, const char *directory,
 void guest_file_release(struct guest_file *f);
 
 /* Reads a regular file of at most GUEST_FILE_MAX bytes into b, with a NUL
- * behind it that is not counted.  0 or a negative errno: -EFBIG, -ENOTSUP: it
+ * after it that is not counted.  0 or a negative errno: -EFBIG, -ENOTSUP: it
  * is no regular file. */
 int guest_file_read(const char *path, struct buf *b);
 

@@ -168,7 +168,7 @@ static void put_manifest(struct buf *b, unsigned number)
     }
 }
 
-/* So many that blocks are looked for: all of the first segment, which nobody
+/* Enough for blocks to be looked for: all of the first segment, which nobody
  * minds. */
 static void put_unparsed(struct buf *b, unsigned number)
 {

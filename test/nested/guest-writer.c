@@ -13,7 +13,7 @@
  * "check" command, which drops the page cache and reads every record back,
  * finds a record that is older, newer or other than memory says.
  *
- * With a RATE it writes so many kB a second, 4 to 64 KiB at a place, and has
+ * With a RATE it writes RATE kB a second, 4 to 64 KiB at a place, and has
  * every file in a directory of its own: ext4 spreads those of its root over
  * the disk.  Without, a few records, a sync, a pause.
  *

@@ -242,7 +242,7 @@ static void check_segments(const struct fixture *f, const struct manifest *m,
     }
 }
 
-/* So many segments do not wait for one. */
+/* Segments that do not wait for one. */
 #define SEGMENTS_WAIT 64
 
 static struct manifest *build(struct fixture *f, bool files_only,

@@ -31,7 +31,7 @@ static void compare(const char *what, double drawn, double chosen)
 }
 
 /* All but the table's own key is known to who chooses: the lower bits are the
- * same, as many as a table may have that is made for so many blocks. */
+ * same, as many as a table may have that is made for the number of blocks. */
 static double fill_blocks(bool chosen)
 {
     struct blocktable *t;
