@@ -87,6 +87,22 @@ bash --norc -ic '. /usr/share/bash-completion/bash_completion
 dpkg -P xl-dedup >log 2>&1
 unchanged "removed with a configuration"
 
+# A purge takes what the engine keeps, and nothing else.
+install
+sh /test/engine >log 2>&1 || { cat log >&2; fail "engine"; }
+for name in index records moved secrets listings; do
+    mkdir -p "/var/lib/xl-dedup/$name"
+    : >"/var/lib/xl-dedup/$name/one"
+done
+: >/var/lib/xl-dedup/secret
+echo guest >/var/lib/xl-dedup/guest.img
+dpkg -P xl-dedup >log 2>&1 || { cat log >&2; fail "purge with an image"; }
+[ "$(find /var/lib/xl-dedup -mindepth 1)" = /var/lib/xl-dedup/guest.img ] ||
+    fail "a purge leaves: $(find /var/lib/xl-dedup)"
+grep -q 'has files of others, and stays' log || fail "no message"
+rm -r /var/lib/xl-dedup
+unchanged "purged beside an image"
+
 # Interrupted at each call of each program that the scripts run, while it is
 # installed and while it is removed: there is an xl all the time, and doing it
 # again comes out right.
