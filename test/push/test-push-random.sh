@@ -22,6 +22,9 @@ verdict()
     shift
     timeout 60 "$@" >"$verdict" 2>&1 </dev/null
     echo "status $?" >>"$verdict"
+    # A number of blocks that e2fsck 1.47.0 has never set, of a file that is too
+    # big: another one each time, of the same file system.
+    sed -i '/i_blocks is/s/should be [0-9]\{13,\}/should be another/' "$verdict"
 }
 
 # The tree as debugfs gives it; of what a repair makes, the time is its own.
@@ -73,15 +76,14 @@ look()
     mv look "$1.look"
 }
 
-# The parts of ./disk that ./parts names are the same in ./copy.
+# The parts of ./disk that ./parts names are the same in ./copy: byte for byte,
+# or, of a file system, to those who look at it.
 compare()
 {
     while read -r what start length; do
-        if [ "$what" = all ]; then
-            cmp -s -i "$start" -n "$length" disk copy ||
-                bad "$length bytes at $start that are not the file system's"
-            continue
-        fi
+        cmp -s -i "$start" -n "$length" disk copy && continue
+        [ "$what" != all ] ||
+            bad "$length bytes at $start that are not the file system's"
         look disk "$what" "$start" "$length"
         look copy "$what" "$start" "$length"
         diff -ru disk.look copy.look >difference ||
