@@ -248,10 +248,9 @@ static int scan_inodes(struct ext *x)
                 break;
             continue;
         }
-        if (!err && !x->ino)
+        if (!x->ino)
             break;
-        if (x->ino)
-            group = ext2fs_group_of_ino(x->fs, x->ino);
+        group = ext2fs_group_of_ino(x->fs, x->ino);
         if (err)
             x->unread++;
         else if (is_file(x))

@@ -13,7 +13,6 @@
 #include <sys/ioctl.h>
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "plugin/base/clock.h"
@@ -219,7 +218,6 @@ static int begin(struct bypass *b, const struct track_devices *devs,
 int bypass_open(struct bypass *b, const struct track_devices *devs,
                 char *why, size_t why_size)
 {
-    const struct timespec pause = { .tv_nsec = 50000000 };
     uint64_t until = monotonic_ms() + PASSING_MS;
 
     *b = (struct bypass){ .file = !devs->img->block, .dev = devs->img->dev,
@@ -229,7 +227,7 @@ int bypass_open(struct bypass *b, const struct track_devices *devs,
     while (begin(b, devs, why, why_size)) {
         if (monotonic_ms() >= until)
             return -ENOTSUP;
-        nanosleep(&pause, NULL);
+        usleep(50000);
     }
     if (b->inotify >= 0)
         b->look_until = b->count_until = monotonic_ms() + LOOK_MS;

@@ -11,12 +11,14 @@
 #ifndef PLUGIN_XL_HANDSHAKE_H
 #define PLUGIN_XL_HANDSHAKE_H
 
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stddef.h>
 
 struct handshake {
     size_t matched;             /* bytes of the report's string seen */
-    int status;                 /* HANDSHAKE_PENDING, or xl's byte */
+    atomic_int status;          /* HANDSHAKE_PENDING, or xl's byte; others may
+                                   read it meanwhile */
     size_t matched_ready;
     bool ready;                 /* it has all, and waits for its permission */
 };

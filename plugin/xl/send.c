@@ -83,8 +83,7 @@ struct migration {
     struct blackout blackout;
     atomic_bool done;           /* nothing of the sender changes any more */
     bool accepted;              /* the target takes all disks */
-    struct handshake handshake; /* receiving thread only */
-    atomic_int reported;        /* its status, as far as all may read it */
+    struct handshake handshake; /* receiving thread only, but for its status */
     atomic_bool moved;          /* xl has been told that the guest runs there */
 };
 
@@ -126,7 +125,6 @@ static int from_target(void *opaque, struct frame *f)
     if (PROTO_IS_MEMORY(f->type))
         return m->memory ? memsend_answer(m->memory, f) : -EPROTO;
     n = handshake_feed(&m->handshake, f->data, f->length);
-    atomic_store(&m->reported, m->handshake.status);
     /* Before xl hears of it and permits it. */
     if (!ready && m->handshake.ready)
         handover_expect(atomic_load(&m->handover));
@@ -429,7 +427,7 @@ static int wait_for_xl(struct migration *m)
             frame_release(&f);
     } while (!rc);
     if (rc != -ECANCELED) {
-        if (atomic_load(&m->reported))
+        if (m->handshake.status)
             say_kept(m);
         return rc;
     }
@@ -474,7 +472,7 @@ static void decide(struct migration *m)
 {
     struct handover *h = atomic_load(&m->handover);
 
-    if (atomic_load(&m->reported) != HANDSHAKE_PENDING)
+    if (m->handshake.status != HANDSHAKE_PENDING)
         handover_cancel(h);
     else if (handover_is_unsure(h))
         log_lasting(XTL_WARN, "nothing was heard of %s since it was about to "
@@ -603,7 +601,6 @@ int cmd_send_xl(int argc, char **argv)
         .hook = HOOK_CHANNEL_INIT,
         .peer = PEER_INIT,
         .handshake = HANDSHAKE_INIT,
-        .reported = HANDSHAKE_PENDING,
         .memory_options = MEMORY_OPTIONS_INIT,
     };
     int status = parse(&m, argc, argv);
